@@ -1,0 +1,87 @@
+//! A JSON object as a list of fields, for the same gate as a query string or a form.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::{FieldError, FieldErrors, NewStep};
+
+/// The members of a JSON object in the order they were written, repeated ones included.
+#[derive(Debug)]
+pub struct JsonFields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for JsonFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = JsonFields;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object with the fields of a step")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonFields, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(JsonFields(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl JsonFields {
+    /// The members as texts; `null` counts as not given, and only `age` may be a number.
+    ///
+    /// # Errors
+    /// Every member of another type.
+    pub fn into_texts(self) -> Result<Vec<(String, String)>, FieldErrors> {
+        let mut texts = Vec::new();
+        let mut errors = Vec::new();
+        for (field, value) in self.0 {
+            match value {
+                Value::Null => {}
+                Value::String(text) => texts.push((field, text)),
+                Value::Number(number) if field == "age" => texts.push((field, number.to_string())),
+                other => errors.push(FieldError::wrong(&field, format!("must be a JSON string, not {other}"))),
+            }
+        }
+        if errors.is_empty() { Ok(texts) } else { Err(FieldErrors(errors)) }
+    }
+
+    /// The step that the members describe.
+    ///
+    /// # Errors
+    /// As [`NewStep::from_fields`], and members of the wrong type.
+    pub fn into_new_step(self) -> Result<NewStep, FieldErrors> {
+        NewStep::from_fields(self.into_texts()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<NewStep, String> {
+        let fields: JsonFields = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        fields.into_new_step().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_what_a_step_writes() {
+        let json = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"c","environment":"e","version":"1.10","owner":"o","status":"s","age":2.5,"run":null}"#;
+        let step = read(json).unwrap();
+        assert_eq!(read(&serde_json::to_string(&step).unwrap()), Ok(step));
+    }
+
+    #[test]
+    fn refuses_a_version_that_json_made_a_number() {
+        let error = read(r#"{"component":"c","version":1.10,"owner":"o","status":"s"}"#).unwrap_err();
+        assert!(error.starts_with("version must be a JSON string, not 1.1"), "{error}");
+        assert!(read("[1]").unwrap_err().contains("a JSON object"));
+        assert!(
+            read(r#"{"component":"a","component":"b"}"#).unwrap_err().contains("component is given more than once")
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! The contract between the `steps` command and `steps-server`.
+//!
+//! Everything both sides must agree on lives here once: the validated names, the step itself, the
+//! queries, the columns of an export and the shape of an error. Nothing here does I/O, reads a clock,
+//! or knows HTTP, so that the command, the wire and the database share one gate.
+
+mod batch;
+mod column;
+mod error;
+mod format;
+mod id;
+mod json_fields;
+mod name;
+mod query;
+mod step;
+mod time;
+
+pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
+pub use column::Column;
+pub use error::{FieldError, FieldErrors, Problem, nearest};
+pub use format::Format;
+pub use id::{ImportIds, StepId};
+pub use json_fields::JsonFields;
+pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
+pub use query::{ListQuery, Order, StepFilter};
+pub use step::{Age, NewStep, Step, When};
+pub use time::{Moment, TimeError, Timestamp};
+
+/// Where the server listens, and where the command looks for it, unless told otherwise.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7878";

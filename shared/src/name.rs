@@ -1,0 +1,148 @@
+//! The names a step carries: text that is checked once and cannot be wrong afterwards.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a valid name. The message reads on after the field's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing is left after trimming.
+    #[error("must not be empty")]
+    Empty,
+    /// More characters (Unicode scalar values) than the field allows.
+    #[error("is {actual} characters long; at most {limit} are allowed")]
+    TooLong {
+        /// The largest number of characters allowed.
+        limit: usize,
+        /// The number of characters given, after trimming.
+        actual: usize,
+    },
+    /// A control character such as a newline or NUL.
+    #[error("has a control character ({character:?}) at position {position}; remove it")]
+    Control {
+        /// The offending character.
+        character: char,
+        /// Its place, counted in characters from 1.
+        position: usize,
+    },
+}
+
+fn check(text: &str, limit: usize) -> Result<&str, NameError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    let mut actual = 0;
+    for character in text.chars() {
+        actual += 1;
+        if character.is_control() {
+            return Err(NameError::Control { character, position: actual });
+        }
+    }
+    if actual > limit {
+        return Err(NameError::TooLong { limit, actual });
+    }
+    Ok(text)
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $Name:ident = $field:literal, at most $limit:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// Trimmed, not empty, no control characters, any Unicode otherwise; compared by bytes.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $Name(String);
+
+        impl $Name {
+            /// The field's name on the wire, in files and in messages.
+            pub const FIELD: &'static str = $field;
+            /// The largest number of characters.
+            pub const LIMIT: usize = $limit;
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $Name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                check(text, Self::LIMIT).map(|text| Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $Name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                let trimmed = check(&text, Self::LIMIT)?.len();
+                if trimmed == text.len() { Ok(Self(text)) } else { text.parse() }
+            }
+        }
+
+        impl From<$Name> for String {
+            fn from(name: $Name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )*};
+}
+
+names! {
+    /// What is deployed: a service, an application, a job.
+    Component = "component", at most 255;
+    /// Which version of the component is deployed.
+    Version = "version", at most 255;
+    /// Who is responsible for the deployment.
+    Owner = "owner", at most 255;
+    /// The phase a step names (`building`), or the end of its deployment (`succeeded`).
+    Status = "status", at most 64;
+    /// Where it is deployed to.
+    Environment = "environment", at most 64;
+    /// The CI run a step belongs to.
+    Run = "run", at most 255;
+}
+
+impl Default for Environment {
+    /// `production`, unless said.
+    fn default() -> Self {
+        Self("production".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trims_and_keeps_any_unicode() {
+        assert_eq!("  café 🚀 =1 ".parse::<Component>().unwrap().as_str(), "café 🚀 =1");
+        assert_eq!(Owner::try_from(" ann ".to_owned()).unwrap().as_str(), "ann");
+    }
+
+    #[test]
+    fn counts_characters_not_bytes() {
+        assert!("é".repeat(255).parse::<Component>().is_ok());
+        let error = "é".repeat(256).parse::<Component>().unwrap_err();
+        assert_eq!(error, NameError::TooLong { limit: 255, actual: 256 });
+        assert!("x".repeat(64).parse::<Status>().is_ok());
+        assert!("x".repeat(65).parse::<Status>().is_err());
+    }
+
+    #[test]
+    fn refuses_nothing_and_control_characters() {
+        assert_eq!(" \t ".parse::<Version>(), Err(NameError::Empty));
+        let error = "a\nb".parse::<Version>().unwrap_err();
+        assert_eq!(error, NameError::Control { character: '\n', position: 2 });
+    }
+}

@@ -1,0 +1,302 @@
+//! A step: as it is sent ([`NewStep`]) and as it is kept ([`Step`]).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::stream_key;
+use crate::{Component, Environment, FieldError, FieldErrors, Owner, Run, Status, StepId, Timestamp, Version};
+
+/// A step on its way to be recorded. The command and the server build it through the same checks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewStep {
+    /// The identity given by the client; the server makes one otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<StepId>,
+    /// What is deployed.
+    pub component: Component,
+    /// Where to.
+    pub environment: Environment,
+    /// Which version.
+    pub version: Version,
+    /// Who is responsible.
+    pub owner: Owner,
+    /// The phase, or the end of the deployment.
+    pub status: Status,
+    /// When it began.
+    #[serde(flatten)]
+    pub when: When,
+    /// The CI run it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// When a step began, as its sender knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum When {
+    /// At this many seconds before the server hears of it; 0 unless the step had to wait.
+    #[serde(rename = "age")]
+    Ago(Age),
+    /// At a moment the sender is sure of: imports and backfills.
+    #[serde(rename = "ts")]
+    At(Timestamp),
+}
+
+/// Seconds that passed between a step and its sending: finite, not negative, at most ten years.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Age(f64);
+
+/// A recorded step. These facts never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The identity.
+    pub id: StepId,
+    /// What is deployed.
+    pub component: Component,
+    /// Where to.
+    pub environment: Environment,
+    /// Which version.
+    pub version: Version,
+    /// Who is responsible.
+    pub owner: Owner,
+    /// The phase, or the end of the deployment.
+    pub status: Status,
+    /// When it began.
+    pub ts: Timestamp,
+    /// The CI run it belongs to.
+    pub run: Option<Run>,
+}
+
+impl Age {
+    const MOST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
+
+    /// From seconds.
+    ///
+    /// # Errors
+    /// Not a number, negative, or more than ten years.
+    pub fn from_seconds(seconds: f64) -> Result<Self, String> {
+        if (0.0..=Self::MOST_SECONDS).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(format!("is {seconds}; write how many seconds ago the step began, 0 to ten years"))
+        }
+    }
+
+    /// Whole microseconds.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        (self.0 * 1e6).round() as i64
+    }
+}
+
+impl FromStr for Age {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.trim().parse().map_err(|_| format!("is not a number of seconds: {text:?}"))?;
+        Self::from_seconds(seconds)
+    }
+}
+
+impl NewStep {
+    /// The fields of a step, as they are named on the wire; the first four must be given.
+    pub const FIELDS: [&'static str; 9] =
+        ["component", "version", "owner", "status", "environment", "ts", "age", "run", "id"];
+
+    /// How far in the future a `ts` may lie: clocks differ a little.
+    pub const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+    /// Reads a step from its fields: a query string, a form, a row of a file, the flags of the command.
+    ///
+    /// An empty optional field counts as not given.
+    ///
+    /// # Errors
+    /// Every missing, wrong, repeated or unknown field, all at once.
+    pub fn from_fields<K, V>(fields: impl IntoIterator<Item = (K, V)>) -> Result<Self, FieldErrors>
+    where
+        K: AsRef<str>,
+        V: Into<String>,
+    {
+        let mut errors = Vec::new();
+        let mut values: [Option<String>; 9] = Default::default();
+        for (field, value) in fields {
+            let field = field.as_ref();
+            match Self::FIELDS.iter().position(|known| *known == field) {
+                None => errors.push(FieldError::unknown(field, &Self::FIELDS)),
+                Some(at) if values[at].is_some() => errors.push(FieldError::repeated(field)),
+                Some(at) => values[at] = Some(value.into()),
+            }
+        }
+        let [component, version, owner, status, environment, ts, age, run, id] = values;
+        let when = when(ts, age, &mut errors);
+        let step = (
+            required("component", component, &mut errors),
+            required("version", version, &mut errors),
+            required("owner", owner, &mut errors),
+            required("status", status, &mut errors),
+            optional("environment", environment, &mut errors),
+            optional("run", run, &mut errors),
+            optional("id", id, &mut errors),
+        );
+        match step {
+            (Some(component), Some(version), Some(owner), Some(status), environment, run, id) if errors.is_empty() => {
+                let environment = environment.unwrap_or_default();
+                Ok(Self { id, component, environment, version, owner, status, when, run })
+            }
+            _ => Err(FieldErrors(errors)),
+        }
+    }
+
+    /// The step as it is kept, when the clock of the server shows `now`.
+    ///
+    /// # Errors
+    /// A `ts` more than five minutes in the future, or an `age` that reaches back before 1970.
+    pub fn into_step(self, now: Timestamp) -> Result<Step, FieldErrors> {
+        let Self { id, component, environment, version, owner, status, when, run } = self;
+        let ts = match when {
+            When::At(ts) if ts.micros() > now.micros() + Self::FUTURE_MICROS => {
+                let reason = format!("is more than 5 minutes in the future: {ts}, and it is {now} now");
+                return Err(FieldError::wrong("ts", reason).into());
+            }
+            When::At(ts) => ts,
+            When::Ago(age) => {
+                Timestamp::from_micros(now.micros() - age.micros()).map_err(|error| FieldError::wrong("age", error))?
+            }
+        };
+        let id = id.unwrap_or_else(StepId::generate);
+        Ok(Step { id, component, environment, version, owner, status, ts, run })
+    }
+}
+
+impl Step {
+    /// Identifies the stream this step is in: steps of one environment, component and version (and
+    /// run, where one is given) have the same key. The first 16 bytes of a SHA-256.
+    #[must_use]
+    pub fn stream(&self) -> [u8; 16] {
+        let names = [self.environment.as_str(), self.component.as_str(), self.version.as_str()];
+        stream_key(names.into_iter().chain(self.run.as_ref().map(Run::as_str)))
+    }
+
+    /// The fields in which `other` differs; `ts` counts only where `sent_ts`, because the time of a step
+    /// that was sent with an age is the server's, and another at every try.
+    #[must_use]
+    pub fn differences(&self, other: &Self, sent_ts: bool) -> Vec<&'static str> {
+        let Self { id: _, component, environment, version, owner, status, ts, run } = other;
+        let same = [
+            ("component", self.component == *component),
+            ("environment", self.environment == *environment),
+            ("version", self.version == *version),
+            ("owner", self.owner == *owner),
+            ("status", self.status == *status),
+            ("ts", !sent_ts || self.ts == *ts),
+            ("run", self.run == *run),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+    }
+}
+
+fn when(ts: Option<String>, age: Option<String>, errors: &mut Vec<FieldError>) -> When {
+    let ts = optional("ts", ts, errors);
+    let age = optional("age", age, errors);
+    match (ts, age) {
+        (Some(_), Some(_)) => {
+            errors.push(FieldError::wrong("age", "and ts are both given; give one"));
+            When::Ago(Age::default())
+        }
+        (Some(ts), None) => When::At(ts),
+        (None, age) => When::Ago(age.unwrap_or_default()),
+    }
+}
+
+fn required<T>(field: &'static str, value: Option<String>, errors: &mut Vec<FieldError>) -> Option<T>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    match value {
+        Some(value) => read(field, &value, errors),
+        None => {
+            errors.push(FieldError::missing(field));
+            None
+        }
+    }
+}
+
+fn optional<T>(field: &'static str, value: Option<String>, errors: &mut Vec<FieldError>) -> Option<T>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    value.filter(|value| !value.is_empty()).and_then(|value| read(field, &value, errors))
+}
+
+fn read<T>(field: &'static str, value: &str, errors: &mut Vec<FieldError>) -> Option<T>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    value.parse().map_err(|error| errors.push(FieldError::wrong(field, error))).ok()
+}
+
+/// What a step needs to be told apart in a message: `checkout 4.2.0 building`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { component, version, status, .. } = self;
+        let run = self.run.as_ref().map_or(Cow::Borrowed(""), |run| format!(" (run {run})").into());
+        write!(f, "{component} {version} {status}{run}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 4] =
+        [("component", "checkout"), ("version", "1"), ("owner", "ann"), ("status", "building")];
+
+    fn messages(fields: &[(&str, &str)]) -> Vec<String> {
+        let errors = NewStep::from_fields(fields.iter().copied()).unwrap_err();
+        errors.0.into_iter().map(|error| error.message).collect()
+    }
+
+    fn good_with(more: &[(&str, &str)]) -> Result<NewStep, FieldErrors> {
+        NewStep::from_fields(GOOD.iter().chain(more).copied())
+    }
+
+    #[test]
+    fn names_every_wrong_field_at_once() {
+        let messages =
+            messages(&[("component", " "), ("compnent", "x"), ("status", "a"), ("status", "b"), ("ts", "soon")]);
+        assert_eq!(messages.len(), 6, "{messages:#?}");
+        assert!(messages.contains(&"component must not be empty".to_owned()));
+        assert!(messages.contains(&"Unknown parameter \"compnent\"; did you mean \"component\"?".to_owned()));
+        assert!(messages.contains(&"status is given more than once".to_owned()));
+        assert!(messages.contains(&"Missing owner parameter".to_owned()));
+        assert!(messages.contains(&"Missing version parameter".to_owned()));
+    }
+
+    #[test]
+    fn time_is_the_servers_less_the_age() {
+        let now: Timestamp = "2026-01-05 09:30:00".parse().unwrap();
+        let at = |more: &[(&str, &str)]| good_with(more).unwrap().into_step(now).map(|step| step.ts.to_rfc3339());
+        assert_eq!(at(&[]).unwrap(), "2026-01-05T09:30:00.000000Z");
+        assert_eq!(at(&[("age", "1.5")]).unwrap(), "2026-01-05T09:29:58.500000Z");
+        assert_eq!(at(&[("ts", "2026-01-05 09:35:00")]).unwrap(), "2026-01-05T09:35:00.000000Z");
+        assert!(at(&[("ts", "2026-01-05 09:35:00.000001")]).unwrap_err().to_string().contains("in the future"));
+        for age in ["-1", "NaN", "inf", "x", "1e300"] {
+            assert!(good_with(&[("age", age)]).is_err(), "{age}");
+        }
+        assert!(good_with(&[("age", "1"), ("ts", "2026-01-05 09:30:00")]).is_err());
+    }
+
+    #[test]
+    fn streams_differ_by_run_and_not_by_status() {
+        let now: Timestamp = "2026-01-05 09:30:00".parse().unwrap();
+        let step = |more: &[(&str, &str)]| good_with(more).unwrap().into_step(now).unwrap();
+        let mut other = step(&[]);
+        other.status = "testing".parse().unwrap();
+        assert_eq!(step(&[]).stream(), other.stream());
+        assert_ne!(step(&[]).stream(), step(&[("run", "7")]).stream());
+        assert_ne!(step(&[]).stream(), step(&[("environment", "staging")]).stream());
+        assert_eq!(step(&[]).differences(&other, true), ["status"]);
+    }
+}
