@@ -32,6 +32,13 @@ impl<'de> Deserialize<'de> for JsonFields {
 }
 
 impl JsonFields {
+    /// The same without the members of these names, whatever their type.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
     /// The members as texts; `null` counts as not given, and only `age` may be a number.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A moment: UTC, microseconds, from 1970 to the end of the year 9999.
 ///
 /// On the wire it is RFC 3339 with six digits: `2026-01-05T09:30:00.000000Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 

@@ -1,1 +1,56 @@
+//! The server: owns the recorded steps, and answers for them over HTTP.
+//!
+//! A step's way: [`handlers`] take the request apart, [`recorder`] commits whatever waits in one transaction through
+//! [`store`], and the caller is answered. Lists go from the database's cursor through [`export`] to the socket.
 
+pub mod config;
+pub mod export;
+pub mod handlers;
+pub mod logging;
+pub mod problem;
+pub mod recorder;
+mod request_id;
+pub mod routes;
+pub mod secret_args;
+pub mod serve;
+pub mod state;
+pub mod store;
+
+use std::future::Future;
+use std::time::Duration;
+
+use steps_shared::Timestamp;
+use tokio::net::TcpListener;
+
+use crate::config::Settings;
+use crate::recorder::Recorder;
+use crate::serve::Limits;
+use crate::state::State;
+use crate::store::Store;
+
+/// How long the queue may take to be committed after the last request was answered.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
+
+/// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
+pub async fn run(
+    listener: TcpListener,
+    store: Store,
+    settings: &Settings,
+    now: fn() -> Timestamp,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (recorder, writer) = Recorder::start(store.clone(), settings.queue, settings.deadline);
+    let state = State::new(store.clone(), recorder, now, settings.deadline, settings.stall_timeout);
+    let app = warp::service(routes::filter(state.clone()));
+    let limits = Limits { connections: settings.connections, stall: settings.stall_timeout };
+    let shutdown = async {
+        shutdown.await;
+        state.stop();
+    };
+    serve::serve(listener, app, limits, shutdown).await;
+    drop(state);
+    if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {
+        tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");
+    }
+    let _: Result<(), _> = tokio::time::timeout(Duration::from_millis(500), store.close()).await;
+}

@@ -1,1 +1,78 @@
-fn main(){}
+//! The `steps-server` program: settings, database, listener; then the library serves.
+
+use std::process::ExitCode;
+
+use chrono::Utc;
+use clap::Parser as _;
+use steps_server::config::{Args, Settings};
+use steps_server::store::{OpenOptions, Store};
+use steps_server::{logging, secret_args};
+use steps_shared::Timestamp;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The database or the address could not be had.
+const FAILED: u8 = 1;
+/// A setting is wrong.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    if let Err(error) = secret_args::hide() {
+        eprintln!(
+            "error: the password cannot be taken out of the process list ({error}); give it in STEPS_DATABASE_URL"
+        );
+        return ExitCode::from(USAGE);
+    }
+    let settings = match Settings::load(Args::parse()).and_then(|settings| logging::start(&settings).map(|()| settings))
+    {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    // One thread is enough for the work between the sockets, and wastes none of a small machine on handing over.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(serve(&settings))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
+        }
+    };
+    let mut stop = std::pin::pin!(stop);
+    let options = OpenOptions {
+        url: settings.database_url.clone(),
+        wait: settings.database_wait,
+        connections: settings.database_connections,
+    };
+    let store = tokio::select! {
+        store = Store::open(&options) => store?,
+        () = &mut stop => return Ok(()),
+    };
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
+    tracing::info!(database = %settings.database_url, "listening on http://{}", listener.local_addr()?);
+    steps_server::run(listener, store, settings, now, stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The server's clock; every time in the program comes from here.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn now() -> Timestamp {
+    // A clock before 1970 is no clock; the first moment there is makes that visible at once.
+    Timestamp::try_from(Utc::now()).unwrap_or_else(|_| Timestamp::default())
+}

@@ -1,0 +1,134 @@
+//! A list as an Excel workbook. It is made whole in a temporary file, because a workbook's parts are only known at
+//! its end; memory stays constant all the same.
+
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::stream::StreamExt as _;
+use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
+use steps_shared::{Column, FieldError, FieldErrors, Format, Step, Timestamp};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::mpsc;
+use warp::reply::Response;
+
+use super::layout::{Cell, Layout, cell};
+use super::stream::{Part, response, send_part};
+use crate::problem::ApiError;
+use crate::store::Steps;
+
+/// Rows that are handed to the writer together.
+const ROWS: usize = 512;
+/// Bytes of the finished file that are sent together.
+const PART_BYTES: usize = 64 * 1024;
+/// Parts that may wait for the writer, or for the socket.
+const PARTS: usize = 2;
+/// Width of a column, in characters.
+const WIDTH: f64 = 20.0;
+/// 1970-01-01 as Excel counts days.
+const EPOCH_DAYS: f64 = 25_569.0;
+/// How Excel shows a moment; it knows no finer unit.
+const MOMENT: &str = "yyyy-mm-dd hh:mm:ss.000";
+
+/// Answers with a list as a workbook; the answer begins when the workbook is finished.
+///
+/// # Errors
+/// The database fails, there is no room for the temporary file, or the list has more rows than a sheet.
+pub async fn workbook(steps: Steps, layout: Layout, stall: Duration) -> Result<Response, ApiError> {
+    let (rows, received) = mpsc::channel(PARTS);
+    let writing = tokio::task::spawn_blocking(move || write(received, &layout));
+    let mut parts = steps.ready_chunks(ROWS);
+    while let Some(part) = parts.next().await {
+        let steps = part.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if rows.send(steps).await.is_err() {
+            // The writer has ended early; its result says why.
+            break;
+        }
+    }
+    drop(rows);
+    let file = writing.await.map_err(|error| ApiError::Internal(error.to_string()))??;
+    let (sender, receiver) = mpsc::channel(PARTS);
+    tokio::spawn(async move {
+        if let Err(error) = send(file, &sender, stall).await {
+            tracing::warn!(%error, "a workbook broke off");
+        }
+    });
+    Ok(response(receiver, Format::Xlsx))
+}
+
+async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::Result<()> {
+    let mut file = tokio::fs::File::from_std(file);
+    loop {
+        let mut part = BytesMut::with_capacity(PART_BYTES);
+        if file.read_buf(&mut part).await? == 0 {
+            return Ok(());
+        }
+        send_part(sender, part.freeze(), stall).await?;
+    }
+}
+
+fn write(mut parts: mpsc::Receiver<Vec<Step>>, layout: &Layout) -> Result<File, ApiError> {
+    let most_rows = Format::Xlsx.most_rows().unwrap_or(u64::MAX);
+    let internal = |error: XlsxError| ApiError::Internal(error.to_string());
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet_with_constant_memory().map_err(internal)?;
+    let moment = CellFormat::new().set_num_format(MOMENT);
+    write_header(sheet, &layout.columns).map_err(internal)?;
+    let mut row = 0;
+    while let Some(steps) = parts.blocking_recv() {
+        for step in &steps {
+            row += 1;
+            if u64::from(row) > most_rows {
+                return Err(too_long(most_rows).into());
+            }
+            write_row(sheet, row, step, &layout.columns, &moment).map_err(internal)?;
+        }
+    }
+    let mut file = tempfile::tempfile().map_err(|error| ApiError::Internal(error.to_string()))?;
+    workbook.save_to_writer(&mut file).map_err(internal)?;
+    file.rewind().map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(file)
+}
+
+/// What is said when a list has more rows than a sheet.
+pub fn too_long(most_rows: u64) -> FieldErrors {
+    let reason =
+        format!("xlsx holds at most {most_rows} rows and this list has more; narrow it, give a limit, or take csv");
+    FieldError::wrong("format", reason).into()
+}
+
+fn write_header(sheet: &mut Worksheet, columns: &[Column]) -> Result<(), XlsxError> {
+    let bold = CellFormat::new().set_bold();
+    sheet.set_name("steps")?.set_freeze_panes(1, 0)?;
+    for (at, column) in (0..).zip(columns) {
+        sheet.set_column_width(at, WIDTH)?.write_string_with_format(0, at, column.name(), &bold)?;
+    }
+    Ok(())
+}
+
+/// Texts are always written as strings, so that a leading `=` never becomes a formula.
+fn write_row(
+    sheet: &mut Worksheet,
+    row: u32,
+    step: &Step,
+    columns: &[Column],
+    moment: &CellFormat,
+) -> Result<(), XlsxError> {
+    for (at, column) in (0..).zip(columns) {
+        match cell(step, *column) {
+            Cell::Empty => {}
+            Cell::Text(text) => drop(sheet.write_string(row, at, text)?),
+            Cell::Id(id) => drop(sheet.write_string(row, at, id.to_string())?),
+            Cell::Moment(at_moment) | Cell::Second(at_moment) => {
+                sheet.write_number_with_format(row, at, excel_days(at_moment), moment)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A moment as Excel keeps it: days since the end of 1899, UTC.
+fn excel_days(moment: Timestamp) -> f64 {
+    EPOCH_DAYS + moment.micros() as f64 / 86_400e6
+}

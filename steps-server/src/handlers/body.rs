@@ -1,0 +1,80 @@
+//! Bodies: bounded in size and in the time they take.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+use warp::Filter;
+use warp::Rejection;
+use warp::http::{HeaderMap, header};
+
+use crate::problem::ApiError;
+
+/// What a body says it is, without parameters such as a charset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaType {
+    /// There is no Content-Type.
+    Unsaid,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `application/json`.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// Anything else.
+    Other,
+}
+
+impl MediaType {
+    /// Reads it from the headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Self::Unsaid };
+        let text = value.to_str().unwrap_or_default();
+        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-www-form-urlencoded" => Self::Form,
+            "application/json" => Self::Json,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Self::Ndjson
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The body as it arrives, and how long it says it is.
+pub fn incoming()
+-> impl Filter<Extract = (Option<u64>, impl Stream<Item = Result<impl Buf, warp::Error>> + Send), Error = Rejection> + Copy
+{
+    warp::header::optional::<u64>("content-length").and(warp::body::stream())
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// It is larger (known before it is read where its length was said), it breaks off, or it takes longer than `timeout`.
+pub async fn read<B: Buf>(
+    length: Option<u64>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::TooLarge(format!("the body is larger than {limit} bytes"));
+    if length.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let mut body = pin!(body);
+    let collect = async {
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the body broke off: {error}")))?;
+            if bytes.len() + chunk.remaining() > limit {
+                return Err(too_large());
+            }
+            bytes::BufMut::put(&mut bytes, chunk);
+        }
+        Ok(bytes.freeze())
+    };
+    tokio::time::timeout(timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout))
+}

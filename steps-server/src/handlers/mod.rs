@@ -1,0 +1,25 @@
+//! One small file a resource: take the request apart, call, answer.
+
+pub mod batch;
+mod body;
+pub mod health;
+pub mod list;
+mod query;
+pub mod record;
+pub mod step;
+
+use serde::Serialize;
+use warp::Reply as _;
+use warp::http::StatusCode;
+use warp::reply::Response;
+
+use crate::problem::ApiError;
+
+/// Turns what a handler returns into what warp answers.
+fn respond(result: Result<Response, ApiError>) -> Result<Response, std::convert::Infallible> {
+    Ok(result.unwrap_or_else(ApiError::into_response))
+}
+
+fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    warp::reply::with_status(warp::reply::json(value), status).into_response()
+}

@@ -1,0 +1,89 @@
+//! `POST /v1/steps`: records one step.
+
+use bytes::Buf;
+use futures_util::Stream;
+use steps_shared::{FieldError, JsonFields, NewStep, Step, When};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::body::{self, MediaType};
+use super::{json, query, respond};
+use crate::problem::ApiError;
+use crate::recorder::{Entry, Outcome};
+use crate::state::State;
+
+/// The largest body, in bytes: far more than the longest fields need.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// The routes of this resource.
+pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "steps")
+        .and(warp::post())
+        .and(state.filter())
+        .and(query::raw())
+        .and(warp::header::headers_cloned())
+        .and(body::incoming())
+        .then(record)
+        .and_then(async |result| respond(result))
+        .boxed()
+}
+
+async fn record<B: Buf>(
+    state: State,
+    query: String,
+    headers: HeaderMap,
+    length: Option<u64>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Response, ApiError> {
+    let body = body::read(length, body, MOST_BYTES, state.stall_timeout).await?;
+    let new = new_step(&query, &MediaType::of(&headers), &body)?;
+    let sent_ts = matches!(new.when, When::At(_));
+    let entry = Entry { step: new.into_step((state.now)())?, sent_ts };
+    match state.recorder.record(vec![entry]).await?.pop() {
+        Some(Outcome::Recorded(step)) => Ok(with_location(StatusCode::CREATED, &step)),
+        Some(Outcome::AlreadyRecorded(step)) => Ok(with_location(StatusCode::OK, &step)),
+        Some(Outcome::Conflict(id, fields)) => Err(ApiError::Conflict(conflict(&id, &fields))),
+        Some(Outcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
+        None => Err(ApiError::Internal("a recorded step was not accounted for".to_owned())),
+    }
+}
+
+/// The fields may be spread over the query string and the body; each may be given once.
+fn new_step(query: &str, media_type: &MediaType, body: &[u8]) -> Result<NewStep, ApiError> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut add = |encoded| -> Result<(), ApiError> {
+        fields.extend(query::pairs(encoded)?.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        Ok(())
+    };
+    add(query.as_bytes())?;
+    match media_type {
+        _ if body.is_empty() => {}
+        MediaType::Form => add(body)?,
+        MediaType::Json => {
+            let json: JsonFields = serde_json::from_slice(body)
+                .map_err(|error| ApiError::Malformed(format!("the body is not a step in JSON: {error}")))?;
+            fields.extend(json.into_texts()?);
+        }
+        MediaType::Unsaid | MediaType::Ndjson | MediaType::Other => {
+            return Err(ApiError::MediaType(
+                "application/json or application/x-www-form-urlencoded, and say so in Content-Type",
+            ));
+        }
+    }
+    Ok(NewStep::from_fields(fields)?)
+}
+
+/// What is said when an id is used again for something else.
+pub(super) fn conflict(id: &impl std::fmt::Display, fields: &[&str]) -> FieldError {
+    FieldError::wrong("id", format!("{id} is recorded already with another {}", fields.join(", ")))
+}
+
+fn with_location(status: StatusCode, step: &Step) -> Response {
+    let mut response = json(status, step);
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/steps/{}", step.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}

@@ -1,0 +1,39 @@
+//! The id of a request: taken from the client or made, in every answer, error and log line.
+
+use std::future::Future;
+
+use uuid::Uuid;
+use warp::http::{HeaderMap, HeaderName};
+
+/// The header that carries it.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken from a client.
+const LONGEST: usize = 128;
+
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// The client's id, where it is one (visible ASCII, not too long); else a new one.
+#[must_use]
+pub fn take_or_make(headers: &HeaderMap) -> String {
+    let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            id.to_owned()
+        }
+        _ => Uuid::now_v7().to_string(),
+    }
+}
+
+/// Runs `request` under this id.
+pub async fn scope<F: Future>(id: String, request: F) -> F::Output {
+    CURRENT.scope(id, request).await
+}
+
+/// The id of the request that is being answered.
+#[must_use]
+pub fn current() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
+}

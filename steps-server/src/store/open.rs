@@ -1,0 +1,169 @@
+//! Opening the database: where it is, waiting until it is up, and its connections.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::Instant;
+
+use super::{Pools, Store};
+use crate::config::DatabaseUrl;
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// How long to wait for one that is still starting.
+    pub wait: Duration,
+    /// The most connections that read at the same time.
+    pub connections: u32,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL cannot be understood.
+    #[error("the database URL is not valid: {0}; write mysql://user:password@host:3306/name or sqlite:PATH")]
+    Url(String),
+    /// It never answered.
+    #[error("no answer from the database at {place} within {}: {error}", humantime::format_duration(*wait))]
+    Unreachable {
+        /// Host and port, or the file; never the password.
+        place: String,
+        /// How long it was waited for.
+        wait: Duration,
+        /// The last answer.
+        error: sqlx::Error,
+    },
+    /// It answered, and refused.
+    #[error("the database at {place} refuses: {error}")]
+    Refused {
+        /// Host and port, or the file; never the password.
+        place: String,
+        /// Its answer.
+        error: sqlx::Error,
+    },
+    /// The folder of the file cannot be made or locked.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the database's schema cannot be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// How long a request may wait for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an SQLite writer waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Writers: the recorder, and one to spare for a connection that has just broken.
+const WRITERS: u32 = 2;
+/// One text for each number of rows in an INSERT, with room for everything else.
+const STATEMENTS: usize = 256;
+
+impl Store {
+    /// Opens the database, waits for it if it is still starting, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which of these failed; no message holds the password.
+    pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
+        let url = options.url.expose();
+        let store = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("mysql" | "mariadb") => Self::open_mysql(url, options).await?,
+            Some("sqlite") => Self::open_sqlite(url, options).await?,
+            _ => return Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
+        };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn open_mysql(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
+        let connect = MySqlConnectOptions::from_str(url)
+            .map_err(|error| OpenError::Url(error.to_string()))?
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        if connect.get_database().is_none_or(str::is_empty) {
+            return Err(OpenError::Url("it names no database".to_owned()));
+        }
+        let place = format!("{}:{}", connect.get_host(), connect.get_port());
+        wait_for(&connect, &place, options.wait).await?;
+        let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(Self::MySql(Arc::new(Pools {
+            read: pool(options.connections).connect_lazy_with(connect.clone()),
+            write: pool(WRITERS).connect_lazy_with(connect),
+            begin: "START TRANSACTION",
+        })))
+    }
+
+    async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
+        let connect = SqliteConnectOptions::from_str(url)
+            .map_err(|error| OpenError::Url(error.to_string()))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let path = connect.get_filename().to_owned();
+        create_folder(&path)?;
+        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+        let write = pool(1)
+            .connect_with(connect.clone())
+            .await
+            .map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
+        Ok(Self::Sqlite(Arc::new(Pools {
+            read: pool(options.connections).connect_lazy_with(connect),
+            write,
+            begin: "BEGIN IMMEDIATE",
+        })))
+    }
+}
+
+/// Connects until it works, or until `wait` is over; a refusal that time does not heal ends it at once.
+async fn wait_for(connect: &MySqlConnectOptions, place: &str, wait: Duration) -> Result<(), OpenError> {
+    let deadline = Instant::now() + wait;
+    let pause = Duration::from_secs(1);
+    loop {
+        let attempt = tokio::time::timeout(ACQUIRE_TIMEOUT, connect.connect()).await;
+        let error = match attempt {
+            Ok(Ok(_connection)) => return Ok(()),
+            Ok(Err(error))
+                if error.as_database_error().is_some_and(|error| is_final(&error.code().unwrap_or_default())) =>
+            {
+                return Err(OpenError::Refused { place: place.to_owned(), error });
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(OpenError::Unreachable { place: place.to_owned(), wait, error });
+        }
+        let seconds_left = left.as_secs_f64().ceil();
+        tracing::warn!(%place, %error, seconds_left, "the database does not answer yet; trying again");
+        tokio::time::sleep(pause.min(left)).await;
+    }
+}
+
+/// SQLSTATE 28000 is a wrong user or password, 42000 a database that is not there or not allowed.
+fn is_final(code: &str) -> bool {
+    matches!(code, "28000" | "42000")
+}
+
+fn create_folder(file: &Path) -> Result<(), OpenError> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder).map_err(|error| OpenError::File { path: folder.to_owned(), error })
+        }
+        _ => Ok(()),
+    }
+}
