@@ -1,1 +1,53 @@
+//! The `steps` command: records the steps of deployments and asks for them.
+//!
+//! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share:
+//! the settings and where each came from (`settings`), the server (`client`), and what is written (`output`).
 
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+mod args;
+mod client;
+mod commands;
+mod error;
+pub mod exit;
+mod output;
+mod settings;
+mod time;
+
+pub use error::Error;
+
+/// Runs the command with the program's arguments, its own name first.
+///
+/// # Errors
+/// Whatever went wrong; it knows its exit code, and a closed output pipe is not a failure.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
+    let cli = args::Cli::try_parse_from(arguments)?;
+    commands::run(cli)
+}
+
+/// The command line as clap knows it: completions and tests are made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    args::Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_and_subcommand_is_explained() {
+        let command = super::command();
+        for subcommand in command.get_subcommands() {
+            assert!(subcommand.get_about().is_some(), "{}", subcommand.get_name());
+            for argument in subcommand.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", subcommand.get_name(), argument.get_id());
+            }
+        }
+    }
+}

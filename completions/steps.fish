@@ -1,0 +1,92 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_steps_global_optspecs
+    string join \n server= timeout= h/help V/version
+end
+
+function __fish_steps_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_steps_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_steps_using_subcommand
+    set -l cmd (__fish_steps_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c steps -n "__fish_steps_needs_command" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_needs_command" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_needs_command" -s V -l version -d 'Print version'
+complete -c steps -n "__fish_steps_needs_command" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand record" -l component -d 'What is deployed [env: STEPS_COMPONENT]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l version -d 'Which version of it [env: STEPS_VERSION] [default: the CI\'s commit, else git describe]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l status -d 'The phase that begins, such as building, or the end, such as succeeded' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l owner -d 'Who is responsible [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: production]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l ts -d 'When it began, if not now: 2026-01-05T09:30:00Z, or \'2026-01-05 09:30:00\' in UTC' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l id -d 'The step\'s own identity, a UUID; recording the same one again changes nothing [default: a new one]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l format -d 'How the recorded step is printed' -r -f -a "text\t'One line to read'
+json\t'The step as JSON, on one line'"
+complete -c steps -n "__fish_steps_using_subcommand record" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -s q -l quiet -d 'Print nothing when it is recorded'
+complete -c steps -n "__fish_steps_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only steps of this component' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only steps of this version' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only steps of this owner' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l status -d 'Only steps with this status' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Only steps in this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only steps of this CI run' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only steps that began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only steps that began then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this identity' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many steps: of a table the newest, of an export the first; --order chooses for both' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l format -d 'How the steps are written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; the newest 100 unless --limit says otherwise'
+csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
+json\t'One document'
+jsonl\t'One JSON object a line'
+xlsx\t'An Excel workbook'"
+complete -c steps -n "__fish_steps_using_subcommand list" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
+complete -c steps -n "__fish_steps_using_subcommand list" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l count -d 'Print how many steps there are, and nothing else'
+complete -c steps -n "__fish_steps_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first character]' -r -f -a "csv\t'Comma-separated, with a header'
+jsonl\t'One JSON object a line'"
+complete -c steps -n "__fish_steps_using_subcommand import" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand config" -l format -d 'How the settings are printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
+csv\t'With a header'
+json\t'One document'"
+complete -c steps -n "__fish_steps_using_subcommand config" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand config" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record list import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

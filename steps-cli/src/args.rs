@@ -1,0 +1,96 @@
+//! The command line. Each subcommand's flags stand in its own file; their docs are the help.
+
+use clap::{Args, Parser, Subcommand};
+use git_version::git_version;
+
+use crate::commands::{completions, config, import, list, record};
+
+/// The version of the program and the commit it was built from.
+const VERSION: &str = git_version!(
+    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
+    suffix = ")",
+    args = ["--always", "--abbrev=12", "--match=", "--dirty"],
+    fallback = "unknown"
+);
+
+const EXAMPLES: &str = "\
+Examples:
+  steps record --component checkout --version 4.2.0 --status building
+  steps list --component checkout --since 7d
+  steps list --format xlsx --output steps.xlsx
+  steps import history.csv
+
+'steps --help' says more: settings, variables and exit codes.";
+
+const DETAILS: &str = "\
+Settings, strongest first:
+  1. a flag                            --component checkout
+  2. a variable                        STEPS_COMPONENT=checkout
+  3. the nearest .steps.toml upwards   component = \"checkout\"
+  4. the user's file                   the same keys, in ~/.config/steps/config.toml
+  5. a built-in default
+  'steps config' shows each setting, its value and where it came from.
+
+Variables (an empty one counts as not set):
+  STEPS_SERVER       where the server is (http://127.0.0.1:7878)
+  STEPS_TIMEOUT      how long to wait for it (5s)
+  STEPS_COMPONENT    what is deployed
+  STEPS_ENVIRONMENT  where to (production)
+  STEPS_VERSION      which version (the CI's commit, else git describe)
+  STEPS_OWNER        who is responsible (the CI's user, else git's user.name, else the login)
+  STEPS_RUN          the CI run the step belongs to
+  NO_COLOR           no colours
+  HTTP_PROXY, HTTPS_PROXY, NO_PROXY are obeyed, except for a server on this machine.
+
+Exit codes:
+  0  done; also when the reader of the output stopped early (steps list | head)
+  1  the server or the network failed, or the output could not be written
+  2  usage: a flag, a variable, a settings file or an input file is wrong
+  3  refused by the server; at import: some lines were refused
+
+Examples:
+  steps record --component checkout --version 4.2.0 --status building
+  steps list --component checkout --since 7d
+  steps list --format xlsx --output steps.xlsx
+  steps import history.csv";
+
+/// Records the steps of deployments and asks for them.
+#[derive(Debug, Parser)]
+#[command(name = "steps", version = VERSION, after_help = EXAMPLES, after_long_help = DETAILS)]
+pub struct Cli {
+    /// Where the server is.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The flags that every subcommand has.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
+    pub server: Option<String>,
+    /// How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]
+    ///
+    /// It covers connecting and the whole answer; for an export, connecting and each pause in it, so that a
+    /// long export is not cut.
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
+    pub timeout: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record a step
+    Record(record::Args),
+    /// List recorded steps
+    List(list::Args),
+    /// Import steps from a CSV or JSONL file
+    Import(import::Args),
+    /// Show each setting, its value and where it came from
+    Config(config::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+}

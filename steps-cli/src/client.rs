@@ -1,0 +1,259 @@
+//! The server, as the command sees it.
+
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use steps_shared::{BatchAnswer, Column, Format, ListQuery, NewStep, Problem, Step, StepFilter, StepId};
+use tokio::time::timeout;
+
+use crate::args::Connection;
+use crate::error::Error;
+use crate::settings::{Sources, shown};
+
+/// The most of an error's body that is read.
+const MOST_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// A connection to the server.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// The server's address without a slash at its end.
+    base: String,
+    /// The same for messages, without a password.
+    shown: String,
+    timeout: Duration,
+}
+
+/// Why a request was not answered as hoped.
+#[derive(Debug)]
+pub struct Trouble {
+    /// What is told to the user.
+    pub error: Error,
+    /// Whether the same request may well succeed in a moment.
+    pub transient: bool,
+    /// How long the server asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// How many steps there are.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Count {
+    /// So many, or at least so many.
+    pub count: u64,
+    /// Whether they were all counted.
+    pub exact: bool,
+}
+
+/// Runs a future to its end on this thread.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|error| Error::Failed(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(future);
+    // A name lookup that hangs would hold up the exit.
+    runtime.shutdown_background();
+    result
+}
+
+impl Client {
+    /// Prepares for requests; nothing is sent.
+    pub fn new(sources: &Sources, flags: &Connection) -> Result<Self, Error> {
+        let server = sources.server(flags)?;
+        let timeout = sources.timeout(flags)?;
+        // reqwest takes the provider from here, and does no more with it unless the URL is https.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("steps/", env!("CARGO_PKG_VERSION")))
+            // A redirected POST would become a GET.
+            .redirect(redirect::Policy::none());
+        if server.scheme() == "http" && !secure_proxy() {
+            // Reading the system's certificates takes longer than the whole request.
+            http = http.tls_certs_only([]);
+        }
+        if is_loopback(&server) {
+            http = http.no_proxy();
+        }
+        let http =
+            http.build().map_err(|error| Error::Failed(format!("cannot prepare requests: {}", cause(&error))))?;
+        let base = server.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { http, base, shown: shown(&server), timeout })
+    }
+
+    /// How long the server may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Records a step; says whether it was recorded now, or had been before.
+    pub async fn record(&self, step: &NewStep) -> Result<(bool, Step), Error> {
+        let request = self.http.post(self.url("/v1/steps")).json(step);
+        let (status, step) = self.answer(request).await.map_err(|trouble| trouble.error)?;
+        Ok((status == StatusCode::CREATED, step))
+    }
+
+    /// Sends lines of NDJSON, each a step.
+    pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, Trouble> {
+        let request = self.http.post(self.url("/v1/steps/batch"));
+        let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
+        self.answer(request).await.map(|(_, answer)| answer)
+    }
+
+    /// Asks for a list; its body is read with [`Self::next_chunk`].
+    pub async fn list(&self, query: &ListQuery) -> Result<Response, Error> {
+        let request = self.http.get(self.url("/v1/steps")).query(&query.to_parameters());
+        self.begin(request).await
+    }
+
+    /// Asks for one step.
+    pub async fn step(&self, id: StepId, format: Format, columns: &[Column]) -> Result<Response, Error> {
+        let mut parameters = vec![("format", format.to_string())];
+        if !columns.is_empty() {
+            let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+            parameters.push(("columns", names.join(",")));
+        }
+        self.begin(self.http.get(self.url(&format!("/v1/steps/{id}"))).query(&parameters)).await
+    }
+
+    /// Counts steps.
+    pub async fn count(&self, filter: &StepFilter) -> Result<Count, Error> {
+        let request = self.http.get(self.url("/v1/steps/count")).query(&filter.to_parameters());
+        self.answer(request).await.map(|(_, count)| count).map_err(|trouble| trouble.error)
+    }
+
+    /// The next bytes of a body; the timeout covers only the wait for them, however long the whole takes.
+    pub async fn next_chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Error> {
+        let reason = match timeout(self.timeout, response.chunk()).await {
+            Ok(Ok(chunk)) => return Ok(chunk),
+            Ok(Err(error)) => cause(&error),
+            Err(_) => format!("nothing came for {:?}", self.timeout),
+        };
+        Err(Error::Failed(format!("the answer of {} is incomplete: {reason}", self.shown)))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Sends, and waits for the head of a good answer.
+    async fn begin(&self, request: RequestBuilder) -> Result<Response, Error> {
+        match timeout(self.timeout, self.send(request)).await {
+            Ok(sent) => sent.map_err(|trouble| trouble.error),
+            Err(_) => Err(self.timed_out().error),
+        }
+    }
+
+    /// Sends, and reads the whole of a good answer.
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<(StatusCode, T), Trouble> {
+        let exchange = async {
+            let response = self.send(request).await?;
+            let status = response.status();
+            let body = response.bytes().await.map_err(|error| self.broken(&error))?;
+            Ok((status, body))
+        };
+        let (status, body) = timeout(self.timeout, exchange).await.unwrap_or_else(|_| Err(self.timed_out()))?;
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok((status, answer)),
+            Err(error) => Err(Trouble::lasting(Error::Failed(format!(
+                "{} answered {status}, but not as a steps-server does ({error}); is --server right?",
+                self.shown
+            )))),
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Trouble> {
+        let response = request.send().await.map_err(|error| self.broken(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    fn timed_out(&self) -> Trouble {
+        let message = format!(
+            "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
+            self.shown, self.timeout
+        );
+        Trouble { error: Error::Failed(message), transient: true, retry_after: None }
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> Trouble {
+        let cause = cause(error);
+        let message = if error.is_connect() {
+            format!(
+                "cannot reach the server at {}: {cause}; is steps-server running there? \
+                 --server or STEPS_SERVER name another",
+                self.shown
+            )
+        } else {
+            format!("the exchange with the server at {} broke: {cause}", self.shown)
+        };
+        Trouble { error: Error::Failed(message), transient: true, retry_after: None }
+    }
+
+    /// What an answer other than 2xx means.
+    async fn refusal(&self, mut response: Response) -> Trouble {
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MOST_PROBLEM_BYTES {
+                break;
+            }
+        }
+        let problem: Option<Problem> = serde_json::from_slice(&body).ok();
+        let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let error = match problem {
+            Some(problem) if status.is_client_error() && !busy => {
+                Error::Refused(format!("the server refused: {}", problem.detail))
+            }
+            Some(problem) => Error::Failed(format!("the server at {} failed: {}", self.shown, problem.detail)),
+            None if status.is_client_error() && !busy => Error::Refused(format!(
+                "{} refused with {status}, but not as a steps-server does; is --server right?",
+                self.shown
+            )),
+            None if status.is_redirection() => {
+                let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+                let place = location.map_or_else(String::new, |place| format!(" to {}", place.escape_debug()));
+                Error::Failed(format!("{} redirects{place}; give the final address with --server", self.shown))
+            }
+            None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
+        };
+        let transient = busy || matches!(status.as_u16(), 502..=504);
+        Trouble { error, transient, retry_after: retry_after.map(Duration::from_secs) }
+    }
+}
+
+impl Trouble {
+    fn lasting(error: Error) -> Self {
+        Self { error, transient: false, retry_after: None }
+    }
+}
+
+/// The innermost cause: "Connection refused" rather than "error sending request".
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    // The outermost would repeat the URL, and with it a password.
+    if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
+}
+
+fn is_loopback(server: &Url) -> bool {
+    let host = server.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Whether plain HTTP goes through a proxy that speaks TLS itself.
+fn secure_proxy() -> bool {
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .any(|proxy| proxy.starts_with("https://"))
+}

@@ -1,0 +1,26 @@
+//! `steps completions SHELL`.
+
+use clap_complete::Shell;
+
+use crate::error::Error;
+use crate::output;
+
+/// The flags of `steps completions`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  steps completions bash > ~/.local/share/bash-completion/completions/steps
+  steps completions zsh > ~/.zfunc/_steps
+  steps completions fish > ~/.config/fish/completions/steps.fish")]
+pub struct Args {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the completions. They are made in memory first: clap panics where it cannot write.
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::command(), "steps", &mut script);
+    output::print(&script)
+}

@@ -1,0 +1,98 @@
+//! `steps config`.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::args::Connection;
+use crate::error::Error;
+use crate::output::{self, table};
+use crate::settings::{Key, Setting, Sources, shown};
+
+/// The flags of `steps config`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  steps config
+  steps config --format json
+
+A settings file holds lines such as
+  server = \"https://steps.example.com\"
+  component = \"checkout\"")]
+pub struct Args {
+    /// How the settings are printed [default: a table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Columns to read
+    Table,
+    /// With a header
+    Csv,
+    /// One document
+    Json,
+}
+
+/// One line of the answer: a setting, or a file that settings are read from.
+#[derive(Debug, Serialize)]
+struct Row {
+    setting: &'static str,
+    value: String,
+    source: String,
+}
+
+/// Shows each setting, then the files that were looked for.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let sources = Sources::load()?;
+    let settings = Key::ALL.into_iter().map(|key| setting(key, &sources, connection));
+    let names = ["project file", "user file"];
+    let files = names.into_iter().zip(&sources.files).map(|(name, file)| Row {
+        setting: name,
+        value: file.path.display().to_string(),
+        source: if file.exists { "read" } else { "not there" }.to_owned(),
+    });
+    let rows: Vec<_> = settings.chain(files).collect();
+    let default = if output::is_terminal() { Format::Table } else { Format::Csv };
+    output::print(match args.format.unwrap_or(default) {
+        Format::Table => {
+            let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
+            table::render(&["setting", "value", "from"], rows).into_bytes()
+        }
+        Format::Csv => csv(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
+        Format::Json => json(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
+    })
+}
+
+fn setting(key: Key, sources: &Sources, connection: &Connection) -> Row {
+    let flag = match key {
+        Key::Server => connection.server.as_deref(),
+        Key::Timeout => connection.timeout.as_deref(),
+        _ => None,
+    };
+    let found = sources.find(key, flag);
+    let (value, source) = match found {
+        Some(Setting { value, source }) => (value, source.to_string()),
+        None => (String::new(), "not set".to_owned()),
+    };
+    // A password in the address stays hidden; an address that cannot be read is shown where it is used.
+    let value = match key {
+        Key::Server => sources.server(connection).map_or(value, |server| shown(&server)),
+        _ => value,
+    };
+    Row { setting: key.name(), value, source }
+}
+
+fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+fn json(rows: &[Row]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = serde_json::to_vec_pretty(rows)?;
+    text.push(b'\n');
+    Ok(text)
+}

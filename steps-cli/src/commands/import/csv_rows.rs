@@ -1,0 +1,137 @@
+//! The rows of a CSV file, and the line on which each begins.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use csv::{ByteRecord, Terminator};
+
+use super::columns;
+
+/// Where a file is read from.
+pub type Source = Box<dyn BufRead + Send>;
+
+/// The fields of a row by the names of their columns, or what is wrong with it.
+type Fields = Result<Vec<(&'static str, String)>, String>;
+
+/// A CSV file under a header.
+pub struct CsvRows {
+    reader: csv::Reader<Watched>,
+    /// Whether the reader has met the end of the file.
+    ended: Arc<AtomicBool>,
+    columns: Vec<Option<&'static str>>,
+}
+
+impl CsvRows {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a header that is wrong.
+    pub fn begin(source: Source) -> Result<Self, String> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(false)
+            // With CRLF as one terminator the reader's line numbers lag behind; the CR is cut off below.
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(Watched { source, ended: Arc::clone(&ended) });
+        let mut record = ByteRecord::new();
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => return Err("it is empty; CSV begins with the names of its columns".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        }
+        let columns = columns::header(record.iter().map(|name| String::from_utf8_lossy(name).into_owned()))?;
+        Ok(Self { reader, ended, columns })
+    }
+
+    /// The next row that is not blank, and the line on which it begins.
+    pub fn next(&mut self) -> io::Result<Option<(u64, Fields)>> {
+        let mut record = ByteRecord::new();
+        while self.reader.read_byte_record(&mut record)? {
+            if record.iter().all(|field| field.trim_ascii().is_empty()) && record.len() == 1 {
+                continue;
+            }
+            // The position is behind the row's last byte: after its line feed, unless the file ended there.
+            let terminator = u64::from(!self.ended.load(Ordering::Relaxed));
+            let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+            let line = self.reader.position().line().saturating_sub(terminator + within);
+            return Ok(Some((line, self.fields(&record))));
+        }
+        Ok(None)
+    }
+
+    fn fields(&self, record: &ByteRecord) -> Fields {
+        if record.len() != self.columns.len() {
+            return Err(format!("has {} fields, but the header has {}", record.len(), self.columns.len()));
+        }
+        let last = record.len() - 1;
+        let named = self.columns.iter().zip(record).enumerate();
+        named
+            .filter_map(|(place, (column, field))| Some((place, (*column)?, field)))
+            .map(|(place, column, field)| {
+                let field = if place == last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
+                match std::str::from_utf8(field) {
+                    Ok(text) => Ok((column, text.to_owned())),
+                    Err(_) => Err(format!("{column} is not UTF-8")),
+                }
+            })
+            .collect()
+    }
+}
+
+/// A source that tells when its end was met.
+struct Watched {
+    source: Source,
+    ended: Arc<AtomicBool>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<(u64, Result<String, String>)> {
+        let text = format!("component,version,owner,status,ts\n{text}").into_bytes();
+        let mut rows = CsvRows::begin(Box::new(io::Cursor::new(text))).unwrap();
+        let mut found = Vec::new();
+        while let Some((line, fields)) = rows.next().unwrap() {
+            found.push((line, fields.map(|fields| fields.into_iter().map(|(_, value)| value).collect())));
+        }
+        found
+    }
+
+    fn lines(text: &str) -> Vec<u64> {
+        rows(text).into_iter().map(|(line, _)| line).collect()
+    }
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_does() {
+        let text = "c,1,o,one,t\n\n  \nc,1,o,\"two\nlines\n\",t\nc,1,o,ragged\n,,,,\nc,1,o,last,t";
+        assert_eq!(lines(text), [2, 5, 8, 9, 10]);
+        assert_eq!(lines(&format!("{text}\n")), [2, 5, 8, 9, 10]);
+        assert_eq!(lines(&text.replace('\n', "\r\n")), [2, 5, 8, 9, 10]);
+        assert_eq!(lines(&(text.replace('\n', "\r\n") + "\r\n\r\n")), [2, 5, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_found_where_it_begins() {
+        assert_eq!(lines("c,1,o,one,t\nc,1,o,\"two,t\nc,1,o,three,t\n"), [2, 3]);
+    }
+
+    #[test]
+    fn carriage_returns_are_not_part_of_the_last_field() {
+        assert_eq!(rows("c,1,o,s,t\r\n")[0].1.as_deref(), Ok("c1ost"));
+        assert_eq!(rows("c,1,o,s,\"t\"\r\n")[0].1.as_deref(), Ok("c1ost"));
+        assert_eq!(rows("c,1,o,s,\r\n")[0].1.as_deref(), Ok("c1os"));
+    }
+}

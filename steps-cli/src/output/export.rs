@@ -1,0 +1,50 @@
+//! Exports: the server's bytes, passed on as they come.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Response;
+use steps_shared::Format;
+
+use super::destination::Destination;
+use super::line_ends::LineEnds;
+use crate::client::Client;
+use crate::error::Error;
+
+/// Passes the body on to its destination in constant memory. CSV gets the line ends of the shell's tools.
+///
+/// # Errors
+/// An answer that ends in the middle, or a destination that cannot be written.
+pub async fn export(
+    client: &Client,
+    mut response: Response,
+    format: Format,
+    mut destination: Destination,
+) -> Result<(), Error> {
+    let progress = spinner(&destination);
+    let mut ends = LineEnds::default();
+    while let Some(chunk) = client.next_chunk(&mut response).await? {
+        match format {
+            Format::Csv => destination.write(&ends.turn(&chunk))?,
+            Format::Json | Format::Jsonl | Format::Xlsx => destination.write(&chunk)?,
+        }
+        progress.inc(chunk.len() as u64);
+    }
+    destination.write(ends.finish())?;
+    destination.finish()?;
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// Shows how much has come, on the standard error if that is a terminal, and only while a file is written.
+fn spinner(destination: &Destination) -> ProgressBar {
+    if matches!(destination, Destination::Stdout(_)) {
+        return ProgressBar::hidden();
+    }
+    let progress = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {binary_bytes} in {elapsed}") {
+        progress.set_style(style);
+    }
+    progress.enable_steady_tick(Duration::from_millis(100));
+    progress
+}

@@ -1,0 +1,134 @@
+//! Settings files: `.steps.toml` of a project, and the user's own.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use steps_shared::nearest;
+use toml::de::{DeTable, DeValue};
+
+use super::Key;
+use crate::error::Error;
+
+/// A settings file that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// Whether it is there.
+    pub exists: bool,
+    /// What it sets.
+    pub values: HashMap<Key, String>,
+}
+
+/// Looks for the nearest `.steps.toml` upwards and for the user's file, and reads them: the stronger first.
+///
+/// # Errors
+/// A file that is wrong or cannot be read.
+pub fn load() -> Result<Vec<SettingsFile>, Error> {
+    let mut files = Vec::new();
+    if let Ok(directory) = std::env::current_dir() {
+        let candidates = directory.ancestors().map(|directory| directory.join(".steps.toml"));
+        let nearest = candidates.map(read).find(|file| !matches!(file, Ok(None)));
+        files.push(nearest.transpose()?.flatten().unwrap_or_else(|| absent(directory.join(".steps.toml"))));
+    }
+    if let Some(directory) = dirs::config_dir() {
+        let path = directory.join("steps").join("config.toml");
+        files.push(read(path.clone())?.unwrap_or_else(|| absent(path)));
+    }
+    Ok(files)
+}
+
+fn absent(path: PathBuf) -> SettingsFile {
+    SettingsFile { path, exists: false, values: HashMap::new() }
+}
+
+fn read(path: PathBuf) -> Result<Option<SettingsFile>, Error> {
+    match fs::read_to_string(&path) {
+        Ok(text) => SettingsFile::parse(path, &text).map(Some),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Error::Usage(format!("cannot read the settings file {}: {error}", path.display()))),
+    }
+}
+
+impl SettingsFile {
+    /// Reads the text of a settings file.
+    ///
+    /// # Errors
+    /// What is not TOML, an unknown key, a value that is not a text; each with the file and the line.
+    pub fn parse(path: PathBuf, text: &str) -> Result<Self, Error> {
+        let document = DeTable::parse(text)
+            .map_err(|error| wrong(&path, text, error.span().map(|span| span.start), error.message()))?;
+        let mut values = HashMap::new();
+        for (name, value) in document.get_ref() {
+            let wrong = |reason: &str| wrong(&path, text, Some(name.span().start), reason);
+            let name = name.get_ref().as_ref();
+            let Some(key) = Key::ALL.into_iter().find(|key| key.name() == name) else {
+                return Err(wrong(&unknown(name)));
+            };
+            let value = match value.get_ref() {
+                DeValue::String(value) => value.to_string(),
+                DeValue::Integer(seconds) if key == Key::Timeout => seconds.to_string(),
+                DeValue::Integer(_) | DeValue::Float(_) => {
+                    let written = text.get(value.span()).unwrap_or("…");
+                    return Err(wrong(&format!("{name} must be a text; put quotes around it: {name} = \"{written}\"")));
+                }
+                other => {
+                    return Err(wrong(&format!("{name} must be a text in quotes, not of type {}", other.type_str())));
+                }
+            };
+            values.insert(key, value);
+        }
+        Ok(Self { path, exists: true, values })
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let known = Key::ALL.map(Key::name);
+    match nearest(name, &known) {
+        Some(near) => format!("unknown key {name:?}; did you mean {near:?}?"),
+        None => format!("unknown key {name:?}; known are {}", known.join(", ")),
+    }
+}
+
+fn wrong(path: &Path, text: &str, at: Option<usize>, reason: &str) -> Error {
+    let before = at.and_then(|at| text.get(..at)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let reason = reason.lines().collect::<Vec<_>>().join(", ");
+    Error::Usage(format!("settings file {}, line {line}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HashMap<Key, String>, String> {
+        SettingsFile::parse("/p/.steps.toml".into(), text).map(|file| file.values).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn reads_texts_and_a_timeout_in_seconds() {
+        let values = parse("# ours\ncomponent = \"checkout\"\ntimeout = 2\nversion = '1.10'\n").unwrap();
+        assert_eq!(values[&Key::Component], "checkout");
+        assert_eq!(values[&Key::Timeout], "2");
+        assert_eq!(values[&Key::Version], "1.10");
+    }
+
+    #[test]
+    fn names_the_file_the_line_and_the_key() {
+        let error = |text| parse(text).unwrap_err();
+        assert_eq!(
+            error("component = \"c\"\nonwer = \"ann\"\n"),
+            "settings file /p/.steps.toml, line 2: unknown key \"onwer\"; did you mean \"owner\"?"
+        );
+        assert_eq!(
+            error("version = 1.10"),
+            "settings file /p/.steps.toml, line 1: version must be a text; put quotes around it: version = \"1.10\""
+        );
+        assert!(error("[record]\nowner = \"x\"").contains("line 1: unknown key \"record\""));
+        assert!(error("owner = true").contains("owner must be a text in quotes, not of type boolean"));
+        assert!(error("owner = \"a\"\n\nowner = \"b\"").contains("line 3: duplicate key"));
+        assert!(error("owner = \n").contains("line 1: "));
+    }
+}

@@ -1,0 +1,264 @@
+//! The settings: what each is, and where it came from.
+//!
+//! Strongest first: flag, `STEPS_*` variable, nearest `.steps.toml` upwards, the user's file, built-in default.
+
+mod derive;
+mod file;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use steps_shared::DEFAULT_ADDRESS;
+
+pub use file::SettingsFile;
+
+use crate::args::Connection;
+use crate::error::Error;
+use crate::time::parse_timeout;
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Where the server is.
+    Server,
+    /// How long to wait for it.
+    Timeout,
+    /// What is deployed.
+    Component,
+    /// Where to.
+    Environment,
+    /// Which version.
+    Version,
+    /// Who is responsible.
+    Owner,
+    /// The CI run.
+    Run,
+}
+
+impl Key {
+    /// All of them, in the order `steps config` shows them.
+    pub const ALL: [Self; 7] =
+        [Self::Server, Self::Timeout, Self::Component, Self::Environment, Self::Version, Self::Owner, Self::Run];
+
+    /// As it is written in a settings file; the flag is `--` and this.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Timeout => "timeout",
+            Self::Component => "component",
+            Self::Environment => "environment",
+            Self::Version => "version",
+            Self::Owner => "owner",
+            Self::Run => "run",
+        }
+    }
+
+    /// Its environment variable.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Server => "STEPS_SERVER",
+            Self::Timeout => "STEPS_TIMEOUT",
+            Self::Component => "STEPS_COMPONENT",
+            Self::Environment => "STEPS_ENVIRONMENT",
+            Self::Version => "STEPS_VERSION",
+            Self::Owner => "STEPS_OWNER",
+            Self::Run => "STEPS_RUN",
+        }
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The key's flag.
+    Flag(Key),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A settings file.
+    File(PathBuf),
+    /// A command that was asked.
+    Command(&'static str),
+    /// The name the user is logged in by.
+    Login,
+    /// Built in.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(key) => write!(f, "--{}", key.name()),
+            Self::Variable(name) => f.write_str(name),
+            Self::File(path) => path.display().fmt(f),
+            Self::Command(command) => f.write_str(command),
+            Self::Login => f.write_str("login name"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// As it was written.
+    pub value: String,
+    /// Where.
+    pub source: Source,
+}
+
+/// Everything that settings are read from, except the flags.
+#[derive(Debug, Default)]
+pub struct Sources {
+    variables: HashMap<&'static str, String>,
+    /// The settings files that were looked for, strongest first.
+    pub files: Vec<SettingsFile>,
+}
+
+impl Sources {
+    /// Reads the environment and the settings files.
+    ///
+    /// # Errors
+    /// A settings file that is wrong or cannot be read, and a `STEPS_*` variable that is not text.
+    pub fn load() -> Result<Self, Error> {
+        let mut variables = HashMap::new();
+        for name in Key::ALL.into_iter().map(Key::variable) {
+            if let Some(value) = std::env::var_os(name) {
+                let value =
+                    value.into_string().map_err(|_| Error::Usage(format!("the variable {name} is not UTF-8")))?;
+                variables.insert(name, value);
+            }
+        }
+        let ci_variables = derive::CI_VARIABLES.iter().flat_map(|(_, names)| *names);
+        variables.extend(ci_variables.filter_map(|name| Some((*name, std::env::var(name).ok()?))));
+        Ok(Self { variables, files: file::load()? })
+    }
+
+    /// The value of a setting; a command is asked only when nothing else gives one.
+    pub fn find(&self, key: Key, flag: Option<&str>) -> Option<Setting> {
+        self.given(key, flag).or_else(|| derive::ask(key))
+    }
+
+    /// The value that is given somewhere: pure, unlike [`Self::find`].
+    fn given(&self, key: Key, flag: Option<&str>) -> Option<Setting> {
+        let setting = |value: &str, source| Setting { value: value.to_owned(), source };
+        if let Some(value) = flag {
+            return Some(setting(value, Source::Flag(key)));
+        }
+        if let Some(value) = self.variable(key.variable()) {
+            return Some(setting(value, Source::Variable(key.variable())));
+        }
+        if let Some((file, value)) = self.files.iter().find_map(|file| Some((file, file.values.get(&key)?))) {
+            return Some(setting(value, Source::File(file.path.clone())));
+        }
+        let names = derive::CI_VARIABLES.iter().find(|(of, _)| *of == key).map_or(&[][..], |(_, names)| names);
+        if let Some((name, value)) = names.iter().find_map(|name| Some((*name, self.variable(name)?))) {
+            return Some(setting(value, Source::Variable(name)));
+        }
+        let default = match key {
+            Key::Server => format!("http://{DEFAULT_ADDRESS}"),
+            Key::Timeout => "5s".to_owned(),
+            Key::Environment => "production".to_owned(),
+            Key::Component | Key::Version | Key::Owner | Key::Run => return None,
+        };
+        Some(setting(&default, Source::Default))
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where the server is.
+    pub fn server(&self, flags: &Connection) -> Result<Url, Error> {
+        self.parse(Key::Server, flags.server.as_deref(), parse_server)
+    }
+
+    /// How long to wait for the server.
+    pub fn timeout(&self, flags: &Connection) -> Result<Duration, Error> {
+        self.parse(Key::Timeout, flags.timeout.as_deref(), |text| parse_timeout(text.trim()))
+    }
+
+    fn parse<T>(&self, key: Key, flag: Option<&str>, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
+        let Some(Setting { value, source }) = self.given(key, flag) else {
+            return Err(Error::Usage(format!("{} is not set", key.name())));
+        };
+        read(&value).map_err(|reason| Error::Usage(format!("{} {reason} (from {source})", key.name())))
+    }
+}
+
+/// Reads a server's address. A password in it is repeated nowhere.
+fn parse_server(text: &str) -> Result<Url, String> {
+    let text = text.trim().trim_end_matches('/');
+    let wrong = || match text.contains("://") || text.is_empty() || text.contains('@') {
+        true => "is not a URL; write one like http://127.0.0.1:7878 or https://steps.example.com".to_owned(),
+        false => format!("is not a URL: {text:?}; did you mean http://{text}?"),
+    };
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain { Ok(url) } else { Err(wrong()) }
+}
+
+/// The address as it may be shown: without a password.
+pub fn shown(server: &Url) -> String {
+    let mut server = server.clone();
+    if server.password().is_some() {
+        // It has a host, so that setting one cannot fail.
+        let _ = server.set_password(Some("***"));
+    }
+    server.as_str().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> SettingsFile {
+        SettingsFile::parse(PathBuf::from(path), text).unwrap()
+    }
+
+    fn sources(variables: &[(&'static str, &str)], files: &[(&str, &str)]) -> Sources {
+        Sources {
+            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            files: files.iter().map(|(path, text)| file(path, text)).collect(),
+        }
+    }
+
+    #[test]
+    fn the_stronger_source_wins() {
+        let files = [("/p/.steps.toml", "owner = \"project\""), ("/u/config.toml", "owner = \"user\"\nrun = \"7\"")];
+        let all = [("STEPS_OWNER", "variable"), ("GITHUB_ACTOR", "ci")];
+        let owner = |sources: &Sources, flag| {
+            sources.given(Key::Owner, flag).map(|setting| (setting.value, setting.source.to_string()))
+        };
+        let found = |value: &str, source: &str| Some((value.to_owned(), source.to_owned()));
+        assert_eq!(owner(&sources(&all, &files), Some("flag")), found("flag", "--owner"));
+        assert_eq!(owner(&sources(&all, &files), None), found("variable", "STEPS_OWNER"));
+        assert_eq!(owner(&sources(&[], &files), None), found("project", "/p/.steps.toml"));
+        assert_eq!(owner(&sources(&[("STEPS_OWNER", "")], &files[1..]), None), found("user", "/u/config.toml"));
+        assert_eq!(owner(&sources(&all[1..], &[]), None), found("ci", "GITHUB_ACTOR"));
+        assert_eq!(owner(&sources(&[], &[]), None), None);
+        assert_eq!(sources(&[], &files).given(Key::Run, None).unwrap().value, "7");
+        assert_eq!(sources(&[], &files).given(Key::Environment, None).unwrap().source, Source::Default);
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_source() {
+        let flags = Connection { server: None, timeout: None };
+        let sources = sources(&[("STEPS_TIMEOUT", "soon"), ("STEPS_SERVER", "localhost:7878")], &[]);
+        let message = sources.timeout(&flags).unwrap_err().to_string();
+        assert!(message.starts_with("timeout is not a span of time") && message.ends_with("(from STEPS_TIMEOUT)"));
+        let message = sources.server(&flags).unwrap_err().to_string();
+        assert!(message.contains("did you mean http://localhost:7878?"), "{message}");
+    }
+
+    #[test]
+    fn servers() {
+        assert_eq!(parse_server("http://h:1/steps/").unwrap().as_str(), "http://h:1/steps");
+        for text in ["", "ftp://h", "http://", "h", "http://h/?a=b", "127.0.0.1:7878"] {
+            assert!(parse_server(text).is_err(), "{text}");
+        }
+        assert_eq!(shown(&parse_server("https://ann:secret@h/").unwrap()), "https://ann:***@h");
+    }
+}
