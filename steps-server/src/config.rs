@@ -259,6 +259,7 @@ mod tests {
     fn help_tells_every_default() {
         use clap::CommandFactory as _;
         let help = Args::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let default = Settings::default();
         let texts = [
             default.listen.to_string(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use clap::Parser as _;
 use steps_server::config::{Args, Settings};
-use steps_server::store::{OpenOptions, Store};
+use steps_server::store::{OpenError, OpenOptions, Store};
 use steps_server::{logging, secret_args};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::from(FAILED)
+            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)));
+            ExitCode::from(if wrong_setting { USAGE } else { FAILED })
         }
     }
 }

@@ -55,6 +55,11 @@ pub enum ApiError {
     Internal(String),
 }
 
+/// Whether a parameter is a date of the old service; `start_datatetime` is how its page misspelt one.
+fn is_date(field: &str) -> bool {
+    matches!(field, "start_datetime" | "start_datatetime" | "end_datetime")
+}
+
 /// The old service's words for a date that cannot be read.
 const BAD_DATE: &str = "Datetimes must follow the YYYY-MM-DD HH:MM:SS format";
 
@@ -84,7 +89,7 @@ impl ApiError {
     /// What the old service's `Error` member says.
     fn legacy(&self) -> String {
         match self {
-            Self::Fields(FieldErrors(errors)) if errors.iter().any(|error| error.field.ends_with("_datetime")) => {
+            Self::Fields(FieldErrors(errors)) if errors.iter().any(|error| is_date(&error.field)) => {
                 BAD_DATE.to_owned()
             }
             _ => self.to_string(),

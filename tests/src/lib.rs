@@ -1,1 +1,92 @@
+//! The harness of the end-to-end suite: a database per test, the real server on a port of its own, the
+//! real command in a home of its own.
+//!
+//! Nothing here sleeps for a guessed time: [`eventually`] asks again until a deadline.
 
+pub mod cli;
+pub mod db;
+pub mod http;
+pub mod server;
+pub mod steps;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use cli::{Cli, Run};
+pub use db::{Kind, TestDb};
+pub use http::Answer;
+pub use server::Server;
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs one async test body; each test has a runtime of its own.
+pub fn block_on<T>(body: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(body)
+}
+
+/// Asks until there is an answer, and panics, saying `what` never came, after [`PATIENCE`].
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: still not so after {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Makes tests of async functions: each runs on SQLite and on MySQL, and a failure is named
+/// `function::sqlite` or `function::mysql`.
+///
+/// ```ignore
+/// on_both_stores!(what_is_recorded_is_listed);
+///
+/// async fn what_is_recorded_is_listed(db: TestDb) { let server = Server::start(&db).await; … }
+/// ```
+#[macro_export]
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn sqlite() {
+                $crate::block_on(super::$name($crate::TestDb::new($crate::Kind::Sqlite)));
+            }
+
+            #[test]
+            fn mysql() {
+                $crate::block_on(super::$name($crate::TestDb::new($crate::Kind::MySql)));
+            }
+        }
+    )*};
+}
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The folder of the built commands: that of the profile this program was built in.
+///
+/// # Panics
+/// Where they have not been built.
+#[must_use]
+pub fn binaries() -> PathBuf {
+    let program = std::env::current_exe().expect("this program has a path");
+    let folder = program.parent().expect("a program is in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    for name in ["steps", "steps-server"] {
+        let path = folder.join(name);
+        assert!(path.exists(), "{} is missing; run `cargo build --workspace --bins` first", path.display());
+    }
+    folder.to_owned()
+}
+
+/// One of the built commands.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    binaries().join(name)
+}

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use warp::Filter;
 use warp::Rejection;
@@ -50,31 +50,48 @@ pub fn incoming()
     warp::header::optional::<u64>("content-length").and(warp::body::stream())
 }
 
+/// How much of a body that is too large is read and thrown away, and for how long: a client that is still sending
+/// would otherwise see a broken connection instead of the answer.
+const DRAIN_BYTES: usize = 32 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// It is larger (known before it is read where its length was said), it breaks off, or it takes longer than `timeout`.
+/// It is larger, it breaks off, or it takes longer than `timeout`.
 pub async fn read<B: Buf>(
     length: Option<u64>,
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: usize,
     timeout: Duration,
 ) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::TooLarge(format!("the body is larger than {limit} bytes"));
-    if length.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
-    }
     let mut body = pin!(body);
     let collect = async {
         let mut bytes = BytesMut::new();
+        if length.is_some_and(|length| length > limit as u64) {
+            return Ok(None);
+        }
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the body broke off: {error}")))?;
             if bytes.len() + chunk.remaining() > limit {
-                return Err(too_large());
+                return Ok(None);
             }
-            bytes::BufMut::put(&mut bytes, chunk);
+            bytes.put(chunk);
         }
-        Ok(bytes.freeze())
+        Ok(Some(bytes.freeze()))
     };
-    tokio::time::timeout(timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout))
+    if let Some(bytes) = tokio::time::timeout(timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout))? {
+        return Ok(bytes);
+    }
+    let drain = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = body.next().await
+            && drained < DRAIN_BYTES
+        {
+            drained += chunk.remaining();
+        }
+    };
+    // However it went, the answer is the same.
+    let _: Result<(), _> = tokio::time::timeout(DRAIN_TIME, drain).await;
+    Err(ApiError::TooLarge(format!("the body is larger than {limit} bytes")))
 }

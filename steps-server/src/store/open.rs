@@ -99,7 +99,9 @@ impl Store {
         let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
         Ok(Self::MySql(Arc::new(Pools {
             read: pool(options.connections).connect_lazy_with(connect.clone()),
-            write: pool(WRITERS).connect_lazy_with(connect),
+            // A connection that has broken shows in the commit, which is tried again; asking first would cost every
+            // commit a round trip.
+            write: pool(WRITERS).test_before_acquire(false).connect_lazy_with(connect),
             begin: "START TRANSACTION",
         })))
     }

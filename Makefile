@@ -1,0 +1,28 @@
+.DEFAULT_GOAL := help
+.PHONY: help build test demo bench completions
+
+CARGO ?= cargo
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release binaries, target/release/steps and steps-server
+	$(CARGO) build --release --workspace --bins
+
+test: ## Check format and lints, and run every test on SQLite and on a private MariaDB
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) build --workspace --bins
+	tests/with-mariadb tests/run-tests
+
+demo: build ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
+	tests/demo
+
+bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1 for a small run
+	tests/bench
+
+completions: ## Write the shell completions again after a change of the command line
+	$(CARGO) build -p steps-cli
+	target/debug/steps completions bash > completions/steps.bash
+	target/debug/steps completions zsh > completions/_steps
+	target/debug/steps completions fish > completions/steps.fish

@@ -1,0 +1,82 @@
+//! The benchmark: `steps` beside the tools it is to be measured with, on one machine in one run.
+//!
+//! Each case is a file with a function that returns its [`Figure`]s; they are printed as one table.
+
+mod export;
+mod post;
+mod record;
+mod tools;
+
+use anyhow::bail;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Seconds of load, for each measurement.
+    pub seconds: u64,
+    /// Measurements of each thing, in turn with what it is compared with.
+    pub rounds: usize,
+    /// Pairs of commands.
+    pub pairs: usize,
+    /// Rows of an export.
+    pub rows: usize,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Figure {
+    /// What was measured.
+    pub what: String,
+    /// How `steps` did.
+    pub steps: String,
+    /// How the other tool did.
+    pub beside: String,
+    /// `steps` in terms of the other tool.
+    pub ratio: String,
+    /// What is to be reached, and whether it is.
+    pub target: Option<(&'static str, bool)>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000 };
+    let quick = Size { seconds: 1, rounds: 1, pairs: 20, rows: 20_000 };
+    let is_quick = std::env::var_os("BENCH_QUICK").is_some_and(|value| !value.is_empty());
+    let size = if is_quick { quick } else { full };
+
+    let mut cases: Vec<String> = std::env::args().skip(1).collect();
+    if cases.is_empty() {
+        cases = ["record", "post", "export"].map(str::to_owned).to_vec();
+    }
+    let mut figures = Vec::new();
+    for case in &cases {
+        eprintln!("measuring: {case}");
+        figures.extend(match case.as_str() {
+            "post" => post::measure(size)?,
+            "record" => record::measure(size)?,
+            "export" => export::measure(size)?,
+            other => bail!("no case {other:?}; there are post, record and export"),
+        });
+    }
+    println!("{}", table(&figures));
+    if is_quick {
+        println!("BENCH_QUICK: too short for figures to rely on.");
+    }
+    Ok(())
+}
+
+fn table(figures: &[Figure]) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(["what", "steps", "beside it", "ratio", "target", ""]);
+    for Figure { what, steps, beside, ratio, target } in figures {
+        let (target, met) = match target {
+            Some((target, true)) => (*target, "reached"),
+            Some((target, false)) => (*target, "MISSED"),
+            None => ("", ""),
+        };
+        table.add_row([what, steps, beside, ratio, target, met]);
+    }
+    table
+}

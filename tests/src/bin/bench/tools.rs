@@ -1,0 +1,54 @@
+//! Running other programs, and small statistics.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+/// The middle of some numbers; the mean of the two in the middle of an even number of them.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match numbers.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => f64::midpoint(numbers[middle - 1], numbers[middle]),
+        _ => numbers[middle],
+    }
+}
+
+/// What a program prints; one that fails is an error with what it said.
+pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {}: {said}", output.status);
+    String::from_utf8(output.stdout).with_context(|| format!("{command:?} prints no UTF-8"))
+}
+
+/// A MariaDB client program, connected to the server of a `mysql://root@HOST:PORT/…` URL.
+pub fn mariadb(program: &str, url: &str) -> anyhow::Result<Command> {
+    let url = reqwest::Url::parse(url)?;
+    let mut command = Command::new(program);
+    command.args(["--no-defaults", "--protocol=tcp", "--user=root"]);
+    command.arg(format!("--host={}", url.host_str().context("a host")?));
+    command.arg(format!("--port={}", url.port().context("a port")?));
+    Ok(command)
+}
+
+/// The name of the database in a URL.
+pub fn database(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
+}
+
+/// The most memory that a process has had, in MiB.
+pub fn peak_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// A duration in milliseconds, for a table.
+pub fn ms(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,188 @@
+//! A database per test, gone when the test is.
+
+use std::path::Path;
+
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::block_on;
+
+/// The variable that names the MySQL or MariaDB server for tests, `mysql://root@127.0.0.1:PORT`.
+pub const MYSQL_VARIABLE: &str = "STEPS_TEST_MYSQL_URL";
+
+/// The password of the user that [`TestDb::with_password`] makes.
+pub const PASSWORD: &str = "correct-horse-battery";
+
+const PREFIX: &str = "steps_test_";
+
+/// Which of the two stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An SQLite file.
+    Sqlite,
+    /// A database on the MySQL or MariaDB server of [`MYSQL_VARIABLE`].
+    MySql,
+}
+
+/// An empty database; it is dropped with this.
+#[derive(Debug)]
+pub enum TestDb {
+    /// A file in a folder of its own.
+    Sqlite(TempDir),
+    /// A database of its own.
+    MySql {
+        /// The server's URL, without a database.
+        server: String,
+        /// The database's name.
+        name: String,
+    },
+}
+
+impl TestDb {
+    /// Makes one.
+    ///
+    /// # Panics
+    /// For [`Kind::MySql`] where [`MYSQL_VARIABLE`] names no server: tests are never silently skipped.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::Sqlite(TempDir::with_prefix("steps-db-").expect("a temporary folder")),
+            Kind::MySql => {
+                let server = mysql_server();
+                let name = format!("{PREFIX}{}_{:08x}", std::process::id(), fastrand::u32(..));
+                in_a_thread(|| async {
+                    let mut connection = connect(&server).await;
+                    sweep(&mut connection).await;
+                    execute(&mut connection, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
+                });
+                Self::MySql { server, name }
+            }
+        }
+    }
+
+    /// The URL for `steps-server --database-url`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("steps.db").display()),
+            Self::MySql { server, name } => format!("{server}/{name}"),
+        }
+    }
+
+    /// The same database at another port, behind a forwarder.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    #[must_use]
+    pub fn url_at_port(&self, port: u16) -> String {
+        let mut url = reqwest::Url::parse(&self.url()).expect("a URL");
+        url.set_port(Some(port)).expect("a MySQL URL has a port");
+        url.into()
+    }
+
+    /// The port of the MySQL server.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let url = reqwest::Url::parse(&self.url()).expect("a URL");
+        url.port().unwrap_or_else(|| panic!("{url} has no port"))
+    }
+
+    /// A URL of the same database for a user with [`PASSWORD`], made for this test and dropped with it.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    #[must_use]
+    pub fn with_password(&self) -> String {
+        let Self::MySql { server, name } = self else { panic!("SQLite knows no passwords") };
+        let user = user_of(name);
+        in_a_thread(|| async {
+            let mut connection = connect(server).await;
+            execute(&mut connection, &format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")).await;
+            execute(&mut connection, &format!("GRANT ALL ON {name}.* TO '{user}'@'%'")).await;
+        });
+        let mut url = reqwest::Url::parse(&self.url()).expect("a URL");
+        url.set_username(&user).expect("a MySQL URL has a user");
+        url.set_password(Some(PASSWORD)).expect("a MySQL URL has a password");
+        url.into()
+    }
+
+    /// How many steps are stored, as the database itself counts them.
+    pub async fn stored_steps(&self) -> i64 {
+        let count = "SELECT count(*) FROM steps";
+        let counted = match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("the SQLite file opens");
+                sqlx::query_scalar(count).fetch_one(&mut connection).await
+            }
+            Self::MySql { .. } => sqlx::query_scalar(count).fetch_one(&mut connect(&self.url()).await).await,
+        };
+        counted.expect("the steps can be counted")
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        if let Self::MySql { server, name } = self {
+            in_a_thread(|| async {
+                let mut connection = connect(server).await;
+                drop_database(&mut connection, name).await;
+            });
+        }
+    }
+}
+
+/// The URL in [`MYSQL_VARIABLE`], without a slash at its end.
+///
+/// # Panics
+/// Where it is not set.
+#[must_use]
+pub fn mysql_server() -> String {
+    match std::env::var(MYSQL_VARIABLE) {
+        Ok(url) if !url.is_empty() => url.trim_end_matches('/').to_owned(),
+        _ => panic!("{MYSQL_VARIABLE} is not set: run `make test`, or `tests/with-mariadb cargo test …`"),
+    }
+}
+
+/// Drops what runs that ended without dropping it have left behind.
+async fn sweep(connection: &mut MySqlConnection) {
+    let names: Vec<Vec<u8>> =
+        sqlx::query_scalar("SHOW DATABASES LIKE 'steps_test_%'").fetch_all(&mut *connection).await.unwrap_or_default();
+    for name in names.iter().map(|name| String::from_utf8_lossy(name)) {
+        let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('_').next()).unwrap_or_default();
+        if !pid.is_empty() && !Path::new("/proc").join(pid).exists() {
+            drop_database(connection, &name).await;
+        }
+    }
+}
+
+async fn drop_database(connection: &mut MySqlConnection, name: &str) {
+    execute(connection, &format!("DROP DATABASE IF EXISTS {name}")).await;
+    execute(connection, &format!("DROP USER IF EXISTS '{}'@'%'", user_of(name))).await;
+}
+
+/// The user of a database; MySQL allows 32 characters.
+fn user_of(database: &str) -> String {
+    format!("test_{}", database.trim_start_matches(PREFIX))
+}
+
+async fn connect(url: &str) -> MySqlConnection {
+    MySqlConnection::connect(url).await.unwrap_or_else(|error| panic!("no connection to {url}: {error}"))
+}
+
+async fn execute(connection: &mut MySqlConnection, statement: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(connection)
+        .await
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+/// Runs async work from any place, inside another runtime too: in a thread and a runtime of its own.
+fn in_a_thread<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send) {
+    let done = std::thread::scope(|scope| scope.spawn(|| block_on(work())).join());
+    if done.is_err() && !std::thread::panicking() {
+        panic!("the work on the test database failed; its message is above");
+    }
+}

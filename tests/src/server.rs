@@ -1,0 +1,194 @@
+//! The real server, on a port of its own, with an environment of its own.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use reqwest::{Client, Method, RequestBuilder};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::http::{Answer, client};
+use crate::{TestDb, binary, eventually};
+
+/// A running `steps-server`; it is killed with this.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    url: String,
+    client: Client,
+}
+
+/// A `steps-server` about to be started.
+#[derive(Debug)]
+pub struct Builder {
+    command: Command,
+    home: TempDir,
+}
+
+/// A started `steps-server`, listening or not.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+    _home: TempDir,
+}
+
+impl Builder {
+    /// `steps-server` with nothing but its `HOME`.
+    #[must_use]
+    pub fn bare() -> Self {
+        let home = TempDir::with_prefix("steps-server-").expect("a temporary folder");
+        let mut command = Command::new(binary("steps-server"));
+        command.env_clear().env("HOME", home.path()).current_dir(home.path());
+        for (variable, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data")] {
+            command.env(variable, home.path().join(folder));
+        }
+        Self { command, home }
+    }
+
+    /// `steps-server --listen 127.0.0.1:0 --database-url URL`.
+    #[must_use]
+    pub fn on(database_url: &str) -> Self {
+        Self::bare().args(&["--listen", "127.0.0.1:0", "--database-url", database_url])
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// One more variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts the process and does not wait for it to listen.
+    #[must_use]
+    pub fn spawn(self) -> Process {
+        let Self { mut command, home } = self;
+        // A file takes any amount at once: reading the log costs the server nothing.
+        let log = home.path().join("stderr");
+        let stderr = File::create(&log).expect("a file for the log");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        Process { child, log, _home: home }
+    }
+
+    /// Starts the server, and waits until it listens.
+    pub async fn start(self) -> Server {
+        let mut process = self.spawn();
+        let url = process.listening().await;
+        Server { process, url, client: client() }
+    }
+}
+
+impl Process {
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log can be read")
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it listens; its URL.
+    pub async fn listening(&mut self) -> String {
+        eventually("steps-server listens", async || {
+            let log = self.log();
+            if let Some((_, rest)) = log.split_once("listening on http://") {
+                let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:[]".contains(*c)).collect();
+                return Some(format!("http://{address}"));
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("steps-server ended before it listened: {status}\n{log}");
+            }
+            None
+        })
+        .await
+    }
+
+    /// Waits until its log has this in it.
+    pub async fn logged(&self, text: &str) {
+        eventually(&format!("the log has {text:?}"), async || self.log().contains(text).then_some(())).await;
+    }
+
+    /// Asks it to stop, as an operator would: SIGTERM.
+    pub fn terminate(&self) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, Signal::TERM).expect("the process takes a signal");
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually("steps-server ends", async || self.child.try_wait().expect("a child can be waited for")).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of steps-server {} ---\n{}---", self.pid(), self.log());
+        }
+        // It may have ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts one on this database and a free port.
+    pub async fn start(db: &TestDb) -> Self {
+        Builder::on(&db.url()).start().await
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// A request to this server.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// `GET path`, and its answer.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// `POST path` with nothing in its body, and its answer.
+    pub async fn post(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::POST, path)).await
+    }
+
+    /// `POST path` with this body, and its answer.
+    pub async fn post_body(&self, path: &str, media_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::of(self.request(Method::POST, path).header("content-type", media_type).body(body)).await
+    }
+
+    /// Stops it as an operator would, and asserts that it ended well.
+    ///
+    /// # Panics
+    /// Where it did not exit 0 in time.
+    pub async fn stop(mut self) {
+        self.process.terminate();
+        let status = self.process.ended().await;
+        assert!(status.success(), "steps-server ended with {status}");
+    }
+}
