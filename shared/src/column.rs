@@ -1,81 +1,156 @@
-//! The columns of a list of steps.
+//! The columns of lists.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::nearest;
 
-/// A column of a list of steps, in every format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// What is deployed.
-    Component,
-    /// Which version.
-    Version,
-    /// Who is responsible.
-    Owner,
-    /// The phase.
-    Status,
-    /// When it began: whole seconds in CSV (the old service's form), RFC 3339 in JSON.
-    Ts,
-    /// Where to.
-    Environment,
-    /// The CI run.
-    Run,
-    /// The identity.
-    Id,
-    /// When it began: RFC 3339 with microseconds, in every format.
-    StartedAt,
+/// The columns of one kind of list.
+pub trait ListColumn: Copy + PartialEq + fmt::Debug + FromStr<Err = String> + 'static {
+    /// All of them, in the order of a CSV export.
+    const ALL: &'static [Self];
+    /// As it is written in a header.
+    fn name(self) -> &'static str;
 }
 
-impl Column {
-    /// All of them, in the order of a CSV export. The first five are the old service's.
-    pub const ALL: [Self; 9] = [
+macro_rules! columns {
+    ($(#[$doc:meta])* $Name:ident { $($(#[$column_doc:meta])* $Column:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $Name {
+            $($(#[$column_doc])* $Column,)*
+        }
+
+        impl ListColumn for $Name {
+            const ALL: &'static [Self] = &[$(Self::$Column,)*];
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Column => $name,)*
+                }
+            }
+        }
+
+        impl FromStr for $Name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let names = [$($name,)*];
+                Self::ALL.iter().copied().find(|column| column.name() == text).ok_or_else(|| match nearest(text, &names) {
+                    Some(name) => format!("has no column {text:?}; did you mean {name:?}?"),
+                    None => format!("has no column {text:?}; there are {}", names.join(", ")),
+                })
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+columns! {
+    /// A column of a list of steps. The first five are those of the service that this one replaces.
+    StepColumn {
+        /// What is deployed.
+        Component = "component",
+        /// Which version.
+        Version = "version",
+        /// Who is responsible.
+        Owner = "owner",
+        /// The phase.
+        Status = "status",
+        /// When it began: whole seconds in CSV (the old service's form), RFC 3339 in JSON.
+        Ts = "ts",
+        /// Where to.
+        Environment = "environment",
+        /// The CI run.
+        Run = "run",
+        /// The identity.
+        Id = "id",
+        /// When it began: RFC 3339 with microseconds, in every format.
+        StartedAt = "started_at",
+        /// When it ended.
+        EndedAt = "ended_at",
+        /// How long it took, in seconds.
+        DurationSeconds = "duration_seconds",
+        /// The deployment it is part of.
+        DeploymentId = "deployment_id",
+        /// Whether it is told when it ends.
+        Span = "span",
+        /// How a span ended: succeeded, failed, or unfinished when its deployment ended first.
+        Outcome = "outcome",
+        /// The exit code of the command that a span timed.
+        ExitCode = "exit_code",
+    }
+}
+
+columns! {
+    /// A column of a list of deployments.
+    DeploymentColumn {
+        /// What was deployed.
+        Component = "component",
+        /// Which version.
+        Version = "version",
+        /// When its first step began.
+        StartedAt = "started_at",
+        /// When it ended.
+        EndedAt = "ended_at",
+        /// How long it took, in seconds.
+        DurationSeconds = "duration_seconds",
+        /// How it ended.
+        Outcome = "outcome",
+        /// The status that was recorded last.
+        Status = "status",
+        /// Who began it.
+        Owner = "owner",
+        /// Where to.
+        Environment = "environment",
+        /// The CI run.
+        Run = "run",
+        /// How many steps it has.
+        Steps = "steps",
+        /// The identity.
+        Id = "id",
+    }
+}
+
+columns! {
+    /// What statistics can be grouped by.
+    GroupBy {
+        /// What was deployed.
+        Component = "component",
+        /// The phase: statistics of steps rather than of whole deployments.
+        Status = "status",
+        /// Who began it.
+        Owner = "owner",
+        /// Where to.
+        Environment = "environment",
+        /// The day it started.
+        Day = "day",
+        /// The Monday of the week it started (ISO 8601).
+        Week = "week",
+        /// The month it started.
+        Month = "month",
+    }
+}
+
+impl StepColumn {
+    /// The members of a step in JSON, unless columns are chosen: `ts` is exact there already.
+    pub const JSON: [Self; 14] = [
+        Self::Id,
         Self::Component,
+        Self::Environment,
         Self::Version,
         Self::Owner,
         Self::Status,
         Self::Ts,
-        Self::Environment,
         Self::Run,
-        Self::Id,
-        Self::StartedAt,
+        Self::EndedAt,
+        Self::DurationSeconds,
+        Self::DeploymentId,
+        Self::Span,
+        Self::Outcome,
+        Self::ExitCode,
     ];
-
-    /// The members of a step in JSON, unless columns are chosen: `ts` is exact there already.
-    pub const JSON: [Self; 8] =
-        [Self::Id, Self::Component, Self::Environment, Self::Version, Self::Owner, Self::Status, Self::Ts, Self::Run];
-
-    /// As it is written in a header.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Component => "component",
-            Self::Version => "version",
-            Self::Owner => "owner",
-            Self::Status => "status",
-            Self::Ts => "ts",
-            Self::Environment => "environment",
-            Self::Run => "run",
-            Self::Id => "id",
-            Self::StartedAt => "started_at",
-        }
-    }
-}
-
-impl FromStr for Column {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = Self::ALL.map(Self::name);
-        Self::ALL.into_iter().find(|column| column.name() == text).ok_or_else(|| match nearest(text, &names) {
-            Some(name) => format!("has no column {text:?}; did you mean {name:?}?"),
-            None => format!("has no column {text:?}; there are {}", names.join(", ")),
-        })
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }

@@ -39,7 +39,7 @@ impl JsonFields {
         self
     }
 
-    /// The members as texts; `null` counts as not given, and only `age` may be a number.
+    /// The members as texts; `null` counts as not given, and only what is a number or a truth value may be one in JSON.
     ///
     /// # Errors
     /// Every member of another type.
@@ -50,7 +50,10 @@ impl JsonFields {
             match value {
                 Value::Null => {}
                 Value::String(text) => texts.push((field, text)),
-                Value::Number(number) if field == "age" => texts.push((field, number.to_string())),
+                Value::Number(number) if matches!(field.as_str(), "age" | "duration" | "exit_code") => {
+                    texts.push((field, number.to_string()));
+                }
+                Value::Bool(truth) if field == "span" => texts.push((field, truth.to_string())),
                 other => errors.push(FieldError::wrong(&field, format!("must be a JSON string, not {other}"))),
             }
         }

@@ -6,23 +6,31 @@
 
 mod batch;
 mod column;
+mod deployment;
+mod duration;
 mod error;
 mod format;
 mod id;
 mod json_fields;
 mod name;
 mod query;
+mod span;
+mod stats;
 mod step;
 mod time;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
-pub use column::Column;
+pub use column::{DeploymentColumn, GroupBy, ListColumn, StepColumn};
+pub use deployment::{Deployment, DeploymentDetail, Outcome, TimelineStep};
+pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
 pub use format::Format;
 pub use id::{ImportIds, StepId};
 pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
-pub use query::{ListQuery, Order, StepFilter};
+pub use query::{DeploymentFilter, DeploymentQuery, Filter, ListQuery, Order, StepFilter, StepQuery};
+pub use span::{Finish, NewFinish, SpanEnd, SpanOutcome};
+pub use stats::{Stat, StatsAnswer, StatsQuery, TimeZone};
 pub use step::{Age, NewStep, Step, When};
 pub use time::{Moment, TimeError, Timestamp};
 

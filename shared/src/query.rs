@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::{
-    Column, Component, Environment, FieldError, FieldErrors, Format, Moment, Owner, Run, Status, TimeError, Timestamp,
-    Version,
+    Component, DeploymentColumn, Duration, Environment, FieldError, FieldErrors, Format, ListColumn, Moment, Outcome,
+    Owner, Run, Status, StepColumn, TimeError, Timestamp, Version,
 };
 
 /// Which steps; all that is given must hold.
@@ -30,6 +30,40 @@ pub struct StepFilter {
     pub until: Option<Timestamp>,
 }
 
+/// Which deployments; all that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeploymentFilter {
+    /// As for steps: `status` is the last one, and `since` and `until` are of the start.
+    pub base: StepFilter,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// That took so long, or longer.
+    pub min_duration: Option<Duration>,
+    /// That took so long, or less.
+    pub max_duration: Option<Duration>,
+}
+
+/// What chooses the rows of a list.
+pub trait Filter: Default {
+    /// The names of its parameters.
+    const PARAMETERS: &'static [&'static str];
+    /// Takes one parameter; `None` when it is none of its own.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>>;
+    /// The parameters that describe it.
+    fn to_parameters(&self) -> Vec<(&'static str, String)>;
+    /// Reads the parameters of a query string that holds a filter alone.
+    ///
+    /// # Errors
+    /// Every unknown, repeated or wrong parameter, all at once.
+    fn from_parameters<'a>(
+        parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    ) -> Result<Self, FieldErrors> {
+        let mut filter = Self::default();
+        read_parameters(parameters, Self::PARAMETERS, |name, value| filter.set(name, value))?;
+        Ok(filter)
+    }
+}
+
 /// The order of a list: by `ts`, then by `id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -40,27 +74,31 @@ pub enum Order {
     Descending,
 }
 
-/// A list: which steps, in what order, how many, and how they are written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ListQuery {
-    /// Which steps.
-    pub filter: StepFilter,
+/// A list: which rows, in what order, how many, and how they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery<F, C> {
+    /// Which rows.
+    pub filter: F,
     /// In what order.
     pub order: Order,
     /// At most so many, counted from the beginning of that order.
     pub limit: Option<u64>,
     /// Only these columns, in this order; empty means those the format has by itself.
-    pub columns: Vec<Column>,
+    pub columns: Vec<C>,
     /// How it is written; what the Accept header prefers, else CSV, unless said.
     pub format: Option<Format>,
 }
 
-impl StepFilter {
-    /// The parameters of a filter.
-    pub const PARAMETERS: [&'static str; 8] =
-        ["component", "version", "owner", "status", "environment", "run", "start_datetime", "end_datetime"];
+/// A list of steps.
+pub type StepQuery = ListQuery<StepFilter, StepColumn>;
 
-    /// Takes one parameter; `None` when it is none of a filter's.
+/// A list of deployments.
+pub type DeploymentQuery = ListQuery<DeploymentFilter, DeploymentColumn>;
+
+impl Filter for StepFilter {
+    const PARAMETERS: &'static [&'static str] =
+        &["component", "version", "owner", "status", "environment", "run", "start_datetime", "end_datetime"];
+
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>> {
         Some(match name {
             "component" => put(&mut self.component, name, value),
@@ -76,9 +114,7 @@ impl StepFilter {
         })
     }
 
-    /// The parameters that describe this filter.
-    #[must_use]
-    pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
+    fn to_parameters(&self) -> Vec<(&'static str, String)> {
         let Self { component, version, owner, status, environment, run, since, until } = self;
         let values = [
             component.as_ref().map(ToString::to_string),
@@ -90,25 +126,12 @@ impl StepFilter {
             since.as_ref().map(ToString::to_string),
             until.as_ref().map(ToString::to_string),
         ];
-        Self::PARAMETERS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
-    }
-
-    /// Reads the parameters of a query string that holds a filter alone.
-    ///
-    /// # Errors
-    /// As [`ListQuery::from_parameters`].
-    pub fn from_parameters<'a>(
-        parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
-    ) -> Result<Self, FieldErrors> {
-        let mut filter = Self::default();
-        read_parameters(parameters, &Self::PARAMETERS, |name, value| filter.set(name, value))?;
-        Ok(filter)
+        named(Self::PARAMETERS, values)
     }
 }
 
-impl ListQuery {
-    /// The parameters of a list, a filter's among them.
-    pub const PARAMETERS: [&'static str; 12] = [
+impl Filter for DeploymentFilter {
+    const PARAMETERS: &'static [&'static str] = &[
         "component",
         "version",
         "owner",
@@ -117,12 +140,45 @@ impl ListQuery {
         "run",
         "start_datetime",
         "end_datetime",
-        "limit",
-        "order",
-        "columns",
-        "format",
+        "outcome",
+        "min_duration",
+        "max_duration",
     ];
 
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>> {
+        Some(match name {
+            "outcome" => put(&mut self.outcome, name, value),
+            "min_duration" => put(&mut self.min_duration, name, value),
+            "max_duration" => put(&mut self.max_duration, name, value),
+            _ => return self.base.set(name, value),
+        })
+    }
+
+    fn to_parameters(&self) -> Vec<(&'static str, String)> {
+        let Self { base, outcome, min_duration, max_duration } = self;
+        let seconds = |duration: &Duration| duration.seconds().to_string();
+        let values = [
+            outcome.as_ref().map(ToString::to_string),
+            min_duration.as_ref().map(seconds),
+            max_duration.as_ref().map(seconds),
+        ];
+        let mut parameters = base.to_parameters();
+        parameters.extend(named(&Self::PARAMETERS[StepFilter::PARAMETERS.len()..], values));
+        parameters
+    }
+}
+
+fn named<const N: usize>(names: &[&'static str], values: [Option<String>; N]) -> Vec<(&'static str, String)> {
+    names.iter().zip(values).filter_map(|(name, value)| Some((*name, value?))).collect()
+}
+
+impl<F: Default, C> Default for ListQuery<F, C> {
+    fn default() -> Self {
+        Self { filter: F::default(), order: Order::default(), limit: None, columns: Vec::new(), format: None }
+    }
+}
+
+impl<F: Filter, C: ListColumn> ListQuery<F, C> {
     /// Reads the parameters of a query string. An empty value counts as not given, as in the old service.
     ///
     /// # Errors
@@ -131,7 +187,8 @@ impl ListQuery {
         parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Result<Self, FieldErrors> {
         let mut query = Self::default();
-        read_parameters(parameters, &Self::PARAMETERS, |name, value| query.set(name, value))?;
+        let known: Vec<&str> = F::PARAMETERS.iter().chain(&["limit", "order", "columns", "format"]).copied().collect();
+        read_parameters(parameters, &known, |name, value| query.set(name, value))?;
         Ok(query)
     }
 
@@ -177,7 +234,7 @@ impl ListQuery {
     }
 }
 
-fn read_parameters<'a>(
+pub(crate) fn read_parameters<'a>(
     parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     known: &[&str],
     mut set: impl FnMut(&str, &str) -> Option<Result<(), FieldError>>,
@@ -200,7 +257,11 @@ fn read_parameters<'a>(
     if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
 }
 
-fn put<T: FromStr<Err: fmt::Display>>(place: &mut Option<T>, name: &str, value: &str) -> Result<(), FieldError> {
+pub(crate) fn put<T: FromStr<Err: fmt::Display>>(
+    place: &mut Option<T>,
+    name: &str,
+    value: &str,
+) -> Result<(), FieldError> {
     *place = Some(value.parse().map_err(|error| FieldError::wrong(name, error))?);
     Ok(())
 }
@@ -240,8 +301,8 @@ impl fmt::Display for Order {
 mod tests {
     use super::*;
 
-    fn read(parameters: &[(&'static str, &'static str)]) -> Result<ListQuery, FieldErrors> {
-        ListQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    fn read(parameters: &[(&'static str, &'static str)]) -> Result<StepQuery, FieldErrors> {
+        StepQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())))
     }
 
     #[test]
@@ -263,8 +324,8 @@ mod tests {
         .unwrap();
         assert_eq!(query.filter.until.unwrap().to_rfc3339(), "2026-01-05T09:30:00.999999Z");
         let parameters = query.to_parameters();
-        assert_eq!(parameters.len(), ListQuery::PARAMETERS.len());
-        let again = ListQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), value.into())));
+        assert_eq!(parameters.len(), StepFilter::PARAMETERS.len() + 4);
+        let again = StepQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), value.into())));
         assert_eq!(again, Ok(query));
     }
 
@@ -272,7 +333,7 @@ mod tests {
     fn a_misspelt_filter_is_refused_and_an_empty_one_ignored() {
         let error = read(&[("onwer", "ann")]).unwrap_err();
         assert_eq!(error.0[0].suggestion.as_deref(), Some("owner"));
-        assert_eq!(read(&[("owner", ""), ("end_datetime", ""), ("limit", "")]), Ok(ListQuery::default()));
+        assert_eq!(read(&[("owner", ""), ("end_datetime", ""), ("limit", "")]), Ok(StepQuery::default()));
         assert!(read(&[("onwer", "")]).is_err());
         assert!(read(&[("start_datatetime", "2026-01-05 09:30:00")]).unwrap().filter.since.is_some());
     }

@@ -1,0 +1,140 @@
+//! Spans: steps that are told when they end.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::step::{optional, required};
+use crate::{Duration, FieldError, FieldErrors, Timestamp};
+
+/// How a span ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpanOutcome {
+    /// What it timed succeeded.
+    Succeeded,
+    /// What it timed failed.
+    Failed,
+}
+
+/// The end of a span, as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct NewFinish {
+    /// How it ended.
+    pub outcome: SpanOutcome,
+    /// When it ended; when the server hears of it, unless said.
+    #[serde(flatten)]
+    pub end: Option<SpanEnd>,
+    /// The exit code of the command that it timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
+
+/// When a span ended, as its sender knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum SpanEnd {
+    /// So long after it began, by a monotonic clock.
+    #[serde(rename = "duration")]
+    After(Duration),
+    /// At a moment the sender is sure of: imports.
+    #[serde(rename = "ended_at")]
+    At(Timestamp),
+}
+
+/// The recorded end of a span. It never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finish {
+    /// How it ended.
+    pub outcome: SpanOutcome,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The exit code of the command that it timed.
+    pub exit_code: Option<i32>,
+}
+
+impl NewFinish {
+    /// The fields of a finish; the first must be given.
+    pub const FIELDS: [&'static str; 4] = ["outcome", "duration", "ended_at", "exit_code"];
+
+    /// Reads a finish from its fields.
+    ///
+    /// # Errors
+    /// Every missing, wrong, repeated or unknown field, all at once.
+    pub fn from_fields<K, V>(fields: impl IntoIterator<Item = (K, V)>) -> Result<Self, FieldErrors>
+    where
+        K: AsRef<str>,
+        V: Into<String>,
+    {
+        let mut errors = Vec::new();
+        let values = crate::step::sort(&Self::FIELDS, fields, &mut errors);
+        let finish = Self::from_values(values, &mut errors);
+        finish.filter(|_| errors.is_empty()).ok_or(FieldErrors(errors))
+    }
+
+    /// From the values of [`Self::FIELDS`].
+    pub(crate) fn from_values(values: [Option<String>; 4], errors: &mut Vec<FieldError>) -> Option<Self> {
+        let [outcome, duration, ended_at, exit_code] = values;
+        let outcome = required("outcome", outcome, errors);
+        let duration = optional("duration", duration, errors);
+        let ended_at = optional("ended_at", ended_at, errors);
+        let exit_code = optional("exit_code", exit_code, errors);
+        let end = match (duration, ended_at) {
+            (Some(_), Some(_)) => {
+                errors.push(FieldError::wrong("duration", "and ended_at are both given; give one"));
+                return None;
+            }
+            (Some(duration), None) => Some(SpanEnd::After(duration)),
+            (None, Some(ended_at)) => Some(SpanEnd::At(ended_at)),
+            (None, None) => None,
+        };
+        Some(Self { outcome: outcome?, end, exit_code })
+    }
+
+    /// The finish of a span that began at `start`, as it is kept when the server's clock shows `now`.
+    ///
+    /// # Errors
+    /// An end before the start, or after the year 9999.
+    pub fn into_finish(self, start: Timestamp, now: Timestamp) -> Result<Finish, FieldErrors> {
+        let Self { outcome, end, exit_code } = self;
+        let ended_at = match end {
+            None => now.max(start),
+            Some(SpanEnd::At(ended_at)) if ended_at < start => {
+                let reason = format!("is {ended_at}, before the span began at {start}");
+                return Err(FieldError::wrong("ended_at", reason).into());
+            }
+            Some(SpanEnd::At(ended_at)) => ended_at,
+            Some(SpanEnd::After(duration)) => Timestamp::from_micros(start.micros().saturating_add(duration.micros()))
+                .map_err(|error| FieldError::wrong("duration", error))?,
+        };
+        Ok(Finish { outcome, ended_at, exit_code })
+    }
+}
+
+impl SpanOutcome {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl FromStr for SpanOutcome {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "succeeded" => Ok(Self::Succeeded),
+            "failed" => Ok(Self::Failed),
+            _ => Err(format!("must be succeeded or failed, not {text:?}")),
+        }
+    }
+}
+
+impl fmt::Display for SpanOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
