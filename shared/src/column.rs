@@ -135,6 +135,55 @@ columns! {
     }
 }
 
+columns! {
+    /// A column of statistics: what they are grouped by, then the numbers.
+    StatColumn {
+        /// A group: what was deployed.
+        Component = "component",
+        /// A group: the phase.
+        Status = "status",
+        /// A group: who began it.
+        Owner = "owner",
+        /// A group: where to.
+        Environment = "environment",
+        /// A group: the day.
+        Day = "day",
+        /// A group: the week.
+        Week = "week",
+        /// A group: the month.
+        Month = "month",
+        /// How many.
+        Count = "count",
+        /// How many succeeded.
+        Succeeded = "succeeded",
+        /// How many failed.
+        Failed = "failed",
+        /// How many have not ended yet.
+        Running = "running",
+        /// How many never ended.
+        Abandoned = "abandoned",
+        /// Failed of those that ended.
+        FailureRate = "failure_rate",
+        /// The mean duration.
+        MeanSeconds = "mean_seconds",
+        /// The median.
+        P50Seconds = "p50_seconds",
+        /// The 90th percentile.
+        P90Seconds = "p90_seconds",
+        /// The 95th percentile.
+        P95Seconds = "p95_seconds",
+        /// The 99th percentile.
+        P99Seconds = "p99_seconds",
+        /// The longest.
+        MaxSeconds = "max_seconds",
+    }
+}
+
+impl StatColumn {
+    /// How many of [`Self::ALL`] are groups.
+    pub const GROUPS: usize = 7;
+}
+
 impl StepColumn {
     /// The members of a step in JSON, unless columns are chosen: `ts` is exact there already.
     pub const JSON: [Self; 14] = [

@@ -20,7 +20,7 @@ mod step;
 mod time;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
-pub use column::{DeploymentColumn, GroupBy, ListColumn, StepColumn};
+pub use column::{DeploymentColumn, GroupBy, ListColumn, StatColumn, StepColumn};
 pub use deployment::{Deployment, DeploymentDetail, Outcome, TimelineStep};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};

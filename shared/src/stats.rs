@@ -1,6 +1,7 @@
 //! Statistics of deployments, as they are asked for and answered.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,8 +30,8 @@ pub struct TimeZone(String);
 /// The statistics of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stat {
-    /// What the group is of: one value for each of [`StatsQuery::by`], in its order.
-    pub group: Vec<String>,
+    /// What the group is of: a value for each of [`StatsQuery::by`], by its name.
+    pub group: BTreeMap<String, String>,
     /// How many deployments (of `by=status`: steps).
     pub count: u64,
     /// How many succeeded. Durations are of these alone.

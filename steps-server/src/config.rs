@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::fold::Statuses;
 
 const VERSION: &str = git_version::git_version!(
     prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
@@ -24,13 +26,25 @@ const VERSION: &str = git_version::git_version!(
 pub struct Args {
     /// A TOML file with settings, named as the long flags with _ for - [default: steps/server.toml in the user's
     /// configuration folder, if it is there]
-    #[arg(long, env = "STEPS_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "STEPS_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// A file that holds the database URL, for secrets that are mounted
-    #[arg(long, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
     pub database_url_file: Option<PathBuf>,
     #[command(flatten)]
     given: Given,
+    /// What to do; without one, serve
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else the program does than serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Fold every deployment again from the recorded steps; safe while servers are serving
+    Rebuild,
+    /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
+    Verify,
 }
 
 const AFTER_HELP: &str = "\
@@ -42,51 +56,79 @@ Examples:
   STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server --listen 0.0.0.0:7878
   steps-server --listen 127.0.0.1:0 --database-url sqlite:/var/lib/steps/steps.db
 
-Exit codes: 0 stopped as asked, 1 failed (the database or the address cannot be had), 2 a setting is wrong.";
+Exit codes: 0 stopped as asked, 1 failed (the database or the address cannot be had), 2 a setting is wrong,
+4 verify found differences.";
 
 /// What was given by flag or variable, or stands in the file.
 #[derive(Debug, Default, clap::Args, Serialize)]
 struct Given {
     /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:7878]
-    #[arg(long, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     /// mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH [default: sqlite:steps/steps.db in the user's data folder]
-    #[arg(long, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_url: Option<DatabaseUrl>,
     /// How long to wait at start for a database that does not answer yet [default: 60s]
-    #[arg(long, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     database_wait: Option<Duration>,
     /// The most connections to the database for reading [default: 8]
-    #[arg(long, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, global = true, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_connections: Option<u32>,
     /// The most steps that may wait to be committed; more are answered 503 at once [default: 20000]
-    #[arg(long, env = "STEPS_QUEUE", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
+    #[arg(long, global = true, env = "STEPS_QUEUE", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<u32>,
     /// How long a request may wait for the database before it is answered 503 [default: 5s]
-    #[arg(long, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     deadline: Option<Duration>,
     /// How long a client may stall while it sends or reads before it is cut off [default: 30s]
-    #[arg(long, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     stall_timeout: Option<Duration>,
     /// The most connections from clients at the same time [default: 4096]
-    #[arg(long, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,
+    /// Statuses that end a deployment well, ignoring case
+    #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that end a deployment well, ignoring case", &SUCCESS))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_statuses: Option<Vec<String>>,
+    /// Statuses that end a deployment badly, ignoring case
+    #[arg(long, global = true, env = "STEPS_FAILURE_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that end a deployment badly, ignoring case", &FAILURE))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_statuses: Option<Vec<String>>,
+    /// Statuses that begin a deployment, ignoring case
+    #[arg(long, global = true, env = "STEPS_START_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that begin a deployment, ignoring case", &START))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_statuses: Option<Vec<String>>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
-    #[arg(long, env = "STEPS_LOG", value_name = "FILTER")]
+    #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
     /// How to write the log: auto is text on a terminal and JSON otherwise [default: auto]
-    #[arg(long, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(long, global = true, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log_format: Option<LogFormat>,
+}
+
+/// The statuses that end a deployment well, unless said.
+const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
+/// The statuses that end a deployment badly, unless said.
+const FAILURE: [&str; 8] =
+    ["failed", "failure", "error", "aborted", "cancelled", "canceled", "timed_out", "rolled_back"];
+/// The statuses that begin a deployment, unless said.
+const START: [&str; 3] = ["started", "start", "begin"];
+
+fn status_help(sentence: &str, default: &[&str]) -> String {
+    format!("{sentence} [default: {}]", default.join(","))
 }
 
 /// How the log is written.
@@ -124,6 +166,12 @@ pub struct Settings {
     pub stall_timeout: Duration,
     /// The most connections from clients.
     pub connections: u32,
+    /// Statuses that end a deployment well.
+    pub success_statuses: Vec<String>,
+    /// Statuses that end a deployment badly.
+    pub failure_statuses: Vec<String>,
+    /// Statuses that begin a deployment.
+    pub start_statuses: Vec<String>,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -136,7 +184,7 @@ impl Settings {
     /// # Errors
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
-        let Args { config, database_url_file, mut given } = args;
+        let Args { config, database_url_file, mut given, command: _ } = args;
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = config.or(usual) {
@@ -157,6 +205,21 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// What each status means.
+    #[must_use]
+    pub fn statuses(&self) -> Statuses {
+        let words = |words: &'_ [String]| words.iter().map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+        let [success, failure, start] =
+            [&self.success_statuses, &self.failure_statuses, &self.start_statuses].map(|list| words(list));
+        Statuses::new(
+            success.iter().map(String::as_str),
+            failure.iter().map(String::as_str),
+            start.iter().map(String::as_str),
+        )
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let data = dirs::data_dir().map(|folder| format!("sqlite:{}", folder.join("steps/steps.db").display()));
@@ -169,6 +232,9 @@ impl Default for Settings {
             deadline: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(30),
             connections: 4096,
+            success_statuses: SUCCESS.map(str::to_owned).to_vec(),
+            failure_statuses: FAILURE.map(str::to_owned).to_vec(),
+            start_statuses: START.map(str::to_owned).to_vec(),
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }

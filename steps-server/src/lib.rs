@@ -1,28 +1,34 @@
 //! The server: owns the recorded steps, and answers for them over HTTP.
 //!
 //! A step's way: [`handlers`] take the request apart, [`recorder`] commits whatever waits in one transaction through
-//! [`store`], and the caller is answered. Lists go from the database's cursor through [`export`] to the socket.
+//! [`store`], and the caller is answered. The [`projector`] folds the streams that changed into deployments. Lists go from the database's cursor through [`export`] to the socket.
 
 pub mod config;
 pub mod export;
+pub mod fold;
 pub mod handlers;
 pub mod logging;
+pub mod maintenance;
 pub mod problem;
+pub mod projector;
 pub mod recorder;
 mod request_id;
 pub mod routes;
 pub mod secret_args;
 pub mod serve;
 pub mod state;
+pub mod statistics;
 pub mod store;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::config::Settings;
+use crate::projector::Projector;
 use crate::recorder::Recorder;
 use crate::serve::Limits;
 use crate::state::State;
@@ -30,6 +36,9 @@ use crate::store::Store;
 
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+
+/// How long the database may take to say goodbye.
+const LAST_CLOSE: Duration = Duration::from_millis(500);
 
 /// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
 pub async fn run(
@@ -39,8 +48,19 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (recorder, writer) = Recorder::start(store.clone(), settings.queue, settings.deadline);
-    let state = State::new(store.clone(), recorder, now, settings.deadline, settings.stall_timeout);
+    let statuses = Arc::new(settings.statuses());
+    let (projector, folding) = Projector::start(store.clone(), Arc::clone(&statuses));
+    let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), settings.queue, settings.deadline);
+    let state = State {
+        store: store.clone(),
+        recorder,
+        projector,
+        statuses,
+        now,
+        deadline: settings.deadline,
+        stall_timeout: settings.stall_timeout,
+        stopping: Arc::default(),
+    };
     let app = warp::service(routes::filter(state.clone()));
     let limits = Limits { connections: settings.connections, stall: settings.stall_timeout };
     let shutdown = async {
@@ -52,5 +72,7 @@ pub async fn run(
     if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");
     }
-    let _: Result<(), _> = tokio::time::timeout(Duration::from_millis(500), store.close()).await;
+    // What has not been folded yet is noted in the database; whoever comes next does it.
+    folding.abort();
+    let _: Result<(), _> = tokio::time::timeout(LAST_CLOSE, store.close()).await;
 }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use chrono::Utc;
 use clap::Parser as _;
-use steps_server::config::{Args, Settings};
+use steps_server::config::{Args, Command, Settings};
 use steps_server::store::{OpenError, OpenOptions, Store};
-use steps_server::{logging, secret_args};
+use steps_server::{logging, maintenance, projector, secret_args};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,8 +23,9 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
-    let settings = match Settings::load(Args::parse()).and_then(|settings| logging::start(&settings).map(|()| settings))
-    {
+    let args = Args::parse();
+    let command = args.command;
+    let settings = match Settings::load(args).and_then(|settings| logging::start(&settings).map(|()| settings)) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("error: {error}");
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
     };
     // One thread is enough for the work between the sockets, and wastes none of a small machine on handing over.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(serve(&settings))) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings))) {
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)));
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -60,8 +61,26 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     };
     let store = tokio::select! {
         store = Store::open(&options) => store?,
-        () = &mut stop => return Ok(()),
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
+    let statuses = settings.statuses();
+    match command {
+        None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
+        Some(command) => tokio::select! {
+            done = maintenance::run(command, &store, &statuses) => done,
+            () = &mut stop => Ok(ExitCode::from(FAILED)),
+        },
+    }
+}
+
+async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    if let Some(before) = projector::other_statuses(&store, &settings.statuses()).await? {
+        tracing::warn!(
+            %before,
+            now = settings.statuses().fingerprint(),
+            "the statuses that end a deployment were others when the deployments were folded; run `steps-server rebuild`"
+        );
+    }
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;

@@ -47,6 +47,9 @@ pub enum ApiError {
     /// The database does not answer.
     #[error("the database does not answer; try again a little later")]
     Store(#[from] StoreError),
+    /// So much was recorded at once that the deployments are not up to date yet.
+    #[error("deployments are still being computed from what was recorded last; try again a little later")]
+    Behind,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -73,7 +76,7 @@ impl ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotFound(_) | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotRecorded(_) | Self::Store(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -122,7 +125,7 @@ impl ApiError {
             Self::Method(allowed) => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::NotRecorded(_) | Self::Store(_) | Self::Stopping => {
+            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Stopping => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
             }
             _ => {}

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::projector::Projector;
 use crate::store::{Store, StoreError};
 
 /// The most steps that one commit waits for before it begins.
@@ -75,10 +76,10 @@ struct Job {
 impl Recorder {
     /// Starts the one writer. It ends, with its queue committed, when every [`Recorder`] has been dropped.
     #[must_use]
-    pub fn start(store: Store, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
+    pub fn start(store: Store, projector: Projector, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(queue as usize));
-        let writer = tokio::spawn(write(store, receiver));
+        let writer = tokio::spawn(write(store, projector, receiver));
         (Self { queue: sender, room, deadline }, writer)
     }
 
@@ -103,7 +104,7 @@ impl Recorder {
     }
 }
 
-async fn write(store: Store, mut queue: mpsc::UnboundedReceiver<Job>) {
+async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedReceiver<Job>) {
     let mut failures = 0;
     let mut waiting: Vec<Job> = Vec::new();
     loop {
@@ -130,6 +131,7 @@ async fn write(store: Store, mut queue: mpsc::UnboundedReceiver<Job>) {
         match committed {
             Ok(outcomes) => {
                 failures = 0;
+                projector.notice();
                 answer(waiting.drain(..), outcomes);
             }
             Err(error) => {

@@ -24,7 +24,7 @@ pub struct Route {
 }
 
 /// Every path. The filters of [`filter`] answer exactly these.
-pub const ROUTES: [Route; 7] = [
+pub const ROUTES: [Route; 12] = [
     Route { path: "/", allow: "GET, HEAD" },
     Route { path: "/healthz", allow: "GET, HEAD" },
     Route { path: "/readyz", allow: "GET, HEAD" },
@@ -32,6 +32,11 @@ pub const ROUTES: [Route; 7] = [
     Route { path: "/v1/steps/batch", allow: "POST" },
     Route { path: "/v1/steps/count", allow: "GET, HEAD" },
     Route { path: "/v1/steps/{id}", allow: "GET, HEAD" },
+    Route { path: "/v1/steps/{id}/finish", allow: "POST" },
+    Route { path: "/v1/deployments", allow: "GET, HEAD" },
+    Route { path: "/v1/deployments/count", allow: "GET, HEAD" },
+    Route { path: "/v1/deployments/{id}", allow: "GET, HEAD" },
+    Route { path: "/v1/stats", allow: "GET, HEAD" },
 ];
 
 impl Route {
@@ -55,11 +60,15 @@ impl Route {
 
 /// All handlers. Rejections only say that another route may match; [`ApiError`] says what is wrong.
 pub fn filter(state: State) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + 'static {
-    handlers::health::routes(&state)
-        .or(handlers::record::routes(&state))
+    // Recording comes first: it is what happens most.
+    handlers::record::routes(&state)
         .or(handlers::batch::routes(&state))
+        .or(handlers::finish::routes(&state))
         .or(handlers::list::routes(&state))
         .or(handlers::step::routes(&state))
+        .or(handlers::deployments::routes(&state))
+        .or(handlers::stats::routes(&state))
+        .or(handlers::health::routes(&state))
         .recover(|_| async { Ok::<_, Infallible>(ApiError::NoSuchPath.into_response()) })
 }
 

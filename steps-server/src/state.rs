@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use steps_shared::Timestamp;
+use tokio::time::Instant;
 use warp::Filter;
 
+use crate::fold::Statuses;
+use crate::problem::ApiError;
+use crate::projector::Projector;
 use crate::recorder::Recorder;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -17,26 +21,33 @@ pub struct State {
     pub store: Store,
     /// The way into the database.
     pub recorder: Recorder,
+    /// What keeps the deployments up to date.
+    pub projector: Projector,
+    /// What each status means.
+    pub statuses: Arc<Statuses>,
     /// The server's clock.
     pub now: fn() -> Timestamp,
     /// How long a request may wait for the database.
     pub deadline: Duration,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
-    stopping: Arc<AtomicBool>,
+    /// Whether the server is stopping.
+    pub stopping: Arc<AtomicBool>,
 }
 
 impl State {
-    /// The state of a server that is not stopping.
-    #[must_use]
-    pub fn new(
-        store: Store,
-        recorder: Recorder,
-        now: fn() -> Timestamp,
-        deadline: Duration,
-        stall_timeout: Duration,
-    ) -> Self {
-        Self { store, recorder, now, deadline, stall_timeout, stopping: Arc::default() }
+    /// Waits until everything that was committed before this call shows in what can be read.
+    ///
+    /// # Errors
+    /// The database does not answer, or there is more to fold than the deadline allows.
+    pub async fn caught_up(&self) -> Result<(), ApiError> {
+        let deadline = Instant::now() + self.deadline;
+        let waiting = tokio::time::timeout_at(deadline, self.projector.caught_up(deadline));
+        match waiting.await.unwrap_or(Err(StoreError::TimedOut)) {
+            Ok(()) => Ok(()),
+            Err(StoreError::TimedOut) => Err(ApiError::Behind),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// From now on the server is not ready for new work.

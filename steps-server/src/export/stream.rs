@@ -12,10 +12,10 @@ use warp::Reply as _;
 use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 
-use super::layout::Layout;
+use super::layout::{Layout, Row};
 use super::text::TextWriter;
 use crate::problem::ApiError;
-use crate::store::{Steps, StoreError};
+use crate::store::{Rows, StoreError};
 
 /// The most rows that are written before they are sent on.
 const ROWS: usize = 512;
@@ -31,9 +31,9 @@ pub type Part = Result<Bytes, io::Error>;
 ///
 /// # Errors
 /// The database fails before the answer has begun.
-pub async fn text(steps: Steps, layout: Layout, stall: Duration) -> Result<Response, ApiError> {
+pub async fn text<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
     let format = layout.format;
-    let mut parts = steps.ready_chunks(ROWS);
+    let mut parts = rows.ready_chunks(ROWS);
     let mut first = None;
     if let Ok(part) = timeout(FIRST_ROWS, parts.next()).await {
         first = Some(part.unwrap_or_default());
@@ -53,20 +53,20 @@ pub async fn text(steps: Steps, layout: Layout, stall: Duration) -> Result<Respo
             Ok(()) | Err(_) => {}
         }
     });
-    Ok(response(receiver, format))
+    Ok(response::<R>(receiver, format))
 }
 
-async fn send(
-    parts: impl Stream<Item = Vec<Result<steps_shared::Step, StoreError>>>,
-    mut writer: TextWriter,
+async fn send<R: Row>(
+    parts: impl Stream<Item = Vec<Result<R, StoreError>>>,
+    mut writer: TextWriter<R>,
     sender: &mpsc::Sender<Part>,
     stall: Duration,
 ) -> io::Result<()> {
     send_part(sender, writer.head()?.into(), stall).await?;
     let mut parts = std::pin::pin!(parts);
     while let Some(part) = parts.next().await {
-        let steps = part.into_iter().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
-        send_part(sender, writer.rows(&steps)?.into(), stall).await?;
+        let rows = part.into_iter().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        send_part(sender, writer.rows(&rows)?.into(), stall).await?;
     }
     send_part(sender, Bytes::from_static(writer.foot()), stall).await
 }
@@ -81,15 +81,16 @@ pub(super) async fn send_part(sender: &mpsc::Sender<Part>, part: Bytes, stall: D
 }
 
 /// An answer whose body is what `receiver` receives.
-pub(super) fn response(receiver: mpsc::Receiver<Part>, format: Format) -> Response {
+pub(super) fn response<R: Row>(receiver: mpsc::Receiver<Part>, format: Format) -> Response {
     let body =
         stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|part| (part, receiver)) });
     let mut response = warp::reply::stream(body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-    if format == Format::Xlsx {
-        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"steps.xlsx\""));
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.xlsx\"", R::NAME));
+    if let (Format::Xlsx, Ok(name)) = (format, name) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
     }
     response
 }

@@ -1,24 +1,24 @@
-//! CSV, JSON and JSONL: steps to bytes. Pure.
+//! CSV, JSON and JSONL: rows to bytes. Pure.
 
 use std::io;
 
 use csv::{Terminator, WriterBuilder};
-use steps_shared::{Column, Format, Step};
+use steps_shared::{Format, ListColumn as _};
 use uuid::Uuid;
 
-use super::layout::{Cell, Layout, cell};
+use super::layout::{Cell, Layout, Row};
 
 /// Writes a list part by part.
 #[derive(Debug)]
-pub struct TextWriter {
-    layout: Layout,
+pub struct TextWriter<R: Row> {
+    layout: Layout<R::Column>,
     /// Whether a row has been written: in JSON the next one needs a comma.
     begun: bool,
 }
 
-impl TextWriter {
+impl<R: Row> TextWriter<R> {
     /// A writer that has written nothing yet.
-    pub fn new(layout: Layout) -> Self {
+    pub fn new(layout: Layout<R::Column>) -> Self {
         Self { layout, begun: false }
     }
 
@@ -26,21 +26,21 @@ impl TextWriter {
     pub fn head(&self) -> io::Result<Vec<u8>> {
         match self.layout.format {
             Format::Csv => csv_records(|csv| csv.write_record(self.layout.columns.iter().map(|column| column.name()))),
-            Format::Json => Ok(br#"{"steps":["#.to_vec()),
+            Format::Json => Ok(format!(r#"{{"{}":["#, R::NAME).into_bytes()),
             Format::Jsonl | Format::Xlsx => Ok(Vec::new()),
         }
     }
 
     /// The next rows.
-    pub fn rows(&mut self, steps: &[Step]) -> io::Result<Vec<u8>> {
+    pub fn rows(&mut self, rows: &[R]) -> io::Result<Vec<u8>> {
         match self.layout.format {
             Format::Csv => csv_records(|csv| {
-                steps.iter().try_for_each(|step| {
-                    self.layout.columns.iter().try_for_each(|column| csv_field(csv, step, *column))?;
+                rows.iter().try_for_each(|row| {
+                    self.layout.columns.iter().try_for_each(|column| csv_field(csv, row.cell(*column)))?;
                     csv.write_record(None::<&[u8]>)
                 })
             }),
-            Format::Json | Format::Jsonl | Format::Xlsx => self.json_rows(steps),
+            Format::Json | Format::Jsonl | Format::Xlsx => self.json_rows(rows),
         }
     }
 
@@ -52,14 +52,14 @@ impl TextWriter {
         }
     }
 
-    fn json_rows(&mut self, steps: &[Step]) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(steps.len() * 256);
-        for step in steps {
+    fn json_rows(&mut self, rows: &[R]) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(rows.len() * 256);
+        for row in rows {
             if self.layout.format == Format::Json {
                 bytes.extend_from_slice(if self.begun { b",\n" } else { b"\n" });
                 self.begun = true;
             }
-            serde_json::to_writer(&mut bytes, &self.layout.row(step))?;
+            serde_json::to_writer(&mut bytes, &self.layout.object(row))?;
             if self.layout.format == Format::Jsonl {
                 bytes.push(b'\n');
             }
@@ -71,18 +71,22 @@ impl TextWriter {
 type CsvWriter = csv::Writer<Vec<u8>>;
 
 fn csv_records(write: impl FnOnce(&mut CsvWriter) -> csv::Result<()>) -> io::Result<Vec<u8>> {
-    let mut csv =
-        WriterBuilder::new().terminator(Terminator::CRLF).flexible(true).from_writer(Vec::with_capacity(64 * 1024));
+    let buffer = Vec::with_capacity(64 * 1024);
+    let mut csv = WriterBuilder::new().terminator(Terminator::CRLF).flexible(true).from_writer(buffer);
     write(&mut csv)?;
     csv.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-fn csv_field(csv: &mut CsvWriter, step: &Step, column: Column) -> csv::Result<()> {
-    match cell(step, column) {
+fn csv_field(csv: &mut CsvWriter, cell: Cell<'_>) -> csv::Result<()> {
+    match cell {
         Cell::Empty => csv.write_field(""),
         Cell::Text(text) => csv.write_field(text),
         Cell::Id(id) => csv.write_field(id.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer())),
         Cell::Moment(moment) => csv.write_field(moment.to_rfc3339()),
         Cell::Second(moment) => csv.write_field(moment.to_seconds_text()),
+        Cell::Seconds(duration) => csv.write_field(duration.seconds().to_string()),
+        Cell::Number(number) => csv.write_field(number.to_string()),
+        Cell::Fraction(number) => csv.write_field(number.to_string()),
+        Cell::Truth(truth) => csv.write_field(if truth { "true" } else { "false" }),
     }
 }

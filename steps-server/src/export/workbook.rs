@@ -8,15 +8,15 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
-use steps_shared::{Column, FieldError, FieldErrors, Format, Step, Timestamp};
+use steps_shared::{FieldError, FieldErrors, Format, ListColumn, Timestamp};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use warp::reply::Response;
 
-use super::layout::{Cell, Layout, cell};
+use super::layout::{Cell, Layout, Row};
 use super::stream::{Part, response, send_part};
 use crate::problem::ApiError;
-use crate::store::Steps;
+use crate::store::Rows;
 
 /// Rows that are handed to the writer together.
 const ROWS: usize = 512;
@@ -35,13 +35,13 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm:ss.000";
 ///
 /// # Errors
 /// The database fails, there is no room for the temporary file, or the list has more rows than a sheet.
-pub async fn workbook(steps: Steps, layout: Layout, stall: Duration) -> Result<Response, ApiError> {
+pub async fn workbook<R: Row>(list: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
     let (rows, received) = mpsc::channel(PARTS);
-    let writing = tokio::task::spawn_blocking(move || write(received, &layout));
-    let mut parts = steps.ready_chunks(ROWS);
+    let writing = tokio::task::spawn_blocking(move || write::<R>(received, &layout));
+    let mut parts = list.ready_chunks(ROWS);
     while let Some(part) = parts.next().await {
-        let steps = part.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if rows.send(steps).await.is_err() {
+        let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if rows.send(part).await.is_err() {
             // The writer has ended early; its result says why.
             break;
         }
@@ -54,7 +54,7 @@ pub async fn workbook(steps: Steps, layout: Layout, stall: Duration) -> Result<R
             tracing::warn!(%error, "a workbook broke off");
         }
     });
-    Ok(response(receiver, Format::Xlsx))
+    Ok(response::<R>(receiver, Format::Xlsx))
 }
 
 async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::Result<()> {
@@ -68,21 +68,21 @@ async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::R
     }
 }
 
-fn write(mut parts: mpsc::Receiver<Vec<Step>>, layout: &Layout) -> Result<File, ApiError> {
+fn write<R: Row>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
     let most_rows = Format::Xlsx.most_rows().unwrap_or(u64::MAX);
     let internal = |error: XlsxError| ApiError::Internal(error.to_string());
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().map_err(internal)?;
     let moment = CellFormat::new().set_num_format(MOMENT);
-    write_header(sheet, &layout.columns).map_err(internal)?;
-    let mut row = 0;
-    while let Some(steps) = parts.blocking_recv() {
-        for step in &steps {
-            row += 1;
-            if u64::from(row) > most_rows {
+    write_header(sheet, R::NAME, &layout.columns).map_err(internal)?;
+    let mut at = 0;
+    while let Some(rows) = parts.blocking_recv() {
+        for row in &rows {
+            at += 1;
+            if u64::from(at) > most_rows {
                 return Err(too_long(most_rows).into());
             }
-            write_row(sheet, row, step, &layout.columns, &moment).map_err(internal)?;
+            write_row(sheet, at, row, &layout.columns, &moment).map_err(internal)?;
         }
     }
     let mut file = tempfile::tempfile().map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -98,9 +98,9 @@ pub fn too_long(most_rows: u64) -> FieldErrors {
     FieldError::wrong("format", reason).into()
 }
 
-fn write_header(sheet: &mut Worksheet, columns: &[Column]) -> Result<(), XlsxError> {
+fn write_header<C: ListColumn>(sheet: &mut Worksheet, name: &str, columns: &[C]) -> Result<(), XlsxError> {
     let bold = CellFormat::new().set_bold();
-    sheet.set_name("steps")?.set_freeze_panes(1, 0)?;
+    sheet.set_name(name)?.set_freeze_panes(1, 0)?;
     for (at, column) in (0..).zip(columns) {
         sheet.set_column_width(at, WIDTH)?.write_string_with_format(0, at, column.name(), &bold)?;
     }
@@ -108,21 +108,25 @@ fn write_header(sheet: &mut Worksheet, columns: &[Column]) -> Result<(), XlsxErr
 }
 
 /// Texts are always written as strings, so that a leading `=` never becomes a formula.
-fn write_row(
+fn write_row<R: Row>(
     sheet: &mut Worksheet,
-    row: u32,
-    step: &Step,
-    columns: &[Column],
+    at_row: u32,
+    row: &R,
+    columns: &[R::Column],
     moment: &CellFormat,
 ) -> Result<(), XlsxError> {
     for (at, column) in (0..).zip(columns) {
-        match cell(step, *column) {
+        match row.cell(*column) {
             Cell::Empty => {}
-            Cell::Text(text) => drop(sheet.write_string(row, at, text)?),
-            Cell::Id(id) => drop(sheet.write_string(row, at, id.to_string())?),
-            Cell::Moment(at_moment) | Cell::Second(at_moment) => {
-                sheet.write_number_with_format(row, at, excel_days(at_moment), moment)?;
+            Cell::Text(text) => drop(sheet.write_string(at_row, at, text)?),
+            Cell::Id(id) => drop(sheet.write_string(at_row, at, id.to_string())?),
+            Cell::Moment(when) | Cell::Second(when) => {
+                sheet.write_number_with_format(at_row, at, excel_days(when), moment)?;
             }
+            Cell::Seconds(duration) => drop(sheet.write_number(at_row, at, duration.seconds())?),
+            Cell::Number(number) => drop(sheet.write_number(at_row, at, number as f64)?),
+            Cell::Fraction(number) => drop(sheet.write_number(at_row, at, number)?),
+            Cell::Truth(truth) => drop(sheet.write_boolean(at_row, at, truth)?),
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use percent_encoding::percent_decode;
+use steps_shared::{FieldError, FieldErrors, StepQuery};
 use url::form_urlencoded;
 use warp::Filter;
 
@@ -23,4 +24,22 @@ pub fn pairs(encoded: &[u8]) -> Result<impl Iterator<Item = (Cow<'_, str>, Cow<'
         Ok(_) => Ok(form_urlencoded::parse(encoded)),
         Err(error) => Err(ApiError::Malformed(format!("the parameters are not UTF-8: {error}"))),
     }
+}
+
+/// What may be asked of one thing.
+const PARAMETERS_OF_ONE: [&str; 2] = ["format", "columns"];
+
+/// How one step, or the steps of one deployment, are to be written.
+///
+/// # Errors
+/// Any other parameter, and a wrong value.
+pub fn of_one(query: &str) -> Result<StepQuery, ApiError> {
+    let unknown: Vec<_> = pairs(query.as_bytes())?
+        .filter(|(name, _)| !PARAMETERS_OF_ONE.contains(&name.as_ref()))
+        .map(|(name, _)| FieldError::unknown(&name, &PARAMETERS_OF_ONE))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(FieldErrors(unknown).into());
+    }
+    Ok(StepQuery::from_parameters(pairs(query.as_bytes())?)?)
 }

@@ -2,20 +2,17 @@
 
 use bytes::Buf;
 use futures_util::Stream;
-use steps_shared::{FieldError, JsonFields, NewStep, Step, When};
+use steps_shared::{FieldError, NewStep, Step, When};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::body::{self, MediaType};
-use super::{json, query, respond};
+use super::{fields, json, query, respond};
 use crate::problem::ApiError;
 use crate::recorder::{Entry, Outcome};
 use crate::state::State;
-
-/// The largest body, in bytes: far more than the longest fields need.
-const MOST_BYTES: usize = 64 * 1024;
 
 /// The routes of this resource.
 pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
@@ -37,8 +34,8 @@ async fn record<B: Buf>(
     length: Option<u64>,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, ApiError> {
-    let body = body::read(length, body, MOST_BYTES, state.stall_timeout).await?;
-    let new = new_step(&query, &MediaType::of(&headers), &body)?;
+    let body = body::read(length, body, fields::MOST_BYTES, state.stall_timeout).await?;
+    let new = NewStep::from_fields(fields::read(&query, &MediaType::of(&headers), &body)?)?;
     let sent_ts = matches!(new.when, When::At(_));
     let entry = Entry { step: new.into_step((state.now)())?, sent_ts };
     match state.recorder.record(vec![entry]).await?.pop() {
@@ -48,31 +45,6 @@ async fn record<B: Buf>(
         Some(Outcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
         None => Err(ApiError::Internal("a recorded step was not accounted for".to_owned())),
     }
-}
-
-/// The fields may be spread over the query string and the body; each may be given once.
-fn new_step(query: &str, media_type: &MediaType, body: &[u8]) -> Result<NewStep, ApiError> {
-    let mut fields: Vec<(String, String)> = Vec::new();
-    let mut add = |encoded| -> Result<(), ApiError> {
-        fields.extend(query::pairs(encoded)?.map(|(name, value)| (name.into_owned(), value.into_owned())));
-        Ok(())
-    };
-    add(query.as_bytes())?;
-    match media_type {
-        _ if body.is_empty() => {}
-        MediaType::Form => add(body)?,
-        MediaType::Json => {
-            let json: JsonFields = serde_json::from_slice(body)
-                .map_err(|error| ApiError::Malformed(format!("the body is not a step in JSON: {error}")))?;
-            fields.extend(json.into_texts()?);
-        }
-        MediaType::Unsaid | MediaType::Ndjson | MediaType::Other => {
-            return Err(ApiError::MediaType(
-                "application/json or application/x-www-form-urlencoded, and say so in Content-Type",
-            ));
-        }
-    }
-    Ok(NewStep::from_fields(fields)?)
 }
 
 /// What is said when an id is used again for something else.

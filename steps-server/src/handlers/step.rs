@@ -1,7 +1,7 @@
 //! `GET /v1/steps/{id}`: one step.
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, Format, ListQuery, StepId};
+use steps_shared::{FieldError, FieldErrors, Format, Step, StepId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -11,9 +11,6 @@ use super::{query, respond};
 use crate::export::{self, Layout};
 use crate::problem::ApiError;
 use crate::state::State;
-
-/// What may be asked of one step.
-const PARAMETERS: [&str; 2] = ["format", "columns"];
 
 /// The routes of this resource.
 pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
@@ -28,24 +25,14 @@ pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
 }
 
 async fn step(id: String, state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
-    let mut unknown: Vec<FieldError> = Vec::new();
-    for (name, _) in query::pairs(query.as_bytes())? {
-        if !PARAMETERS.contains(&name.as_ref()) {
-            unknown.push(FieldError::unknown(&name, &PARAMETERS));
-        }
-    }
-    if !unknown.is_empty() {
-        return Err(FieldErrors(unknown).into());
-    }
-    let query = ListQuery::from_parameters(query::pairs(query.as_bytes())?)?;
+    let query = query::of_one(&query)?;
     let id: StepId = id.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
+    state.caught_up().await?;
     let step = state.store.step(id).await?.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json);
-    let layout = Layout::new(format, &query.columns);
-    let steps = || stream::iter([Ok(step.clone())]).boxed();
+    let layout = Layout::new::<Step>(format, &query.columns);
     match format {
-        Format::Json => Ok(super::json(StatusCode::OK, &layout.row(&step))),
-        Format::Csv | Format::Jsonl => export::text(steps(), layout, state.stall_timeout).await,
-        Format::Xlsx => export::workbook(steps(), layout, state.stall_timeout).await,
+        Format::Json => Ok(super::json(StatusCode::OK, &layout.object(&step))),
+        _ => export::answer(stream::iter([Ok(step)]).boxed(), layout, state.stall_timeout).await,
     }
 }

@@ -1,10 +1,15 @@
 //! Every SQL statement, each written once for both databases. Knows no HTTP.
 
+mod deployments;
 mod error;
+mod filter;
 mod migrate;
 mod open;
+mod projection;
 mod record;
+mod samples;
 mod steps;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -12,7 +17,9 @@ use sqlx::{MySql, Pool, Sqlite};
 
 pub use error::StoreError;
 pub use open::{OpenError, OpenOptions};
-pub use steps::Steps;
+pub use projection::{Change, DeploymentRow, FoldRow, Names, StepEnd, StreamKey};
+pub use steps::Rows;
+pub use transaction::Tx;
 
 /// The database: MySQL (or what speaks its protocol), or an SQLite file.
 #[derive(Debug, Clone)]
@@ -28,6 +35,8 @@ pub enum Store {
 pub struct Pools<DB: sqlx::Database> {
     read: Pool<DB>,
     write: Pool<DB>,
+    /// The projector's connections; SQLite has one writer, so they are the same there.
+    project: Pool<DB>,
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
@@ -59,6 +68,7 @@ impl Store {
         with_pools!(self, pools => {
             pools.read.close().await;
             pools.write.close().await;
+            pools.project.close().await;
         });
     }
 }

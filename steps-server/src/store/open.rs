@@ -67,6 +67,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Writers: the recorder, and one to spare for a connection that has just broken.
 const WRITERS: u32 = 2;
+/// Folding: the projector, and one to spare.
+const PROJECTORS: u32 = 2;
 /// One text for each number of rows in an INSERT, with room for everything else.
 const STATEMENTS: usize = 256;
 
@@ -101,7 +103,8 @@ impl Store {
             read: pool(options.connections).connect_lazy_with(connect.clone()),
             // A connection that has broken shows in the commit, which is tried again; asking first would cost every
             // commit a round trip.
-            write: pool(WRITERS).test_before_acquire(false).connect_lazy_with(connect),
+            write: pool(WRITERS).test_before_acquire(false).connect_lazy_with(connect.clone()),
+            project: pool(PROJECTORS).connect_lazy_with(connect),
             begin: "START TRANSACTION",
         })))
     }
@@ -124,6 +127,7 @@ impl Store {
             .map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
         Ok(Self::Sqlite(Arc::new(Pools {
             read: pool(options.connections).connect_lazy_with(connect),
+            project: write.clone(),
             write,
             begin: "BEGIN IMMEDIATE",
         })))

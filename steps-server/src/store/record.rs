@@ -1,11 +1,12 @@
-//! Writing steps.
+//! Writing steps and the ends of spans.
 
 use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
-use steps_shared::{Step, StepId};
+use steps_shared::{Finish, Step, StepId};
 
 use super::steps::{COLUMNS, StepRow};
+use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
 
 /// Rows in one INSERT: its text must stay well below 16 KiB, because more of it in one go waits 40 ms for the
@@ -15,33 +16,49 @@ const ROWS_PER_INSERT: usize = 40;
 const IDS_PER_SELECT: usize = 500;
 
 impl Store {
-    /// Commits all of `steps` in one transaction, or none.
+    /// Commits all of `steps` in one transaction, or none. That their streams have changed is committed with them.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when one of the ids is stored already; see [`StoreError`] for the others.
     pub async fn insert(&self, steps: &[&Step]) -> Result<(), StoreError> {
-        with_pools!(self, pools => {
-            let mut transaction = pools.write.begin_with(pools.begin).await?;
-            for rows in steps.chunks(ROWS_PER_INSERT) {
-                let mut insert = QueryBuilder::new("INSERT INTO steps (stream, ");
-                insert.push(COLUMNS).push(") ");
-                insert.push_values(rows, |mut row, step| {
-                    let Step { id, component, environment, version, owner, status, ts, run } = step;
-                    row.push_bind(step.stream().to_vec())
-                        .push_bind(id.0)
-                        .push_bind(component.as_str())
-                        .push_bind(environment.as_str())
-                        .push_bind(version.as_str())
-                        .push_bind(owner.as_str())
-                        .push_bind(status.as_str())
-                        .push_bind(ts.micros())
-                        .push_bind(run.as_ref().map(|run| run.as_str()));
-                });
-                insert.build().execute(&mut *transaction).await?;
-            }
-            transaction.commit().await?;
+        let mut changes: HashMap<[u8; 16], i64> = HashMap::new();
+        for step in steps {
+            let since = changes.entry(step.stream()).or_insert(i64::MAX);
+            *since = step.ts.micros().min(*since);
+        }
+        let mut tx = self.begin().await?;
+        for rows in steps.chunks(ROWS_PER_INSERT) {
+            tx.insert_steps(rows).await?;
+        }
+        let changes: Vec<_> = changes.into_iter().collect();
+        for rows in changes.chunks(ROWS_PER_INSERT) {
+            tx.insert_changes(rows).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Records the end of a span, unless it has one already; returns the span as it is then.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn finish(&self, span: &Step, finish: Finish) -> Result<Option<Step>, StoreError> {
+        let Finish { outcome, ended_at, exit_code } = finish;
+        let mut tx = self.begin().await?;
+        let finished = with_connection!(&mut tx, connection => {
+            let mut update = QueryBuilder::new("UPDATE steps SET finished_at = ");
+            update.push_bind(ended_at.micros());
+            update.push(", outcome = ").push_bind(outcome.name());
+            update.push(", exit_code = ").push_bind(exit_code);
+            update.push(" WHERE ts = ").push_bind(span.ts.micros());
+            update.push(" AND id = ").push_bind(span.id.0);
+            update.push(" AND finished_at IS NULL");
+            update.build().execute(connection).await?.rows_affected()
         });
-        Ok(())
+        if finished > 0 {
+            tx.insert_changes(&[(span.stream(), span.ts.micros())]).await?;
+        }
+        tx.commit().await?;
+        Ok(self.stored(&[span.id]).await?.remove(&span.id))
     }
 
     /// Those of `ids` that are stored.
@@ -67,5 +84,45 @@ impl Store {
             }
         });
         Ok(stored)
+    }
+}
+
+impl Tx {
+    async fn insert_steps(&mut self, steps: &[&Step]) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO steps (id, stream, component, environment, version, owner, status, ts, run, span, finished_at, \
+                 outcome, exit_code) ",
+            );
+            insert.push_values(steps, |mut row, step| {
+                let finish = step.finish();
+                row.push_bind(step.id.0)
+                    .push_bind(step.stream().to_vec())
+                    .push_bind(step.component.as_str())
+                    .push_bind(step.environment.as_str())
+                    .push_bind(step.version.as_str())
+                    .push_bind(step.owner.as_str())
+                    .push_bind(step.status.as_str())
+                    .push_bind(step.ts.micros())
+                    .push_bind(step.run.as_ref().map(|run| run.as_str()))
+                    .push_bind(step.span)
+                    .push_bind(finish.map(|finish| finish.ended_at.micros()))
+                    .push_bind(finish.map(|finish| finish.outcome.name()))
+                    .push_bind(finish.and_then(|finish| finish.exit_code));
+            });
+            insert.build().execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    async fn insert_changes(&mut self, changes: &[([u8; 16], i64)]) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
+            insert.push_values(changes, |mut row, (stream, since)| {
+                row.push_bind(stream.to_vec()).push_bind(*since);
+            });
+            insert.build().execute(connection).await?;
+        });
+        Ok(())
     }
 }

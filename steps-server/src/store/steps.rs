@@ -2,14 +2,16 @@
 
 use async_stream::try_stream;
 use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
-use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{ListQuery, Order, Step, StepFilter, StepId, Timestamp};
+use sqlx::QueryBuilder;
+use steps_shared::{Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use uuid::Uuid;
 
+use super::filter::push_filter;
 use super::{Store, StoreError, with_pools};
 
-/// The columns of a [`StepRow`].
-pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run";
+/// The columns of a [`StepRow`]. The end of a span that has been told is a fact; any other end is derived.
+pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, span, outcome, exit_code, \
+     COALESCE(finished_at, ended_at) AS ended_at, deployment_id";
 
 /// A step as the database holds it.
 #[derive(Debug, sqlx::FromRow)]
@@ -22,39 +24,55 @@ pub(super) struct StepRow {
     status: String,
     ts: i64,
     run: Option<String>,
+    span: bool,
+    outcome: Option<String>,
+    exit_code: Option<i32>,
+    ended_at: Option<i64>,
+    deployment_id: Option<Uuid>,
 }
 
 impl TryFrom<StepRow> for Step {
     type Error = sqlx::Error;
     /// Through the same gate as a new step: what somebody wrote past the server is an error, not a wrong answer.
     fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
-        let StepRow { id, component, environment, version, owner, status, ts, run } = row;
         Ok(Self {
-            id: StepId(id),
-            component: read("component", component)?,
-            environment: read("environment", environment)?,
-            version: read("version", version)?,
-            owner: read("owner", owner)?,
-            status: read("status", status)?,
-            ts: Timestamp::from_micros(ts).map_err(|error| not_a_step("ts", error))?,
-            run: run.map(|run| read("run", run)).transpose()?,
+            id: StepId(row.id),
+            component: read("component", row.component)?,
+            environment: read("environment", row.environment)?,
+            version: read("version", row.version)?,
+            owner: read("owner", row.owner)?,
+            status: read("status", row.status)?,
+            ts: moment("ts", row.ts)?,
+            run: row.run.map(|run| read("run", run)).transpose()?,
+            span: row.span,
+            outcome: row.outcome.map(|outcome| outcome.parse().map_err(|error| wrong("outcome", error))).transpose()?,
+            exit_code: row.exit_code,
+            ended_at: row.ended_at.map(|ended_at| moment("ended_at", ended_at)).transpose()?,
+            deployment_id: row.deployment_id.map(StepId),
         })
     }
 }
 
-fn read<T: TryFrom<String, Error: std::error::Error + Send + Sync + 'static>>(
-    column: &str,
-    text: String,
-) -> Result<T, sqlx::Error> {
-    T::try_from(text).map_err(|error| not_a_step(column, error))
+/// A name as the database holds it.
+pub(super) fn read<T>(column: &str, text: String) -> Result<T, sqlx::Error>
+where
+    T: TryFrom<String, Error: std::fmt::Display>,
+{
+    T::try_from(text).map_err(|error| wrong(column, error))
 }
 
-fn not_a_step(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
+/// A moment as the database holds it.
+pub(super) fn moment(column: &str, micros: i64) -> Result<Timestamp, sqlx::Error> {
+    Timestamp::from_micros(micros).map_err(|error| wrong(column, error))
+}
+
+/// What is said of a value that the server cannot have written.
+pub(super) fn wrong(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: format!("{column} {error}").into() }
 }
 
 /// A list as it comes from the database's cursor.
-pub type Steps = BoxStream<'static, Result<Step, StoreError>>;
+pub type Rows<T> = BoxStream<'static, Result<T, StoreError>>;
 
 impl Store {
     /// The steps that `query` asks for, in its order, one by one: memory does not depend on their number. Dropping
@@ -62,13 +80,13 @@ impl Store {
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
-    pub async fn steps(&self, query: ListQuery) -> Result<Steps, StoreError> {
+    pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
         with_pools!(self, pools => {
             let mut connection = pools.read.acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM steps");
-                push_filter(&mut select, &query.filter);
+                push_filter(&mut select, &query.filter, "ts");
                 select.push(match query.order {
                     Order::Ascending => " ORDER BY ts, id",
                     Order::Descending => " ORDER BY ts DESC, id DESC",
@@ -91,7 +109,7 @@ impl Store {
     pub async fn count_steps(&self, filter: &StepFilter, most: u64) -> Result<u64, StoreError> {
         with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM steps");
-            push_filter(&mut select, filter);
+            push_filter(&mut select, filter, "ts");
             select.push(" LIMIT ").push(most).push(") AS counted");
             let count: i64 = select.build_query_scalar().fetch_one(&pools.read).await?;
             Ok(count.unsigned_abs())
@@ -109,37 +127,5 @@ impl Store {
             let row: Option<StepRow> = select.build_query_as().fetch_optional(&pools.read).await?;
             Ok(row.map(Step::try_from).transpose()?)
         })
-    }
-}
-
-/// Adds ` WHERE …`, each condition joined with AND; nothing when the filter is empty.
-fn push_filter<DB>(select: &mut QueryBuilder<DB>, filter: &StepFilter)
-where
-    DB: Database,
-    String: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
-    let StepFilter { component, version, owner, status, environment, run, since, until } = filter;
-    let texts = [
-        ("component = ", component.as_ref().map(ToString::to_string)),
-        ("version = ", version.as_ref().map(ToString::to_string)),
-        ("owner = ", owner.as_ref().map(ToString::to_string)),
-        ("status = ", status.as_ref().map(ToString::to_string)),
-        ("environment = ", environment.as_ref().map(ToString::to_string)),
-        ("run = ", run.as_ref().map(ToString::to_string)),
-    ];
-    let moments = [("ts >= ", since), ("ts <= ", until)];
-    let mut word = " WHERE ";
-    for (condition, text) in texts {
-        if let Some(text) = text {
-            select.push(word).push(condition).push_bind(text);
-            word = " AND ";
-        }
-    }
-    for (condition, moment) in moments {
-        if let Some(moment) = moment {
-            select.push(word).push(condition).push_bind(moment.micros());
-            word = " AND ";
-        }
     }
 }

@@ -1,0 +1,209 @@
+//! The fold: the steps of one stream become its deployments. Pure: no I/O, no clock.
+//!
+//! Every step belongs to one deployment, and the steps of a deployment stand next to each other in the stream's order,
+//! so a deployment is a range. The state at the beginning of a deployment does not depend on what came before it:
+//! folding may begin at the first step of any deployment (see `projector`).
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use steps_shared::{Duration, Outcome, StepId, Timestamp};
+
+/// What a status means for the deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A phase, such as `building`.
+    Phase,
+    /// The beginning of a deployment, such as `started`: one that has had its start already was left behind.
+    Start,
+    /// The end of a deployment.
+    Terminal(End),
+}
+
+/// How a terminal status says that a deployment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Well.
+    Success,
+    /// Badly.
+    Failure,
+}
+
+/// Which statuses are not phases; compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses {
+    success: HashSet<String>,
+    failure: HashSet<String>,
+    start: HashSet<String>,
+}
+
+/// What the fold needs of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldStep {
+    /// The identity.
+    pub id: StepId,
+    /// When it began.
+    pub ts: Timestamp,
+    /// What its status means. A span is never terminal: it takes time.
+    pub kind: Kind,
+    /// Whether it is a span, and when that was told to have ended.
+    pub span: Option<Option<Timestamp>>,
+}
+
+/// A deployment, as a range of a stream's steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// Its steps.
+    pub steps: Range<usize>,
+    /// When each of them ended.
+    pub ends: Vec<Option<Timestamp>>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How long it took; unknown when only its end was recorded.
+    pub duration: Option<Duration>,
+}
+
+impl Statuses {
+    /// The words that mean success, failure and start.
+    pub fn new<'a>(
+        success: impl IntoIterator<Item = &'a str>,
+        failure: impl IntoIterator<Item = &'a str>,
+        start: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> HashSet<String> {
+            words.into_iter().map(str::to_lowercase).collect()
+        }
+        Self { success: set(success), failure: set(failure), start: set(start) }
+    }
+
+    /// What a status means.
+    #[must_use]
+    pub fn kind(&self, status: &str, span: bool) -> Kind {
+        let status = status.to_lowercase();
+        if self.start.contains(&status) {
+            Kind::Start
+        } else if span {
+            Kind::Phase
+        } else if self.success.contains(&status) {
+            Kind::Terminal(End::Success)
+        } else if self.failure.contains(&status) {
+            Kind::Terminal(End::Failure)
+        } else {
+            Kind::Phase
+        }
+    }
+
+    /// All of it in one line, the same for the same words: what a projection was made with.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let line = |words: &HashSet<String>| {
+            let mut words: Vec<_> = words.iter().map(String::as_str).collect();
+            words.sort_unstable();
+            words.join(" ")
+        };
+        format!("success: {}; failure: {}; start: {}", line(&self.success), line(&self.failure), line(&self.start))
+    }
+}
+
+/// Puts the steps of a stream into its order, each once.
+pub fn order(steps: &mut Vec<FoldStep>) {
+    steps.sort_unstable_by_key(|step| (step.ts, step.id));
+    steps.dedup_by_key(|step| step.id);
+}
+
+/// The deployments of a stream, oldest first. `steps` are in its order: see [`order`].
+#[must_use]
+pub fn fold(steps: &[FoldStep]) -> Vec<Folded> {
+    let mut deployments = Vec::new();
+    let mut current: Option<Open> = None;
+    for (at, step) in steps.iter().enumerate() {
+        let belongs = current.as_ref().is_some_and(|open| open.takes(step.kind));
+        if !belongs && let Some(open) = current.take() {
+            deployments.push(open.close(steps, at, true));
+        }
+        current.get_or_insert_with(|| Open::begin(at)).add(at, step);
+    }
+    deployments.extend(current.map(|open| open.close(steps, steps.len(), false)));
+    deployments
+}
+
+/// A deployment while its steps are being read.
+struct Open {
+    first: usize,
+    /// Whether it has had a step of [`Kind::Start`].
+    started: bool,
+    /// Its end: when, and how as corrected by what followed.
+    end: Option<(Timestamp, End)>,
+    /// Whether its end is all that was recorded of it.
+    lone: bool,
+}
+
+impl Open {
+    fn begin(first: usize) -> Self {
+        Self { first, started: false, end: None, lone: false }
+    }
+
+    /// Whether a step of this kind is part of this deployment, or begins the next one.
+    fn takes(&self, kind: Kind) -> bool {
+        match (kind, self.end) {
+            // The end, or the correction of an end. A lone end is not corrected: the next is another deployment's.
+            (Kind::Terminal(_), _) => !self.lone,
+            (Kind::Phase | Kind::Start, Some(_)) => false,
+            (Kind::Start, None) => !self.started,
+            (Kind::Phase, None) => true,
+        }
+    }
+
+    fn add(&mut self, at: usize, step: &FoldStep) {
+        match (step.kind, &mut self.end) {
+            (Kind::Terminal(how), Some((_, end))) => *end = how,
+            (Kind::Terminal(how), None) => {
+                self.lone = at == self.first;
+                self.end = Some((step.ts, how));
+            }
+            (Kind::Start, _) => self.started = true,
+            (Kind::Phase, _) => {}
+        }
+    }
+
+    /// The deployment with the steps up to `next`; `followed` says that another one of the stream begins there.
+    fn close(self, steps: &[FoldStep], next: usize, followed: bool) -> Folded {
+        let range = self.first..next;
+        let ended_at = self.end.map(|(ts, _)| ts);
+        let outcome = match self.end {
+            Some((_, End::Success)) => Outcome::Succeeded,
+            Some((_, End::Failure)) => Outcome::Failed,
+            None if followed => Outcome::Abandoned,
+            None => Outcome::Running,
+        };
+        let duration = match ended_at {
+            Some(ended_at) if !self.lone => Duration::between(steps[self.first].ts, ended_at),
+            _ => None,
+        };
+        Folded { ends: ends(&steps[range.clone()], ended_at), steps: range, outcome, ended_at, duration }
+    }
+}
+
+/// When each step of a deployment ended: a span when it was told to, any other when the next one that is no span begins.
+/// What is open when the deployment ends, ends with it; an end itself takes no time.
+fn ends(steps: &[FoldStep], ended_at: Option<Timestamp>) -> Vec<Option<Timestamp>> {
+    let mut ends = vec![None; steps.len()];
+    let mut next = None;
+    for (end, step) in ends.iter_mut().zip(steps).rev() {
+        *end = match (step.span, step.kind) {
+            (Some(told), _) => told.or(ended_at.map(|ended_at| ended_at.max(step.ts))),
+            (None, Kind::Terminal(_)) => Some(step.ts),
+            (None, Kind::Phase | Kind::Start) => next,
+        };
+        if step.span.is_none() {
+            next = Some(step.ts);
+        }
+    }
+    ends
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,0 +1,58 @@
+//! `GET /v1/stats`: how long deployments take, and how often they fail.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _};
+use steps_shared::{FieldError, FieldErrors, Format, GroupBy, ListColumn as _, StatsAnswer, StatsQuery};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, StatusCode};
+use warp::reply::Response;
+
+use super::{query, respond};
+use crate::export::{self, Layout, StatRow};
+use crate::problem::ApiError;
+use crate::state::State;
+use crate::statistics::Groups;
+
+/// The routes of this resource.
+pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
+    warp::path!("v1" / "stats")
+        .and(warp::get())
+        .and(state.filter())
+        .and(query::raw())
+        .and(warp::header::headers_cloned())
+        .then(stats)
+        .and_then(async |result| respond(result))
+        .boxed()
+}
+
+async fn stats(state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
+    let query = StatsQuery::from_parameters(query::pairs(query.as_bytes())?)?;
+    let zone = query.tz.name().parse().map_err(|_| {
+        let reason =
+            format!("names no time zone that is known here: {:?}; write UTC or Europe/Berlin", query.tz.name());
+        FieldErrors::from(FieldError::wrong("tz", reason))
+    })?;
+    state.caught_up().await?;
+    let mut groups = Groups::new(query.by.clone(), zone);
+    let mut samples = state.store.samples(&query.filter, query.by.contains(&GroupBy::Status)).await?;
+    while let Some(sample) = samples.next().await {
+        let sample = sample?;
+        if !sample.is_instant(&state.statuses) {
+            groups.add(&sample);
+        }
+    }
+    let stats = groups.finish();
+    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json) {
+        Format::Json => {
+            let by = query.by.iter().map(|by| by.name().to_owned()).collect();
+            Ok(super::json(StatusCode::OK, &StatsAnswer { by, stats }))
+        }
+        format => {
+            let layout = Layout { format, columns: StatRow::columns(&query.by) };
+            let rows = stream::iter(stats.into_iter().map(|stat| Ok(StatRow(Arc::new(stat))))).boxed();
+            export::answer(rows, layout, state.stall_timeout).await
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the program does besides serving: `rebuild` and `verify`.
+
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::config::Command;
+use crate::fold::Statuses;
+use crate::projector::{self, Difference};
+use crate::store::Store;
+
+/// `verify` found differences.
+const DIFFERENT: u8 = 4;
+/// So many differences are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn run(command: Command, store: &Store, statuses: &Statuses) -> anyhow::Result<ExitCode> {
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
+    let mut found = Found::default();
+    match command {
+        Command::Rebuild => {
+            projector::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
+            bar.finish_and_clear();
+            println!("rebuilt {} streams: {}", found.streams, found.summary("corrected"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify => {
+            projector::verify(store, statuses, |streams, difference| {
+                let told = found.deployments + found.steps;
+                if told < MOST_TOLD {
+                    tell(difference, MOST_TOLD - told, &bar);
+                }
+                found.add(streams, difference, &bar);
+            })
+            .await?;
+            bar.finish_and_clear();
+            println!("verified {} streams: {}", found.streams, found.summary("differ"));
+            Ok(if found.deployments + found.steps == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    streams: usize,
+    deployments: usize,
+    steps: usize,
+}
+
+impl Found {
+    fn add(&mut self, streams: usize, difference: &Difference, bar: &ProgressBar) {
+        self.streams = streams;
+        self.deployments += difference.right.len().max(difference.wrong.len());
+        self.steps += difference.ends.len();
+        bar.set_message(format!("{streams} streams"));
+        bar.tick();
+    }
+
+    fn summary(&self, verb: &str) -> String {
+        format!("{} deployments and the ends of {} steps {verb}", self.deployments, self.steps)
+    }
+}
+
+fn tell(difference: &Difference, most: usize, bar: &ProgressBar) {
+    let stored = difference.wrong.iter().map(|id| format!("deployment {id} is stored, and is not what the steps say"));
+    let folded = difference
+        .right
+        .iter()
+        .map(|row| format!("deployment {} should be {}, with {} steps", row.id, row.outcome, row.steps));
+    let ends =
+        difference.ends.iter().map(|end| format!("step {} should be of deployment {}", end.id, end.deployment_id));
+    for line in stored.chain(folded).chain(ends).take(most) {
+        bar.suspend(|| println!("{line}"));
+    }
+}

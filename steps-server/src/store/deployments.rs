@@ -1,0 +1,152 @@
+//! Reading deployments.
+
+use async_stream::try_stream;
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use sqlx::QueryBuilder;
+use steps_shared::{Deployment, DeploymentFilter, DeploymentQuery, Duration, Order, Step, StepId};
+use uuid::Uuid;
+
+use super::filter::push_deployment_filter;
+use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, moment, read, wrong};
+use super::{Store, StoreError, with_pools};
+
+const COLUMNS: &str =
+    "id, component, environment, version, owner, run, outcome, status, started_at, ended_at, duration, steps";
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    component: String,
+    environment: String,
+    version: String,
+    owner: String,
+    run: Option<String>,
+    outcome: String,
+    status: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    duration: Option<i64>,
+    steps: i32,
+}
+
+impl TryFrom<Row> for Deployment {
+    type Error = sqlx::Error;
+    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: StepId(row.id),
+            component: read("component", row.component)?,
+            environment: read("environment", row.environment)?,
+            version: read("version", row.version)?,
+            owner: read("owner", row.owner)?,
+            run: row.run.map(|run| read("run", run)).transpose()?,
+            outcome: row.outcome.parse().map_err(|error| wrong("outcome", error))?,
+            status: read("status", row.status)?,
+            started_at: moment("started_at", row.started_at)?,
+            ended_at: row.ended_at.map(|ended_at| moment("ended_at", ended_at)).transpose()?,
+            duration: row.duration.and_then(Duration::from_micros),
+            steps: row.steps.unsigned_abs(),
+        })
+    }
+}
+
+impl Store {
+    /// The deployments that `query` asks for, in its order, one by one.
+    ///
+    /// # Errors
+    /// No connection can be had; later errors are items of the stream.
+    pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
+        with_pools!(self, pools => {
+            let mut connection = pools.read.acquire().await?;
+            Ok(try_stream! {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(COLUMNS).push(" FROM deployments");
+                push_deployment_filter(&mut select, &query.filter);
+                select.push(match query.order {
+                    Order::Ascending => " ORDER BY started_at, id",
+                    Order::Descending => " ORDER BY started_at DESC, id DESC",
+                });
+                if let Some(limit) = query.limit {
+                    select.push(" LIMIT ").push(limit);
+                }
+                let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
+                while let Some(row) = rows.try_next().await? {
+                    yield Deployment::try_from(row)?;
+                }
+            }.boxed())
+        })
+    }
+
+    /// How many deployments match, but never more than `most`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count_deployments(&self, filter: &DeploymentFilter, most: u64) -> Result<u64, StoreError> {
+        with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
+            push_deployment_filter(&mut select, filter);
+            select.push(" LIMIT ").push(most).push(") AS counted");
+            let count: i64 = select.build_query_scalar().fetch_one(&pools.read).await?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    /// One deployment.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn deployment(&self, id: StepId) -> Result<Option<Deployment>, StoreError> {
+        with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM deployments WHERE id = ").push_bind(id.0);
+            let row: Option<Row> = select.build_query_as().fetch_optional(&pools.read).await?;
+            Ok(row.map(Deployment::try_from).transpose()?)
+        })
+    }
+
+    /// The steps of deployments, in order.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn steps_of(&self, deployments: &[StepId]) -> Result<Vec<Step>, StoreError> {
+        if deployments.is_empty() {
+            return Ok(Vec::new());
+        }
+        with_pools!(self, pools => {
+            // Along the stream, because there is no index by deployment: it would slow every fold.
+            let mut select = QueryBuilder::new("SELECT ");
+            for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
+                select.push("steps.").push(column).push(", ");
+            }
+            select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
+            select.push(" FROM deployments AS whole JOIN steps ON steps.stream = whole.stream");
+            select.push(" AND steps.ts >= whole.started_at AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id");
+            select.push(" WHERE whole.id IN (");
+            let mut list = select.separated(", ");
+            for id in deployments {
+                list.push_bind(id.0);
+            }
+            select.push(") ORDER BY steps.ts, steps.id");
+            let rows: Vec<StepRow> = select.build_query_as().fetch_all(&pools.read).await?;
+            Ok(rows.into_iter().map(Step::try_from).collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The last `most` successful deployments of the same component and environment that started before this one.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn successful_before(
+        &self,
+        deployment: &Deployment,
+        most: u32,
+    ) -> Result<Vec<(StepId, Duration)>, StoreError> {
+        let rows: Vec<(Uuid, i64)> = with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT id, duration FROM deployments WHERE component = ");
+            select.push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
+            select.push(" AND outcome = 'succeeded' AND duration IS NOT NULL AND started_at < ");
+            select.push_bind(deployment.started_at.micros()).push(" ORDER BY started_at DESC LIMIT ").push(most);
+            select.build_query_as().fetch_all(&pools.read).await?
+        });
+        Ok(rows.into_iter().filter_map(|(id, micros)| Some((StepId(id), Duration::from_micros(micros)?))).collect())
+    }
+}

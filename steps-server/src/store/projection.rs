@@ -1,0 +1,367 @@
+//! What the projector reads and writes. The fold itself is elsewhere, and pure.
+
+use std::collections::HashMap;
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::transaction::{Tx, with_connection};
+use super::{Store, StoreError, with_pools};
+
+/// Identifies a stream: `Step::stream`.
+pub type StreamKey = [u8; 16];
+
+/// Conditions, ids or rows in one statement.
+const PER_STATEMENT: usize = 40;
+
+/// A stream has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the queue.
+    pub seq: i64,
+    /// Which stream.
+    pub stream: StreamKey,
+    /// From which moment on, in microseconds since 1970.
+    pub since: i64,
+}
+
+/// What folding needs of a step, and what was derived of it before.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct FoldRow {
+    /// The identity.
+    pub id: Uuid,
+    /// The stream.
+    pub stream: Vec<u8>,
+    /// The status as recorded.
+    pub status: String,
+    /// The owner as recorded.
+    pub owner: String,
+    /// When it began, in microseconds since 1970.
+    pub ts: i64,
+    /// Whether it is a span.
+    pub span: bool,
+    /// When a span was told to have ended.
+    pub finished_at: Option<i64>,
+    /// Derived: when it ended.
+    pub ended_at: Option<i64>,
+    /// Derived: its deployment.
+    pub deployment_id: Option<Uuid>,
+}
+
+/// A deployment as it is stored, without the names that all deployments of its stream share.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct DeploymentRow {
+    /// The identity: that of its first step.
+    pub id: Uuid,
+    /// The stream.
+    pub stream: Vec<u8>,
+    /// Who began it.
+    pub owner: String,
+    /// The status that was recorded last.
+    pub status: String,
+    /// How it ended.
+    pub outcome: String,
+    /// When its first step began.
+    pub started_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// How long it took, in microseconds.
+    pub duration: Option<i64>,
+    /// When the last of its steps began.
+    pub last_ts: i64,
+    /// How many steps it has.
+    pub steps: i32,
+}
+
+/// The names that the steps of a stream share.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Names {
+    stream: Vec<u8>,
+    component: String,
+    environment: String,
+    version: String,
+    run: Option<String>,
+}
+
+/// What is derived of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepEnd {
+    /// The step.
+    pub id: Uuid,
+    /// When it ended, in microseconds since 1970.
+    pub ended_at: Option<i64>,
+    /// Its deployment.
+    pub deployment_id: Uuid,
+}
+
+/// Pushes `(stream = ? AND column <op> ?) OR …`.
+macro_rules! push_streams {
+    ($select:expr, $streams:expr, $comparison:literal) => {{
+        for (at, (stream, since)) in $streams.iter().enumerate() {
+            $select.push(if at == 0 { "(stream = " } else { " OR (stream = " }).push_bind(stream.to_vec());
+            $select.push($comparison).push_bind(*since).push(")");
+        }
+    }};
+}
+
+impl Store {
+    /// The last change that waits to be folded.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
+        Ok(with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read).await?))
+    }
+
+    /// Whether a change up to `seq` still waits to be folded.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn has_change_until(&self, seq: i64) -> Result<bool, StoreError> {
+        let first: Option<i64> = with_pools!(self, pools => {
+            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&pools.read).await?
+        });
+        Ok(first.is_some_and(|first| first <= seq))
+    }
+
+    /// The streams after `after` in the order of their keys, at most `limit`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn streams_after(&self, after: Option<StreamKey>, limit: u32) -> Result<Vec<StreamKey>, StoreError> {
+        let after = after.map_or_else(Vec::new, |after| after.to_vec());
+        let keys: Vec<Vec<u8>> = with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT DISTINCT stream FROM steps WHERE stream > ");
+            select.push_bind(after).push(" ORDER BY stream LIMIT ").push(limit);
+            select.build_query_scalar().fetch_all(&pools.read).await?
+        });
+        Ok(keys.iter().filter_map(|key| key.as_slice().try_into().ok()).collect())
+    }
+}
+
+impl Tx {
+    /// Waits until no other server folds. Every fold writes this row, so that where locks are not shared between
+    /// servers (Galera) one of two that overlap cannot commit.
+    ///
+    /// # Errors
+    /// The database does not answer, or the other one takes too long.
+    pub async fn take_turn(&mut self) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            sqlx::query("UPDATE projection SET turn = turn + 1 WHERE id = 1").execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    /// What the statuses meant when the deployments were folded; empty before the first time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn statuses(&mut self) -> Result<String, StoreError> {
+        Ok(with_connection!(self, connection => {
+            sqlx::query_scalar("SELECT statuses FROM projection WHERE id = 1").fetch_one(connection).await?
+        }))
+    }
+
+    /// Notes what the statuses mean from now on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn set_statuses(&mut self, statuses: &str) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            let update = sqlx::query("UPDATE projection SET statuses = ? WHERE id = 1");
+            update.bind(statuses.to_owned()).execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    /// The oldest changes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn changes(&mut self, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes ORDER BY seq LIMIT ");
+            select.push(limit);
+            select.build_query_as().fetch_all(connection).await?
+        });
+        let change =
+            |(seq, stream, since): (i64, Vec<u8>, i64)| Some(Change { seq, stream: stream.try_into().ok()?, since });
+        Ok(rows.into_iter().filter_map(change).collect())
+    }
+
+    /// Takes changes off the queue.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        for changes in changes.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
+                let mut list = delete.separated(", ");
+                for change in changes {
+                    list.push_bind(change.seq);
+                }
+                delete.push(")");
+                delete.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// For each stream, the start of the last deployment that began before the given moment.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn deployments_before(
+        &mut self,
+        streams: &[(StreamKey, i64)],
+    ) -> Result<HashMap<StreamKey, i64>, StoreError> {
+        let mut starts = HashMap::new();
+        for streams in streams.chunks(PER_STATEMENT) {
+            let rows: Vec<(Vec<u8>, i64)> = with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT stream, MAX(started_at) FROM deployments WHERE ");
+                push_streams!(select, streams, " AND started_at < ");
+                select.push(" GROUP BY stream");
+                select.build_query_as().fetch_all(connection).await?
+            });
+            starts.extend(rows.into_iter().filter_map(|(stream, start)| Some((stream.try_into().ok()?, start))));
+        }
+        Ok(starts)
+    }
+
+    /// The steps of streams from a moment on, in the order of the fold.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
+        let mut rows = Vec::new();
+        for streams in streams.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut select = QueryBuilder::new(
+                    "SELECT id, stream, status, owner, ts, span, finished_at, ended_at, deployment_id FROM steps WHERE ",
+                );
+                push_streams!(select, streams, " AND ts >= ");
+                select.push(" ORDER BY stream, ts, id");
+                rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The stored deployments of streams that started at a moment or later.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn deployment_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<DeploymentRow>, StoreError> {
+        let mut rows = Vec::new();
+        for streams in streams.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut select = QueryBuilder::new(
+                    "SELECT id, stream, owner, status, outcome, started_at, ended_at, duration, last_ts, steps FROM deployments \
+                     WHERE ",
+                );
+                push_streams!(select, streams, " AND started_at >= ");
+                rows.extend(select.build_query_as::<DeploymentRow>().fetch_all(connection).await?);
+            });
+        }
+        Ok(rows)
+    }
+
+    /// Writes what is derived of steps.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
+        for ends in ends.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut update = QueryBuilder::new("UPDATE steps SET ended_at = CASE id");
+                for end in ends {
+                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.ended_at);
+                }
+                update.push(" END, deployment_id = CASE id");
+                for end in ends {
+                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.deployment_id);
+                }
+                update.push(" END WHERE id IN (");
+                let mut list = update.separated(", ");
+                for end in ends {
+                    list.push_bind(end.id);
+                }
+                update.push(")");
+                update.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes deployments.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
+        for ids in ids.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new("DELETE FROM deployments WHERE id IN (");
+                let mut list = delete.separated(", ");
+                for id in ids {
+                    list.push_bind(*id);
+                }
+                delete.push(")");
+                delete.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds deployments; their names are read from their first steps.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn add_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
+        for deployments in deployments.chunks(PER_STATEMENT) {
+            let names = self.names(deployments).await?;
+            let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
+            if named.is_empty() {
+                continue;
+            }
+            with_connection!(self, connection => {
+                let mut insert = QueryBuilder::new(
+                    "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, outcome, \
+                     started_at, ended_at, duration, last_ts, steps) ",
+                );
+                insert.push_values(named, |mut values, (row, names)| {
+                    values.push_bind(row.id)
+                        .push_bind(row.stream.clone())
+                        .push_bind(names.component.clone())
+                        .push_bind(names.environment.clone())
+                        .push_bind(names.version.clone())
+                        .push_bind(row.owner.clone())
+                        .push_bind(names.run.clone())
+                        .push_bind(row.status.clone())
+                        .push_bind(row.outcome.clone())
+                        .push_bind(row.started_at)
+                        .push_bind(row.ended_at)
+                        .push_bind(row.duration)
+                        .push_bind(row.last_ts)
+                        .push_bind(row.steps);
+                });
+                insert.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The names of the streams of these deployments.
+    async fn names(&mut self, deployments: &[DeploymentRow]) -> Result<HashMap<Vec<u8>, Names>, StoreError> {
+        let rows: Vec<Names> = with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
+            let mut list = select.separated(", ");
+            for row in deployments {
+                list.push_bind(row.id);
+            }
+            select.push(")");
+            select.build_query_as().fetch_all(connection).await?
+        });
+        Ok(rows.into_iter().map(|names| (names.stream.clone(), names)).collect())
+    }
+}

@@ -1,0 +1,72 @@
+//! Reading durations for statistics.
+
+use async_stream::try_stream;
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use sqlx::QueryBuilder;
+use steps_shared::{DeploymentFilter, Duration};
+
+use super::filter::{push_deployment_filter, push_text};
+use super::steps::{Rows, moment, wrong};
+use super::{Store, StoreError, with_pools};
+use crate::statistics::Sample;
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    component: String,
+    environment: String,
+    owner: String,
+    status: Option<String>,
+    outcome: String,
+    started_at: i64,
+    duration: Option<i64>,
+    span: bool,
+}
+
+impl TryFrom<Row> for Sample {
+    type Error = sqlx::Error;
+    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            component: row.component,
+            environment: row.environment,
+            owner: row.owner,
+            status: row.status,
+            outcome: row.outcome.parse().map_err(|error| wrong("outcome", error))?,
+            started_at: moment("started_at", row.started_at)?,
+            duration: row.duration.and_then(Duration::from_micros),
+            span: row.span,
+        })
+    }
+}
+
+impl Store {
+    /// The deployments of a filter, or each of their steps; then the filter's status is that of the step.
+    ///
+    /// # Errors
+    /// No connection can be had; later errors are items of the stream.
+    pub async fn samples(&self, filter: &DeploymentFilter, steps: bool) -> Result<Rows<Sample>, StoreError> {
+        let mut filter = filter.clone();
+        let status = if steps { filter.base.status.take() } else { None };
+        with_pools!(self, pools => {
+            let mut connection = pools.read.acquire().await?;
+            Ok(try_stream! {
+                let mut select = QueryBuilder::new("SELECT component, environment, owner, ");
+                if steps {
+                    select.push(
+                        "step_status AS status, outcome, started_at, step_duration AS duration, span FROM (SELECT whole.*, \
+                         steps.status AS step_status, COALESCE(steps.finished_at, steps.ended_at) - steps.ts AS step_duration, \
+                         steps.span FROM deployments AS whole JOIN steps ON steps.stream = whole.stream \
+                         AND steps.ts >= whole.started_at AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id) AS timed",
+                    );
+                } else {
+                    select.push("NULL AS status, outcome, started_at, duration, FALSE AS span FROM deployments");
+                }
+                push_deployment_filter(&mut select, &filter);
+                push_text(&mut select, "step_status", status.map(String::from));
+                let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
+                while let Some(row) = rows.try_next().await? {
+                    yield Sample::try_from(row)?;
+                }
+            }.boxed())
+        })
+    }
+}
