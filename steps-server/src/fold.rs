@@ -63,6 +63,11 @@ pub struct Folded {
     pub ended_at: Option<Timestamp>,
     /// How long it took; unknown when only its end was recorded.
     pub duration: Option<Duration>,
+    /// Whether it has had a step of [`Kind::Start`].
+    pub has_start: bool,
+    /// The first of its steps that steps recorded later, and beginning later, may give another end: with the first step
+    /// of all it stands for the whole when the fold goes on. None but the first while a span is open.
+    pub tail: usize,
 }
 
 impl Statuses {
@@ -182,7 +187,11 @@ impl Open {
             Some(ended_at) if !self.lone => Duration::between(steps[self.first].ts, ended_at),
             _ => None,
         };
-        Folded { ends: ends(&steps[range.clone()], ended_at), steps: range, outcome, ended_at, duration }
+        let own = &steps[range.clone()];
+        let open_span = own.iter().any(|step| step.span == Some(None));
+        let last = own.iter().rposition(|step| step.span.is_none()).filter(|_| !open_span);
+        let tail = range.start + last.unwrap_or(0);
+        Folded { ends: ends(own, ended_at), steps: range, outcome, ended_at, duration, has_start: self.started, tail }
     }
 }
 

@@ -204,9 +204,46 @@ proptest! {
         for deployment in &whole {
             let from = deployment.steps.start;
             let mut tail = fold(&steps[from..]);
-            tail.iter_mut().for_each(|d| d.steps = d.steps.start + from..d.steps.end + from);
+            for d in &mut tail {
+                d.steps = d.steps.start + from..d.steps.end + from;
+                d.tail += from;
+            }
             let expected: Vec<_> = whole.iter().filter(|d| d.steps.start >= from).cloned().collect();
             prop_assert_eq!(tail, expected);
+        }
+    }
+
+    #[test]
+    fn the_first_step_and_the_tail_stand_for_a_running_deployment(steps in any_stream(), cut in 0..60_usize) {
+        // What is recorded up to `cut`, and then what begins later than all of it.
+        let cut = cut.min(steps.len());
+        let before = fold(&steps[..cut]);
+        let later = steps[cut..].iter().position(|step| Some(step.ts) > steps[..cut].last().map(|last| last.ts));
+        if let (Some(running), Some(later)) = (before.last().filter(|d| d.outcome == Outcome::Running), later) {
+            let all: Vec<_> = steps[..cut].iter().chain(&steps[cut + later..]).cloned().collect();
+            let whole = fold(&all);
+            let first = running.steps.start;
+            // That it has had its start is said by the first step alone.
+            let kind = if running.has_start { Kind::Start } else { all[first].kind };
+            let mut short = vec![FoldStep { kind, ..all[first].clone() }];
+            for (at, step) in all.iter().enumerate().skip(running.tail.max(first + 1)) {
+                let kind = if at < cut && step.kind == Kind::Start { Kind::Phase } else { step.kind };
+                short.push(FoldStep { kind, ..step.clone() });
+            }
+            let resumed = fold(&short);
+            let expected: Vec<_> = whole.iter().filter(|d| d.steps.start >= first).collect();
+            prop_assert_eq!(resumed.len(), expected.len());
+            for (resumed, expected) in resumed.iter().zip(expected) {
+                prop_assert_eq!((resumed.outcome, resumed.ended_at, resumed.duration, resumed.has_start),
+                    (expected.outcome, expected.ended_at, expected.duration, expected.has_start));
+                let ends = |d: &Folded, steps: &[FoldStep]| -> Vec<_> {
+                    steps[d.steps.clone()].iter().map(|step| step.id).zip(d.ends.clone()).collect()
+                };
+                let known = ends(expected, &all);
+                let tail = all[running.tail].id;
+                prop_assert!(ends(resumed, &short).iter()
+                    .all(|end| known.contains(end) || (end.0 == all[first].id && tail != end.0)));
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod handlers;
 pub mod logging;
 pub mod maintenance;
 pub mod problem;
+pub mod projection;
 pub mod projector;
 pub mod recorder;
 mod request_id;
@@ -41,15 +42,18 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 const LAST_CLOSE: Duration = Duration::from_millis(500);
 
 /// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
+///
+/// # Errors
+/// The system gives no thread.
 pub async fn run(
     listener: TcpListener,
     store: Store,
     settings: &Settings,
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
-) {
+) -> std::io::Result<()> {
     let statuses = Arc::new(settings.statuses());
-    let (projector, folding) = Projector::start(store.clone(), Arc::clone(&statuses));
+    let projector = Projector::start(store.clone(), Arc::clone(&statuses))?;
     let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), settings.queue, settings.deadline);
     let state = State {
         store: store.clone(),
@@ -72,7 +76,6 @@ pub async fn run(
     if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");
     }
-    // What has not been folded yet is noted in the database; whoever comes next does it.
-    folding.abort();
     let _: Result<(), _> = tokio::time::timeout(LAST_CLOSE, store.close()).await;
+    Ok(())
 }

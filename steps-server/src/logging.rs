@@ -1,21 +1,31 @@
 //! The log: to stderr, for people on a terminal and for machines otherwise.
 
-use std::io::IsTerminal as _;
+use std::io::{BufWriter, IsTerminal as _};
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
 
-/// Begins to log.
+/// Lines that may wait to be written before logging waits for them: none is ever left out.
+const LINES: usize = 8192;
+
+/// Begins to log. Lines are written by a thread of their own, so that no request waits for a terminal or a pipe; the
+/// guard writes the last of them when it is dropped.
 ///
 /// # Errors
 /// The filter cannot be understood.
-pub fn start(settings: &Settings) -> anyhow::Result<()> {
+pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
     let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| {
         anyhow::anyhow!("log: {error}; write error, warn, info, debug, trace, or warn,steps_server=debug")
     })?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(LINES)
+        .thread_name("log")
+        .finish(BufWriter::new(std::io::stderr()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match settings.log_format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Auto if !terminal => builder.json().flatten_event(true).init(),
@@ -24,5 +34,5 @@ pub fn start(settings: &Settings) -> anyhow::Result<()> {
             builder.with_ansi(colour).init();
         }
     }
-    Ok(())
+    Ok(guard)
 }

@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::Parser as _;
 use steps_server::config::{Args, Command, Settings};
 use steps_server::store::{OpenError, OpenOptions, Store};
-use steps_server::{logging, maintenance, projector, secret_args};
+use steps_server::{logging, maintenance, projection, secret_args};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,8 +25,9 @@ fn main() -> ExitCode {
     }
     let args = Args::parse();
     let command = args.command;
-    let settings = match Settings::load(args).and_then(|settings| logging::start(&settings).map(|()| settings)) {
-        Ok(settings) => settings,
+    let loaded = Settings::load(args).and_then(|settings| logging::start(&settings).map(|log| (settings, log)));
+    let (settings, _log) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(USAGE);
@@ -74,7 +75,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
 }
 
 async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    if let Some(before) = projector::other_statuses(&store, &settings.statuses()).await? {
+    if let Some(before) = projection::other_statuses(&store, &settings.statuses()).await? {
         tracing::warn!(
             %before,
             now = settings.statuses().fingerprint(),
@@ -85,7 +86,7 @@ async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
     tracing::info!(database = %settings.database_url, "listening on http://{}", listener.local_addr()?);
-    steps_server::run(listener, store, settings, now, stop).await;
+    steps_server::run(listener, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

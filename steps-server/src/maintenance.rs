@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Command;
 use crate::fold::Statuses;
-use crate::projector::{self, Difference};
+use crate::projection::{self, Difference};
 use crate::store::Store;
 
 /// `verify` found differences.
@@ -23,13 +23,13 @@ pub async fn run(command: Command, store: &Store, statuses: &Statuses) -> anyhow
     let mut found = Found::default();
     match command {
         Command::Rebuild => {
-            projector::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
+            projection::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
             bar.finish_and_clear();
             println!("rebuilt {} streams: {}", found.streams, found.summary("corrected"));
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify => {
-            projector::verify(store, statuses, |streams, difference| {
+            projection::verify(store, statuses, |streams, difference| {
                 let told = found.deployments + found.steps;
                 if told < MOST_TOLD {
                     tell(difference, MOST_TOLD - told, &bar);

@@ -24,6 +24,10 @@ CREATE TABLE deployments (
     ended_at    BIGINT,
     -- Microseconds.
     duration    BIGINT,
+    -- Whether it has had a status that begins a deployment.
+    has_start   BOOLEAN      NOT NULL,
+    -- From which moment on its steps may still be given another end: the fold of a long one resumes here.
+    tail_ts     BIGINT       NOT NULL,
     -- When the last of its steps began.
     last_ts     BIGINT       NOT NULL,
     steps       INT          NOT NULL,

@@ -23,6 +23,10 @@ CREATE TABLE deployments (
     ended_at    INTEGER,
     -- Microseconds.
     duration    INTEGER,
+    -- Whether it has had a status that begins a deployment.
+    has_start   INTEGER NOT NULL,
+    -- From which moment on its steps may still be given another end: the fold of a long one resumes here.
+    tail_ts     INTEGER NOT NULL,
     -- When the last of its steps began.
     last_ts     INTEGER NOT NULL,
     steps       INTEGER NOT NULL,

@@ -14,6 +14,9 @@ pub type StreamKey = [u8; 16];
 /// Conditions, ids or rows in one statement.
 const PER_STATEMENT: usize = 40;
 
+const SELECT_FOLD_ROWS: &str =
+    "SELECT id, stream, status, owner, ts, span, finished_at, ended_at, deployment_id FROM steps WHERE ";
+
 /// A stream has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
@@ -67,6 +70,10 @@ pub struct DeploymentRow {
     pub ended_at: Option<i64>,
     /// How long it took, in microseconds.
     pub duration: Option<i64>,
+    /// Whether it has had a status that begins a deployment.
+    pub has_start: bool,
+    /// From which moment on its steps may still be given another end.
+    pub tail_ts: i64,
     /// When the last of its steps began.
     pub last_ts: i64,
     /// How many steps it has.
@@ -229,6 +236,27 @@ impl Tx {
         Ok(starts)
     }
 
+    /// Single steps.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn fold_rows_of(&mut self, ids: &[Uuid]) -> Result<Vec<FoldRow>, StoreError> {
+        let mut rows = Vec::new();
+        for ids in ids.chunks(PER_STATEMENT) {
+            with_connection!(self, connection => {
+                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
+                select.push("id IN (");
+                let mut list = select.separated(", ");
+                for id in ids {
+                    list.push_bind(*id);
+                }
+                select.push(")");
+                rows.extend(select.build_query_as::<FoldRow>().fetch_all(&mut *connection).await?);
+            });
+        }
+        Ok(rows)
+    }
+
     /// The steps of streams from a moment on, in the order of the fold.
     ///
     /// # Errors
@@ -237,9 +265,7 @@ impl Tx {
         let mut rows = Vec::new();
         for streams in streams.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
-                let mut select = QueryBuilder::new(
-                    "SELECT id, stream, status, owner, ts, span, finished_at, ended_at, deployment_id FROM steps WHERE ",
-                );
+                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
                 push_streams!(select, streams, " AND ts >= ");
                 select.push(" ORDER BY stream, ts, id");
                 rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
@@ -257,7 +283,7 @@ impl Tx {
         for streams in streams.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
-                    "SELECT id, stream, owner, status, outcome, started_at, ended_at, duration, last_ts, steps FROM deployments \
+                    "SELECT id, stream, owner, status, outcome, started_at, ended_at, duration, has_start, tail_ts, last_ts, steps FROM deployments \
                      WHERE ",
                 );
                 push_streams!(select, streams, " AND started_at >= ");
@@ -327,7 +353,7 @@ impl Tx {
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new(
                     "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, outcome, \
-                     started_at, ended_at, duration, last_ts, steps) ",
+                     started_at, ended_at, duration, has_start, tail_ts, last_ts, steps) ",
                 );
                 insert.push_values(named, |mut values, (row, names)| {
                     values.push_bind(row.id)
@@ -342,6 +368,8 @@ impl Tx {
                         .push_bind(row.started_at)
                         .push_bind(row.ended_at)
                         .push_bind(row.duration)
+                        .push_bind(row.has_start)
+                        .push_bind(row.tail_ts)
                         .push_bind(row.last_ts)
                         .push_bind(row.steps);
                 });
