@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use git_version::git_version;
 
-use crate::commands::{completions, config, import, list, record};
+use crate::commands::{completions, config, deployments, import, list, record, run, show, stats};
 
 /// The version of the program and the commit it was built from.
 const VERSION: &str = git_version!(
@@ -16,9 +16,11 @@ const VERSION: &str = git_version!(
 const EXAMPLES: &str = "\
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps list --component checkout --since 7d
+  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
+  steps show checkout
+  steps deployments --component checkout --since 7d
+  steps stats --by component,week
   steps list --format xlsx --output steps.xlsx
-  steps import history.csv
 
 'steps --help' says more: settings, variables and exit codes.";
 
@@ -46,11 +48,17 @@ Exit codes:
   0  done; also when the reader of the output stopped early (steps list | head)
   1  the server or the network failed, or the output could not be written
   2  usage: a flag, a variable, a settings file or an input file is wrong
-  3  refused by the server; at import: some lines were refused
+  3  refused by the server, or there is no such thing; at import: some lines were refused
+  'steps run' exits with the code of its command; 128 and the number of the signal that killed it,
+  127 where there is no such command, 126 where it cannot be run; 2 says that it was not started.
 
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps list --component checkout --since 7d
+  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
+  steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
+  steps show checkout
+  steps deployments --component checkout --since 7d
+  steps stats --by component,week
   steps list --format xlsx --output steps.xlsx
   steps import history.csv";
 
@@ -85,8 +93,16 @@ pub struct Connection {
 pub enum Command {
     /// Record a step
     Record(record::Args),
+    /// Run a command and record how long it took
+    Run(run::Args),
     /// List recorded steps
     List(list::Args),
+    /// List deployments: how each ended and how long it took
+    Deployments(deployments::Args),
+    /// Show a deployment as a timeline of its steps
+    Show(show::Args),
+    /// Show counts, failures and durations of deployments, by component, week, owner and more
+    Stats(stats::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Show each setting, its value and where it came from

@@ -9,5 +9,14 @@ pub const FAILED: u8 = 1;
 /// The command line, a variable, a settings file or an input file was wrong; nothing was sent.
 pub const USAGE: u8 = 2;
 
-/// The server understood and refused; or, at import, some lines were refused.
+/// The server understood and refused, or there is no such thing; or, at import, some lines were refused.
 pub const REFUSED: u8 = 3;
+
+/// Of `steps run`: there is no such command. The shells use the same code.
+pub const NOT_FOUND: u8 = 127;
+
+/// Of `steps run`: the command is there and cannot be run. The shells use the same code.
+pub const NOT_EXECUTABLE: u8 = 126;
+
+/// Of `steps run`: the command was killed by a signal, whose number is added. The shells use the same code.
+pub const SIGNAL: u8 = 128;

@@ -1,7 +1,8 @@
 //! The `steps` command: records the steps of deployments and asks for them.
 //!
 //! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share:
-//! the settings and where each came from (`settings`), the server (`client`), and what is written (`output`).
+//! the settings and where each came from (`settings`), flags (`flags`), the server (`client`), and what is written
+//! (`output`).
 
 use std::ffi::OsString;
 
@@ -12,17 +13,18 @@ mod client;
 mod commands;
 mod error;
 pub mod exit;
+mod flags;
 mod output;
 mod settings;
 mod time;
 
 pub use error::Error;
 
-/// Runs the command with the program's arguments, its own name first.
+/// Runs the command with the program's arguments, its own name first, and returns the code to exit with.
 ///
 /// # Errors
 /// Whatever went wrong; it knows its exit code, and a closed output pipe is not a failure.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let cli = args::Cli::try_parse_from(arguments)?;
     commands::run(cli)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match steps_cli::run(std::env::args_os()) {
-        Ok(()) => ExitCode::from(steps_cli::exit::DONE),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             error.report();
             ExitCode::from(error.exit_code())

@@ -1,9 +1,9 @@
 //! The clock, and the times people write: moments, dates, and spans back from now.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time;
 
-use steps_shared::{Moment, TimeError, Timestamp};
+use steps_shared::{Duration, Moment, TimeError, Timestamp};
 
 /// The time now, by this machine's clock. The one place where the command reads it.
 ///
@@ -43,8 +43,7 @@ impl Bound {
 }
 
 fn before(now: Timestamp, span: Duration) -> Result<Timestamp, TimeError> {
-    let micros = i64::try_from(span.as_micros()).map_err(|_| TimeError::OutOfRange)?;
-    Timestamp::from_micros(now.micros().saturating_sub(micros))
+    Timestamp::from_micros(now.micros().saturating_sub(span.micros()))
 }
 
 impl FromStr for Bound {
@@ -55,63 +54,29 @@ impl FromStr for Bound {
         match moment {
             Ok(moment) => Ok(Self::At(moment)),
             Err(error @ TimeError::OutOfRange) => Err(error.to_string()),
-            Err(_) => parse_span(text).map(Self::Ago).map_err(|_| {
-                "write 2026-01-05T09:30:00Z, \"2026-01-05 09:30:00\" or 2026-01-05 (UTC), \
+            // Bare seconds are refused: 2026 is rather a year.
+            Err(_) => {
+                text.parse().ok().filter(|_| text.ends_with(char::is_alphabetic)).map(Self::Ago).ok_or_else(|| {
+                    "write 2026-01-05T09:30:00Z, \"2026-01-05 09:30:00\" or 2026-01-05 (UTC), \
                  or a span back from now: 90s, 15m, 2h, 7d, 6w, 1h30m"
-                    .to_owned()
-            }),
+                        .to_owned()
+                })
+            }
         }
     }
-}
-
-/// Reads `90s`, `15m`, `2h`, `7d`, `6w`, `500ms`, and several of them in a row.
-///
-/// # Errors
-/// Anything else; nothing is guessed.
-pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("is not a span of time: {text:?}; write 500ms, 90s, 15m, 2h, 7d or 6w");
-    let mut millis = 0_u64;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    while !rest.is_empty() {
-        let (number, after) = split_at_first(rest, |character| !character.is_ascii_digit());
-        let (unit, after) = split_at_first(after, |character| !character.is_ascii_alphabetic());
-        let unit: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 7 * 86_400_000,
-            _ => return Err(wrong()),
-        };
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        millis = number.checked_mul(unit).and_then(|part| millis.checked_add(part)).ok_or_else(wrong)?;
-        rest = after.trim_start();
-    }
-    Ok(Duration::from_millis(millis))
 }
 
 /// Reads a timeout: a span, or bare seconds; from a millisecond to a day.
 ///
 /// # Errors
 /// Anything else.
-pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let span = if bare { parse_span(&format!("{text}s")) } else { parse_span(text) };
-    match span {
-        Ok(span) if span.is_zero() || span > Duration::from_secs(86_400) => {
-            Err(format!("must be from 1ms to 24h, not {text:?}"))
-        }
-        Ok(span) => Ok(span),
-        Err(_) => Err(format!("is not a span of time: {text:?}; write 5s, 500ms or bare seconds")),
+pub fn parse_timeout(text: &str) -> Result<time::Duration, String> {
+    let span: Duration =
+        text.parse().map_err(|_| format!("is not a span of time: {text:?}; write 5s, 500ms or bare seconds"))?;
+    match u64::try_from(span.micros()) {
+        Ok(micros @ 1_000..=86_400_000_000) => Ok(time::Duration::from_micros(micros)),
+        _ => Err(format!("must be from 1ms to 24h, not {text:?}")),
     }
-}
-
-fn split_at_first(text: &str, end: impl Fn(char) -> bool) -> (&str, &str) {
-    text.split_at(text.find(end).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -160,10 +125,11 @@ mod tests {
 
     #[test]
     fn timeouts_take_bare_seconds() {
-        assert_eq!(parse_timeout("5"), Ok(Duration::from_secs(5)));
-        assert_eq!(parse_timeout("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
-        for text in ["", "0", "0s", "25h", "5 apples", "-1", "1.5"] {
+        assert_eq!(parse_timeout("5"), Ok(time::Duration::from_secs(5)));
+        assert_eq!(parse_timeout("5s"), Ok(time::Duration::from_secs(5)));
+        assert_eq!(parse_timeout("500ms"), Ok(time::Duration::from_millis(500)));
+        assert_eq!(parse_timeout("1.5"), Ok(time::Duration::from_millis(1500)));
+        for text in ["", "0", "0s", "25h", "5 apples", "-1"] {
             assert!(parse_timeout(text).is_err(), "{text:?}");
         }
     }

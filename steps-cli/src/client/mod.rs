@@ -5,19 +5,26 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use steps_shared::{BatchAnswer, Column, Format, ListQuery, NewStep, Problem, Step, StepFilter, StepId};
+use steps_shared::{Problem, Timestamp};
 use tokio::time::timeout;
+
+mod calls;
+
+pub use calls::{Count, Listed};
 
 use crate::args::Connection;
 use crate::error::Error;
 use crate::settings::{Sources, shown};
+use crate::time;
 
 /// The most of an error's body that is read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// How far this machine's clock may be from the server's, whose date has whole seconds, to be believed.
+const MOST_CLOCK_MICROS: u64 = 2_000_000;
 
 /// A connection to the server.
 #[derive(Debug)]
@@ -39,15 +46,8 @@ pub struct Trouble {
     pub transient: bool,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
-}
-
-/// How many steps there are.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Count {
-    /// So many, or at least so many.
-    pub count: u64,
-    /// Whether they were all counted.
-    pub exact: bool,
+    /// What the server answered, if it did.
+    pub status: Option<StatusCode>,
 }
 
 /// Runs a future to its end on this thread.
@@ -66,8 +66,11 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, 
 impl Client {
     /// Prepares for requests; nothing is sent.
     pub fn new(sources: &Sources, flags: &Connection) -> Result<Self, Error> {
-        let server = sources.server(flags)?;
-        let timeout = sources.timeout(flags)?;
+        Self::to(&sources.server(flags)?, sources.timeout(flags)?)
+    }
+
+    /// Prepares for requests to this server.
+    pub fn to(server: &Url, timeout: Duration) -> Result<Self, Error> {
         // reqwest takes the provider from here, and does no more with it unless the URL is https.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
@@ -78,54 +81,18 @@ impl Client {
             // Reading the system's certificates takes longer than the whole request.
             http = http.tls_certs_only([]);
         }
-        if is_loopback(&server) {
+        if is_loopback(server) {
             http = http.no_proxy();
         }
         let http =
             http.build().map_err(|error| Error::Failed(format!("cannot prepare requests: {}", cause(&error))))?;
         let base = server.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { http, base, shown: shown(&server), timeout })
+        Ok(Self { http, base, shown: shown(server), timeout })
     }
 
     /// How long the server may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
-    }
-
-    /// Records a step; says whether it was recorded now, or had been before.
-    pub async fn record(&self, step: &NewStep) -> Result<(bool, Step), Error> {
-        let request = self.http.post(self.url("/v1/steps")).json(step);
-        let (status, step) = self.answer(request).await.map_err(|trouble| trouble.error)?;
-        Ok((status == StatusCode::CREATED, step))
-    }
-
-    /// Sends lines of NDJSON, each a step.
-    pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, Trouble> {
-        let request = self.http.post(self.url("/v1/steps/batch"));
-        let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
-        self.answer(request).await.map(|(_, answer)| answer)
-    }
-
-    /// Asks for a list; its body is read with [`Self::next_chunk`].
-    pub async fn list(&self, query: &ListQuery) -> Result<Response, Error> {
-        let request = self.http.get(self.url("/v1/steps")).query(&query.to_parameters());
-        self.begin(request).await
-    }
-
-    /// Asks for one step.
-    pub async fn step(&self, id: StepId, format: Format, columns: &[Column]) -> Result<Response, Error> {
-        let mut parameters = vec![("format", format.to_string())];
-        if !columns.is_empty() {
-            let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
-            parameters.push(("columns", names.join(",")));
-        }
-        self.begin(self.http.get(self.url(&format!("/v1/steps/{id}"))).query(&parameters)).await
-    }
-
-    /// Counts steps.
-    pub async fn count(&self, filter: &StepFilter) -> Result<Count, Error> {
-        let request = self.http.get(self.url("/v1/steps/count")).query(&filter.to_parameters());
-        self.answer(request).await.map(|(_, count)| count).map_err(|trouble| trouble.error)
     }
 
     /// The next bytes of a body; the timeout covers only the wait for them, however long the whole takes.
@@ -136,6 +103,15 @@ impl Client {
             Err(_) => format!("nothing came for {:?}", self.timeout),
         };
         Err(Error::Failed(format!("the answer of {} is incomplete: {reason}", self.shown)))
+    }
+
+    /// The whole of a body.
+    pub async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.next_chunk(&mut response).await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 
     fn url(&self, path: &str) -> String {
@@ -178,7 +154,7 @@ impl Client {
             "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
             self.shown, self.timeout
         );
-        Trouble { error: Error::Failed(message), transient: true, retry_after: None }
+        Trouble { error: Error::Failed(message), transient: true, retry_after: None, status: None }
     }
 
     fn broken(&self, error: &reqwest::Error) -> Trouble {
@@ -192,7 +168,7 @@ impl Client {
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };
-        Trouble { error: Error::Failed(message), transient: true, retry_after: None }
+        Trouble { error: Error::Failed(message), transient: true, retry_after: None, status: None }
     }
 
     /// What an answer other than 2xx means.
@@ -225,13 +201,36 @@ impl Client {
             None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
         };
         let transient = busy || matches!(status.as_u16(), 502..=504);
-        Trouble { error, transient, retry_after: retry_after.map(Duration::from_secs) }
+        Trouble { error, transient, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
     }
 }
 
 impl Trouble {
     fn lasting(error: Error) -> Self {
-        Self { error, transient: false, retry_after: None }
+        Self { error, transient: false, retry_after: None, status: None }
+    }
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        trouble.error
+    }
+}
+
+/// The time now: this machine's, unless the server says that its clock is wrong.
+pub fn clock(response: &Response) -> Option<Timestamp> {
+    let server = response.headers().get(DATE).and_then(|date| {
+        let date = chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok()?;
+        Timestamp::try_from(date.to_utc()).ok()
+    });
+    agreed(time::now().ok(), server)
+}
+
+/// The server tells whole seconds, so that it is right only where the two differ by more than that.
+fn agreed(ours: Option<Timestamp>, server: Option<Timestamp>) -> Option<Timestamp> {
+    match (ours, server) {
+        (Some(ours), Some(server)) if ours.micros().abs_diff(server.micros()) > MOST_CLOCK_MICROS => Some(server),
+        (ours, server) => ours.or(server),
     }
 }
 
@@ -256,4 +255,18 @@ fn secure_proxy() -> bool {
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
         .any(|proxy| proxy.starts_with("https://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_not_believed() {
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let server = time("2026-01-05T09:30:00Z");
+        assert_eq!(agreed(time("2026-01-05T09:30:00.9Z"), server), time("2026-01-05T09:30:00.9Z"));
+        assert_eq!(agreed(time("2026-01-05T09:31:00Z"), server), server);
+        assert_eq!(agreed(None, server), server);
+    }
 }

@@ -37,11 +37,12 @@ Examples:
   steps import history.csv
   steps list --format jsonl | steps import --server https://other.example.com -
 
-CSV begins with the names of its columns, in any order: component, version, owner, status, and ts or started_at
-(RFC 3339, or '2026-01-05 09:30:00' in UTC); environment, run and id may follow. JSONL has an object with the same
-members on each line. A wrong line is named and left out, the others are recorded, and the exit code is 3.
+CSV begins with the names of its columns, in any order: component, version, owner, status, and ts or started_at \
+(RFC 3339, or '2026-01-05 09:30:00' in UTC); environment, run and id may follow, and for spans span, outcome, \
+ended_at and exit_code, as an export has them. JSONL has an object with the same members on each line. A wrong line \
+is named and left out, the others are recorded, and the exit code is 3.
 
-A row without an id gets one that follows from its content and place, so that importing the same file again, or a
+A row without an id gets one that follows from its content and place, so that importing the same file again, or a \
 longer export of the same history, records nothing twice.")]
 pub struct Args {
     /// The file; - reads the standard input

@@ -2,21 +2,32 @@
 
 pub mod completions;
 pub mod config;
+pub mod deployments;
 pub mod import;
 pub mod list;
+mod listing;
 pub mod record;
+pub mod run;
+pub mod show;
+pub mod stats;
 
 use crate::args::{Cli, Command};
 use crate::error::Error;
+use crate::exit;
 
-/// Runs the subcommand that was asked for.
-pub fn run(cli: Cli) -> Result<(), Error> {
+/// Runs the subcommand that was asked for, and says what to exit with when nothing went wrong.
+pub fn run(cli: Cli) -> Result<u8, Error> {
     let Cli { connection, command } = cli;
     match command {
         Command::Record(args) => record::run(args, &connection),
+        Command::Run(args) => return run::run(args, &connection),
         Command::List(args) => list::run(args, &connection),
+        Command::Deployments(args) => deployments::run(args, &connection),
+        Command::Show(args) => show::run(args, &connection),
+        Command::Stats(args) => stats::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Config(args) => config::run(args, &connection),
         Command::Completions(args) => completions::run(args),
-    }
+    }?;
+    Ok(exit::DONE)
 }

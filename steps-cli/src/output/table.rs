@@ -1,94 +1,110 @@
 //! Tables for people.
 
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, presets};
-use steps_shared::{Column, Step};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, presets};
 
-use super::{is_terminal, wants_colour};
+use crate::output;
 
-/// The columns that are never cut: half a time says nothing.
-const TIMES: [&str; 3] = ["started", "ts", "started_at"];
+/// What is left of a column that may be cut, at the least, before another column goes.
+const LEAST_WIDTH: u16 = 12;
+
+/// The space after each column.
+const GAP: u16 = 2;
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its values end at the right, as numbers do.
+    pub right: bool,
+    /// Whether it is never cut: half a time or number says nothing.
+    pub whole: bool,
+    /// How soon it goes where there is no room for all columns: the highest first, 0 never.
+    pub rank: u8,
+}
+
+impl Head {
+    /// A text, which may be cut.
+    pub const fn text(name: &'static str) -> Self {
+        Self { name, right: false, whole: false, rank: 0 }
+    }
+
+    /// A time or an identity.
+    pub const fn whole(name: &'static str) -> Self {
+        Self { name, right: false, whole: true, rank: 0 }
+    }
+
+    /// A number or a duration.
+    pub const fn number(name: &'static str) -> Self {
+        Self { name, right: true, whole: true, rank: 0 }
+    }
+
+    /// The same, but it may go.
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank, ..self }
+    }
+}
 
 /// A table of texts, with a line end after each line.
+pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let heads: Vec<_> = header.iter().map(|name| Head::text(name)).collect();
+    lay_out(&heads, rows.into_iter().map(|row| row.into_iter().map(Cell::new_owned).collect()))
+}
+
+/// A table with a line end after each line.
 ///
-/// On a terminal it fits the width: a cell that is too long ends with `…` and never breaks a line. Elsewhere
-/// nothing is cut.
-pub fn render(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let rows = rows.into_iter().map(|row| row.into_iter().map(Cell::new_owned).collect());
-    lay_out(header, rows)
-}
-
-/// A table of steps: these columns, or those that say most.
-pub fn steps(steps: &[Step], columns: &[Column]) -> String {
-    let some_run = steps.iter().any(|step| step.run.is_some());
-    let usual = [
-        Column::Ts,
-        Column::Component,
-        Column::Version,
-        Column::Status,
-        Column::Owner,
-        Column::Environment,
-        Column::Run,
-    ];
-    let (columns, header): (&[Column], Vec<&str>) = if columns.is_empty() {
-        let columns = if some_run { &usual[..] } else { &usual[..usual.len() - 1] };
-        let header = columns.iter().map(|column| if *column == Column::Ts { "started" } else { column.name() });
-        (columns, header.collect())
-    } else {
-        (columns, columns.iter().map(|column| column.name()).collect())
-    };
-    let colour = wants_colour();
-    lay_out(&header, steps.iter().map(|step| columns.iter().map(|column| cell(step, *column, colour)).collect()))
-}
-
-/// What a step has in a column.
-fn cell(step: &Step, column: Column, colour: bool) -> Cell {
-    let text = match column {
-        Column::Component => step.component.to_string(),
-        Column::Version => step.version.to_string(),
-        Column::Owner => step.owner.to_string(),
-        Column::Status => step.status.to_string(),
-        Column::Ts => step.ts.to_seconds_text(),
-        Column::Environment => step.environment.to_string(),
-        Column::Run => step.run.as_ref().map(ToString::to_string).unwrap_or_default(),
-        Column::Id => step.id.to_string(),
-        Column::StartedAt => step.ts.to_rfc3339(),
-    };
-    match (column, colour) {
-        (Column::Status, true) => status_colour(&text).map_or(Cell::new(&text), |colour| Cell::new(&text).fg(colour)),
-        _ => Cell::new_owned(text),
-    }
-}
-
-/// The ends of a deployment that everybody knows stand out; the server alone decides what they mean.
-fn status_colour(status: &str) -> Option<Color> {
-    match status.to_lowercase().as_str() {
-        "succeeded" | "success" | "finished" | "done" | "completed" | "deployed" | "ok" => Some(Color::Green),
-        "failed" | "failure" | "error" | "aborted" | "cancelled" | "canceled" | "timed_out" | "rolled_back" => {
-            Some(Color::Red)
-        }
-        _ => None,
-    }
-}
-
-fn lay_out(header: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> String {
+/// On a terminal it fits the width: what is too long ends with `…` and never breaks a line, and where not even that
+/// makes room for all columns, some go and are named below. Elsewhere nothing is cut.
+pub fn lay_out(heads: &[Head], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
     let mut table = Table::new();
+    let width = output::width();
     // Cells break between any two characters, which the height of one line turns into a cut at the width.
     table.load_style(presets::NOTHING).set_truncation_indicator("…").set_delimiter('\0');
-    table.set_content_arrangement(match is_terminal() {
-        true => ContentArrangement::Dynamic,
-        false => ContentArrangement::Disabled,
-    });
-    table.set_header(one_line(header.iter().map(Cell::new).collect()));
+    match width {
+        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    table.set_header(one_line(heads.iter().map(|head| Cell::new(head.name)).collect()));
     for row in rows {
         table.add_row(one_line(row));
     }
-    for (column, name) in table.column_iter_mut().zip(header) {
-        column.set_padding((0, 2));
-        if TIMES.contains(name) {
+    let widths = table.column_max_content_widths();
+    let shown = width.map_or_else(|| vec![true; heads.len()], |width| fit(heads, &widths, width));
+    for ((column, head), shown) in table.column_iter_mut().zip(heads).zip(&shown) {
+        column.set_padding((0, GAP));
+        if head.right {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if !shown {
+            column.set_constraint(ColumnConstraint::Hidden);
+        } else if head.whole {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    let hidden: Vec<_> = heads.iter().zip(&shown).filter(|(_, shown)| !**shown).map(|(head, _)| head.name).collect();
+    let mut text: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    if !hidden.is_empty() {
+        text += &format!("(no room for {}; a wider terminal or --format csv shows more)\n", hidden.join(", "));
+    }
+    text
+}
+
+/// Which columns have room: as long as they have not, the one of the highest rank goes.
+fn fit(heads: &[Head], widths: &[u16], available: u16) -> Vec<bool> {
+    let needs: Vec<_> = heads
+        .iter()
+        .zip(widths)
+        .map(|(head, width)| GAP + if head.whole { *width } else { LEAST_WIDTH.min(*width) })
+        .collect();
+    let mut shown = vec![true; heads.len()];
+    loop {
+        let needed: u16 = needs.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(need, _)| *need).sum();
+        let next = (0..heads.len()).filter(|at| shown[*at] && heads[*at].rank > 0).max_by_key(|at| heads[*at].rank);
+        match next {
+            Some(at) if needed > available => shown[at] = false,
+            _ => return shown,
+        }
+    }
 }
 
 fn one_line(cells: Vec<Cell>) -> Row {
@@ -101,33 +117,22 @@ fn one_line(cells: Vec<Cell>) -> Row {
 mod tests {
     use super::*;
 
-    fn step(run: &str) -> Step {
-        let run = if run.is_empty() { "null".to_owned() } else { format!("{run:?}") };
-        serde_json::from_str(&format!(
-            r#"{{"id":"0197a000-0000-7000-8000-000000000001","component":"checkout","environment":"production",
-            "version":"4.2.0","owner":"Ann B","status":"building","ts":"2026-01-05T09:30:00.123456Z","run":{run}}}"#
-        ))
-        .unwrap()
+    #[test]
+    fn columns_go_by_rank_until_the_rest_has_room() {
+        let heads = [Head::text("component"), Head::number("count"), Head::number("p95").rank(2), Head::whole("id")];
+        let heads = [heads[0], heads[1], heads[2], heads[3].rank(1)];
+        let shown = |available| fit(&heads, &[30, 5, 7, 36], available);
+        assert_eq!(shown(200), [true; 4]);
+        assert_eq!(shown(68), [true; 4]);
+        assert_eq!(shown(67), [true, true, false, true]);
+        assert_eq!(shown(40), [true, true, false, false]);
+        assert_eq!(shown(3), [true, true, false, false]);
     }
 
     #[test]
-    fn a_run_has_a_column_only_where_there_is_one() {
-        let table = steps(&[step("")], &[]);
-        assert_eq!(
-            table,
-            "started              component  version  status    owner  environment\n\
-             2026-01-05 09:30:00  checkout   4.2.0    building  Ann B  production\n"
-        );
-        assert!(steps(&[step(""), step("7")], &[]).contains("environment  run\n"));
-    }
-
-    #[test]
-    fn chosen_columns_keep_their_names_and_order() {
-        let table = steps(&[step("7")], &[Column::Run, Column::StartedAt, Column::Ts]);
-        assert_eq!(
-            table,
-            "run  started_at                   ts\n\
-             7    2026-01-05T09:30:00.123456Z  2026-01-05 09:30:00\n"
-        );
+    fn numbers_end_at_the_right() {
+        let rows = [["checkout", "7"], ["api", "1,234"]].map(|row| row.into_iter().map(Cell::new).collect());
+        let table = lay_out(&[Head::text("component"), Head::number("count")], rows);
+        assert_eq!(table, "component  count\ncheckout       7\napi        1,234\n");
     }
 }

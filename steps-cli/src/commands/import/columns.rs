@@ -3,11 +3,27 @@
 use steps_shared::{FieldError, FieldErrors, ImportIds, Moment, NewStep, TimeError, nearest};
 
 /// What a file may have.
-pub const COLUMNS: [&str; 9] =
-    ["component", "version", "owner", "status", "ts", "environment", "run", "id", "started_at"];
+pub const COLUMNS: [&str; 13] = [
+    "component",
+    "version",
+    "owner",
+    "status",
+    "ts",
+    "environment",
+    "run",
+    "id",
+    "started_at",
+    "span",
+    "outcome",
+    "ended_at",
+    "exit_code",
+];
 
 /// What an export may have too, and what the server works out again.
-pub const DERIVED: [&str; 3] = ["ended_at", "duration_seconds", "deployment_id"];
+pub const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
+
+/// The end of a span: recorded where it was told, and derived in every other row.
+const END: [&str; 3] = ["outcome", "ended_at", "exit_code"];
 
 /// Reads a CSV header: the name of each column, or `None` for one that is ignored.
 ///
@@ -84,6 +100,7 @@ pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut I
         }
     };
     others.extend(began.map(|began| ("ts", began.to_string())));
+    without_derived(&mut others);
     match (NewStep::from_fields(others), began) {
         (Ok(mut step), Some(began)) if errors.is_empty() => {
             if step.id.is_none() {
@@ -95,6 +112,19 @@ pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut I
             errors.extend(step.err().map(|errors| errors.0).unwrap_or_default());
             Err(FieldErrors(errors).to_string())
         }
+    }
+}
+
+/// Leaves out the end of all but the spans that were told theirs; spreadsheets write TRUE.
+fn without_derived(fields: &mut Vec<(&str, String)>) {
+    let span = fields.iter_mut().find(|(name, _)| *name == "span");
+    let span = span.is_some_and(|(_, value)| {
+        *value = value.trim().to_ascii_lowercase();
+        !matches!(value.as_str(), "" | "false")
+    });
+    let outcome = fields.iter().find(|(name, _)| *name == "outcome").map_or("", |(_, value)| value.trim());
+    if !span || matches!(outcome, "" | "unfinished") {
+        fields.retain(|(name, _)| !END.contains(name));
     }
 }
 
@@ -135,7 +165,7 @@ mod tests {
 
     #[test]
     fn columns_come_in_any_order_and_derived_ones_are_ignored() {
-        let columns = names("ts, Status,ended_at,owner,version,component").unwrap();
+        let columns = names("ts, Status,deployment_id,owner,version,component").unwrap();
         let expected = [Some("ts"), Some("status"), None, Some("owner"), Some("version"), Some("component")];
         assert_eq!(columns, expected);
     }
@@ -176,6 +206,23 @@ mod tests {
         for part in ["ts is not a time", "environment has a control", "parameter \"colour\"", "parameter \"age\""] {
             assert!(error.contains(part), "{part}: {error}");
         }
+    }
+
+    #[test]
+    fn only_a_span_that_was_told_its_end_keeps_it() {
+        let end = |fields: &[(&'static str, &str)]| {
+            let more = [("started_at", "2026-01-05T09:30:00Z"), ("ended_at", "2026-01-05T09:31:00Z")];
+            let step = row(&more.iter().chain(fields).copied().collect::<Vec<_>>())?;
+            Ok::<_, String>((step.span, step.finish.map(|finish| finish.exit_code)))
+        };
+        assert_eq!(end(&[]), Ok((false, None)));
+        assert_eq!(end(&[("span", "false"), ("outcome", ""), ("exit_code", "")]), Ok((false, None)));
+        assert_eq!(end(&[("span", "TRUE"), ("outcome", "")]), Ok((true, None)));
+        assert_eq!(end(&[("span", "true"), ("outcome", "unfinished")]), Ok((true, None)));
+        assert_eq!(end(&[("span", "true"), ("outcome", "succeeded")]), Ok((true, Some(None))));
+        assert_eq!(end(&[("span", "true"), ("outcome", "failed"), ("exit_code", "3")]), Ok((true, Some(Some(3)))));
+        assert!(end(&[("span", "yes")]).unwrap_err().contains("span"));
+        assert!(end(&[("span", "true"), ("outcome", "maybe")]).unwrap_err().contains("outcome must be"));
     }
 
     #[test]

@@ -173,6 +173,20 @@ mod tests {
     }
 
     #[test]
+    fn json_lines_of_spans_have_truth_values_and_numbers() {
+        let line = |more: &str| {
+            let line = format!(
+                "{{\"component\":\"c\",\"version\":\"1\",\"owner\":\"o\",\"status\":\"s\",\
+                \"ts\":\"2026-01-05T09:30:00Z\",\"ended_at\":\"2026-01-05T09:31:00Z\",\"duration_seconds\":60,{more}}}"
+            );
+            json_step(line.as_bytes(), &mut ImportIds::default()).map(|step| (step.span, step.finish.is_some()))
+        };
+        assert_eq!(line("\"span\":true,\"outcome\":\"failed\",\"exit_code\":3"), Ok((true, true)));
+        assert_eq!(line("\"span\":true,\"outcome\":\"unfinished\",\"exit_code\":null"), Ok((true, false)));
+        assert_eq!(line("\"span\":false,\"outcome\":null,\"exit_code\":null"), Ok((false, false)));
+    }
+
+    #[test]
     fn batches_are_limited() {
         let mut text = b"component,version,owner,status,ts\n".to_vec();
         for _ in 0..2500 {

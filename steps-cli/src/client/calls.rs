@@ -1,0 +1,97 @@
+//! The calls of the API, each by its name.
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use steps_shared::{
+    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewFinish, NewStep, StatsQuery, Step,
+    StepFilter, StepId,
+};
+
+use super::{Client, Trouble};
+use crate::error::Error;
+
+/// What the server has lists of.
+pub trait Listed: Filter {
+    /// Where.
+    const PATH: &'static str;
+    /// What they are called.
+    const PLURAL: &'static str;
+    /// What one is called.
+    const SINGULAR: &'static str;
+}
+
+impl Listed for StepFilter {
+    const PATH: &'static str = "/v1/steps";
+    const PLURAL: &'static str = "steps";
+    const SINGULAR: &'static str = "step";
+}
+
+impl Listed for DeploymentFilter {
+    const PATH: &'static str = "/v1/deployments";
+    const PLURAL: &'static str = "deployments";
+    const SINGULAR: &'static str = "deployment";
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Count {
+    /// So many, or at least so many.
+    pub count: u64,
+    /// Whether they were all counted.
+    pub exact: bool,
+}
+
+impl Client {
+    /// Records a step; says whether it was recorded now, or had been before.
+    pub async fn record(&self, step: &NewStep) -> Result<(bool, Step), Trouble> {
+        let request = self.http.post(self.url("/v1/steps")).json(step);
+        let (status, step) = self.answer(request).await?;
+        Ok((status == StatusCode::CREATED, step))
+    }
+
+    /// Tells the end of a span.
+    pub async fn finish(&self, id: StepId, finish: &NewFinish) -> Result<Step, Trouble> {
+        let request = self.http.post(self.url(&format!("/v1/steps/{id}/finish"))).json(finish);
+        self.answer(request).await.map(|(_, step)| step)
+    }
+
+    /// Sends lines of NDJSON, each a step.
+    pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, Trouble> {
+        let request = self.http.post(self.url("/v1/steps/batch"));
+        let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
+        self.answer(request).await.map(|(_, answer)| answer)
+    }
+
+    /// Asks for a list; its body is read with [`Self::next_chunk`] or [`Self::body`].
+    pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
+        self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
+    }
+
+    /// Asks for one of a list.
+    pub async fn one<F: Listed>(
+        &self,
+        id: StepId,
+        format: Format,
+        columns: &[impl ListColumn],
+    ) -> Result<Response, Error> {
+        let mut parameters = vec![("format", format.to_string())];
+        if !columns.is_empty() {
+            let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+            parameters.push(("columns", names.join(",")));
+        }
+        self.begin(self.http.get(self.url(&format!("{}/{id}", F::PATH))).query(&parameters)).await
+    }
+
+    /// Counts.
+    pub async fn count<F: Listed>(&self, filter: &F) -> Result<Count, Error> {
+        let request = self.http.get(self.url(&format!("{}/count", F::PATH))).query(&filter.to_parameters());
+        Ok(self.answer(request).await.map(|(_, count)| count)?)
+    }
+
+    /// Asks for statistics.
+    pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
+        self.begin(self.http.get(self.url("/v1/stats")).query(&query.to_parameters())).await
+    }
+}

@@ -1,0 +1,50 @@
+//! `steps deployments`.
+
+use steps_shared::{DeploymentColumn, ListQuery, Order};
+
+use super::listing;
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
+use crate::output::deployments::table;
+use crate::settings::Sources;
+
+/// The flags of `steps deployments`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  steps deployments                                  the newest 100, oldest first
+  steps deployments --component checkout --since 7d
+  steps deployments --outcome failed --since 30d --count
+  steps deployments --min-duration 15m --order desc --limit 10
+  steps deployments --format xlsx --output deployments.xlsx
+
+--since and --until are of the start. The duration is empty where it is unknown: when a deployment was abandoned, \
+or when only its end was recorded.
+
+All filters must hold. They come from flags alone, never from STEPS_* variables or settings files."
+)]
+pub struct Args {
+    #[command(flatten)]
+    filter: DeploymentFilterFlags,
+    #[arg(
+        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<DeploymentColumn>,
+        help = columns_help::<DeploymentColumn>()
+    )]
+    columns: Vec<DeploymentColumn>,
+    #[command(flatten)]
+    list: ListFlags,
+}
+
+/// Lists deployments.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let Args { filter, columns, list } = args;
+    let filter = filter.filter()?;
+    let format = list.output.choose()?;
+    let client = Client::new(&Sources::load()?, connection)?;
+    let query = ListQuery { filter, order: Order::default(), limit: None, columns, format };
+    block_on(listing::answer(&client, query, list, table))
+}

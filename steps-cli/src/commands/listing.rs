@@ -1,0 +1,128 @@
+//! What the lists of steps and of deployments have in common.
+
+use reqwest::Response;
+use serde::de::{DeserializeOwned, Error as _};
+use serde_json::Value;
+use steps_shared::{Format, ListColumn, ListQuery, Order, Timestamp};
+
+use crate::client::{Client, Count, Listed, clock};
+use crate::error::Error;
+use crate::flags::ListFlags;
+use crate::output;
+use crate::output::export::export;
+
+/// How many rows a table shows by itself.
+const TABLE_ROWS: u64 = 100;
+
+/// Answers with what was asked for: a count, an export, or a table that `table` makes of the rows and the time now.
+pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
+    client: &Client,
+    query: ListQuery<F, C>,
+    flags: ListFlags,
+    table: impl FnOnce(&[T], &[C], Option<Timestamp>) -> String,
+) -> Result<(), Error> {
+    let ListFlags { limit, order, output: place, count } = flags;
+    if count {
+        return print_count(client.count(&query.filter).await?);
+    }
+    if let Some(format) = query.format {
+        let destination = place.open()?;
+        let query = ListQuery { order: order.unwrap_or_default(), limit, ..query };
+        return export(client, client.list(&query).await?, format, destination).await;
+    }
+
+    // A table ends with the newest, where the eye is; an order that was asked for is kept.
+    let limit = limit.unwrap_or(TABLE_ROWS);
+    let from = order.unwrap_or(Order::Descending);
+    let ListQuery { filter, columns, .. } = query;
+    let query = ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(Format::Jsonl) };
+    let response = client.list::<F, C>(&query).await?;
+    let now = clock(&response);
+    let mut rows: Vec<T> = rows(client, response).await?;
+    if rows.is_empty() {
+        output::note(format!("no {}", F::PLURAL));
+        return Ok(());
+    }
+    let shown = rows.len() as u64;
+    let count = if shown < limit { None } else { Some(client.count(&query.filter).await?) };
+    if order.is_none() {
+        rows.reverse();
+    }
+    let rest = count.and_then(|count| rest::<F>(count, shown, from)).unwrap_or_default();
+    output::print(table(&rows, &columns, now) + &rest)
+}
+
+fn print_count(count: Count) -> Result<(), Error> {
+    if !count.exact {
+        output::note("there are at least so many; the server counts no further");
+    }
+    output::print(format!("{}\n", count.count))
+}
+
+/// What the table does not show.
+fn rest<F: Listed>(count: Count, shown: u64, order: Order) -> Option<String> {
+    let more = count.count.checked_sub(shown).filter(|more| *more > 0)?;
+    let least = if count.exact { "" } else { "at least " };
+    let which = match order {
+        Order::Descending => "older",
+        Order::Ascending => "newer",
+    };
+    let (noun, shows) = if more == 1 { (F::SINGULAR, "shows it") } else { (F::PLURAL, "shows them") };
+    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}\n", output::grouped(more)))
+}
+
+/// The JSON documents of a body, one after the other.
+pub async fn rows<T: DeserializeOwned>(client: &Client, response: Response) -> Result<Vec<T>, Error> {
+    read_rows(&client.body(response).await?).map_err(unreadable)
+}
+
+/// The JSON document of a body.
+pub async fn one<T: DeserializeOwned>(client: &Client, response: Response) -> Result<T, Error> {
+    serde_json::from_slice(&client.body(response).await?).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::Failed(format!("the server's answer cannot be read ({error}); is --server right?"))
+}
+
+fn read_rows<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, serde_json::Error> {
+    let documents = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    documents.map(|document| document.and_then(|document| read(document).map_err(serde_json::Error::custom))).collect()
+}
+
+/// A row. What a list calls an unfinished span has no recorded outcome: that it has ended says the rest.
+fn read<T: DeserializeOwned>(mut document: Value) -> Result<T, serde_json::Error> {
+    if let Some(outcome) = document.get_mut("outcome").filter(|outcome| **outcome == "unfinished") {
+        *outcome = Value::Null;
+    }
+    serde_json::from_value(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use steps_shared::{DeploymentFilter, Step, StepFilter};
+
+    use super::*;
+
+    #[test]
+    fn says_what_the_table_leaves_out() {
+        let rest = |count, exact, order| rest::<StepFilter>(Count { count, exact }, 100, order);
+        let expected = "… and 1,234 older steps; --limit N or --format csv shows them\n";
+        assert_eq!(rest(1334, true, Order::Descending).as_deref(), Some(expected));
+        assert_eq!(rest(100, true, Order::Descending), None);
+        assert_eq!(rest(99, true, Order::Descending), None);
+        assert!(rest(1_000_000, false, Order::Ascending).unwrap().starts_with("… and at least 999,900 newer"));
+        let one = super::rest::<DeploymentFilter>(Count { count: 8, exact: true }, 7, Order::Descending);
+        assert_eq!(one.as_deref(), Some("… and 1 older deployment; --limit N or --format csv shows it\n"));
+    }
+
+    #[test]
+    fn an_unfinished_span_is_read_as_one() {
+        let line = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"c","environment":"production",
+            "version":"1","owner":"o","status":"s","ts":"2026-01-05T09:30:00.000000Z","run":null,"span":true,
+            "outcome":"unfinished","ended_at":"2026-01-05T09:31:00.000000Z","duration_seconds":60}"#;
+        let steps: Vec<Step> = read_rows(line.as_bytes()).unwrap();
+        assert!(steps[0].is_unfinished());
+        assert!(read_rows::<Step>(b"<html>").is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! `steps run`.
+
+mod recording;
+mod signals;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Instant;
+
+use clap::ValueHint;
+use reqwest::Url;
+use rustix::io::Errno;
+use tokio::process::{Child, Command};
+
+use crate::args::Connection;
+use crate::client::block_on;
+use crate::error::Error;
+use crate::exit;
+use crate::flags::{Stream, StreamFlags};
+use crate::output;
+use crate::settings::{Key, Sources};
+use recording::{Begun, End, Recording, What, within};
+use signals::{Signals, pass_on};
+
+/// The flags of `steps run`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    override_usage = "steps run [OPTIONS] --status <STATUS> -- <CMD>...\n       \
+                      steps run [OPTIONS] --deployment -- <CMD>...",
+    after_help = "\
+Examples:
+  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh --all
+  steps run --status testing -- make test            the rest from .steps.toml, the CI and git
+  steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
+
+CMD has our standard input, output, error and terminal, and is sent the signals that are sent to us. It sees \
+STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN and STEPS_SERVER, so that 'steps record' \
+and 'steps run' within it need no flags but --status. Steps that run at the same time may overlap.
+
+The exit code is that of CMD: 128 and the signal's number where a signal killed it, 127 where there is no such \
+command, 126 where it cannot be run. Recording goes on beside it: a server that is slow or away changes neither the \
+exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What is \
+wrong with the flags or settings is told before CMD is started, with exit code 2."
+)]
+pub struct Args {
+    #[command(flatten)]
+    stream: StreamFlags,
+    /// The phase that CMD is, such as migrating
+    #[arg(long, value_name = "STATUS", required_unless_present = "deployment", conflicts_with = "deployment")]
+    status: Option<String>,
+    /// CMD is the whole deployment: record started before it, and succeeded or failed after it
+    #[arg(long)]
+    deployment: bool,
+    /// Exit with 1 where CMD succeeded and could not be recorded
+    #[arg(long)]
+    strict: bool,
+    /// The command and its arguments
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+/// Runs a command and records it; returns the command's exit code.
+pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+    let Args { stream, status, deployment: _, strict, command } = args;
+    let sources = Sources::load()?;
+    let (server, limit) = (sources.server(connection)?, sources.timeout(connection)?);
+    let stream = stream.find(&sources);
+    let what = match status {
+        Some(status) => What::Span(stream.new_step([("status", Some(status)), ("span", Some("true".to_owned()))])?),
+        None => What::Deployment(stream.new_step([("status", Some("started".to_owned()))])?),
+    };
+    block_on(async {
+        let mut signals = Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
+        let begun = Instant::now();
+        let (code, recorded) = match start(&command, &stream, &server) {
+            Ok(child) => {
+                let recording = Recording::new(what, begun, server, limit);
+                watch(child, &mut signals, begun, recording).await?
+            }
+            Err(error) => {
+                let code = told(&command, &error);
+                let recording = Recording::new(what, begun, server, limit);
+                let end = End { code, took: begun.elapsed() };
+                (code, within(limit, async { recording.prepared().await?.end(end).await }).await)
+            }
+        };
+        match recorded {
+            Ok(()) => Ok(code),
+            Err(error) if strict && code == exit::DONE => Err(Error::Failed(format!("not recorded: {error}"))),
+            Err(error) => {
+                output::note(format!("warning: not recorded: {error}"));
+                Ok(code)
+            }
+        }
+    })
+}
+
+/// Starts the command, with what `steps` within it needs to know.
+fn start(command: &[OsString], stream: &Stream, server: &Url) -> io::Result<Child> {
+    let spawn = |program: &OsStr, arguments: &[OsString]| {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .envs(stream.variables())
+            .env(Key::Server.variable(), server.as_str().trim_end_matches('/'))
+            .spawn()
+    };
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
+    match spawn(program, arguments) {
+        // A script that names no interpreter is the shell's, as in a shell.
+        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) && has_slash(program) => {
+            spawn(OsStr::new("/bin/sh"), command)
+        }
+        started => started,
+    }
+}
+
+/// Whether it is a path, rather than a name that is looked for in the PATH.
+fn has_slash(program: &OsStr) -> bool {
+    program.as_encoded_bytes().contains(&b'/')
+}
+
+/// Waits for the command, passes signals on to it, and records it meanwhile. Returns its code, and whether it was
+/// recorded.
+async fn watch(
+    mut child: Child,
+    signals: &mut Signals,
+    begun: Instant,
+    recording: Recording,
+) -> Result<(u8, Result<(), Error>), Error> {
+    let limit = recording.limit();
+    let beginning = tokio::spawn(recording.begin());
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            // Once it was waited for, its identity may be another process's: then there is none.
+            origin = signals.next() => if let Some(command) = child.id() { pass_on(&origin, command) },
+        }
+    };
+    let took = begun.elapsed();
+    let code = code(status.map_err(|error| Error::Failed(format!("cannot wait for the command: {error}")))?);
+    let end = async {
+        let begun: Begun = beginning.await.map_err(|error| Error::Failed(error.to_string()))??;
+        begun.end(End { code, took }).await
+    };
+    let recorded = tokio::select! {
+        recorded = within(limit, end) => recorded,
+        _ = signals.next() => Err(Error::Failed("a signal came before the server had answered".to_owned())),
+    };
+    Ok((code, recorded))
+}
+
+/// The code that a shell would have.
+fn code(status: ExitStatus) -> u8 {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => u8::try_from(code).unwrap_or(exit::FAILED),
+        (None, Some(signal)) => u8::try_from(signal).map_or(exit::FAILED, |signal| exit::SIGNAL.saturating_add(signal)),
+        (None, None) => exit::FAILED,
+    }
+}
+
+/// Says why the command could not be started, and returns the code for that.
+fn told(command: &[OsString], error: &io::Error) -> u8 {
+    let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            output::note(format!("error: cannot run {program}: no such command"));
+            exit::NOT_FOUND
+        }
+        _ => {
+            output::note(format!("error: cannot run {program}: {error}"));
+            exit::NOT_EXECUTABLE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_a_shell() {
+        let codes = [0, 3 << 8, 255 << 8, 15, 9].map(|raw| code(ExitStatus::from_raw(raw)));
+        assert_eq!(codes, [0, 3, 255, 143, 137]);
+    }
+}

@@ -1,0 +1,130 @@
+//! `steps show`.
+
+mod bar;
+mod draw;
+mod timeline;
+
+use clap::ValueEnum;
+use steps_shared::{
+    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment, Format,
+    Order, StepColumn, StepFilter, StepId, Version,
+};
+
+use super::listing;
+use crate::args::Connection;
+use crate::client::{Client, block_on, clock};
+use crate::error::Error;
+use crate::output;
+use crate::output::destination::Destination;
+use crate::output::export::export;
+use crate::settings::Sources;
+use bar::Glyphs;
+use draw::Canvas;
+
+/// The flags of `steps show`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  steps show checkout                                the newest deployment of checkout
+  steps show checkout 4.2.0 --environment staging
+  steps show 0197a000-0000-7000-8000-000000000001
+  steps show checkout --format csv                   its steps
+
+Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
+successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
+longer. Steps at the same time overlap; 'waiting' is where none was open."
+)]
+pub struct Args {
+    /// A deployment's identity, or a component: then its newest deployment
+    #[arg(value_name = "DEPLOYMENT-ID|COMPONENT")]
+    what: String,
+    /// The newest deployment of this version
+    #[arg(value_name = "VERSION")]
+    version: Option<Version>,
+    /// The newest deployment in this environment
+    #[arg(long, value_name = "NAME")]
+    environment: Option<Environment>,
+    /// How it is written [default: a table on a terminal, csv when piped]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ShowFormat>,
+    /// Draw with ASCII characters only, as where the locale is not UTF-8
+    #[arg(long)]
+    ascii: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ShowFormat {
+    /// A timeline to read
+    Table,
+    /// The deployment with its steps, as one document
+    Json,
+    /// Its steps
+    Csv,
+}
+
+/// Shows a deployment.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let Args { what, version, environment, format, ascii } = args;
+    let wanted = match (what.parse::<StepId>(), &version, &environment) {
+        (Ok(id), None, None) => Ok(id),
+        _ => {
+            let component = what.parse::<Component>();
+            let component = component.map_err(|error| Error::Usage(format!("the component {error}")))?;
+            let base = StepFilter { component: Some(component), version, environment, ..StepFilter::default() };
+            Err(DeploymentFilter { base, ..DeploymentFilter::default() })
+        }
+    };
+    let client = Client::new(&Sources::load()?, connection)?;
+    let default = if output::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
+    block_on(async {
+        let id = match wanted {
+            Ok(id) => id,
+            Err(filter) => newest(&client, filter).await?,
+        };
+        match format.unwrap_or(default) {
+            ShowFormat::Table => {
+                let canvas = canvas(ascii);
+                output::print(timeline(&client, id, canvas).await?)
+            }
+            ShowFormat::Json => steps(&client, id, Format::Json).await,
+            ShowFormat::Csv => steps(&client, id, Format::Csv).await,
+        }
+    })
+}
+
+/// The newest deployment that there is.
+async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
+    let query = DeploymentQuery {
+        filter,
+        order: Order::Descending,
+        limit: Some(1),
+        columns: Vec::<DeploymentColumn>::new(),
+        format: Some(Format::Jsonl),
+    };
+    let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?).await?;
+    let StepFilter { component, version, environment, .. } = query.filter.base;
+    let names = [component.map(|name| name.to_string()), version.map(|name| name.to_string())];
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    let place = environment.map(|environment| format!(" in {environment}")).unwrap_or_default();
+    let none = || Error::Refused(format!("there is no deployment of {}{place}", names.join(" ")));
+    found.first().map(|deployment| deployment.id).ok_or_else(none)
+}
+
+async fn steps(client: &Client, id: StepId, format: Format) -> Result<(), Error> {
+    let response = client.one::<DeploymentFilter>(id, format, &[] as &[StepColumn]).await?;
+    export(client, response, format, Destination::open(None)?).await
+}
+
+async fn timeline(client: &Client, id: StepId, canvas: Canvas) -> Result<String, Error> {
+    let response = client.one::<DeploymentFilter>(id, Format::Json, &[] as &[StepColumn]).await?;
+    let now = clock(&response).unwrap_or_default();
+    let detail: DeploymentDetail = listing::one(client, response).await?;
+    Ok(draw::draw(&detail, now, canvas))
+}
+
+fn canvas(ascii: bool) -> Canvas {
+    let glyphs = if ascii || !output::is_utf8_locale() { Glyphs::Ascii } else { Glyphs::Unicode };
+    Canvas { width: output::width().unwrap_or(output::USUAL_WIDTH).into(), glyphs, colours: output::wants_colour() }
+}

@@ -1,0 +1,72 @@
+//! `steps stats`.
+
+use steps_shared::{Format, GroupBy, StatsAnswer, StatsQuery, TimeZone};
+
+use super::listing;
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::flags::{DeploymentFilterFlags, OutputFlags, listed};
+use crate::output;
+use crate::output::export::export;
+use crate::output::stats::table;
+use crate::settings::Sources;
+
+/// The flags of `steps stats`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  steps stats                                        each component
+  steps stats --component checkout --by week --since 12w
+  steps stats --by component,environment --since 90d
+  steps stats --component checkout --by status       which step takes the time
+  steps stats --by month --tz Europe/Berlin --format xlsx --output months.xlsx
+
+Only successful deployments count for the durations; failed, running and abandoned ones are counted apart. The \
+failure rate is failed of those that ended. --by status is of steps rather than of deployments.
+
+Percentiles are by linear interpolation between the two nearest values: definition 7 of Hyndman and Fan (1996), \
+the default of NumPy, and PERCENTILE_CONT of SQL.
+
+A deployment belongs to the day, week and month that it started in. A week is named by its Monday (ISO 8601).
+
+All filters must hold. They come from flags alone, never from STEPS_* variables or settings files."
+)]
+pub struct Args {
+    /// The groups: component, status, owner, environment, day, week or month; several combine
+    #[arg(
+        long, value_name = "A,B,…", value_delimiter = ',', default_value = "component",
+        value_parser = listed::<GroupBy>
+    )]
+    by: Vec<GroupBy>,
+    /// The time zone of days, weeks and months, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    tz: TimeZone,
+    #[command(flatten)]
+    filter: DeploymentFilterFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// Shows statistics.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let Args { by, tz, filter, output: place } = args;
+    let filter = filter.filter()?;
+    let format = place.choose()?;
+    let client = Client::new(&Sources::load()?, connection)?;
+    let query = StatsQuery { filter, by, tz, format: Some(format.unwrap_or(Format::Json)) };
+    block_on(async {
+        if let Some(format) = format {
+            let destination = place.open()?;
+            return export(&client, client.stats(&query).await?, format, destination).await;
+        }
+        let answer: StatsAnswer = listing::one(&client, client.stats(&query).await?).await?;
+        if answer.stats.is_empty() {
+            output::note("no deployments");
+            return Ok(());
+        }
+        output::print(table(&answer))
+    })
+}

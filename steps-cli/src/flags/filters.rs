@@ -1,0 +1,102 @@
+//! The flags that choose steps and deployments.
+//!
+//! What is listed is chosen by flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
+
+use steps_shared::{
+    Component, DeploymentFilter, Duration, Environment, Outcome, Owner, Run, Status, StepFilter, Timestamp, Version,
+};
+
+use crate::error::Error;
+use crate::time::{self, Bound};
+
+/// Which steps.
+#[derive(Debug, clap::Args)]
+pub struct FilterFlags {
+    /// Only of this component
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    component: Option<Component>,
+    /// Only of this version
+    #[arg(long, value_name = "VERSION", help_heading = "Filters")]
+    version: Option<Version>,
+    /// Only of this owner
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    owner: Option<Owner>,
+    /// Only with this status; of a deployment, the last that was recorded
+    #[arg(long, value_name = "STATUS", help_heading = "Filters")]
+    status: Option<Status>,
+    /// Only in this environment
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    environment: Option<Environment>,
+    /// Only of this CI run
+    #[arg(long, value_name = "RUN", help_heading = "Filters")]
+    run: Option<Run>,
+    /// Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    since: Option<Bound>,
+    /// Only what began then or earlier; a whole second is included, a date alone is its midnight
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    until: Option<Bound>,
+}
+
+/// Which deployments.
+#[derive(Debug, clap::Args)]
+pub struct DeploymentFilterFlags {
+    #[command(flatten)]
+    base: FilterFlags,
+    /// Only with this outcome: succeeded, failed, running or abandoned
+    #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
+    outcome: Option<Outcome>,
+    /// Only what took so long, or longer: 90s, 15m, 1h30m
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    min_duration: Option<Duration>,
+    /// Only what took so long, or less
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    max_duration: Option<Duration>,
+}
+
+impl FilterFlags {
+    /// The filter that the flags describe.
+    ///
+    /// # Errors
+    /// Bounds of time that nothing can be between.
+    pub fn filter(self) -> Result<StepFilter, Error> {
+        let Self { component, version, owner, status, environment, run, since, until } = self;
+        let (since, until) = bounds(since, until)?;
+        Ok(StepFilter { component, version, owner, status, environment, run, since, until })
+    }
+}
+
+impl DeploymentFilterFlags {
+    /// The filter that the flags describe.
+    ///
+    /// # Errors
+    /// Bounds that nothing can be between.
+    pub fn filter(self) -> Result<DeploymentFilter, Error> {
+        let Self { base, outcome, min_duration, max_duration } = self;
+        if let (Some(min), Some(max)) = (min_duration, max_duration)
+            && min > max
+        {
+            return Err(Error::Usage(format!(
+                "--min-duration ({min}) is more than --max-duration ({max}): nothing can be between"
+            )));
+        }
+        Ok(DeploymentFilter { base: base.filter()?, outcome, min_duration, max_duration })
+    }
+}
+
+fn bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+    if since.is_none() && until.is_none() {
+        return Ok((None, None));
+    }
+    let now = time::now().map_err(|error| Error::Usage(format!("this machine's clock {error}")))?;
+    let since = since.map(|bound| bound.start(now)).transpose();
+    let since = since.map_err(|error| Error::Usage(format!("--since {error}")))?;
+    let until = until.map(|bound| bound.end(now)).transpose();
+    let until = until.map_err(|error| Error::Usage(format!("--until {error}")))?;
+    match (since, until) {
+        (Some(since), Some(until)) if since > until => {
+            Err(Error::Usage(format!("--since ({since}) is after --until ({until}): nothing can be between")))
+        }
+        _ => Ok((since, until)),
+    }
+}

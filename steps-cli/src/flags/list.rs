@@ -1,0 +1,114 @@
+//! The flags that say how much of a list is shown, how it is written, and where to.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ValueEnum, ValueHint, value_parser};
+use steps_shared::{Format, Order};
+
+use crate::error::Error;
+use crate::output;
+use crate::output::destination::Destination;
+
+/// How a list is written.
+#[derive(Debug, clap::Args)]
+pub struct OutputFlags {
+    /// How it is written [default: by the name of --output; else a table on a terminal, csv when piped]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ListFormat>,
+    /// Write to this file, which appears when it is complete
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+}
+
+/// Which part of a list, and how it is written.
+#[derive(Debug, clap::Args)]
+pub struct ListFlags {
+    /// At most so many: of a table the newest, of an export the first; --order chooses for both
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
+    pub limit: Option<u64>,
+    /// The oldest first (asc), or the newest (desc) [default: asc]
+    #[arg(long, value_name = "asc|desc", value_parser = str::parse::<Order>)]
+    pub order: Option<Order>,
+    /// How, and where to.
+    #[command(flatten)]
+    pub output: OutputFlags,
+    /// Print how many there are, and nothing else
+    #[arg(long, conflicts_with_all = ["limit", "order", "columns", "format", "output"])]
+    pub count: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// Columns to read; of a list the newest 100 unless --limit says otherwise
+    Table,
+    /// RFC 4180 with a header, and the line ends of the shell's tools
+    Csv,
+    /// One document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// An Excel workbook
+    Xlsx,
+}
+
+impl OutputFlags {
+    /// The server's format, or `None` for a table.
+    ///
+    /// # Errors
+    /// A format that is not for that place.
+    pub fn choose(&self) -> Result<Option<Format>, Error> {
+        let output = self.output.as_deref();
+        let stdout = output.is_none_or(|path| path == Path::new("-"));
+        choose_format(self.format, output, stdout && output::is_terminal())
+    }
+
+    /// Opens the place.
+    ///
+    /// # Errors
+    /// One that cannot be written.
+    pub fn open(&self) -> Result<Destination, Error> {
+        Destination::open(self.output.as_deref())
+    }
+}
+
+fn choose_format(asked: Option<ListFormat>, output: Option<&Path>, on_terminal: bool) -> Result<Option<Format>, Error> {
+    let file = output.filter(|path| *path != Path::new("-"));
+    let extension = file.map(|file| file.extension().unwrap_or_default().to_ascii_lowercase());
+    let format = match (asked, extension) {
+        (Some(ListFormat::Table), Some(_)) => {
+            return Err(Error::Usage("a table is not written to a file; choose csv, json, jsonl or xlsx".to_owned()));
+        }
+        (Some(ListFormat::Table), None) => return Ok(None),
+        (Some(ListFormat::Csv), _) => Format::Csv,
+        (Some(ListFormat::Json), _) => Format::Json,
+        (Some(ListFormat::Jsonl), _) => Format::Jsonl,
+        (Some(ListFormat::Xlsx), _) => Format::Xlsx,
+        (None, Some(extension)) => extension.to_str().and_then(|name| name.parse().ok()).unwrap_or_default(),
+        (None, None) if on_terminal => return Ok(None),
+        (None, None) => Format::Csv,
+    };
+    if format == Format::Xlsx && on_terminal {
+        return Err(Error::Usage("a workbook is not for a terminal; give --output FILE.xlsx".to_owned()));
+    }
+    Ok(Some(format))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_follows_flag_file_and_terminal() {
+        let choose = |asked, output: Option<&str>, terminal| choose_format(asked, output.map(Path::new), terminal);
+        assert_eq!(choose(None, None, true).unwrap(), None);
+        assert_eq!(choose(None, None, false).unwrap(), Some(Format::Csv));
+        assert_eq!(choose(None, Some("-"), false).unwrap(), Some(Format::Csv));
+        assert_eq!(choose(None, Some("a/b.XLSX"), false).unwrap(), Some(Format::Xlsx));
+        assert_eq!(choose(None, Some("b.jsonl"), false).unwrap(), Some(Format::Jsonl));
+        assert_eq!(choose(None, Some("b.txt"), false).unwrap(), Some(Format::Csv));
+        assert_eq!(choose(Some(ListFormat::Json), Some("b.csv"), false).unwrap(), Some(Format::Json));
+        assert_eq!(choose(Some(ListFormat::Table), None, false).unwrap(), None);
+        assert!(choose(Some(ListFormat::Xlsx), None, true).is_err());
+        assert!(choose(Some(ListFormat::Table), Some("b.csv"), false).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! Flags that several subcommands share, and what they mean.
+
+mod filters;
+mod list;
+mod stream;
+
+use steps_shared::ListColumn;
+
+pub use filters::{DeploymentFilterFlags, FilterFlags};
+pub use list::{ListFlags, OutputFlags};
+pub use stream::{Stream, StreamFlags};
+
+/// The help of a flag that chooses columns: it names them all.
+pub fn columns_help<C: ListColumn>() -> String {
+    let names: Vec<_> = C::ALL.iter().map(|column| column.name()).collect();
+    format!("Only these columns, in this order: {}", names.join(", "))
+}
+
+/// Reads one of several names that commas separate.
+pub fn listed<C: ListColumn>(text: &str) -> Result<C, String> {
+    text.trim().parse()
+}
