@@ -35,8 +35,8 @@ macro_rules! columns {
             fn from_str(text: &str) -> Result<Self, String> {
                 let names = [$($name,)*];
                 Self::ALL.iter().copied().find(|column| column.name() == text).ok_or_else(|| match nearest(text, &names) {
-                    Some(name) => format!("has no column {text:?}; did you mean {name:?}?"),
-                    None => format!("has no column {text:?}; there are {}", names.join(", ")),
+                    Some(name) => format!("knows no {text:?}; did you mean {name:?}?"),
+                    None => format!("knows no {text:?}; there are {}", names.join(", ")),
                 })
             }
         }
