@@ -6,6 +6,7 @@
 pub mod config;
 pub mod export;
 pub mod fold;
+mod gathered_log;
 pub mod handlers;
 pub mod logging;
 pub mod maintenance;

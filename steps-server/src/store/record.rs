@@ -11,7 +11,7 @@ use super::{Store, StoreError, with_pools};
 
 /// Rows in one INSERT: its text must stay well below 16 KiB, because more of it in one go waits 40 ms for the
 /// network when the connection is encrypted.
-const ROWS_PER_INSERT: usize = 40;
+const ROWS_PER_INSERT: usize = 64;
 /// Ids in one SELECT.
 const IDS_PER_SELECT: usize = 500;
 
