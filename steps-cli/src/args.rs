@@ -10,7 +10,7 @@ const VERSION: &str = git_version!(
     prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
     suffix = ")",
     args = ["--always", "--abbrev=12", "--match=", "--dirty"],
-    fallback = "unknown"
+    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
 );
 
 const EXAMPLES: &str = "\

@@ -17,7 +17,7 @@ const VERSION: &str = git_version::git_version!(
     prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
     suffix = ")",
     args = ["--always", "--dirty=-modified", "--abbrev=12", "--exclude=*"],
-    fallback = "unknown commit"
+    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
 );
 
 /// Owns the recorded deployment steps: records them, keeps them, answers for them over HTTP.

@@ -68,6 +68,13 @@ pub async fn fold_changes(store: &Store, statuses: &Statuses) -> Result<usize, S
     }
     let mut tx = store.begin_projection().await?;
     tx.take_turn().await?;
+    let folded = fold_waiting(&mut tx, statuses).await?;
+    tx.commit().await?;
+    Ok(folded)
+}
+
+/// The same within a transaction that has its turn.
+async fn fold_waiting(tx: &mut Tx, statuses: &Statuses) -> Result<usize, StoreError> {
     let changes = tx.changes(CHANGES).await?;
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
     for change in changes.iter().copied() {
@@ -83,11 +90,10 @@ pub async fn fold_changes(store: &Store, statuses: &Statuses) -> Result<usize, S
     let of_long: HashSet<&[u8]> = long.iter().map(|row| row.stream.as_slice()).collect();
     let from: Vec<_> = from.into_iter().filter(|(stream, _)| !of_long.contains(stream.as_slice())).collect();
     let stored = stored.iter().filter(|row| !of_long.contains(row.stream.as_slice())).cloned().collect();
-    let mut difference = fold_from(&mut tx, &from, stored, statuses).await?;
-    resume(&mut tx, &long, statuses, &mut difference).await?;
-    difference.write(&mut tx).await?;
+    let mut difference = fold_from(tx, &from, stored, statuses).await?;
+    resume(tx, &long, statuses, &mut difference).await?;
+    difference.write(tx).await?;
     tx.forget(&changes).await?;
-    tx.commit().await?;
     Ok(changes.len())
 }
 
@@ -96,7 +102,7 @@ fn long_ones(stored: &[DeploymentRow], since: &HashMap<StreamKey, i64>) -> Vec<D
     let mut newest: HashMap<&[u8], &DeploymentRow> = HashMap::new();
     for row in stored {
         let newest = newest.entry(&row.stream).or_insert(row);
-        if row.started_at > newest.started_at {
+        if (row.started_at, row.id) > (newest.started_at, newest.id) {
             *newest = row;
         }
     }
@@ -118,7 +124,19 @@ async fn fold_from(
     stored: Vec<DeploymentRow>,
     statuses: &Statuses,
 ) -> Result<Difference, StoreError> {
-    let rows = tx.fold_rows(from).await?;
+    // What belongs to the deployment before may have the very moment of the first one's beginning.
+    let mut first: HashMap<&[u8], (i64, Uuid)> = HashMap::new();
+    for row in &stored {
+        let first = first.entry(&row.stream).or_insert((row.started_at, row.id));
+        *first = (row.started_at, row.id).min(*first);
+    }
+    let from_scratch: HashSet<&[u8]> =
+        from.iter().filter(|(_, since)| *since == 0).map(|(stream, _)| stream.as_slice()).collect();
+    let mut rows = tx.fold_rows(from).await?;
+    rows.retain(|row| {
+        from_scratch.contains(row.stream.as_slice())
+            || first.get(row.stream.as_slice()).is_none_or(|first| (row.ts, row.id) >= *first)
+    });
     let mut difference = Difference::default();
     let mut folded: HashMap<Uuid, DeploymentRow> = HashMap::new();
     for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
@@ -240,6 +258,8 @@ async fn refold(
     let from: Vec<_> = streams.iter().map(|stream| (*stream, 0)).collect();
     let mut tx = store.begin_projection().await?;
     tx.take_turn().await?;
+    // What was recorded meanwhile is no difference. It is all in what this transaction sees, or none of it is.
+    while fold_waiting(&mut tx, statuses).await? == CHANGES as usize {}
     let stored = tx.deployment_rows(&from).await?;
     let difference = fold_from(&mut tx, &from, stored, statuses).await?;
     if write {

@@ -1,8 +1,11 @@
 //! A database per test, gone when the test is.
 
 use std::path::Path;
+use std::str::FromStr;
 
-use sqlx::{AssertSqlSafe, Connection, MySqlConnection, SqliteConnection};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::block_on;
@@ -113,13 +116,50 @@ impl TestDb {
     pub async fn stored_steps(&self) -> i64 {
         let count = "SELECT count(*) FROM steps";
         let counted = match self {
-            Self::Sqlite(_) => {
-                let mut connection = SqliteConnection::connect(&self.url()).await.expect("the SQLite file opens");
-                sqlx::query_scalar(count).fetch_one(&mut connection).await
-            }
+            Self::Sqlite(_) => sqlx::query_scalar(count).fetch_one(&mut open(&self.url()).await).await,
             Self::MySql { .. } => sqlx::query_scalar(count).fetch_one(&mut connect(&self.url()).await).await,
         };
         counted.expect("the steps can be counted")
+    }
+
+    /// Runs statements past the server, as an operator's slip would.
+    pub async fn execute(&self, statements: &str) {
+        match self {
+            Self::Sqlite(_) => {
+                let done =
+                    sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut open(&self.url()).await).await;
+                done.unwrap_or_else(|error| panic!("{statements}: {error}"));
+            }
+            Self::MySql { .. } => execute(&mut connect(&self.url()).await, statements).await,
+        }
+    }
+
+    /// Brings an empty database to the schema of the migrations in a folder, as a server of that time did.
+    pub async fn migrate(&self, folder: &Path) {
+        let mut migrator = Migrator::new(folder).await.expect("the folder holds migrations");
+        migrator.set_locking(false);
+        let migrated = match self {
+            Self::Sqlite(_) => migrator.run(&mut open(&self.url()).await).await,
+            Self::MySql { .. } => migrator.run(&mut connect(&self.url()).await).await,
+        };
+        migrated.expect("the migrations run");
+    }
+
+    /// A connection of its own, to hold a lock on.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    pub async fn connection(&self) -> MySqlConnection {
+        connect(&self.url()).await
+    }
+
+    /// Which of the two stores.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite(_) => Kind::Sqlite,
+            Self::MySql { .. } => Kind::MySql,
+        }
     }
 }
 
@@ -166,6 +206,12 @@ async fn drop_database(connection: &mut MySqlConnection, name: &str) {
 /// The user of a database; MySQL allows 32 characters.
 fn user_of(database: &str) -> String {
     format!("test_{}", database.trim_start_matches(PREFIX))
+}
+
+/// The SQLite file, which is made where it is not there.
+async fn open(url: &str) -> SqliteConnection {
+    let options = SqliteConnectOptions::from_str(url).expect("a URL").create_if_missing(true);
+    options.connect().await.unwrap_or_else(|error| panic!("{url} does not open: {error}"))
 }
 
 async fn connect(url: &str) -> MySqlConnection {

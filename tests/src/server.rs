@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::http::{Answer, client};
-use crate::{TestDb, binary, eventually};
+use crate::{Run, TestDb, binary, eventually};
 
 /// A running `steps-server`; it is killed with this.
 #[derive(Debug)]
@@ -67,6 +67,13 @@ impl Builder {
         self
     }
 
+    /// Runs a command of it, such as `verify`, to its end.
+    #[must_use]
+    pub fn run(self, command: &str) -> Run {
+        let Self { command: mut program, home: _home } = self;
+        Run::of(program.arg(command).stdin(Stdio::null()))
+    }
+
     /// Starts the process and does not wait for it to listen.
     #[must_use]
     pub fn spawn(self) -> Process {
@@ -100,6 +107,21 @@ impl Process {
         self.child.id()
     }
 
+    /// The most memory that it has had, in MiB; `None` when it has ended.
+    #[must_use]
+    pub fn peak_mib(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: f64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
+        Some(kib / 1024.0)
+    }
+
+    /// Ends it at once, as a power cut would: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
     /// Waits until it listens; its URL.
     pub async fn listening(&mut self) -> String {
         eventually("steps-server listens", async || {
@@ -127,9 +149,14 @@ impl Process {
         kill_process(pid, Signal::TERM).expect("the process takes a signal");
     }
 
+    /// How it ended, if it has.
+    pub fn try_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
     /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
-        eventually("steps-server ends", async || self.child.try_wait().expect("a child can be waited for")).await
+        eventually("steps-server ends", async || self.try_ended()).await
     }
 }
 
@@ -160,6 +187,11 @@ impl Server {
     #[must_use]
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Ends it at once, as a power cut would: SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// A request to this server.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use steps_shared::{Step, Timestamp};
-use steps_tests::steps::{column, now, rows};
+use steps_tests::steps::{as_recorded, column, now, rows};
 use steps_tests::{Cli, Run, Server, TestDb, on_both_stores};
 
 on_both_stores!(record_prints_one_line, list_filters_and_formats, what_the_server_refuses_is_code_3);
@@ -29,7 +29,7 @@ async fn record_prints_one_line(db: TestDb) {
     assert_eq!(step.environment.as_str(), "staging");
     assert_eq!(step.ts.to_rfc3339(), "2026-01-05T09:30:00.000000Z");
     assert_eq!(step.run.as_ref().unwrap().as_str(), "7");
-    assert_eq!(server.get(&format!("/v1/steps/{}", step.id)).await.step(200), step);
+    assert_eq!(as_recorded(&server.get(&format!("/v1/steps/{}", step.id)).await.step(200)), step);
     assert_eq!(server.count("").await, 3);
 }
 

@@ -98,11 +98,8 @@ async fn many_rows_arrive_in_order(db: TestDb) {
 
 /// The steps of a public project's CI, 2021 to now: one row of `ants/CodeQL` after another.
 async fn the_real_history_is_imported_once(db: TestDb) {
-    let path = steps_tests::repository().join("../shared/data/ants-ci-steps.csv");
-    let Ok(history) = std::fs::read_to_string(&path) else {
-        println!("not run: {} is not there", path.display());
-        return;
-    };
+    let Some(path) = steps_tests::steps::real_data().map(|folder| folder.join("ants-ci-steps.csv")) else { return };
+    let history = std::fs::read_to_string(&path).unwrap();
     let server = Server::start(&db).await;
     let cli = Cli::of(&server);
     let path = path.display().to_string();

@@ -12,6 +12,9 @@ use steps_tests::{Answer, Server, TestDb, on_both_stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+const HEADER: &str = "component,version,owner,status,ts,environment,run,id,started_at,ended_at,duration_seconds,\
+                      deployment_id,span,outcome,exit_code";
+
 fn step(status: &str, ts: &str) -> Value {
     json!({"component": "c", "version": "1", "owner": "o", "status": status, "ts": ts})
 }
@@ -127,7 +130,7 @@ async fn columns_are_chosen_and_ordered(db: TestDb) {
     five(&server).await;
     assert_eq!(server.list("columns=status,ts&limit=1").await, "status,ts\r\na,2026-01-05 09:30:00\r\n");
     let all = server.list("limit=1").await;
-    assert_eq!(all.lines().next(), Some("component,version,owner,status,ts,environment,run,id,started_at"));
+    assert_eq!(all.lines().next(), Some(HEADER));
     assert_eq!(column(&all, "started_at"), ["2026-01-05T09:30:00.000000Z"]);
     assert_eq!(column(&all, "run"), [""], "a missing value is an empty cell");
     let json = server.get("/v1/steps?columns=status,component&limit=1&format=json").await;
@@ -146,7 +149,8 @@ async fn formats_are_named_or_accepted(db: TestDb) {
         json.json()["steps"][0],
         json!({
             "id": ids[0], "component": "c", "environment": "production", "version": "1", "owner": "o", "status": "a",
-            "ts": "2026-01-05T09:30:00.000000Z", "run": null,
+            "ts": "2026-01-05T09:30:00.000000Z", "run": null, "ended_at": "2026-01-05T09:30:01.000000Z",
+            "duration_seconds": 1.0, "deployment_id": ids[0], "span": false, "outcome": null, "exit_code": null,
         })
     );
     let jsonl = accept("application/x-ndjson").await;
@@ -165,7 +169,7 @@ async fn formats_are_named_or_accepted(db: TestDb) {
 
 async fn an_empty_list_is_whole_in_every_format(db: TestDb) {
     let server = Server::start(&db).await;
-    assert_eq!(server.list("").await, "component,version,owner,status,ts,environment,run,id,started_at\r\n");
+    assert_eq!(server.list("").await, format!("{HEADER}\r\n"));
     assert_eq!(server.get("/v1/steps?format=json").await.json(), json!({"steps": []}));
     assert_eq!(server.get("/v1/steps?format=jsonl").await.ok(), "");
     let sheet = server.get("/v1/steps?format=xlsx").await;

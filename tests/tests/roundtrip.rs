@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use steps_shared::{Step, StepId, Timestamp};
+use steps_shared::{SpanOutcome, Step, StepId, Timestamp};
 use steps_tests::steps::{encoded, rows};
 use steps_tests::{Cli, Kind, Server, TestDb, block_on};
 
@@ -68,8 +68,11 @@ fn name(limit: usize) -> impl Strategy<Value = String> {
 fn step() -> impl Strategy<Value = Step> {
     let id = any::<u128>().prop_map(|bits| uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
     let names = (name(255), name(64), name(255), name(255), name(64), prop::option::of(name(255)));
-    (id, names, 0..86_400_000_000_i64).prop_map(
-        |(id, (component, environment, version, owner, status, run), micros)| Step {
+    // A step is no span, an open one, or one with its end: how it ended, after how long, and its exit code.
+    let end = (prop::sample::select(vec![SpanOutcome::Succeeded, SpanOutcome::Failed]), 0..90_000_000_i64);
+    let span = prop::option::of(prop::option::of((end, prop::option::of(any::<i32>()))));
+    (id, names, 0..86_400_000_000_i64, span).prop_map(
+        |(id, (component, environment, version, owner, status, run), micros, span)| Step {
             id: StepId(id),
             component: component.parse().unwrap(),
             environment: environment.parse().unwrap(),
@@ -78,6 +81,11 @@ fn step() -> impl Strategy<Value = Step> {
             status: status.parse().unwrap(),
             ts: Timestamp::from_micros(micros).unwrap(),
             run: run.map(|run| run.parse().unwrap()),
+            span: span.is_some(),
+            outcome: span.flatten().map(|((outcome, _), _)| outcome),
+            exit_code: span.flatten().and_then(|(_, code)| code),
+            ended_at: span.flatten().map(|((_, took), _)| Timestamp::from_micros(micros + took).unwrap()),
+            deployment_id: None,
         },
     )
 }
@@ -85,11 +93,31 @@ fn step() -> impl Strategy<Value = Step> {
 /// Steps without equal ids, in the order of a list, on the day of this case.
 fn on_day(mut steps: Vec<Step>, case: u64) -> Vec<Step> {
     for step in &mut steps {
-        step.ts = Timestamp::from_micros(day(case).timestamp_micros() + step.ts.micros()).unwrap();
+        let moved = |ts: Timestamp| Timestamp::from_micros(day(case).timestamp_micros() + ts.micros()).unwrap();
+        (step.ts, step.ended_at) = (moved(step.ts), step.ended_at.map(moved));
     }
     steps.sort_by_key(|step| (step.ts, step.id));
     steps.dedup_by_key(|step| step.id);
     steps
+}
+
+/// What was recorded of a step as a list shows it: without what was derived.
+fn recorded(mut shown: Value) -> Step {
+    let told = ["succeeded", "failed"].iter().any(|outcome| shown["outcome"] == *outcome);
+    for derived in ["outcome", "ended_at"] {
+        if !told {
+            shown[derived] = Value::Null;
+        }
+    }
+    shown["deployment_id"] = Value::Null;
+    serde_json::from_value(shown).unwrap()
+}
+
+/// As it is sent.
+fn sent(step: &Step) -> Value {
+    let mut json = json!(step);
+    json.as_object_mut().unwrap().remove("deployment_id");
+    json
 }
 
 fn from_csv(csv: &str) -> Vec<Step> {
@@ -97,18 +125,18 @@ fn from_csv(csv: &str) -> Vec<Step> {
         let ts: Timestamp = row["started_at"].parse().unwrap();
         assert_eq!(row.remove("ts"), Some(ts.to_seconds_text()));
         row.remove("started_at");
-        if row["run"].is_empty() {
-            row.remove("run");
-        }
+        row.retain(|_, value| !value.is_empty());
         let mut object = json!(row);
         object["ts"] = json!(ts);
-        serde_json::from_value(object).unwrap()
+        object["span"] = json!(row["span"] == "true");
+        object["exit_code"] = json!(row.get("exit_code").map(|code| code.parse::<i32>().unwrap()));
+        recorded(object)
     };
     rows(csv).into_iter().map(step).collect()
 }
 
 async fn comes_back(server: &Server, steps: &[Step], case: u64) {
-    let sent: Vec<Value> = steps.iter().map(|step| json!(step)).collect();
+    let sent: Vec<Value> = steps.iter().map(sent).collect();
     let answer = server.batch(&sent).await;
     assert_eq!(answer.recorded, steps.len() as u64, "{answer:#?}");
 
@@ -116,17 +144,18 @@ async fn comes_back(server: &Server, steps: &[Step], case: u64) {
     let day =
         format!("start_datetime={}&end_datetime={}", encoded(&day(case).to_rfc3339()), encoded(&end.to_rfc3339()));
     assert_eq!(from_csv(&server.list(&day).await), steps, "through CSV");
-    let mut json = server.get(&format!("/v1/steps?{day}&format=json")).await.json();
-    assert_eq!(serde_json::from_value::<Vec<Step>>(json["steps"].take()).unwrap(), steps, "through JSON");
+    let json = server.get(&format!("/v1/steps?{day}&format=json")).await.json();
+    let listed = json["steps"].as_array().unwrap().iter().cloned().map(recorded);
+    assert_eq!(listed.collect::<Vec<_>>(), steps, "through JSON");
     let jsonl = server.get(&format!("/v1/steps?{day}&format=jsonl")).await;
-    let lines = jsonl.ok().split_terminator('\n').map(|line| serde_json::from_str(line).unwrap());
-    assert_eq!(lines.collect::<Vec<Step>>(), steps, "through JSONL");
+    let lines = jsonl.ok().split_terminator('\n').map(|line| recorded(serde_json::from_str(line).unwrap()));
+    assert_eq!(lines.collect::<Vec<_>>(), steps, "through JSONL");
     for step in steps.iter().take(2) {
         let (component, run) = (encoded(step.component.as_str()), step.run.as_ref().map(|run| encoded(run.as_str())));
         let run = run.map_or_else(String::new, |run| format!("&run={run}"));
         let found = from_csv(&server.list(&format!("component={component}{run}&{day}")).await);
         assert!(found.contains(step), "its own names find {step:?}");
-        assert_eq!(server.get(&format!("/v1/steps/{}", step.id)).await.step(200), *step);
+        assert_eq!(recorded(server.get(&format!("/v1/steps/{}", step.id)).await.json()), *step);
     }
 }
 
@@ -144,7 +173,7 @@ fn any_valid_step_comes_back(kind: Kind) {
         .unwrap();
 
     // The whole export, imported into an empty server, is the same export; in both formats that import reads.
-    let exported = block_on(server.list(""));
+    let (exported, deployments) = (block_on(server.list("")), block_on(server.deployments("")));
     let jsonl = block_on(server.get("/v1/steps?format=jsonl"));
     for (name, export) in [("export.csv", exported.as_str()), ("export.jsonl", jsonl.ok())] {
         let other_db = TestDb::new(kind);
@@ -152,6 +181,7 @@ fn any_valid_step_comes_back(kind: Kind) {
         let cli = Cli::of(&other);
         cli.run(&["import", &cli.file(name, export)]).ok();
         assert_eq!(block_on(other.list("")), exported, "{name} imports without loss");
+        assert_eq!(block_on(other.deployments("")), deployments, "{name} gives the same deployments");
     }
 }
 

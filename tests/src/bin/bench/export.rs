@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use steps_tests::{Cli, Kind, Server, TestDb, binary, block_on};
 
-use crate::tools::{database, mariadb, median, output_of, peak_mib};
+use crate::tools::{database, mariadb, median, output_of};
 use crate::{Figure, Size};
 
 /// The columns of the CSV as they are stored: MariaDB is spared the formatting of times and ids, which the CSV has.
@@ -35,7 +35,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
             rounds.push((ours, start.elapsed()));
         }
     }
-    let peak = peak_mib(server.process().pid())?;
+    let peak = server.process().peak_mib().context("the server is running")?;
     block_on(server.stop());
 
     let seconds =

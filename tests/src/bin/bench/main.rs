@@ -2,12 +2,14 @@
 //!
 //! Each case is a file with a function that returns its [`Figure`]s; they are printed as one table.
 
+mod ask;
 mod export;
+mod fold;
 mod post;
 mod record;
 mod tools;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
@@ -20,8 +22,10 @@ pub struct Size {
     pub rounds: usize,
     /// Pairs of commands.
     pub pairs: usize,
-    /// Rows of an export.
+    /// Rows of an export, and steps of an import.
     pub rows: usize,
+    /// Steps of the history that is asked about; `BENCH_STEPS` says another number.
+    pub steps: u64,
 }
 
 /// One line of the table.
@@ -40,14 +44,17 @@ pub struct Figure {
 }
 
 fn main() -> anyhow::Result<()> {
-    let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000 };
-    let quick = Size { seconds: 1, rounds: 1, pairs: 20, rows: 20_000 };
+    let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000, steps: 10_000_000 };
+    let quick = Size { seconds: 1, rounds: 1, pairs: 20, rows: 20_000, steps: 60_000 };
     let is_quick = std::env::var_os("BENCH_QUICK").is_some_and(|value| !value.is_empty());
-    let size = if is_quick { quick } else { full };
+    let mut size = if is_quick { quick } else { full };
+    if let Ok(steps) = std::env::var("BENCH_STEPS") {
+        size.steps = steps.parse().context("BENCH_STEPS is a number")?;
+    }
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases = ["record", "post", "export"].map(str::to_owned).to_vec();
+        cases = ["record", "post", "export", "fold", "ask"].map(str::to_owned).to_vec();
     }
     let mut figures = Vec::new();
     for case in &cases {
@@ -56,7 +63,9 @@ fn main() -> anyhow::Result<()> {
             "post" => post::measure(size)?,
             "record" => record::measure(size)?,
             "export" => export::measure(size)?,
-            other => bail!("no case {other:?}; there are post, record and export"),
+            "fold" => fold::measure(size)?,
+            "ask" => ask::measure(size)?,
+            other => bail!("no case {other:?}; there are record, post, export, fold and ask"),
         });
     }
     println!("{}", table(&figures));

@@ -1,6 +1,5 @@
 //! Running other programs, and small statistics.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,6 +14,13 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
         even if even % 2 == 0 => f64::midpoint(numbers[middle - 1], numbers[middle]),
         _ => numbers[middle],
     }
+}
+
+/// The number below which a share of the numbers lies; the nearest of them.
+pub fn percentile(mut numbers: Vec<f64>, share: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let last = numbers.len().saturating_sub(1);
+    numbers.get((share * last as f64).ceil() as usize).copied().unwrap_or(f64::NAN)
 }
 
 /// What a program prints; one that fails is an error with what it said.
@@ -35,17 +41,14 @@ pub fn mariadb(program: &str, url: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// What a statement answers, without a header.
+pub fn query(url: &str, statement: &str) -> anyhow::Result<String> {
+    output_of(mariadb("mariadb", url)?.args(["--batch", "--skip-column-names", database(url), "-e", statement]))
+}
+
 /// The name of the database in a URL.
 pub fn database(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or_default()
-}
-
-/// The most memory that a process has had, in MiB.
-pub fn peak_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }
 
 /// A duration in milliseconds, for a table.

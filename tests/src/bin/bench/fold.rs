@@ -1,0 +1,102 @@
+//! Folding a long import: how fast, and what a deploy notices of it that records meanwhile.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use futures_util::future::join_all;
+use steps_tests::{Cli, Kind, Server, TestDb, binary, block_on};
+
+use crate::tools::{percentile, query};
+use crate::{Figure, Size};
+
+/// Deploys that record at the same time, and the pause of each between two steps.
+const DEPLOYS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Throws away all that was folded, and asks for all of it again.
+const FORGET: &str = "DELETE FROM deployments; UPDATE steps SET ended_at = NULL, deployment_id = NULL; \
+                      INSERT INTO changes (stream, since) SELECT DISTINCT stream, 0 FROM steps";
+
+/// An import with others recording, then the fold alone.
+pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
+    let db = TestDb::new(Kind::MySql);
+    let url = db.url();
+    let server = block_on(Server::start(&db));
+    let cli = Cli::of(&server);
+    let file = cli.work().join("history.csv");
+    let components: Vec<String> = (0..50).map(|nth| format!("service-{nth}")).collect();
+    let mut history = Command::new(binary("history"));
+    history.args(["--weeks", "20", "--per-day", "60", "--components", &components.join(",")]);
+    history.args(["--rows", &size.rows.to_string()]).stdout(File::create(&file)?);
+    ensure!(history.status()?.success(), "{history:?} failed");
+
+    let mut import = cli.command(&["import", &file.display().to_string()]);
+    let mut import = import.stdout(Stdio::null()).spawn()?;
+    let start = Instant::now();
+    let mut imported = None;
+    let mut posts: Vec<f64> = Vec::new();
+    // Until it is all folded: asking the database for what is left, because a read would make the server hurry.
+    while imported.is_none() || waiting(&url)? {
+        posts.extend(block_on(record(&server, Duration::from_millis(500)))?);
+        if imported.is_none()
+            && let Some(status) = import.try_wait()?
+        {
+            ensure!(status.success(), "the import failed: {status}");
+            imported = Some(start.elapsed());
+        }
+    }
+    let (imported, all) = (imported.context("the import ended")?, start.elapsed());
+    eprintln!("imported in {:.1} s, folded {:.1} s later", imported.as_secs_f64(), (all - imported).as_secs_f64());
+    let p99 = percentile(posts.clone(), 0.99);
+    block_on(server.stop());
+
+    query(&url, FORGET)?;
+    let server = block_on(Server::start(&db));
+    let start = Instant::now();
+    while waiting(&url)? {}
+    let per_second = size.rows as f64 / start.elapsed().as_secs_f64();
+    let peak = server.process().peak_mib().context("the server is running")?;
+    block_on(server.stop());
+    Ok(vec![
+        Figure {
+            what: format!("POST while {} imported steps are folded, MariaDB", size.rows),
+            steps: format!("p50 {:.2} ms, p99 {p99:.2} ms of {}", percentile(posts.clone(), 0.5), posts.len()),
+            beside: format!("import and fold {:.1} s", all.as_secs_f64()),
+            ratio: String::new(),
+            target: Some(("p99 <= 50 ms", p99 <= 50.0)),
+        },
+        Figure {
+            what: format!("folding {} steps, MariaDB", size.rows),
+            steps: format!("{per_second:.0} steps/s, peak {peak:.0} MiB"),
+            beside: String::new(),
+            ratio: String::new(),
+            target: None,
+        },
+    ])
+}
+
+fn waiting(url: &str) -> anyhow::Result<bool> {
+    Ok(!query(url, "SELECT 1 FROM changes LIMIT 1")?.trim().is_empty())
+}
+
+/// Records for so long; how many milliseconds each took.
+async fn record(server: &Server, time: Duration) -> anyhow::Result<Vec<f64>> {
+    let start = Instant::now();
+    let deploys = (0..DEPLOYS).map(|nth| async move {
+        let mut took = Vec::new();
+        let (component, version) = (format!("deploy-{nth}"), start.elapsed().as_nanos().to_string());
+        while start.elapsed() < time {
+            let began = Instant::now();
+            let fields = [("component", &*component), ("version", &version), ("owner", "ann"), ("status", "building")];
+            let answer = server.record(&fields).await;
+            ensure!(answer.status == 201, "{}", answer.text());
+            took.push(began.elapsed().as_secs_f64() * 1e3);
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(took)
+    });
+    let took: Vec<Vec<f64>> = join_all(deploys).await.into_iter().collect::<anyhow::Result<_>>()?;
+    Ok(took.into_iter().flatten().collect())
+}
