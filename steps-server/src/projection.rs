@@ -73,7 +73,16 @@ pub async fn fold_changes(store: &Store, statuses: &Statuses) -> Result<usize, S
     Ok(folded)
 }
 
-/// The same within a transaction that has its turn.
+/// Folds what has gathered, until what is left is what is being recorded at this moment.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn drain(store: &Store, statuses: &Statuses) -> Result<(), StoreError> {
+    while fold_changes(store, statuses).await? == CHANGES as usize {}
+    Ok(())
+}
+
+/// Folds the oldest changes within a transaction that has its turn.
 async fn fold_waiting(tx: &mut Tx, statuses: &Statuses) -> Result<usize, StoreError> {
     let changes = tx.changes(CHANGES).await?;
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
@@ -295,7 +304,7 @@ pub async fn verify(
     statuses: &Statuses,
     progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
-    while fold_changes(store, statuses).await? > 0 {}
+    drain(store, statuses).await?;
     walk(store, statuses, false, progress).await
 }
 
