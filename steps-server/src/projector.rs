@@ -15,6 +15,8 @@ use crate::store::{Store, StoreError};
 const GATHER: Duration = Duration::from_millis(50);
 /// While steps are being recorded and nobody waits, the fold rests for so many times as long as it worked.
 const REST: u32 = 3;
+/// But at least so long: on SQLite a fold and a recording take turns at the one writer.
+const LEAST_REST: Duration = Duration::from_millis(250);
 /// How often an idle server looks for what a server that died has left.
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a read waits before it looks again whether it may go on.
@@ -104,7 +106,7 @@ async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done
         if more && !recording {
             continue;
         }
-        let rest = if recording { GATHER.max(began.elapsed() * REST) } else { GATHER };
+        let rest = if recording { LEAST_REST.max(began.elapsed() * REST) } else { GATHER };
         if !more && !recording && !failing {
             tokio::select! {
                 () = signals.changed.notified() => {}

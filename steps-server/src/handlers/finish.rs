@@ -1,5 +1,7 @@
 //! `POST /v1/steps/{id}/finish`: tells a span that it has ended.
 
+use std::time::Duration;
+
 use bytes::Buf;
 use futures_util::Stream;
 use steps_shared::{FieldError, FieldErrors, NewFinish, SpanEnd, StepId};
@@ -13,6 +15,10 @@ use super::{fields, json, query, respond};
 use crate::problem::ApiError;
 use crate::recorder::RecordError;
 use crate::state::State;
+use crate::store::StoreError;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The routes of this resource.
 pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
@@ -47,7 +53,13 @@ async fn finish<B: Buf>(
             )));
         }
         let finish = new.into_finish(span.ts, (state.now)())?;
-        let finished = state.store.finish(&span, finish).await?;
+        // A deadlock, or a database that is away for a moment: the deadline of the request ends it.
+        let finished = loop {
+            match state.store.finish(&span, finish).await {
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(PAUSE).await,
+                finished => break finished?,
+            }
+        };
         state.projector.notice();
         let step = finished.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
         let told = step.finish().unwrap_or(finish);
