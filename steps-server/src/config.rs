@@ -39,12 +39,41 @@ pub struct Args {
 }
 
 /// What else the program does than serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Fold every deployment again from the recorded steps; safe while servers are serving
     Rebuild,
     /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
     Verify,
+    /// Write a consistent copy of the SQLite database to a new file, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server backup steps-2026-01-05.db
+  steps-server --database-url sqlite:steps-2026-01-05.db        (serves the copy)
+
+MySQL and MariaDB have their own command for the same:
+  mariadb-dump --single-transaction steps > steps.sql
+  mariadb steps < steps.sql")]
+    Backup {
+        /// The file to write; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Delete whole deployments that ended long ago, with their steps, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server prune --older-than 2y --dry-run
+  steps-server prune --older-than 2y
+
+A deployment is old when its end and the last of its steps are. One that never ended goes by its last step.")]
+    Prune {
+        /// How long ago a deployment must have ended, such as 2y, 18months or 400days
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        older_than: Duration,
+        /// Count what would be deleted, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 const AFTER_HELP: &str = "\
@@ -90,6 +119,11 @@ struct Given {
     #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     stall_timeout: Option<Duration>,
+    /// How long to go on serving after SIGTERM, while /readyz is 503 already: behind a load balancer, as long as it
+    /// takes to notice [default: 0s]
+    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    shutdown_delay: Option<Duration>,
     /// The most connections from clients at the same time [default: 4096]
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,6 +198,9 @@ pub struct Settings {
     /// How long a client may stall.
     #[serde(with = "humantime_serde")]
     pub stall_timeout: Duration,
+    /// How long to go on serving once told to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,
     /// Statuses that end a deployment well.
@@ -231,6 +268,7 @@ impl Default for Settings {
             queue: 20_000,
             deadline: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             connections: 4096,
             success_statuses: SUCCESS.map(str::to_owned).to_vec(),
             failure_statuses: FAILURE.map(str::to_owned).to_vec(),

@@ -28,12 +28,13 @@ use std::time::Duration;
 
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::config::Settings;
 use crate::projector::Projector;
 use crate::recorder::Recorder;
-use crate::serve::Limits;
-use crate::state::State;
+use crate::serve::{Limits, Shutdown};
+use crate::state::{BODY_BYTES, State};
 use crate::store::Store;
 
 /// How long the queue may take to be committed after the last request was answered.
@@ -64,14 +65,16 @@ pub async fn run(
         now,
         deadline: settings.deadline,
         stall_timeout: settings.stall_timeout,
+        bodies: Arc::new(Semaphore::new(BODY_BYTES)),
         stopping: Arc::default(),
     };
     let app = warp::service(routes::filter(state.clone()));
     let limits = Limits { connections: settings.connections, stall: settings.stall_timeout };
-    let shutdown = async {
+    let told = async {
         shutdown.await;
         state.stop();
     };
+    let shutdown = Shutdown { told, delay: settings.shutdown_delay };
     serve::serve(listener, app, limits, shutdown).await;
     drop(state);
     if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let args = Args::parse();
-    let command = args.command;
+    let command = args.command.clone();
     let loaded = Settings::load(args).and_then(|settings| logging::start(&settings).map(|log| (settings, log)));
     let (settings, _log) = match loaded {
         Ok(loaded) => loaded,
@@ -68,7 +68,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     match command {
         None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => tokio::select! {
-            done = maintenance::run(command, &store, &statuses) => done,
+            done = maintenance::run(command, &store, &statuses, now()) => done,
             () = &mut stop => Ok(ExitCode::from(FAILED)),
         },
     }

@@ -82,6 +82,15 @@ pub async fn drain(store: &Store, statuses: &Statuses) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Folds everything that waits, within a transaction that has its turn.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn fold_all(tx: &mut Tx, statuses: &Statuses) -> Result<(), StoreError> {
+    while fold_waiting(tx, statuses).await? == CHANGES as usize {}
+    Ok(())
+}
+
 /// Folds the oldest changes within a transaction that has its turn.
 async fn fold_waiting(tx: &mut Tx, statuses: &Statuses) -> Result<usize, StoreError> {
     let changes = tx.changes(CHANGES).await?;
@@ -268,7 +277,7 @@ async fn refold(
     let mut tx = store.begin_projection().await?;
     tx.take_turn().await?;
     // What was recorded meanwhile is no difference. It is all in what this transaction sees, or none of it is.
-    while fold_waiting(&mut tx, statuses).await? == CHANGES as usize {}
+    fold_all(&mut tx, statuses).await?;
     let stored = tx.deployment_rows(&from).await?;
     let difference = fold_from(&mut tx, &from, stored, statuses).await?;
     if write {

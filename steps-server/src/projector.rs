@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::fold::Statuses;
 use crate::projection::{CHANGES, fold_changes};
@@ -17,6 +17,11 @@ const GATHER: Duration = Duration::from_millis(50);
 const REST: u32 = 3;
 /// But at least so long: on SQLite a fold and a recording take turns at the one writer.
 const LEAST_REST: Duration = Duration::from_millis(250);
+/// How long a fold may take before it begins anew on another connection, in case the answer never comes. It doubles when
+/// the database is there all the same: then there is just very much to fold.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a database that is there may take to say so.
+const PING: Duration = Duration::from_secs(2);
 /// How often an idle server looks for what a server that died has left.
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a read waits before it looks again whether it may go on.
@@ -62,12 +67,13 @@ impl Projector {
         self.signals.changed.notify_one();
     }
 
-    /// Waits until everything that was committed before this call has been folded.
+    /// Waits until everything that was committed before this call has been folded; `false` when there is more than can
+    /// be folded until `deadline`.
     ///
     /// # Errors
-    /// The database does not answer, or there is more than can be folded until `deadline`.
-    pub async fn caught_up(&self, deadline: Instant) -> Result<(), StoreError> {
-        let Some(last) = self.store.last_change().await? else { return Ok(()) };
+    /// The database does not answer.
+    pub async fn caught_up(&self, deadline: Instant) -> Result<bool, StoreError> {
+        let Some(last) = self.store.last_change().await? else { return Ok(true) };
         let mut rounds = self.rounds.clone();
         loop {
             rounds.mark_unchanged();
@@ -76,10 +82,10 @@ impl Projector {
             // Another server may be the one that folds: then no round of this one tells.
             let _: Result<_, _> = tokio::time::timeout_at(next, rounds.changed()).await;
             if !self.store.has_change_until(last).await? {
-                return Ok(());
+                return Ok(true);
             }
             if Instant::now() >= deadline {
-                return Err(StoreError::TimedOut);
+                return Ok(false);
             }
         }
     }
@@ -87,18 +93,30 @@ impl Projector {
 
 async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done: watch::Sender<u64>) {
     let mut failing = false;
+    let mut patience = PATIENCE;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let folded = fold_changes(&store, &statuses).await;
+        let folded = timeout(patience, fold_changes(&store, &statuses)).await.unwrap_or(Err(StoreError::TimedOut));
         let more = matches!(folded, Ok(folded) if folded >= CHANGES as usize);
         match folded {
-            Ok(_) => failing = false,
+            Ok(_) => {
+                failing = false;
+                patience = PATIENCE;
+            }
             // Another server may have folded at the same time, and its commit won: nothing is lost.
-            Err(error) if failing => tracing::debug!(%error, "still cannot fold"),
             Err(error) => {
-                tracing::warn!(%error, "deployments cannot be folded; trying again");
+                if failing {
+                    tracing::debug!(%error, "still cannot fold");
+                } else {
+                    tracing::warn!(%error, "deployments cannot be folded; trying again");
+                }
                 failing = true;
+                let is_there = async || timeout(PING, store.ping()).await.is_ok_and(|answer| answer.is_ok());
+                if matches!(error, StoreError::TimedOut) && is_there().await {
+                    patience *= 2;
+                }
+                store.renew_projectors(began);
             }
         }
         done.send_modify(|rounds| *rounds += 1);

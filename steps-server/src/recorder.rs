@@ -17,6 +17,9 @@ use crate::store::{Store, StoreError};
 
 /// The most steps that one commit waits for before it begins.
 const STEPS_PER_COMMIT: usize = 1000;
+/// So often a commit is tried within the deadline, where the database says nothing at all: a connection on which the answer
+/// never comes is not the only one.
+const TRIES: u32 = 2;
 /// Pauses between tries while the database is away: short, so that service resumes soon after it is back.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(250)];
@@ -79,8 +82,16 @@ impl Recorder {
     pub fn start(store: Store, projector: Projector, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(queue as usize));
-        let writer = tokio::spawn(write(store, projector, receiver));
+        let writer = tokio::spawn(write(store, projector, receiver, deadline / TRIES));
         (Self { queue: sender, room, deadline }, writer)
+    }
+
+    /// Says at once whether there is room for one more step, before any work is done for it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn has_room(&self) -> Result<(), RecordError> {
+        if self.room.available_permits() == 0 { Err(RecordError::Full) } else { Ok(()) }
     }
 
     /// Records steps in one transaction and says what became of each, in their order.
@@ -104,7 +115,8 @@ impl Recorder {
     }
 }
 
-async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedReceiver<Job>) {
+/// Commits what waits, until every [`Recorder`] is gone. A try may take as long as `patience`.
+async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedReceiver<Job>, patience: Duration) {
     let mut failures = 0;
     let mut waiting: Vec<Job> = Vec::new();
     loop {
@@ -124,7 +136,8 @@ async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedRec
         // Whoever sent these has been told that they are not recorded.
         waiting.retain(|job| job.deadline > Instant::now());
         let Some(deadline) = waiting.iter().map(|job| job.deadline).max() else { continue };
-        let committed = match tokio::time::timeout_at(deadline, commit(&store, &waiting)).await {
+        let began = Instant::now();
+        let committed = match tokio::time::timeout_at(deadline.min(began + patience), commit(&store, &waiting)).await {
             Ok(committed) => committed,
             Err(_) => Err(StoreError::TimedOut),
         };
@@ -138,6 +151,7 @@ async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedRec
                 if failures == 0 {
                     tracing::warn!(%error, steps, "steps cannot be committed; trying again");
                 }
+                store.renew_writers(began);
                 waiting.iter_mut().for_each(|job| job.uncertain = true);
                 tokio::time::sleep(PAUSES[failures.min(PAUSES.len() - 1)]).await;
                 failures += 1;

@@ -6,13 +6,16 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use tower_service::Service;
-use warp::http::{HeaderValue, Method, Request};
+use warp::http::{HeaderValue, Method, Request, header};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::{handlers, request_id};
+
+/// Who answers, in every answer: `steps status` shows it.
+const SERVER: &str = concat!("steps-server/", env!("CARGO_PKG_VERSION"));
 
 /// A path, as it is logged, and the methods it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,7 @@ where
 {
     let began = Instant::now();
     let id = request_id::take_or_make(request.headers());
-    let header = HeaderValue::from_str(&id);
+    let id_header = HeaderValue::from_str(&id);
     let method = request.method().clone();
     let route = Route::of(request.uri().path());
     let head = method == Method::HEAD;
@@ -101,8 +104,10 @@ where
         let (parts, _) = response.into_parts();
         response = Response::from_parts(parts, warp::reply::Response::default().into_body());
     }
-    if let Ok(header) = header {
-        response.headers_mut().insert(request_id::HEADER, header);
+    let headers = response.headers_mut();
+    headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
+    if let Ok(id_header) = id_header {
+        headers.insert(request_id::HEADER, id_header);
     }
     let route = route.map_or("unknown", |route| route.path);
     let ms = began.elapsed().as_secs_f64() * 1e3;

@@ -3,16 +3,18 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 use warp::http::Request;
@@ -36,15 +38,37 @@ pub struct Limits {
     pub stall: Duration,
 }
 
-/// Serves until `shutdown` is ready, then finishes what is under way, within a deadline.
-pub async fn serve<S>(listener: TcpListener, app: S, limits: Limits, shutdown: impl Future<Output = ()>)
+/// When the server is to stop.
+#[derive(Debug)]
+pub struct Shutdown<F> {
+    /// Ready when it is told to.
+    pub told: F,
+    /// How long it goes on accepting connections then, for load balancers to notice.
+    pub delay: Duration,
+}
+
+/// Serves until it is told to stop, then finishes what is under way, within a deadline.
+pub async fn serve<S>(listener: TcpListener, app: S, limits: Limits, shutdown: Shutdown<impl Future<Output = ()>>)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
     let room = Arc::new(Semaphore::new(limits.connections as usize));
     let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let take = |stream, peer, place: Option<OwnedSemaphorePermit>| {
+        let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall));
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "a connection broke off");
+            }
+        });
+    };
+    let Shutdown { told, delay } = shutdown;
+    let mut shutdown = pin!(async {
+        told.await;
+        tokio::time::sleep(delay).await;
+    });
     loop {
         let next = async {
             let place = Arc::clone(&room).acquire_owned().await;
@@ -55,20 +79,16 @@ where
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall));
-                tokio::spawn(async move {
-                    let _place = place;
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%error, %peer, "a connection broke off");
-                    }
-                });
-            }
+            Ok((stream, peer)) => take(stream, peer, place.ok()),
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    // Whoever is in the system's queue has been connected already, as far as it knows.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        take(stream, peer, None);
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {

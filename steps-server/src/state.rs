@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use steps_shared::Timestamp;
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 use warp::Filter;
 
 use crate::fold::Statuses;
 use crate::problem::ApiError;
 use crate::projector::Projector;
-use crate::recorder::Recorder;
+use crate::recorder::{RecordError, Recorder};
 use crate::store::{Store, StoreError};
 
 /// What the handlers share; cheap to clone.
@@ -31,23 +32,45 @@ pub struct State {
     pub deadline: Duration,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
+    /// Room for bodies, in bytes.
+    pub bodies: Arc<Semaphore>,
     /// Whether the server is stopping.
     pub stopping: Arc<AtomicBool>,
 }
 
+/// The most bytes of bodies that are in memory at the same time: 64 MiB.
+pub const BODY_BYTES: usize = 64 * 1024 * 1024;
+
 impl State {
+    /// Asks the database, within the deadline of a request. Where no answer comes, its connections are given up.
+    ///
+    /// # Errors
+    /// What `asking` answers, or that the database did not answer in time.
+    pub async fn within_deadline<T>(&self, asking: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let began = Instant::now();
+        timeout_at(began + self.deadline, asking).await.unwrap_or_else(|_| {
+            self.store.renew_readers(began);
+            Err(StoreError::TimedOut.into())
+        })
+    }
+
     /// Waits until everything that was committed before this call shows in what can be read.
     ///
     /// # Errors
     /// The database does not answer, or there is more to fold than the deadline allows.
     pub async fn caught_up(&self) -> Result<(), ApiError> {
-        let deadline = Instant::now() + self.deadline;
-        let waiting = tokio::time::timeout_at(deadline, self.projector.caught_up(deadline));
-        match waiting.await.unwrap_or(Err(StoreError::TimedOut)) {
-            Ok(()) => Ok(()),
-            Err(StoreError::TimedOut) => Err(ApiError::Behind),
-            Err(error) => Err(error.into()),
-        }
+        // Some time is left to say so.
+        let deadline = Instant::now() + self.deadline * 9 / 10;
+        if self.projector.caught_up(deadline).await? { Ok(()) } else { Err(ApiError::Behind) }
+    }
+
+    /// Room for so many bytes of a body.
+    ///
+    /// # Errors
+    /// There is none: too many large bodies arrive at the same time.
+    pub fn place_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RecordError> {
+        let bytes = u32::try_from(bytes).map_err(|_| RecordError::Full)?;
+        Arc::clone(&self.bodies).try_acquire_many_owned(bytes).map_err(|_| RecordError::Full)
     }
 
     /// From now on the server is not ready for new work.

@@ -64,11 +64,17 @@ async fn send<R: Row>(
 ) -> io::Result<()> {
     send_part(sender, writer.head()?.into(), stall).await?;
     let mut parts = std::pin::pin!(parts);
-    while let Some(part) = parts.next().await {
+    while let Some(part) = next(&mut parts, stall).await? {
         let rows = part.into_iter().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
         send_part(sender, writer.rows(&rows)?.into(), stall).await?;
     }
     send_part(sender, Bytes::from_static(writer.foot()), stall).await
+}
+
+/// The next rows; gives up when the database has stopped in the middle of a list.
+pub(super) async fn next<T>(parts: &mut (impl Stream<Item = T> + Unpin), stall: Duration) -> io::Result<Option<T>> {
+    let stopped = |_| io::Error::new(io::ErrorKind::TimedOut, "the database does not go on");
+    timeout(stall, parts.next()).await.map_err(stopped)
 }
 
 /// Sends one part; gives up when the client has gone or does not read on.

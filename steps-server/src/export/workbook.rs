@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use warp::reply::Response;
 
 use super::layout::{Cell, Layout, Row};
-use super::stream::{Part, response, send_part};
+use super::stream::{Part, next, response, send_part};
 use crate::problem::ApiError;
-use crate::store::Rows;
+use crate::store::{Rows, StoreError};
 
 /// Rows that are handed to the writer together.
 const ROWS: usize = 512;
@@ -39,7 +39,7 @@ pub async fn workbook<R: Row>(list: Rows<R>, layout: Layout<R::Column>, stall: D
     let (rows, received) = mpsc::channel(PARTS);
     let writing = tokio::task::spawn_blocking(move || write::<R>(received, &layout));
     let mut parts = list.ready_chunks(ROWS);
-    while let Some(part) = parts.next().await {
+    while let Some(part) = next(&mut parts, stall).await.map_err(|_| StoreError::TimedOut)? {
         let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
         if rows.send(part).await.is_err() {
             // The writer has ended early; its result says why.

@@ -13,7 +13,7 @@ use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::body::{self, MediaType};
-use super::record::conflict;
+use super::record::{conflict, recordable};
 use super::{json, query, respond};
 use crate::problem::ApiError;
 use crate::recorder::{Entry, Outcome};
@@ -42,7 +42,7 @@ async fn record_batch<B: Buf>(
     if let Some((name, _)) = query::pairs(query.as_bytes())?.next() {
         return Err(FieldErrors::from(FieldError::wrong(&name, "is not a parameter here; a batch has none")).into());
     }
-    let body = body::read(length, body, MAX_BATCH_BYTES, state.stall_timeout).await?;
+    let body = recordable(&state, length, body, MAX_BATCH_BYTES).await?;
     let lines = match MediaType::of(&headers) {
         MediaType::Json => array(&body)?,
         MediaType::Ndjson => lines(&body),
@@ -68,6 +68,7 @@ async fn record_batch<B: Buf>(
             Err(errors) => read.push((line, Some(errors))),
         }
     }
+    drop(body);
     let mut outcomes = state.recorder.record(entries).await?.into_iter();
     let mut answer = BatchAnswer::default();
     for (line, errors) in read {

@@ -50,27 +50,39 @@ async fn list(state: State, query: String, headers: HeaderMap) -> Result<Respons
     let mut query = DeploymentQuery::from_parameters(query::pairs(query.as_bytes())?)?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or_default();
     let layout = Layout::new::<Deployment>(format, &query.columns);
-    state.caught_up().await?;
-    let count = async |most| state.store.count_deployments(&query.filter, most).await;
-    query.limit = export::limit(format, query.limit, count).await?;
-    export::answer(state.store.deployments(query).await?, layout, state.stall_timeout).await
+    let asking = async {
+        state.caught_up().await?;
+        let count = async |most| state.store.count_deployments(&query.filter, most).await;
+        query.limit = export::limit(format, query.limit, count).await?;
+        Ok(state.store.deployments(query).await?)
+    };
+    export::answer(state.within_deadline(asking).await?, layout, state.stall_timeout).await
 }
 
 async fn count(state: State, query: String) -> Result<Response, ApiError> {
     let filter = DeploymentFilter::from_parameters(query::pairs(query.as_bytes())?)?;
-    state.caught_up().await?;
-    Ok(counted(state.store.count_deployments(&filter, MOST_COUNTED + 1).await?))
+    let asking = async {
+        state.caught_up().await?;
+        Ok(counted(state.store.count_deployments(&filter, MOST_COUNTED + 1).await?))
+    };
+    state.within_deadline(asking).await
 }
 
 async fn one(id: String, state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
     let query = query::of_one(&query)?;
     let id: StepId = id.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
-    state.caught_up().await?;
-    let missing = || ApiError::NotFound(format!("no deployment has the id {id}; it is the id of its first step"));
-    let deployment = state.store.deployment(id).await?.ok_or_else(missing)?;
-    let steps = state.store.steps_of(&[id]).await?;
+    let asking = async {
+        state.caught_up().await?;
+        let missing = || ApiError::NotFound(format!("no deployment has the id {id}; it is the id of its first step"));
+        let deployment = state.store.deployment(id).await?.ok_or_else(missing)?;
+        Ok((deployment, state.store.steps_of(&[id]).await?))
+    };
+    let (deployment, steps) = state.within_deadline(asking).await?;
     match query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json) {
-        Format::Json => Ok(super::json(StatusCode::OK, &detail(&state, deployment, steps).await?)),
+        Format::Json => {
+            let detail = state.within_deadline(detail(&state, deployment, steps)).await?;
+            Ok(super::json(StatusCode::OK, &detail))
+        }
         format => {
             let layout = Layout::new::<Step>(format, &query.columns);
             let steps = stream::iter(steps.into_iter().map(Ok)).boxed();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Buf;
 use futures_util::Stream;
 use steps_shared::{FieldError, FieldErrors, NewFinish, SpanEnd, StepId};
+use tokio::time::Instant;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -41,7 +42,7 @@ async fn finish<B: Buf>(
     length: Option<u64>,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, ApiError> {
-    let body = body::read(length, body, fields::MOST_BYTES, state.stall_timeout).await?;
+    let body = body::read(&state, length, body, fields::MOST_BYTES).await?;
     let id: StepId = id.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
     let new = NewFinish::from_fields(fields::read(&query, &MediaType::of(&headers), &body)?)?;
     let recording = async {
@@ -55,8 +56,12 @@ async fn finish<B: Buf>(
         let finish = new.into_finish(span.ts, (state.now)())?;
         // A deadlock, or a database that is away for a moment: the deadline of the request ends it.
         let finished = loop {
+            let began = Instant::now();
             match state.store.finish(&span, finish).await {
-                Err(StoreError::Unavailable(_)) => tokio::time::sleep(PAUSE).await,
+                Err(StoreError::Unavailable(_)) => {
+                    state.store.renew_writers(began);
+                    tokio::time::sleep(PAUSE).await;
+                }
                 finished => break finished?,
             }
         };
@@ -71,5 +76,10 @@ async fn finish<B: Buf>(
             Err(ApiError::Conflict(FieldError::wrong("id", format!("{id} is finished already, and differently"))))
         }
     };
-    tokio::time::timeout(state.deadline, recording).await.unwrap_or(Err(RecordError::TimedOut.into()))
+    let began = Instant::now();
+    tokio::time::timeout(state.deadline, recording).await.unwrap_or_else(|_| {
+        state.store.renew_readers(began);
+        state.store.renew_writers(began);
+        Err(RecordError::TimedOut.into())
+    })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::{Instant, timeout};
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -29,6 +30,10 @@ async fn ready(state: State) -> Result<Response, ApiError> {
     if state.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    tokio::time::timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or(Err(StoreError::TimedOut))?;
+    let began = Instant::now();
+    timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or_else(|_| {
+        state.store.renew_readers(began);
+        Err(StoreError::TimedOut)
+    })?;
     Ok(super::json(StatusCode::OK, &json!({"status": "ready"})))
 }

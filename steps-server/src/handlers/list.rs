@@ -33,13 +33,16 @@ async fn list(state: State, query: String, headers: HeaderMap) -> Result<Respons
     let mut query = StepQuery::from_parameters(query::pairs(query.as_bytes())?)?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or_default();
     let layout = Layout::new::<Step>(format, &query.columns);
-    state.caught_up().await?;
-    let count = async |most| state.store.count_steps(&query.filter, most).await;
-    query.limit = export::limit(format, query.limit, count).await?;
-    export::answer(state.store.steps(query).await?, layout, state.stall_timeout).await
+    let asking = async {
+        state.caught_up().await?;
+        let count = async |most| state.store.count_steps(&query.filter, most).await;
+        query.limit = export::limit(format, query.limit, count).await?;
+        Ok(state.store.steps(query).await?)
+    };
+    export::answer(state.within_deadline(asking).await?, layout, state.stall_timeout).await
 }
 
 async fn count(state: State, query: String) -> Result<Response, ApiError> {
     let filter = StepFilter::from_parameters(query::pairs(query.as_bytes())?)?;
-    Ok(counted(state.store.count_steps(&filter, MOST_COUNTED + 1).await?))
+    state.within_deadline(async { Ok(counted(state.store.count_steps(&filter, MOST_COUNTED + 1).await?)) }).await
 }

@@ -8,7 +8,7 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::body::{self, MediaType};
+use super::body::{self, Body, MediaType};
 use super::{fields, json, query, respond};
 use crate::problem::ApiError;
 use crate::recorder::{Entry, Outcome};
@@ -34,7 +34,7 @@ async fn record<B: Buf>(
     length: Option<u64>,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, ApiError> {
-    let body = body::read(length, body, fields::MOST_BYTES, state.stall_timeout).await?;
+    let body = recordable(&state, length, body, fields::MOST_BYTES).await?;
     let new = NewStep::from_fields(fields::read(&query, &MediaType::of(&headers), &body)?)?;
     let sent_ts = matches!(new.when, When::At(_));
     let entry = Entry { step: new.into_step((state.now)())?, sent_ts };
@@ -45,6 +45,21 @@ async fn record<B: Buf>(
         Some(Outcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
         None => Err(ApiError::Internal("a recorded step was not accounted for".to_owned())),
     }
+}
+
+/// Reads the body of what is to be recorded, where there is room to record it: a server that has too much to do spends
+/// nothing on more.
+pub(super) async fn recordable<B: Buf>(
+    state: &State,
+    length: Option<u64>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: usize,
+) -> Result<Body, ApiError> {
+    if let Err(full) = state.recorder.has_room() {
+        body::drain(body).await;
+        return Err(full.into());
+    }
+    body::read(state, length, body, limit).await
 }
 
 /// What is said when an id is used again for something else.

@@ -15,6 +15,9 @@ use crate::problem::ApiError;
 use crate::state::State;
 use crate::statistics::Groups;
 
+/// The most samples that are taken from the database at a time.
+const SAMPLES: usize = 1000;
+
 /// The routes of this resource.
 pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
     warp::path!("v1" / "stats")
@@ -34,13 +37,19 @@ async fn stats(state: State, query: String, headers: HeaderMap) -> Result<Respon
             format!("names no time zone that is known here: {:?}; write UTC or Europe/Berlin", query.tz.name());
         FieldErrors::from(FieldError::wrong("tz", reason))
     })?;
-    state.caught_up().await?;
     let mut groups = Groups::new(query.by.clone(), zone);
-    let mut samples = state.store.samples(&query.filter, query.by.contains(&GroupBy::Status)).await?;
-    while let Some(sample) = samples.next().await {
-        let sample = sample?;
-        if !sample.is_instant(&state.statuses) {
-            groups.add(&sample);
+    let asking = async {
+        state.caught_up().await?;
+        Ok(state.store.samples(&query.filter, query.by.contains(&GroupBy::Status)).await?)
+    };
+    let mut samples = state.within_deadline(asking).await?.ready_chunks(SAMPLES);
+    // However many there are: only a pause between them is bounded.
+    while let Some(part) = state.within_deadline(async { Ok(samples.next().await) }).await? {
+        for sample in part {
+            let sample = sample?;
+            if !sample.is_instant(&state.statuses) {
+                groups.add(&sample);
+            }
         }
     }
     let stats = groups.finish();

@@ -27,8 +27,11 @@ pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
 async fn step(id: String, state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
     let query = query::of_one(&query)?;
     let id: StepId = id.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
-    state.caught_up().await?;
-    let step = state.store.step(id).await?.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
+    let asking = async {
+        state.caught_up().await?;
+        state.store.step(id).await?.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))
+    };
+    let step = state.within_deadline(asking).await?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json);
     let layout = Layout::new::<Step>(format, &query.columns);
     match format {

@@ -56,7 +56,7 @@ impl Store {
     /// No connection can be had; later errors are items of the stream.
     pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
         with_pools!(self, pools => {
-            let mut connection = pools.read.acquire().await?;
+            let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments");
@@ -85,7 +85,7 @@ impl Store {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
             push_deployment_filter(&mut select, filter);
             select.push(" LIMIT ").push(most).push(") AS counted");
-            let count: i64 = select.build_query_scalar().fetch_one(&pools.read).await?;
+            let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
             Ok(count.unsigned_abs())
         })
     }
@@ -98,7 +98,7 @@ impl Store {
         with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM deployments WHERE id = ").push_bind(id.0);
-            let row: Option<Row> = select.build_query_as().fetch_optional(&pools.read).await?;
+            let row: Option<Row> = select.build_query_as().fetch_optional(&pools.read.get()).await?;
             Ok(row.map(Deployment::try_from).transpose()?)
         })
     }
@@ -126,7 +126,7 @@ impl Store {
                 list.push_bind(id.0);
             }
             select.push(") ORDER BY steps.ts, steps.id");
-            let rows: Vec<StepRow> = select.build_query_as().fetch_all(&pools.read).await?;
+            let rows: Vec<StepRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
             Ok(rows.into_iter().map(Step::try_from).collect::<Result<_, _>>()?)
         })
     }
@@ -145,7 +145,7 @@ impl Store {
             select.push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
             select.push(" AND outcome = 'succeeded' AND duration IS NOT NULL AND started_at < ");
             select.push_bind(deployment.started_at.micros()).push(" ORDER BY started_at DESC LIMIT ").push(most);
-            select.build_query_as().fetch_all(&pools.read).await?
+            select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         Ok(rows.into_iter().filter_map(|(id, micros)| Some((StepId(id), Duration::from_micros(micros)?))).collect())
     }

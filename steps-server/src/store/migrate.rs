@@ -19,11 +19,11 @@ impl Store {
     /// during a rolling upgrade.
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
         match self {
-            Self::MySql(pools) => migrate_mysql(&pools.write).await.map_err(OpenError::Migrate),
+            Self::MySql(pools) => migrate_mysql(&pools.write.get()).await.map_err(OpenError::Migrate),
             Self::Sqlite(pools) => {
-                let file = pools.write.connect_options().get_filename().to_owned();
+                let file = pools.write.get().connect_options().get_filename().to_owned();
                 let _alone = lock_folder(file).await?;
-                let mut connection = pools.write.acquire().await.map_err(MigrateError::Execute)?;
+                let mut connection = pools.write.get().acquire().await.map_err(MigrateError::Execute)?;
                 Ok(unlocked(&SQLITE).run(&mut *connection).await?)
             }
         }

@@ -3,23 +3,29 @@
 mod deployments;
 mod error;
 mod filter;
+mod maintenance;
 mod migrate;
 mod open;
 mod projection;
 mod record;
+mod renewable;
 mod samples;
 mod steps;
 mod transaction;
 
 use std::sync::Arc;
 
-use sqlx::{MySql, Pool, Sqlite};
+use sqlx::{MySql, Sqlite};
+use tokio::time::Instant;
 
 pub use error::StoreError;
+pub use maintenance::OldDeployment;
 pub use open::{OpenError, OpenOptions};
 pub use projection::{Change, DeploymentRow, FoldRow, Names, StepEnd, StreamKey};
 pub use steps::Rows;
 pub use transaction::Tx;
+
+use renewable::RenewablePool;
 
 /// The database: MySQL (or what speaks its protocol), or an SQLite file.
 #[derive(Debug, Clone)]
@@ -33,10 +39,10 @@ pub enum Store {
 /// Reading and writing never wait for each other's connections.
 #[derive(Debug)]
 pub struct Pools<DB: sqlx::Database> {
-    read: Pool<DB>,
-    write: Pool<DB>,
+    read: RenewablePool<DB>,
+    write: Arc<RenewablePool<DB>>,
     /// The projector's connections; SQLite has one writer, so they are the same there.
-    project: Pool<DB>,
+    project: Arc<RenewablePool<DB>>,
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
@@ -54,21 +60,40 @@ macro_rules! with_pools {
 use with_pools;
 
 impl Store {
-    /// Asks the database whether it answers.
+    /// Asks the database whether it answers, and not only its doorman: a node that has left its cluster still says what
+    /// 1 is.
     ///
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        with_pools!(self, pools => sqlx::query("SELECT 1").execute(&pools.read).await.map(drop)?);
+        let turn = "SELECT turn FROM projection WHERE id = 1";
+        with_pools!(self, pools => sqlx::query(turn).execute(&pools.read.get()).await.map(drop)?);
         Ok(())
+    }
+
+    /// Gives up the connections for reading, after a read that began at `began` was not answered in time.
+    pub fn renew_readers(&self, began: Instant) {
+        with_pools!(self, pools => pools.read.renew(began));
+    }
+
+    /// Gives up the connections for recording, after a commit that began at `began` failed. What SQLite has rolled
+    /// back by itself, because the disk is full for instance, is another reason: its driver would still believe in the
+    /// transaction.
+    pub fn renew_writers(&self, began: Instant) {
+        with_pools!(self, pools => pools.write.renew(began));
+    }
+
+    /// The same for the projector's connections.
+    pub fn renew_projectors(&self, began: Instant) {
+        with_pools!(self, pools => pools.project.renew(began));
     }
 
     /// Closes every connection.
     pub async fn close(&self) {
         with_pools!(self, pools => {
-            pools.read.close().await;
-            pools.write.close().await;
-            pools.project.close().await;
+            pools.read.get().close().await;
+            pools.write.get().close().await;
+            pools.project.get().close().await;
         });
     }
 }

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::time::Instant;
 
+use super::renewable::RenewablePool;
 use super::{Pools, Store};
 use crate::config::DatabaseUrl;
 
@@ -61,8 +62,12 @@ pub enum OpenError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
-/// How long a request may wait for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a request may wait for a connection. The driver's pauses between tries to connect grow up to this, and so
+/// does the time until a database that is back is noticed.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The recorder waits for another one's row lock for 2 s, and not for MySQL's 50: then the request is tried again, and its
+/// client is answered in time.
+const SHORT_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 2";
 /// How long an SQLite writer waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Writers: the recorder, and one to spare for a connection that has just broken.
@@ -99,12 +104,15 @@ impl Store {
         let place = format!("{}:{}", connect.get_host(), connect.get_port());
         wait_for(&connect, &place, options.wait).await?;
         let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+        // A connection that has broken shows in the commit, which is tried again; asking first would cost every
+        // commit a round trip.
+        let write = pool(WRITERS).test_before_acquire(false).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SHORT_LOCK_WAIT).await.map(drop) })
+        });
         Ok(Self::MySql(Arc::new(Pools {
-            read: pool(options.connections).connect_lazy_with(connect.clone()),
-            // A connection that has broken shows in the commit, which is tried again; asking first would cost every
-            // commit a round trip.
-            write: pool(WRITERS).test_before_acquire(false).connect_lazy_with(connect.clone()),
-            project: pool(PROJECTORS).connect_lazy_with(connect),
+            read: RenewablePool::new(pool(options.connections), connect.clone()),
+            write: Arc::new(RenewablePool::new(write, connect.clone())),
+            project: Arc::new(RenewablePool::new(pool(PROJECTORS), connect)),
             begin: "START TRANSACTION",
         })))
     }
@@ -121,13 +129,12 @@ impl Store {
         let path = connect.get_filename().to_owned();
         create_folder(&path)?;
         let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
-        let write = pool(1)
-            .connect_with(connect.clone())
-            .await
-            .map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
+        let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
+        let opened = write.get().acquire().await;
+        opened.map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
         Ok(Self::Sqlite(Arc::new(Pools {
-            read: pool(options.connections).connect_lazy_with(connect),
-            project: write.clone(),
+            read: RenewablePool::new(pool(options.connections), connect),
+            project: Arc::clone(&write),
             write,
             begin: "BEGIN IMMEDIATE",
         })))

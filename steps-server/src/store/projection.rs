@@ -117,7 +117,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
-        Ok(with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read).await?))
+        Ok(
+            with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read.get()).await?),
+        )
     }
 
     /// Whether a change up to `seq` still waits to be folded.
@@ -126,7 +128,7 @@ impl Store {
     /// The database does not answer.
     pub async fn has_change_until(&self, seq: i64) -> Result<bool, StoreError> {
         let first: Option<i64> = with_pools!(self, pools => {
-            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&pools.read).await?
+            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&pools.read.get()).await?
         });
         Ok(first.is_some_and(|first| first <= seq))
     }
@@ -140,7 +142,7 @@ impl Store {
         let keys: Vec<Vec<u8>> = with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT DISTINCT stream FROM steps WHERE stream > ");
             select.push_bind(after).push(" ORDER BY stream LIMIT ").push(limit);
-            select.build_query_scalar().fetch_all(&pools.read).await?
+            select.build_query_scalar().fetch_all(&pools.read.get()).await?
         });
         Ok(keys.iter().filter_map(|key| key.as_slice().try_into().ok()).collect())
     }

@@ -77,7 +77,7 @@ impl Store {
                 }
                 select.push(")");
                 // On the writing connection: a replica that lags would not know them yet.
-                for row in select.build_query_as::<StepRow>().fetch_all(&pools.write).await? {
+                for row in select.build_query_as::<StepRow>().fetch_all(&pools.write.get()).await? {
                     let step = Step::try_from(row)?;
                     stored.insert(step.id, step);
                 }

@@ -47,7 +47,7 @@ impl Store {
         let mut filter = filter.clone();
         let status = if steps { filter.base.status.take() } else { None };
         with_pools!(self, pools => {
-            let mut connection = pools.read.acquire().await?;
+            let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT component, environment, owner, ");
                 if steps {

@@ -82,7 +82,7 @@ impl Store {
     /// No connection can be had; later errors are items of the stream.
     pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
         with_pools!(self, pools => {
-            let mut connection = pools.read.acquire().await?;
+            let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM steps");
@@ -111,7 +111,7 @@ impl Store {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM steps");
             push_filter(&mut select, filter, "ts");
             select.push(" LIMIT ").push(most).push(") AS counted");
-            let count: i64 = select.build_query_scalar().fetch_one(&pools.read).await?;
+            let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
             Ok(count.unsigned_abs())
         })
     }
@@ -124,7 +124,7 @@ impl Store {
         with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM steps WHERE id = ").push_bind(id.0);
-            let row: Option<StepRow> = select.build_query_as().fetch_optional(&pools.read).await?;
+            let row: Option<StepRow> = select.build_query_as().fetch_optional(&pools.read.get()).await?;
             Ok(row.map(Step::try_from).transpose()?)
         })
     }

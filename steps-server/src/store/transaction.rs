@@ -34,8 +34,8 @@ impl Store {
     /// Begins to record.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => Tx::MySql(pools.write.begin_with(pools.begin).await?),
-            Self::Sqlite(pools) => Tx::Sqlite(pools.write.begin_with(pools.begin).await?),
+            Self::MySql(pools) => Tx::MySql(pools.write.get().begin_with(pools.begin).await?),
+            Self::Sqlite(pools) => Tx::Sqlite(pools.write.get().begin_with(pools.begin).await?),
         })
     }
 
@@ -45,8 +45,8 @@ impl Store {
     /// No connection can be had.
     pub async fn begin_projection(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => Tx::MySql(pools.project.begin_with(pools.begin).await?),
-            Self::Sqlite(pools) => Tx::Sqlite(pools.project.begin_with(pools.begin).await?),
+            Self::MySql(pools) => Tx::MySql(pools.project.get().begin_with(pools.begin).await?),
+            Self::Sqlite(pools) => Tx::Sqlite(pools.project.get().begin_with(pools.begin).await?),
         })
     }
 }

@@ -1,8 +1,12 @@
-//! What the program does besides serving: `rebuild` and `verify`.
+//! What the program does besides serving, a command each.
+
+mod backup;
+mod prune;
 
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use steps_shared::Timestamp;
 
 use crate::config::Command;
 use crate::fold::Statuses;
@@ -18,7 +22,7 @@ const MOST_TOLD: usize = 20;
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn run(command: Command, store: &Store, statuses: &Statuses) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Timestamp) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
     let mut found = Found::default();
     match command {
@@ -40,6 +44,10 @@ pub async fn run(command: Command, store: &Store, statuses: &Statuses) -> anyhow
             bar.finish_and_clear();
             println!("verified {} streams: {}", found.streams, found.summary("differ"));
             Ok(if found.deployments + found.steps == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+        }
+        Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
+        Command::Prune { older_than, dry_run } => {
+            prune::run(store, statuses, now, older_than, dry_run, &bar).await.map(|()| ExitCode::SUCCESS)
         }
     }
 }

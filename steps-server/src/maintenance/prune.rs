@@ -1,0 +1,83 @@
+//! `steps-server prune`: deletes whole deployments that were over long ago.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use steps_shared::Timestamp;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::fold::Statuses;
+use crate::projection;
+use crate::store::{OldDeployment, Store};
+
+/// Deployments that are looked at in one transaction.
+const DEPLOYMENTS: u32 = 100;
+/// No further deployment is added to a transaction that deletes so many steps: whoever records waits for it on SQLite.
+const STEPS: i32 = 1000;
+
+/// What was, or would be, deleted.
+#[derive(Debug, Default)]
+struct Pruned {
+    deployments: u64,
+    steps: u64,
+}
+
+/// Deletes, or with `dry_run` counts, the deployments that were over `older_than` before `now`, a few at a time and with
+/// pauses between, so that servers go on recording and folding.
+///
+/// # Errors
+/// The database does not answer; what was deleted until then stays deleted.
+pub async fn run(
+    store: &Store,
+    statuses: &Statuses,
+    now: Timestamp,
+    older_than: Duration,
+    dry_run: bool,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let micros = i64::try_from(older_than.as_micros()).ok().and_then(|micros| now.micros().checked_sub(micros));
+    let until = micros.and_then(|micros| Timestamp::from_micros(micros).ok());
+    let until = until
+        .with_context(|| format!("--older-than {} reaches back before 1970", humantime::format_duration(older_than)))?;
+    let mut pruned = Pruned::default();
+    let mut after = (0, Uuid::nil());
+    loop {
+        let began = Instant::now();
+        let mut tx = store.begin_projection().await?;
+        tx.take_turn().await?;
+        // What waits to be folded may belong to one of these.
+        projection::fold_all(&mut tx, statuses).await?;
+        let old = first_of(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
+        let Some(last) = old.last() else { break };
+        after = (last.started_at, last.id);
+        pruned.deployments += old.len() as u64;
+        pruned.steps += match dry_run {
+            true => old.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
+            false => tx.delete_deployments(&old).await?,
+        };
+        tx.commit().await?;
+        bar.set_message(format!("{} deployments", pruned.deployments));
+        bar.tick();
+        tokio::time::sleep(began.elapsed()).await;
+    }
+    bar.finish_and_clear();
+    let Pruned { deployments, steps } = pruned;
+    let verb = if dry_run { "would delete" } else { "deleted" };
+    println!("{verb} {deployments} deployments with {steps} steps that were over before {until}");
+    Ok(())
+}
+
+/// As many as one transaction deletes: at least one.
+fn first_of(mut old: Vec<OldDeployment>) -> Vec<OldDeployment> {
+    let mut steps = 0;
+    let most = old.iter().take_while(|deployment| {
+        let room = steps < STEPS;
+        steps = deployment.steps.saturating_add(steps);
+        room
+    });
+    let most = most.count();
+    old.truncate(most);
+    old
+}
