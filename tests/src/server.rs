@@ -70,8 +70,14 @@ impl Builder {
     /// Runs a command of it, such as `verify`, to its end.
     #[must_use]
     pub fn run(self, command: &str) -> Run {
+        self.run_with(&[command])
+    }
+
+    /// Runs it with these last arguments to its end.
+    #[must_use]
+    pub fn run_with(self, arguments: &[&str]) -> Run {
         let Self { command: mut program, home: _home } = self;
-        Run::of(program.arg(command).stdin(Stdio::null()))
+        Run::of(program.args(arguments).stdin(Stdio::null()))
     }
 
     /// Starts the process and does not wait for it to listen.
