@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod db;
+pub mod faults;
 pub mod http;
 pub mod server;
 pub mod steps;

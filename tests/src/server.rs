@@ -53,6 +53,12 @@ impl Builder {
         Self::bare().args(&["--listen", "127.0.0.1:0", "--database-url", database_url])
     }
 
+    /// The same, on this port of 127.0.0.1.
+    #[must_use]
+    pub fn on_port(port: u16, database_url: &str) -> Self {
+        Self::bare().args(&["--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url])
+    }
+
     /// More arguments.
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
@@ -116,10 +122,20 @@ impl Process {
     /// The most memory that it has had, in MiB; `None` when it has ended.
     #[must_use]
     pub fn peak_mib(&self) -> Option<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, line: &str) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: f64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
+        let size = status.lines().find_map(|text| text.strip_prefix(line))?;
+        let kib: f64 = size.trim().trim_end_matches(" kB").parse().ok()?;
         Some(kib / 1024.0)
+    }
+
+    /// The memory that it has now, in MiB; `None` when it has ended.
+    #[must_use]
+    pub fn memory_mib(&self) -> Option<f64> {
+        self.memory("VmRSS:")
     }
 
     /// Ends it at once, as a power cut would: SIGKILL.

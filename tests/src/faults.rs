@@ -1,0 +1,112 @@
+//! Faults that really happen: many clients record, something breaks and is healed, and then what the database holds
+//! is compared with what was acknowledged.
+
+pub mod ledger;
+pub mod load;
+pub mod mariadb;
+pub mod proxy;
+
+use std::fmt;
+use std::io::Write as _;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+pub use ledger::{Comparison, Ledger};
+pub use load::{Load, Shape};
+pub use mariadb::Mariadb;
+pub use proxy::{Fault, Proxy};
+
+use crate::eventually;
+use crate::server::Builder;
+
+/// A file to which each fault's report is appended: the runner hides what a passing test prints.
+pub const REPORT_VARIABLE: &str = "STEPS_FAULTS_REPORT";
+
+/// The one of the two that fits: `make test` is short, `make soak` (which sets `STEPS_SOAK=1`) is long.
+#[must_use]
+pub fn short_or_long<T>(short: T, long: T) -> T {
+    if std::env::var_os("STEPS_SOAK").is_some_and(|value| !value.is_empty()) { long } else { short }
+}
+
+/// A port of 127.0.0.1 that nothing listens on; below those that outgoing connections are given.
+pub async fn free_port() -> u16 {
+    eventually("a free port", async || {
+        let port = fastrand::u16(20_000..32_000);
+        TcpListener::bind(("127.0.0.1", port)).await.is_ok().then_some(port)
+    })
+    .await
+}
+
+/// What was done, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What broke.
+    pub fault: String,
+    /// How often.
+    pub injected: usize,
+    /// How long it took from each healing until a step was recorded again.
+    pub recoveries: Vec<Duration>,
+    /// The database beside what was acknowledged.
+    pub comparison: Comparison,
+    /// The longest that a client waited for an answer.
+    pub longest: Duration,
+}
+
+impl Report {
+    /// Compares what `ledger` says was acknowledged with the database at this URL itself, prints the report, and asserts
+    /// that nothing is missing, nothing double, and that the deployments are those of a fold from scratch.
+    ///
+    /// # Panics
+    /// Where one of these is not so.
+    pub async fn close(fault: &str, injected: usize, recoveries: Vec<Duration>, ledger: &Ledger, url: &str) -> Self {
+        let comparison = ledger.compare(url).await;
+        let longest = ledger.longest;
+        let report = Self { fault: fault.to_owned(), injected, recoveries, comparison, longest };
+        report.tell();
+        assert!(ledger.odd.is_empty(), "answers that nobody should get: {:?}", ledger.odd);
+        report.assert_whole();
+        let verified = Builder::on(url).run("verify");
+        assert_eq!(verified.code, 0, "verify: {}{}", verified.stdout, verified.stderr);
+        report
+    }
+
+    /// # Panics
+    /// Where a step is missing or double.
+    fn assert_whole(&self) {
+        let Comparison { missing, double, strange, examples, .. } = &self.comparison;
+        assert_eq!((*missing, *double, *strange), (0, 0, 0), "{self}\n{examples:#?}");
+        assert!(self.comparison.acknowledged > 0, "{self}: nothing was recorded at all");
+    }
+
+    fn tell(&self) {
+        println!("{self}");
+        let Some(path) = std::env::var_os(REPORT_VARIABLE).filter(|path| !path.is_empty()) else { return };
+        let file = std::fs::File::options().create(true).append(true).open(&path);
+        // One write a line: several tests append to it at the same time.
+        let written = file.and_then(|mut file| file.write_all(format!("{self}\n").as_bytes()));
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Comparison { acknowledged, found, missing, double, strange, .. } = self.comparison;
+        let (fault, injected) = (&self.fault, self.injected);
+        write!(
+            f,
+            "{fault}: injected {injected}, acknowledged {acknowledged}, found {found}, missing {missing}, \
+             double {}, longest answer {:.2} s",
+            double + strange,
+            self.longest.as_secs_f64()
+        )?;
+        let mut recoveries = self.recoveries.clone();
+        recoveries.sort_unstable();
+        match (recoveries.get(recoveries.len() / 2), recoveries.last()) {
+            (Some(median), Some(most)) => {
+                write!(f, ", recovery {:.2} s (median) {:.2} s (most)", median.as_secs_f64(), most.as_secs_f64())
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A MariaDB server of the test's own, to be killed, stopped, filled and cut off.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
+use tempfile::TempDir;
+
+use super::free_port;
+use crate::eventually;
+
+/// A private `mariadbd` with full durability, its data and its port; it is gone with this.
+#[derive(Debug)]
+pub struct Mariadb {
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Mariadb {
+    /// Makes one, with an empty database `steps` and a user `steps` who may do all with it, and nothing else.
+    pub async fn start() -> Self {
+        let folder = TempDir::with_prefix("steps-mariadb-").expect("a temporary folder");
+        let mut install = program("mariadb-install-db");
+        install.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
+        install.arg(user()).arg(format!("--datadir={}", folder.path().join("data").display()));
+        let made = install.stdin(Stdio::null()).output().expect("mariadb-install-db starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = free_port().await;
+        let child = spawn(&folder, port);
+        let mut mariadb = Self { folder, port, child };
+        while !mariadb.answers().await {
+            // Somebody else has taken the port in between.
+            mariadb.port = free_port().await;
+            mariadb.child = spawn(&mariadb.folder, mariadb.port);
+        }
+        let statements = [
+            "CREATE DATABASE steps CHARACTER SET utf8mb4",
+            "CREATE USER steps@'%' IDENTIFIED BY 'steps'",
+            "GRANT ALL ON steps.* TO steps@'%'",
+        ];
+        for statement in statements {
+            mariadb.execute(statement).await;
+        }
+        mariadb
+    }
+
+    /// The URL of the database for the user who may do nothing else.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_at_port(self.port)
+    }
+
+    /// The same behind a proxy.
+    #[must_use]
+    pub fn url_at_port(&self, port: u16) -> String {
+        format!("mysql://steps:steps@127.0.0.1:{port}/steps")
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it at once, as a power cut would: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("mariadbd can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Starts it again where it was; the moment from which on it answers.
+    pub async fn restart(&mut self) -> Instant {
+        self.child = spawn(&self.folder, self.port);
+        assert!(self.answers().await, "mariadbd does not start again:\n{}", self.log());
+        Instant::now()
+    }
+
+    /// Stops it in the middle of whatever it does: SIGSTOP.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on: SIGCONT.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("mariadbd takes a signal");
+    }
+
+    /// A connection of its administrator, which is to be had however many others there are.
+    pub async fn administrator(&self) -> MySqlConnection {
+        eventually("the administrator's connection", async || self.options().connect().await.ok()).await
+    }
+
+    /// Runs a statement as the administrator.
+    pub async fn execute(&self, statement: &str) {
+        let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut self.administrator().await).await;
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
+    /// Breaks every connection of the server's user; how many there were.
+    pub async fn kill_connections(&self) -> usize {
+        let mut administrator = self.administrator().await;
+        let of_user = "SELECT id FROM information_schema.processlist WHERE user = 'steps'";
+        let ids: Vec<i64> = sqlx::query_scalar(of_user).fetch_all(&mut administrator).await.expect("the connections");
+        for id in &ids {
+            // It may have gone by itself.
+            let _ = sqlx::raw_sql(AssertSqlSafe(format!("KILL CONNECTION {id}"))).execute(&mut administrator).await;
+        }
+        ids.len()
+    }
+
+    fn options(&self) -> MySqlConnectOptions {
+        MySqlConnectOptions::new().username("root").socket(self.folder.path().join("socket")).database("mysql")
+    }
+
+    /// Waits until it answers; whether it does and has not ended.
+    async fn answers(&mut self) -> bool {
+        let options = self.options();
+        eventually("mariadbd answers or ends", async || {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return Some(false);
+            }
+            options.connect().await.ok().map(|_| true)
+        })
+        .await
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(log(&self.folder)).unwrap_or_default()
+    }
+}
+
+impl Drop for Mariadb {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good. A stopped process, too, can be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn log(folder: &TempDir) -> PathBuf {
+    folder.path().join("log")
+}
+
+fn spawn(folder: &TempDir, port: u16) -> Child {
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    // A socket that a killed server has left answers nobody, but whoever looks for it should find the new one.
+    let _ = std::fs::remove_file(path("socket"));
+    let mut command = program("mariadbd");
+    command.args(["--no-defaults", "--bind-address=127.0.0.1", "--max-connections=100"]).arg(user());
+    command.arg(format!("--datadir={}", path("data"))).arg(format!("--socket={}", path("socket")));
+    command.arg(format!("--pid-file={}", path("pid"))).arg(format!("--port={port}"));
+    let log = File::options().create(true).append(true).open(log(folder)).expect("a file for the log");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().unwrap_or_else(|error| panic!("mariadbd does not start: {error}"))
+}
+
+/// A program of MariaDB, which may lie where only administrators look.
+fn program(name: &str) -> Command {
+    let places = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let found = std::env::split_paths(&places).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let mut command = Command::new(found.unwrap_or_else(|| panic!("{name} is not installed")));
+    command.env("PATH", places);
+    command
+}
+
+/// The server drops no privileges: it runs as whoever runs this.
+fn user() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id starts");
+    format!("--user={}", String::from_utf8_lossy(&output.stdout).trim())
+}
