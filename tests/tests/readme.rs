@@ -53,7 +53,7 @@ fn the_commands_of_the_readme_run() {
     block_on(async {
         let server = Server::start(&db).await;
         let search = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());
-        let cli = Cli::of(&server).env("PATH", &search);
+        let cli = Cli::of(&server).env("PATH", &search).env("STEPS_DATABASE_URL", &db.url());
         for Block { line, commands } in blocks {
             let output = cli.work().join(".output");
             let kept = File::create(&output).unwrap();
