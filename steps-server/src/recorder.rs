@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 const STEPS_PER_COMMIT: usize = 1000;
 /// So often a commit is tried within the deadline, where the database says nothing at all: a connection on which the answer
 /// never comes is not the only one.
-const TRIES: u32 = 2;
+pub const TRIES: u32 = 2;
 /// Pauses between tries while the database is away: short, so that service resumes soon after it is back.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(250)];

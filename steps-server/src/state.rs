@@ -42,16 +42,17 @@ pub struct State {
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
 
 impl State {
-    /// Asks the database, within the deadline of a request. Where no answer comes, its connections are given up.
+    /// Asks the database, within the deadline of a request. Where it does not answer, its connections are given up.
     ///
     /// # Errors
     /// What `asking` answers, or that the database did not answer in time.
     pub async fn within_deadline<T>(&self, asking: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let began = Instant::now();
-        timeout_at(began + self.deadline, asking).await.unwrap_or_else(|_| {
+        let asked = timeout_at(began + self.deadline, asking).await.unwrap_or(Err(StoreError::TimedOut.into()));
+        if let Err(ApiError::Store(StoreError::TimedOut | StoreError::Unavailable(_))) = asked {
             self.store.renew_readers(began);
-            Err(StoreError::TimedOut.into())
-        })
+        }
+        asked
     }
 
     /// Waits until everything that was committed before this call shows in what can be read.

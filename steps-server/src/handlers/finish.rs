@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Buf;
 use futures_util::Stream;
 use steps_shared::{FieldError, FieldErrors, NewFinish, SpanEnd, StepId};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -14,7 +14,7 @@ use warp::reply::Response;
 use super::body::{self, MediaType};
 use super::{fields, json, query, respond};
 use crate::problem::ApiError;
-use crate::recorder::RecordError;
+use crate::recorder::TRIES;
 use crate::state::State;
 use crate::store::StoreError;
 
@@ -57,8 +57,9 @@ async fn finish<B: Buf>(
         // A deadlock, or a database that is away for a moment: the deadline of the request ends it.
         let finished = loop {
             let began = Instant::now();
-            match state.store.finish(&span, finish).await {
-                Err(StoreError::Unavailable(_)) => {
+            let finishing = timeout(state.deadline / TRIES, state.store.finish(&span, finish));
+            match finishing.await.unwrap_or(Err(StoreError::TimedOut)) {
+                Err(StoreError::Unavailable(_) | StoreError::TimedOut) => {
                     state.store.renew_writers(began);
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -76,10 +77,5 @@ async fn finish<B: Buf>(
             Err(ApiError::Conflict(FieldError::wrong("id", format!("{id} is finished already, and differently"))))
         }
     };
-    let began = Instant::now();
-    tokio::time::timeout(state.deadline, recording).await.unwrap_or_else(|_| {
-        state.store.renew_readers(began);
-        state.store.renew_writers(began);
-        Err(RecordError::TimedOut.into())
-    })
+    state.within_deadline(recording).await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -30,10 +30,7 @@ async fn ready(state: State) -> Result<Response, ApiError> {
     if state.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    let began = Instant::now();
-    timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or_else(|_| {
-        state.store.renew_readers(began);
-        Err(StoreError::TimedOut)
-    })?;
+    let pinged = async { timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or(Err(StoreError::TimedOut)) };
+    state.within_deadline(async { Ok(pinged.await?) }).await?;
     Ok(super::json(StatusCode::OK, &json!({"status": "ready"})))
 }

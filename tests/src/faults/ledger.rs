@@ -87,8 +87,7 @@ impl Content {
     #[must_use]
     pub fn json(&self, id: StepId) -> Value {
         let Self { component, version, owner, status, span } = self;
-        let mut step =
-            json!({"id": id, "component": component, "version": version, "owner": owner, "status": status});
+        let mut step = json!({"id": id, "component": component, "version": version, "owner": owner, "status": status});
         if *span {
             step["span"] = true.into();
         }
