@@ -25,6 +25,9 @@ _steps() {
             steps,deployments)
                 cmd="steps__subcmd__deployments"
                 ;;
+            steps,flush)
+                cmd="steps__subcmd__flush"
+                ;;
             steps,help)
                 cmd="steps__subcmd__help"
                 ;;
@@ -46,6 +49,9 @@ _steps() {
             steps,stats)
                 cmd="steps__subcmd__stats"
                 ;;
+            steps,status)
+                cmd="steps__subcmd__status"
+                ;;
             steps__subcmd__help,completions)
                 cmd="steps__subcmd__help__subcmd__completions"
                 ;;
@@ -54,6 +60,9 @@ _steps() {
                 ;;
             steps__subcmd__help,deployments)
                 cmd="steps__subcmd__help__subcmd__deployments"
+                ;;
+            steps__subcmd__help,flush)
+                cmd="steps__subcmd__help__subcmd__flush"
                 ;;
             steps__subcmd__help,help)
                 cmd="steps__subcmd__help__subcmd__help"
@@ -76,6 +85,9 @@ _steps() {
             steps__subcmd__help,stats)
                 cmd="steps__subcmd__help__subcmd__stats"
                 ;;
+            steps__subcmd__help,status)
+                cmd="steps__subcmd__help__subcmd__status"
+                ;;
             *)
                 ;;
         esac
@@ -83,7 +95,7 @@ _steps() {
 
     case "${cmd}" in
         steps)
-            opts="-h -V --server --timeout --help --version record run list deployments show stats import config completions help"
+            opts="-h -V --server --timeout --help --version record run flush status list deployments show stats import config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -264,8 +276,41 @@ _steps() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        steps__subcmd__flush)
+            opts="-h --spool-dir --spool-limit --no-spool --server --timeout --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --spool-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --spool-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         steps__subcmd__help)
-            opts="record run list deployments show stats import config completions help"
+            opts="record run flush status list deployments show stats import config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,6 +352,20 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help__subcmd__deployments)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__help__subcmd__flush)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -405,6 +464,20 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help__subcmd__stats)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -549,7 +622,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__record)
-            opts="-q -h --component --version --owner --environment --run --status --ts --id --quiet --format --server --timeout --help"
+            opts="-q -h --component --version --owner --environment --run --status --ts --id --spool-dir --spool-limit --no-spool --strict --quiet --format --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -587,6 +660,17 @@ _steps() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --spool-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --spool-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -607,7 +691,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__run)
-            opts="-h --component --version --owner --environment --run --status --deployment --strict --server --timeout --help"
+            opts="-h --component --version --owner --environment --run --status --deployment --spool-dir --spool-limit --no-spool --strict --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -634,6 +718,17 @@ _steps() {
                     return 0
                     ;;
                 --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --spool-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -773,6 +868,43 @@ _steps() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__status)
+            opts="-h --spool-dir --spool-limit --no-spool --format --server --timeout --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --spool-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --spool-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table csv json" -- "${cur}"))
                     return 0
                     ;;
                 --server)

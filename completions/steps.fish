@@ -30,6 +30,8 @@ complete -c steps -n "__fish_steps_needs_command" -s h -l help -d 'Print help (s
 complete -c steps -n "__fish_steps_needs_command" -s V -l version -d 'Print version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "record" -d 'Record a step'
 complete -c steps -n "__fish_steps_needs_command" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_needs_command" -f -a "flush" -d 'Send the steps that wait since the server was away'
+complete -c steps -n "__fish_steps_needs_command" -f -a "status" -d 'Show whether the server is there, and what waits for it'
 complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deployment as a timeline of its steps'
@@ -46,10 +48,14 @@ complete -c steps -n "__fish_steps_using_subcommand record" -l run -d 'The CI ru
 complete -c steps -n "__fish_steps_using_subcommand record" -l status -d 'The phase that begins, such as building, or the end, such as succeeded' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l ts -d 'When it began, if not now: 2026-01-05T09:30:00Z, or \'2026-01-05 09:30:00\' in UTC' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l id -d 'The step\'s own identity, a UUID; recording the same one again changes nothing [default: a new one]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand record" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l format -d 'How the recorded step is printed' -r -f -a "text\t'One line to read'
 json\t'The step as JSON, on one line'"
 complete -c steps -n "__fish_steps_using_subcommand record" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 where the step is kept because the server could not be reached'
 complete -c steps -n "__fish_steps_using_subcommand record" -s q -l quiet -d 'Print nothing when it is recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand run" -l component -d 'What is deployed [env: STEPS_COMPONENT]' -r
@@ -58,11 +64,29 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l owner -d 'Who is res
 complete -c steps -n "__fish_steps_using_subcommand run" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: production]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l status -d 'The phase that CMD is, such as migrating' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand run" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD is the whole deployment: record started before it, and succeeded or failed after it'
-complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Exit with 1 where CMD succeeded and could not be recorded'
+complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Exit with 1 where CMD succeeded and its recording did not reach the server'
 complete -c steps -n "__fish_steps_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand flush" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand flush" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand flush" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand flush" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand status" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand status" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand status" -l format -d 'How it is printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
+csv\t'With a header'
+json\t'One document'"
+complete -c steps -n "__fish_steps_using_subcommand status" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand status" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand status" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only of this component' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only of this version' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only of this owner' -r
@@ -153,13 +177,15 @@ complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Pri
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run list deployments show stats import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::SpanOutcome;
+
 /// Why a text is not a valid name. The message reads on after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -111,6 +113,13 @@ names! {
     Environment = "environment", at most 64;
     /// The CI run a step belongs to.
     Run = "run", at most 255;
+}
+
+impl From<SpanOutcome> for Status {
+    /// The status that ends a deployment so.
+    fn from(outcome: SpanOutcome) -> Self {
+        Self(outcome.name().to_owned())
+    }
 }
 
 impl Default for Environment {

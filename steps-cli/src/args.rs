@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use git_version::git_version;
 
-use crate::commands::{completions, config, deployments, import, list, record, run, show, stats};
+use crate::commands::{completions, config, deployments, flush, import, list, record, run, show, stats, status};
 
 /// The version of the program and the commit it was built from.
 const VERSION: &str = git_version!(
@@ -41,12 +41,16 @@ Variables (an empty one counts as not set):
   STEPS_VERSION      which version (the CI's commit, else git describe)
   STEPS_OWNER        who is responsible (the CI's user, else git's user.name, else the login)
   STEPS_RUN          the CI run the step belongs to
+  STEPS_SPOOL_DIR    where steps wait while the server is away (steps/spool in the state folder)
+  STEPS_SPOOL_LIMIT  how much may wait there (64MiB)
+  STEPS_NO_SPOOL     1: nothing waits; a step that cannot be delivered is an error
   NO_COLOR           no colours
   HTTP_PROXY, HTTPS_PROXY, NO_PROXY are obeyed, except for a server on this machine.
 
 Exit codes:
   0  done; also when the reader of the output stopped early (steps list | head)
-  1  the server or the network failed, or the output could not be written
+  1  the server or the network failed, or the output could not be written; of record and run only where the step
+     could not be kept either, or with --strict
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  refused by the server, or there is no such thing; at import: some lines were refused
   'steps run' exits with the code of its command; 128 and the number of the signal that killed it,
@@ -95,6 +99,10 @@ pub enum Command {
     Record(record::Args),
     /// Run a command and record how long it took
     Run(run::Args),
+    /// Send the steps that wait since the server was away
+    Flush(flush::Args),
+    /// Show whether the server is there, and what waits for it
+    Status(status::Args),
     /// List recorded steps
     List(list::Args),
     /// List deployments: how each ended and how long it took

@@ -1,8 +1,8 @@
 //! The `steps` command: records the steps of deployments and asks for them.
 //!
 //! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share:
-//! the settings and where each came from (`settings`), flags (`flags`), the server (`client`), and what is written
-//! (`output`).
+//! the settings and where each came from (`settings`), flags (`flags`), the server (`client`), what is recorded or kept
+//! (`sender`, `spool`), and what is written (`output`).
 
 use std::ffi::OsString;
 
@@ -15,7 +15,9 @@ mod error;
 pub mod exit;
 mod flags;
 mod output;
+mod sender;
 mod settings;
+mod spool;
 mod time;
 
 pub use error::Error;

@@ -63,7 +63,7 @@ impl Report {
         let comparison = ledger.compare(url).await;
         let longest = ledger.longest;
         let report = Self { fault: fault.to_owned(), injected, recoveries, comparison, longest };
-        report.tell();
+        tell(&report);
         assert!(ledger.odd.is_empty(), "answers that nobody should get: {:?}", ledger.odd);
         report.assert_whole();
         let verified = Builder::on(url).run("verify");
@@ -78,15 +78,19 @@ impl Report {
         assert_eq!((*missing, *double, *strange), (0, 0, 0), "{self}\n{examples:#?}");
         assert!(self.comparison.acknowledged > 0, "{self}: nothing was recorded at all");
     }
+}
 
-    fn tell(&self) {
-        println!("{self}");
-        let Some(path) = std::env::var_os(REPORT_VARIABLE).filter(|path| !path.is_empty()) else { return };
-        let file = std::fs::File::options().create(true).append(true).open(&path);
-        // One write a line: several tests append to it at the same time.
-        let written = file.and_then(|mut file| file.write_all(format!("{self}\n").as_bytes()));
-        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    }
+/// Prints a line, and appends it to the file that [`REPORT_VARIABLE`] names.
+///
+/// # Panics
+/// Where that cannot be written.
+pub fn tell(line: impl fmt::Display) {
+    println!("{line}");
+    let Some(path) = std::env::var_os(REPORT_VARIABLE).filter(|path| !path.is_empty()) else { return };
+    let file = std::fs::File::options().create(true).append(true).open(&path);
+    // One write a line: several tests append to it at the same time.
+    let written = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 impl fmt::Display for Report {

@@ -1,12 +1,11 @@
 //! The calls of the API, each by its name.
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewFinish, NewStep, StatsQuery, Step,
-    StepFilter, StepId,
+    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery, Step, StepFilter, StepId,
 };
 
 use super::{Client, Trouble};
@@ -51,8 +50,8 @@ impl Client {
         Ok((status == StatusCode::CREATED, step))
     }
 
-    /// Tells the end of a span.
-    pub async fn finish(&self, id: StepId, finish: &NewFinish) -> Result<Step, Trouble> {
+    /// Tells the end of a span: the fields of a `NewFinish`.
+    pub async fn finish(&self, id: StepId, finish: &impl Serialize) -> Result<Step, Trouble> {
         let request = self.http.post(self.url(&format!("/v1/steps/{id}/finish"))).json(finish);
         self.answer(request).await.map(|(_, step)| step)
     }
@@ -88,6 +87,13 @@ impl Client {
     pub async fn count<F: Listed>(&self, filter: &F) -> Result<Count, Error> {
         let request = self.http.get(self.url(&format!("{}/count", F::PATH))).query(&filter.to_parameters());
         Ok(self.answer(request).await.map(|(_, count)| count)?)
+    }
+
+    /// Asks whether the server can record; its version, where it says.
+    pub async fn ready(&self) -> Result<Option<String>, Error> {
+        let response = self.begin(self.http.get(self.url("/readyz"))).await?;
+        let server = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
+        Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
     }
 
     /// Asks for statistics.

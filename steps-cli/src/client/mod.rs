@@ -206,6 +206,13 @@ impl Client {
 }
 
 impl Trouble {
+    /// Whether the server has understood, and said no: sending it again changes nothing. Anything else may be the fault of
+    /// the server, of something before it, or of the network.
+    pub fn is_refusal(&self) -> bool {
+        let refuses = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        self.status.is_some_and(refuses)
+    }
+
     fn lasting(error: Error) -> Self {
         Self { error, transient: false, retry_after: None, status: None }
     }

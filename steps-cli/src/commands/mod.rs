@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod config;
 pub mod deployments;
+pub mod flush;
 pub mod import;
 pub mod list;
 mod listing;
@@ -10,6 +11,7 @@ pub mod record;
 pub mod run;
 pub mod show;
 pub mod stats;
+pub mod status;
 
 use crate::args::{Cli, Command};
 use crate::error::Error;
@@ -25,6 +27,8 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
+        Command::Flush(args) => flush::run(args, &connection),
+        Command::Status(args) => return status::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Config(args) => config::run(args, &connection),
         Command::Completions(args) => completions::run(args),

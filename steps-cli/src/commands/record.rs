@@ -1,13 +1,15 @@
 //! `steps record`.
 
 use clap::ValueEnum;
-use steps_shared::{Step, StepId};
+use steps_shared::{NewStep, Step, StepId};
+use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
-use crate::flags::StreamFlags;
+use crate::flags::{SpoolFlags, StreamFlags};
 use crate::output;
+use crate::sender::{Sender, Sent, open_spool};
 use crate::settings::Sources;
 
 /// The flags of `steps record`.
@@ -20,7 +22,11 @@ Examples:
   steps record --status succeeded              the rest from .steps.toml, the CI and git
   steps record --component checkout --version 4.1.9 --status failed --ts '2026-01-05 09:30:00'
 
-Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment."
+Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
+
+While the server cannot be reached, fails or is slower than --timeout, the step is kept on this machine, with a line on \
+the standard error and exit code 0: the deploy goes on. The next record or run, or steps flush, delivers it with its \
+right time. For 30 seconds after a failure the server is not asked again."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -34,6 +40,11 @@ pub struct Args {
     /// The step's own identity, a UUID; recording the same one again changes nothing [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
+    #[command(flatten)]
+    spool: SpoolFlags,
+    /// Exit with 1 where the step is kept because the server could not be reached
+    #[arg(long)]
+    strict: bool,
     /// Print nothing when it is recorded
     #[arg(long, short)]
     quiet: bool,
@@ -52,21 +63,40 @@ enum Format {
 
 /// Records a step.
 pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
-    let Args { stream, status, ts, id, quiet, format } = args;
+    let Args { stream, status, ts, id, spool, strict, quiet, format } = args;
+    let begun = Instant::now();
     let sources = Sources::load()?;
-    let client = Client::new(&sources, connection)?;
+    let spool = open_spool(&sources, &spool, connection)?;
+    let sender = Sender::new(Client::new(&sources, connection)?, spool);
     let mut step = stream.find(&sources).new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
     // The identity is made here, so that sending the step again could not record it twice.
     step.id.get_or_insert_with(StepId::generate);
 
-    let (now, step) = block_on(async { Ok(client.record(&step).await?) })?;
-    match format {
-        _ if quiet => Ok(()),
-        Format::Text => output::print(sentence(now, &step)),
-        Format::Json => {
-            let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
-            output::print(json + "\n")
+    let sent = block_on(async {
+        let sent = sender.record(&step).await?;
+        if let Sent::Recorded(..) = sent {
+            sender.deliver_rest(begun + sender.client.timeout()).await;
         }
+        Ok(sent)
+    })?;
+    match sent {
+        Sent::Kept(reason) => {
+            let NewStep { component, version, status, .. } = &step;
+            let kept = format!("{component} {version} {status} is kept, and sent later: {reason}");
+            if strict {
+                return Err(Error::Failed(kept));
+            }
+            output::note(format!("steps: {kept}"));
+            Ok(())
+        }
+        Sent::Recorded(..) if quiet => Ok(()),
+        Sent::Recorded(now, step) => match format {
+            Format::Text => output::print(sentence(now, &step)),
+            Format::Json => {
+                let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
+                output::print(json + "\n")
+            }
+        },
     }
 }
 

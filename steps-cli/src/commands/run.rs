@@ -7,21 +7,23 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use reqwest::Url;
 use rustix::io::Errno;
 use tokio::process::{Child, Command};
+use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::args::Connection;
 use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::{Stream, StreamFlags};
+use crate::flags::{SpoolFlags, Stream, StreamFlags};
 use crate::output;
+use crate::sender::open_spool;
 use crate::settings::{Key, Sources};
-use recording::{Begun, End, Recording, What, within};
+use recording::{Begun, End, Kept, Plan, Recording, What};
 use signals::{Signals, pass_on};
 
 /// The flags of `steps run`.
@@ -42,8 +44,8 @@ and 'steps run' within it need no flags but --status. Steps that run at the same
 
 The exit code is that of CMD: 128 and the signal's number where a signal killed it, 127 where there is no such \
 command, 126 where it cannot be run. Recording goes on beside it: a server that is slow or away changes neither the \
-exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What is \
-wrong with the flags or settings is told before CMD is started, with exit code 2."
+exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What cannot \
+be delivered is kept on this machine, and sent with the next record or run, or by steps flush. What is wrong with the flags or settings is told before CMD is started, with exit code 2."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -54,7 +56,9 @@ pub struct Args {
     /// CMD is the whole deployment: record started before it, and succeeded or failed after it
     #[arg(long)]
     deployment: bool,
-    /// Exit with 1 where CMD succeeded and could not be recorded
+    #[command(flatten)]
+    spool: SpoolFlags,
+    /// Exit with 1 where CMD succeeded and its recording did not reach the server
     #[arg(long)]
     strict: bool,
     /// The command and its arguments
@@ -64,9 +68,10 @@ pub struct Args {
 
 /// Runs a command and records it; returns the command's exit code.
 pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
-    let Args { stream, status, deployment: _, strict, command } = args;
+    let Args { stream, status, deployment: _, spool, strict, command } = args;
     let sources = Sources::load()?;
     let (server, limit) = (sources.server(connection)?, sources.timeout(connection)?);
+    let spool = open_spool(&sources, &spool, connection)?;
     let stream = stream.find(&sources);
     let what = match status {
         Some(status) => What::Span(stream.new_step([("status", Some(status)), ("span", Some("true".to_owned()))])?),
@@ -75,27 +80,59 @@ pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
     block_on(async {
         let mut signals = Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
         let begun = Instant::now();
-        let (code, recorded) = match start(&command, &stream, &server) {
-            Ok(child) => {
-                let recording = Recording::new(what, begun, server, limit);
-                watch(child, &mut signals, begun, recording).await?
-            }
+        let started = start(&command, &stream, &server);
+        let plan = Plan::new(what, begun);
+        let recording = Recording::new(plan.clone(), server, limit, spool.clone());
+        let ended = match started {
+            Ok(child) => watch(child, &mut signals, begun, recording, limit).await?,
             Err(error) => {
-                let code = told(&command, &error);
-                let recording = Recording::new(what, begun, server, limit);
-                let end = End { code, took: begun.elapsed() };
-                (code, within(limit, async { recording.prepared().await?.end(end).await }).await)
+                let end = End { code: told(&command, &error), took: begun.elapsed() };
+                let deadline = Deadline::now() + limit;
+                let recorded = within(deadline, limit, async { recording.prepared().await?.end(end, deadline).await });
+                Ended { end, recorded: recorded.await }
             }
         };
-        match recorded {
-            Ok(()) => Ok(code),
-            Err(error) if strict && code == exit::DONE => Err(Error::Failed(format!("not recorded: {error}"))),
-            Err(error) => {
-                output::note(format!("warning: not recorded: {error}"));
-                Ok(code)
-            }
+        let Ended { end, recorded } = ended;
+        let recorded = match recorded {
+            Recorded::In(recorded) => recorded,
+            Recorded::Cut(reason) => plan.keep(spool.as_ref(), end, reason),
+        };
+        let problem = match recorded {
+            Ok(None) => return Ok(end.code),
+            Ok(Some(reason)) => format!("kept, and recorded later: {reason}"),
+            Err(error) => format!("not recorded: {error}"),
+        };
+        if strict && end.code == exit::DONE {
+            return Err(Error::Failed(problem));
         }
+        output::note(format!("warning: {problem}"));
+        Ok(end.code)
     })
+}
+
+/// How it all ended.
+struct Ended {
+    end: End,
+    recorded: Recorded,
+}
+
+/// Whether the recording came to an end of its own.
+enum Recorded {
+    /// It did.
+    In(Result<Kept, Error>),
+    /// It was cut short, for this reason.
+    Cut(Error),
+}
+
+/// Waits for the recording of the end until `deadline`, the beginning included where that is still under way.
+async fn within(deadline: Deadline, limit: Duration, recording: impl Future<Output = Result<Kept, Error>>) -> Recorded {
+    timeout_at(deadline, recording).await.map_or_else(
+        |_| {
+            let reason = format!("the server took longer than {limit:?}; --timeout or STEPS_TIMEOUT give it longer");
+            Recorded::Cut(Error::Failed(reason))
+        },
+        Recorded::In,
+    )
 }
 
 /// Starts the command, with what `steps` within it needs to know.
@@ -123,15 +160,14 @@ fn has_slash(program: &OsStr) -> bool {
     program.as_encoded_bytes().contains(&b'/')
 }
 
-/// Waits for the command, passes signals on to it, and records it meanwhile. Returns its code, and whether it was
-/// recorded.
+/// Waits for the command, passes signals on to it, and records it meanwhile.
 async fn watch(
     mut child: Child,
     signals: &mut Signals,
     begun: Instant,
     recording: Recording,
-) -> Result<(u8, Result<(), Error>), Error> {
-    let limit = recording.limit();
+    limit: Duration,
+) -> Result<Ended, Error> {
     let beginning = tokio::spawn(recording.begin());
     let status = loop {
         tokio::select! {
@@ -142,15 +178,19 @@ async fn watch(
     };
     let took = begun.elapsed();
     let code = code(status.map_err(|error| Error::Failed(format!("cannot wait for the command: {error}")))?);
-    let end = async {
+    let end = End { code, took };
+    let deadline = Deadline::now() + limit;
+    let ending = async {
         let begun: Begun = beginning.await.map_err(|error| Error::Failed(error.to_string()))??;
-        begun.end(End { code, took }).await
+        begun.end(end, deadline).await
     };
     let recorded = tokio::select! {
-        recorded = within(limit, end) => recorded,
-        _ = signals.next() => Err(Error::Failed("a signal came before the server had answered".to_owned())),
+        recorded = within(deadline, limit, ending) => recorded,
+        _ = signals.next() => {
+            Recorded::Cut(Error::Failed("a signal came before the server had answered".to_owned()))
+        }
     };
-    Ok((code, recorded))
+    Ok(Ended { end, recorded })
 }
 
 /// The code that a shell would have.

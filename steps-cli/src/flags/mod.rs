@@ -2,12 +2,14 @@
 
 mod filters;
 mod list;
+mod spool;
 mod stream;
 
 use steps_shared::ListColumn;
 
 pub use filters::{DeploymentFilterFlags, FilterFlags};
 pub use list::{ListFlags, OutputFlags};
+pub use spool::SpoolFlags;
 pub use stream::{Stream, StreamFlags};
 
 /// The help of a flag that chooses columns: it names them all.

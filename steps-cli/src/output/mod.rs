@@ -5,6 +5,7 @@ pub mod destination;
 pub mod export;
 pub mod line_ends;
 pub mod paint;
+pub mod pairs;
 pub mod stats;
 pub mod steps;
 pub mod table;

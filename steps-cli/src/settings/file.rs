@@ -69,7 +69,8 @@ impl SettingsFile {
             };
             let value = match value.get_ref() {
                 DeValue::String(value) => value.to_string(),
-                DeValue::Integer(seconds) if key == Key::Timeout => seconds.to_string(),
+                DeValue::Integer(number) if matches!(key, Key::Timeout | Key::SpoolLimit) => number.to_string(),
+                DeValue::Boolean(truth) if key == Key::NoSpool => truth.to_string(),
                 DeValue::Integer(_) | DeValue::Float(_) => {
                     let written = text.get(value.span()).unwrap_or("…");
                     return Err(wrong(&format!("{name} must be a text; put quotes around it: {name} = \"{written}\"")));

@@ -4,6 +4,7 @@
 
 mod derive;
 mod file;
+mod values;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +18,9 @@ pub use file::SettingsFile;
 
 use crate::args::Connection;
 use crate::error::Error;
+use crate::flags::SpoolFlags;
 use crate::time::parse_timeout;
+use values::{parse_size, parse_switch};
 
 /// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,14 +39,30 @@ pub enum Key {
     Owner,
     /// The CI run.
     Run,
+    /// Where steps wait while the server is away.
+    SpoolDir,
+    /// How much may wait there.
+    SpoolLimit,
+    /// Whether nothing waits.
+    NoSpool,
 }
 
 impl Key {
     /// All of them, in the order `steps config` shows them.
-    pub const ALL: [Self; 7] =
-        [Self::Server, Self::Timeout, Self::Component, Self::Environment, Self::Version, Self::Owner, Self::Run];
+    pub const ALL: [Self; 10] = [
+        Self::Server,
+        Self::Timeout,
+        Self::Component,
+        Self::Environment,
+        Self::Version,
+        Self::Owner,
+        Self::Run,
+        Self::SpoolDir,
+        Self::SpoolLimit,
+        Self::NoSpool,
+    ];
 
-    /// As it is written in a settings file; the flag is `--` and this.
+    /// As it is written in a settings file; the flag is `--` and this, with `-` for `_`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -53,6 +72,9 @@ impl Key {
             Self::Version => "version",
             Self::Owner => "owner",
             Self::Run => "run",
+            Self::SpoolDir => "spool_dir",
+            Self::SpoolLimit => "spool_limit",
+            Self::NoSpool => "no_spool",
         }
     }
 
@@ -66,6 +88,9 @@ impl Key {
             Self::Version => "STEPS_VERSION",
             Self::Owner => "STEPS_OWNER",
             Self::Run => "STEPS_RUN",
+            Self::SpoolDir => "STEPS_SPOOL_DIR",
+            Self::SpoolLimit => "STEPS_SPOOL_LIMIT",
+            Self::NoSpool => "STEPS_NO_SPOOL",
         }
     }
 }
@@ -90,7 +115,7 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(key) => write!(f, "--{}", key.name()),
+            Self::Flag(key) => write!(f, "--{}", key.name().replace('_', "-")),
             Self::Variable(name) => f.write_str(name),
             Self::File(path) => path.display().fmt(f),
             Self::Command(command) => f.write_str(command),
@@ -161,6 +186,9 @@ impl Sources {
             Key::Server => format!("http://{DEFAULT_ADDRESS}"),
             Key::Timeout => "5s".to_owned(),
             Key::Environment => "production".to_owned(),
+            Key::SpoolDir => usual_spool()?.display().to_string(),
+            Key::SpoolLimit => "64MiB".to_owned(),
+            Key::NoSpool => "false".to_owned(),
             Key::Component | Key::Version | Key::Owner | Key::Run => return None,
         };
         Some(setting(&default, Source::Default))
@@ -180,12 +208,32 @@ impl Sources {
         self.parse(Key::Timeout, flags.timeout.as_deref(), |text| parse_timeout(text.trim()))
     }
 
+    /// Where steps wait while the server is away, and how many bytes of them; `None` where none are to wait, or the user
+    /// has no folder.
+    pub fn spool(&self, flags: &SpoolFlags) -> Result<Option<(PathBuf, u64)>, Error> {
+        let SpoolFlags { spool_dir, spool_limit, no_spool } = flags;
+        let nowhere = self.given(Key::SpoolDir, spool_dir.as_deref()).is_none();
+        if *no_spool || nowhere || self.parse(Key::NoSpool, None, parse_switch)? {
+            return Ok(None);
+        }
+        let limit = self.parse(Key::SpoolLimit, spool_limit.as_deref(), parse_size)?;
+        let folder = self.parse(Key::SpoolDir, spool_dir.as_deref(), |text| {
+            std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"))
+        })?;
+        Ok(Some((folder, limit)))
+    }
+
     fn parse<T>(&self, key: Key, flag: Option<&str>, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
         let Some(Setting { value, source }) = self.given(key, flag) else {
             return Err(Error::Usage(format!("{} is not set", key.name())));
         };
         read(&value).map_err(|reason| Error::Usage(format!("{} {reason} (from {source})", key.name())))
     }
+}
+
+/// `steps/spool` in the folder where programs keep what must outlive them.
+fn usual_spool() -> Option<PathBuf> {
+    Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("steps").join("spool"))
 }
 
 /// Reads a server's address. A password in it is repeated nowhere.

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use reqwest::{StatusCode, Url};
 use steps_shared::{Age, NewFinish, NewStep, SpanEnd, SpanOutcome, StepId, When};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
 
 use crate::client::{Client, Trouble};
 use crate::error::Error;
+use crate::sender::{Asked, Sender, Sent};
+use crate::spool::Spool;
 
 /// What the command is.
 #[derive(Debug, Clone)]
@@ -28,115 +29,159 @@ pub struct End {
     pub took: Duration,
 }
 
+impl End {
+    fn outcome(self) -> SpanOutcome {
+        if self.code == 0 { SpanOutcome::Succeeded } else { SpanOutcome::Failed }
+    }
+}
+
+/// All that can be said of a command, with its identities, so that it may be sent or kept more than once.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    what: What,
+    begun: Instant,
+    first: StepId,
+    last: StepId,
+}
+
 /// A recording under way.
 #[derive(Debug)]
 pub struct Recording {
-    what: What,
-    begun: Instant,
-    limit: Duration,
+    plan: Plan,
+    spool: Option<Spool>,
     client: JoinHandle<Result<Client, Error>>,
 }
 
 /// A recording whose beginning was sent, or at least tried.
 #[derive(Debug)]
 pub struct Begun {
-    what: What,
-    begun: Instant,
-    client: Client,
-    /// Whether the server has the beginning.
-    recorded: bool,
+    plan: Plan,
+    sender: Sender,
+    beginning: Beginning,
 }
 
-impl What {
-    /// The first step of it, which needs an identity to be told from others when it is sent again.
-    pub fn identify(mut self) -> Self {
-        let (Self::Span(step) | Self::Deployment(step)) = &mut self;
-        step.id.get_or_insert_with(StepId::generate);
-        self
+/// What became of the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// The server has it.
+    Recorded,
+    /// It waits in the spool.
+    Kept,
+    /// Neither; the end is another chance.
+    Open,
+}
+
+/// How the recording ended, where it did not fail: `None` when the server has everything, else why it was kept.
+pub type Kept = Option<Error>;
+
+impl Plan {
+    /// What began at `begun`.
+    pub fn new(what: What, begun: Instant) -> Self {
+        let (What::Span(step) | What::Deployment(step)) = &what;
+        let first = step.id.unwrap_or_else(StepId::generate);
+        Self { what, begun, first, last: StepId::generate() }
+    }
+
+    /// The beginning.
+    fn beginning(&self) -> NewStep {
+        let (What::Span(step) | What::Deployment(step)) = &self.what;
+        aged(NewStep { id: Some(self.first), ..step.clone() }, self.begun)
+    }
+
+    /// The end, as it is said where the beginning need not be.
+    fn end(&self, end: End) -> NewStep {
+        match &self.what {
+            What::Span(_) => NewStep { finish: Some(finish(end)), ..self.beginning() },
+            What::Deployment(step) => {
+                let last = NewStep { id: Some(self.last), status: end.outcome().into(), ..step.clone() };
+                aged(last, self.begun + end.took)
+            }
+        }
+    }
+
+    /// Everything.
+    fn whole(&self, end: End) -> Vec<NewStep> {
+        match self.what {
+            What::Span(_) => vec![self.end(end)],
+            What::Deployment(_) => vec![self.beginning(), self.end(end)],
+        }
+    }
+
+    /// Keeps everything, whatever of it the server may have already: its identities keep it from being recorded twice.
+    pub fn keep(&self, spool: Option<&Spool>, end: End, reason: Error) -> Result<Kept, Error> {
+        let Some(spool) = spool else { return Err(reason) };
+        spool.keep(&self.whole(end)).map_err(|error| Error::Failed(format!("{reason}; {error}")))?;
+        Ok(Some(reason))
     }
 }
 
 impl Recording {
-    /// Prepares to record what began at `begun`. It takes a moment to read the system's certificates: not on this
-    /// thread, which waits for the command.
-    pub fn new(what: What, begun: Instant, server: Url, limit: Duration) -> Self {
+    /// Prepares to record. It takes a moment to read the system's certificates: not on this thread, which waits for the
+    /// command.
+    pub fn new(plan: Plan, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
         let client = spawn_blocking(move || Client::to(&server, limit));
-        Self { what: what.identify(), begun, limit, client }
+        Self { plan, spool, client }
     }
 
     /// Records the beginning, while the command runs.
     pub async fn begin(self) -> Result<Begun, Error> {
         let mut begun = self.prepared().await?;
-        let (What::Span(step) | What::Deployment(step)) = &begun.what;
-        let first = aged(step.clone(), begun.begun);
-        // The end is another chance, so that this one's trouble is not told.
-        begun.recorded = begun.client.record(&first).await.is_ok();
+        begun.beginning = match begun.sender.record(&begun.plan.beginning()).await {
+            Ok(Sent::Recorded(..)) => Beginning::Recorded,
+            Ok(Sent::Kept(_)) => Beginning::Kept,
+            // The end is another chance, so that this one's trouble is not told.
+            Err(_) => Beginning::Open,
+        };
         Ok(begun)
     }
 
     /// Nothing is recorded before the end, because the command could not be started.
     pub async fn prepared(self) -> Result<Begun, Error> {
-        let Self { what, begun, limit: _, client } = self;
+        let Self { plan, spool, client } = self;
         let client = client.await.map_err(|error| Error::Failed(format!("cannot prepare requests: {error}")))??;
-        Ok(Begun { what, begun, client, recorded: false })
-    }
-
-    /// How long the recording may hold us up after the command has ended.
-    pub fn limit(&self) -> Duration {
-        self.limit
+        Ok(Begun { plan, sender: Sender::new(client, spool), beginning: Beginning::Open })
     }
 }
 
 impl Begun {
-    /// Records the end; and the beginning, where that failed before.
-    pub async fn end(self, end: End) -> Result<(), Error> {
-        let Self { what, begun, client, recorded } = self;
-        match what {
-            What::Span(step) => end_span(&client, step, begun, recorded, end).await,
-            What::Deployment(step) => end_deployment(&client, step, begun, recorded, end).await,
+    /// Records the end; and the beginning, where that failed before. Then what has waited, until `deadline`.
+    pub async fn end(self, end: End, deadline: tokio::time::Instant) -> Result<Kept, Error> {
+        let Self { plan, sender, beginning } = self;
+        let steps = match (&plan.what, beginning) {
+            (What::Deployment(_), Beginning::Open) => plan.whole(end),
+            _ => vec![plan.end(end)],
+        };
+        for (at, step) in steps.iter().enumerate() {
+            let asked = match plan.what {
+                What::Span(_) => sender.ask(end_span(&sender.client, step, end, beginning)).await?,
+                What::Deployment(_) => sender.ask(async { sender.client.record(step).await.map(drop) }).await?,
+            };
+            if let Asked::Undelivered(reason) = asked {
+                sender.keep(steps.split_at(at).1, &reason)?;
+                return Ok(Some(reason));
+            }
         }
+        sender.deliver_rest(deadline).await;
+        Ok(None)
     }
 }
 
-/// Waits for the recording of the end no longer than `limit`, the beginning included where that is still under way.
-pub async fn within(limit: Duration, recording: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    timeout(limit, recording).await.unwrap_or_else(|_| {
-        Err(Error::Failed(format!("the server took longer than {limit:?}; --timeout or STEPS_TIMEOUT give it longer")))
-    })
-}
-
-async fn end_span(client: &Client, step: NewStep, begun: Instant, recorded: bool, end: End) -> Result<(), Error> {
-    let finish = finish(end);
-    // It was given in `What::identify`.
+async fn end_span(client: &Client, step: &NewStep, end: End, beginning: Beginning) -> Result<(), Trouble> {
+    // It was given in the plan.
     let id = step.id.unwrap_or_else(StepId::generate);
-    if !recorded {
-        let whole = NewStep { id: Some(id), finish: Some(finish), ..aged(step, begun) };
-        match client.record(&whole).await {
+    if beginning != Beginning::Recorded {
+        match client.record(step).await {
             Ok(_) => return Ok(()),
             // The beginning arrived after all, and only its answer did not.
             Err(Trouble { status: Some(StatusCode::CONFLICT), .. }) => {}
-            Err(trouble) => return Err(trouble.error),
+            Err(trouble) => return Err(trouble),
         }
     }
-    client.finish(id, &finish).await?;
-    Ok(())
-}
-
-async fn end_deployment(client: &Client, step: NewStep, begun: Instant, recorded: bool, end: End) -> Result<(), Error> {
-    let ended = begun + end.took;
-    let outcome = if end.code == 0 { SpanOutcome::Succeeded } else { SpanOutcome::Failed };
-    let status = outcome.name().parse().map_err(|error| Error::Failed(format!("status {error}")))?;
-    let last = NewStep { id: Some(StepId::generate()), status, ..step.clone() };
-    if !recorded {
-        client.record(&aged(step, begun)).await?;
-    }
-    client.record(&aged(last, ended)).await?;
-    Ok(())
+    client.finish(id, &finish(end)).await.map(drop)
 }
 
 fn finish(end: End) -> NewFinish {
-    let End { code, took } = end;
-    let outcome = if code == 0 { SpanOutcome::Succeeded } else { SpanOutcome::Failed };
+    let (End { code, took }, outcome) = (end, end.outcome());
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
     let took = steps_shared::Duration::from_micros(micros).unwrap_or_default();
     NewFinish { outcome, end: Some(SpanEnd::After(took)), exit_code: Some(i32::from(code)) }

@@ -1,0 +1,63 @@
+//! `steps flush`.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::flags::SpoolFlags;
+use crate::output;
+use crate::sender::open_spool;
+use crate::settings::Sources;
+use crate::spool::{self, Delivery};
+
+/// The flags of `steps flush`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  steps flush
+  steps flush --spool-dir /var/lib/ci/steps-spool
+
+Each step is recorded once, however often it is sent, and with the time at which it happened. What the server refuses \
+is set aside in the file 'rejected' of the spool, with the reason.
+
+Exit codes: 0 nothing waits any more, 1 the server could not be reached and steps still wait, 3 some were refused.")]
+pub struct Args {
+    #[command(flatten)]
+    spool: SpoolFlags,
+}
+
+/// Sends what waits.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let sources = Sources::load()?;
+    let Some(spool) = open_spool(&sources, &args.spool, connection)? else {
+        return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
+    };
+    let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+    let waiting = spool.count().map_err(failed)?.steps;
+    if waiting == 0 {
+        return output::print("nothing waits\n");
+    }
+    let client = Client::new(&sources, connection)?;
+    let bar = ProgressBar::new(waiting);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} steps {eta} left") {
+        bar.set_style(style);
+    }
+    let delivery = block_on(async { Ok(spool::deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
+    bar.finish_and_clear();
+    let Delivery { recorded, already_recorded, refused, trouble } = delivery;
+    let delivered = recorded + already_recorded;
+    let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused\n");
+    if trouble.is_none() || delivered + refused > 0 {
+        output::print(summary)?;
+    }
+    if let Some(trouble) = trouble {
+        let left = spool.count().map_err(failed)?.steps;
+        return Err(Error::Failed(format!("{trouble}; {left} steps wait on")));
+    }
+    spool.is_back();
+    match refused {
+        0 => Ok(()),
+        _ => Err(Error::Refused(format!("{refused} steps were refused; see {}/rejected", spool.folder().display()))),
+    }
+}

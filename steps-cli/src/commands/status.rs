@@ -1,0 +1,67 @@
+//! `steps status`.
+
+use std::time::Instant;
+
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::exit;
+use crate::flags::SpoolFlags;
+use crate::output::pairs;
+use crate::sender::open_spool;
+use crate::settings::{Sources, shown};
+use crate::time;
+
+/// The flags of `steps status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  steps status
+  steps status --format json
+
+Exit codes: 0 the server can record, 1 it cannot, or cannot be reached.")]
+pub struct Args {
+    #[command(flatten)]
+    spool: SpoolFlags,
+    /// How it is printed [default: a table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<pairs::Format>,
+}
+
+/// Shows whether the server is there, and what waits for it; returns the exit code.
+pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+    let Args { spool, format } = args;
+    let sources = Sources::load()?;
+    let client = Client::new(&sources, connection)?;
+    let begun = Instant::now();
+    let ready = block_on(async { Ok(client.ready().await) })?;
+    let took = begun.elapsed();
+    let (state, version, code) = match ready {
+        Ok(version) => (format!("ready, in {:.1} ms", took.as_secs_f64() * 1e3), version, exit::DONE),
+        Err(error) => (error.to_string(), None, exit::FAILED),
+    };
+    let mut rows = vec![
+        ("server", shown(&sources.server(connection)?)),
+        ("state", state),
+        ("version", version.unwrap_or_else(|| "unknown".to_owned())),
+        ("authentication", "none".to_owned()),
+    ];
+    match open_spool(&sources, &spool, connection)? {
+        None => rows.push(("spool", "none".to_owned())),
+        Some(spool) => {
+            let waiting = spool.count();
+            let waiting = waiting.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
+            let oldest = waiting.oldest.and_then(|oldest| Some(time::now().ok()?.micros() - oldest));
+            rows.extend([
+                ("spool", spool.folder().display().to_string()),
+                ("waiting", format!("{}", waiting.steps)),
+                ("waiting_bytes", waiting.bytes.to_string()),
+                ("oldest_seconds", oldest.map_or_else(String::new, |age| (age.max(0) / 1_000_000).to_string())),
+                ("rejected", waiting.rejected.to_string()),
+                ("torn", waiting.torn.to_string()),
+            ]);
+        }
+    }
+    pairs::print(&rows, format)?;
+    Ok(code)
+}

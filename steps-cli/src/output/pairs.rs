@@ -1,0 +1,44 @@
+//! Names and values.
+
+use clap::ValueEnum;
+use serde_json::{Map, Value};
+
+use super::table;
+use crate::error::Error;
+
+/// How names and values are printed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// Columns to read
+    Table,
+    /// With a header
+    Csv,
+    /// One document
+    Json,
+}
+
+/// Prints them: by default a table on a terminal, else CSV.
+pub fn print(rows: &[(&'static str, String)], format: Option<Format>) -> Result<(), Error> {
+    let default = if super::is_terminal() { Format::Table } else { Format::Csv };
+    super::print(match format.unwrap_or(default) {
+        Format::Table => {
+            let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
+            table::render(&["name", "value"], rows).into_bytes()
+        }
+        Format::Csv => csv(rows).map_err(|error| Error::Failed(error.to_string()))?,
+        Format::Json => {
+            let number = |value: &str| value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
+            let all: Map<_, _> = rows.iter().map(|(name, value)| ((*name).to_owned(), number(value))).collect();
+            format!("{:#}\n", Value::from(all)).into_bytes()
+        }
+    })
+}
+
+fn csv(rows: &[(&'static str, String)]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["name", "value"])?;
+    for (name, value) in rows {
+        writer.write_record([name, value.as_str()])?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
