@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench completions
+.PHONY: help build test soak demo bench completions
 
 CARGO ?= cargo
 
@@ -14,6 +14,9 @@ test: ## Check format and lints, and run every test on SQLite and on a private M
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) build --workspace --bins
 	tests/with-mariadb tests/run-tests
+
+soak: ## Every fault for minutes: kill, stop, cut, fill and overload, and a Galera cluster
+	tests/soak
 
 demo: build ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo

@@ -46,7 +46,8 @@ async fn finish<B: Buf>(
     let id: StepId = id.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
     let new = NewFinish::from_fields(fields::read(&query, &MediaType::of(&headers), &body)?)?;
     let recording = async {
-        let span = state.store.step(id).await?.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
+        let span = until_answered(&state, || state.store.step(id)).await?;
+        let span = span.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
         if !span.span {
             return Err(ApiError::Conflict(FieldError::wrong(
                 "id",
@@ -54,18 +55,7 @@ async fn finish<B: Buf>(
             )));
         }
         let finish = new.into_finish(span.ts, (state.now)())?;
-        // A deadlock, or a database that is away for a moment: the deadline of the request ends it.
-        let finished = loop {
-            let began = Instant::now();
-            let finishing = timeout(state.deadline / TRIES, state.store.finish(&span, finish));
-            match finishing.await.unwrap_or(Err(StoreError::TimedOut)) {
-                Err(StoreError::Unavailable(_) | StoreError::TimedOut) => {
-                    state.store.renew_writers(began);
-                    tokio::time::sleep(PAUSE).await;
-                }
-                finished => break finished?,
-            }
-        };
+        let finished = until_answered(&state, || state.store.finish(&span, finish)).await?;
         state.projector.notice();
         let step = finished.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))?;
         let told = step.finish().unwrap_or(finish);
@@ -78,4 +68,22 @@ async fn finish<B: Buf>(
         }
     };
     state.within_deadline(recording).await
+}
+
+/// Asks the database again after a deadlock, or while it is away for a moment: the deadline of the request ends it.
+async fn until_answered<T, F>(state: &State, ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        let began = Instant::now();
+        match timeout(state.deadline / TRIES, ask()).await.unwrap_or(Err(StoreError::TimedOut)) {
+            Err(StoreError::Unavailable(_) | StoreError::TimedOut) => {
+                state.store.renew_readers(began);
+                state.store.renew_writers(began);
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
 }

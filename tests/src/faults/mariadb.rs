@@ -28,6 +28,8 @@ impl Mariadb {
         let mut install = program("mariadb-install-db");
         install.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
         install.arg(user()).arg(format!("--datadir={}", folder.path().join("data").display()));
+        // Two that are made at the same time would use the same names in the usual folder.
+        install.env("TMPDIR", folder.path());
         let made = install.stdin(Stdio::null()).output().expect("mariadb-install-db starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = free_port().await;
@@ -108,14 +110,7 @@ impl Mariadb {
 
     /// Breaks every connection of the server's user; how many there were.
     pub async fn kill_connections(&self) -> usize {
-        let mut administrator = self.administrator().await;
-        let of_user = "SELECT id FROM information_schema.processlist WHERE user = 'steps'";
-        let ids: Vec<i64> = sqlx::query_scalar(of_user).fetch_all(&mut administrator).await.expect("the connections");
-        for id in &ids {
-            // It may have gone by itself.
-            let _ = sqlx::raw_sql(AssertSqlSafe(format!("KILL CONNECTION {id}"))).execute(&mut administrator).await;
-        }
-        ids.len()
+        kill_connections(&mut self.administrator().await).await
     }
 
     fn options(&self) -> MySqlConnectOptions {
@@ -139,6 +134,17 @@ impl Mariadb {
     }
 }
 
+/// The same through a connection that is there already, when there may be no other.
+pub async fn kill_connections(administrator: &mut MySqlConnection) -> usize {
+    let of_user = "SELECT id FROM information_schema.processlist WHERE user = 'steps'";
+    let ids: Vec<i64> = sqlx::query_scalar(of_user).fetch_all(&mut *administrator).await.expect("the connections");
+    for id in &ids {
+        // It may have gone by itself.
+        let _ = sqlx::raw_sql(AssertSqlSafe(format!("KILL CONNECTION {id}"))).execute(&mut *administrator).await;
+    }
+    ids.len()
+}
+
 impl Drop for Mariadb {
     fn drop(&mut self) {
         // It may have ended already, which is as good. A stopped process, too, can be killed.
@@ -157,6 +163,7 @@ fn spawn(folder: &TempDir, port: u16) -> Child {
     let _ = std::fs::remove_file(path("socket"));
     let mut command = program("mariadbd");
     command.args(["--no-defaults", "--bind-address=127.0.0.1", "--max-connections=100"]).arg(user());
+    command.arg(format!("--tmpdir={}", folder.path().display()));
     command.arg(format!("--datadir={}", path("data"))).arg(format!("--socket={}", path("socket")));
     command.arg(format!("--pid-file={}", path("pid"))).arg(format!("--port={port}"));
     let log = File::options().create(true).append(true).open(log(folder)).expect("a file for the log");

@@ -1,0 +1,265 @@
+//! MariaDB dies, stands still, refuses, locks: whatever it does, answers come in time and nothing is lost.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
+use steps_shared::StepId;
+use steps_tests::faults::load::{CLIENT_TIMEOUT, with_load};
+use steps_tests::faults::mariadb::kill_connections;
+use steps_tests::faults::{Load, Mariadb, Report, Shape, short_or_long};
+use steps_tests::server::Builder;
+use steps_tests::{Answer, PATIENCE, Server, eventually};
+
+const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
+
+/// What a busy machine may add to a deadline.
+const SLACK: Duration = Duration::from_millis(1500);
+
+/// Clients at work on a server at work on a MariaDB of the test's own.
+async fn start(args: &[&str]) -> (Mariadb, Server, Load) {
+    let mariadb = Mariadb::start().await;
+    let server = Builder::on(&mariadb.url()).args(args).start().await;
+    let load = Load::start(&[server.url()], Shape::default());
+    load.more(50).await;
+    (mariadb, server, load)
+}
+
+#[test]
+fn killed_and_started_again() {
+    with_load(async {
+        let kills = short_or_long(5, 20);
+        let (mut mariadb, server, load) = start(&[]).await;
+        let mut recoveries = Vec::new();
+        for _ in 0..kills {
+            load.more(fastrand::usize(1..short_or_long(200, 1500))).await;
+            mariadb.kill();
+            server.get("/healthz").await.ok();
+            eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;
+            let healed = mariadb.restart().await;
+            recoveries.push(load.recovered(healed).await);
+        }
+        let ledger = load.stop().await;
+        Report::close("SIGKILL of MariaDB", kills, recoveries, &ledger, &mariadb.url()).await;
+        server.get("/readyz").await.ok();
+        server.stop().await;
+    });
+}
+
+#[test]
+fn stopped_for_longer_than_the_deadline() {
+    with_load(async {
+        let (deadline, stopped) = short_or_long((2, 4), (5, 10));
+        let (mariadb, server, load) = start(&["--deadline", &format!("{deadline}s")]).await;
+        let span = server.record(&[("span", "true")].into_iter().chain(STEP).collect::<Vec<_>>()).await.recorded();
+        let deadline = Duration::from_secs(deadline);
+        mariadb.pause();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(stopped) {
+            answers_in_time(&server, &span.id.to_string(), deadline + SLACK).await;
+        }
+        mariadb.resume();
+        let recovery = load.recovered(Instant::now()).await;
+        eventually("ready again", async || (server.get("/readyz").await.status == 200).then_some(())).await;
+        for path in ["/v1/steps?limit=1", "/v1/deployments?limit=1", "/v1/stats"] {
+            eventually(path, async || (server.get(path).await.status == 200).then_some(())).await;
+        }
+        let ended = server.finish(span.id, &[("outcome", "succeeded"), ("duration", "1")]).await.step(200);
+        assert!(ended.finish().is_some());
+        let ledger = load.stop().await;
+        assert_eq!(ledger.unanswered, 0, "requests without an answer");
+        assert!(ledger.longest < deadline + SLACK, "{:?}", ledger.longest);
+        forget_the_others(&mariadb).await;
+        Report::close("SIGSTOP of MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+/// Asks everything while the database stands still.
+async fn answers_in_time(server: &Server, span: &str, limit: Duration) {
+    let get = |path: &str| server.request(Method::GET, path);
+    let post = |path: &str| server.request(Method::POST, path);
+    let batch = json!([{"component": "x", "version": "1", "owner": "o", "status": "s", "ts": "2999-01-01T00:00:00Z"}]);
+    let requests: Vec<(&str, RequestBuilder)> = vec![
+        ("ready", get("/readyz")),
+        ("list", get("/v1/steps?limit=1")),
+        ("list as JSON", get("/v1/steps?limit=1&format=json")),
+        ("count", get("/v1/steps/count")),
+        ("one step", get(&format!("/v1/steps/{}", StepId::generate()))),
+        ("deployments", get("/v1/deployments?limit=1")),
+        ("stats", get("/v1/stats")),
+        ("finish", post(&format!("/v1/steps/{span}/finish")).query(&[("outcome", "succeeded"), ("duration", "1")])),
+    ];
+    let ask = async |(what, request): (&str, RequestBuilder)| {
+        let began = Instant::now();
+        let answer = Answer::of(request.timeout(CLIENT_TIMEOUT)).await;
+        let took = began.elapsed();
+        assert_eq!(answer.status, 503, "{what}: {}", answer.text());
+        answer.problem(503);
+        assert!(answer.header("retry-after").parse::<u32>().is_ok(), "{what} says when to come again");
+        assert!(took < limit, "{what} is answered after {took:?}");
+    };
+    let healthy = async {
+        let began = Instant::now();
+        server.get("/healthz").await.ok();
+        // What can be answered without the database is.
+        assert_eq!(server.record(&STEP[..3]).await.status, 400);
+        let answer = server.post_body("/v1/steps/batch", "application/json", batch.to_string()).await;
+        assert_eq!(answer.json()["refused"], 1, "{}", answer.text());
+        assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
+    };
+    tokio::join!(join_all(requests.into_iter().map(ask)), healthy);
+}
+
+#[test]
+fn out_of_connections() {
+    with_load(async {
+        let (mariadb, server, load) = start(&["--deadline", "1s"]).await;
+        mariadb.execute("CREATE USER hog@'%' IDENTIFIED BY 'hog'").await;
+        let mut administrator = mariadb.administrator().await;
+        // The fewest that it takes.
+        run(&mut administrator, "SET GLOBAL max_connections = 10").await.unwrap();
+        let hog = format!("mysql://hog:hog@127.0.0.1:{}/", mariadb.port());
+        let mut held = Vec::new();
+        eventually("every connection is taken", async || {
+            while let Ok(connection) = MySqlConnection::connect(&hog).await {
+                held.push(connection);
+            }
+            (kill_connections(&mut administrator).await == 0).then_some(())
+        })
+        .await;
+        refuses_and_says_so(&server).await;
+        eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;
+        drop(held);
+        let recovery = load.recovered(Instant::now()).await;
+        let ledger = load.stop().await;
+        forget_the_others(&mariadb).await;
+        Report::close("no connection to be had", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+/// Deletes what was recorded beside the load, which the ledger does not know.
+async fn forget_the_others(mariadb: &Mariadb) {
+    let mut connection = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
+    let delete = "DELETE FROM deployments WHERE component = 'c'; DELETE FROM steps WHERE component = 'c'";
+    run(&mut connection, delete).await.expect("they are deleted");
+}
+
+/// A recording is refused, as it must be.
+async fn refuses_and_says_so(server: &Server) {
+    let answer = eventually("a recording is refused", async || {
+        let answer = server.record(&STEP).await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+    answer.problem(503);
+    assert!(answer.header("retry-after").parse::<u32>().is_ok());
+    server.get("/healthz").await.ok();
+}
+
+#[test]
+fn read_only_for_a_while() {
+    with_load(async {
+        let (mariadb, server, load) = start(&["--deadline", "1s"]).await;
+        let set = tokio::time::timeout(PATIENCE, mariadb.execute("SET GLOBAL read_only = 1"));
+        set.await.expect("the server holds no transaction open that keeps the database from becoming read-only");
+        refuses_and_says_so(&server).await;
+        mariadb.execute("SET GLOBAL read_only = 0").await;
+        let recovery = load.recovered(Instant::now()).await;
+        let ledger = load.stop().await;
+        forget_the_others(&mariadb).await;
+        Report::close("read-only MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn connections_killed_at_random() {
+    with_load(async {
+        let rounds = short_or_long(20, 100);
+        let (mariadb, server, load) = start(&[]).await;
+        let (mut killed, mut recoveries) = (0, Vec::new());
+        for _ in 0..rounds {
+            load.more(fastrand::usize(1..100)).await;
+            killed += mariadb.kill_connections().await;
+            recoveries.push(load.recovered(Instant::now()).await);
+        }
+        let ledger = load.stop().await;
+        assert_only_acknowledged(&ledger.statuses);
+        Report::close("KILL of the server's connections", killed, recoveries, &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+/// The server has tried again by itself: no client was told to.
+#[track_caller]
+fn assert_only_acknowledged(statuses: &std::collections::BTreeMap<u16, usize>) {
+    assert!(statuses.keys().all(|status| [200, 201].contains(status)), "{statuses:?}");
+}
+
+/// Another client that locks what is being recorded, in the other order, and has more to lose.
+#[test]
+fn deadlocks() {
+    with_load(async {
+        let wanted = short_or_long(5, 50);
+        let (mariadb, server, load) = start(&[]).await;
+        let mut other = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
+        run(&mut other, "CREATE TABLE ballast (n INT) ENGINE = InnoDB").await.unwrap();
+        let deadlocks = async || {
+            let counted = "SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status \
+                WHERE variable_name = 'Innodb_deadlocks'";
+            sqlx::query_scalar::<_, i64>(counted).fetch_one(&mut mariadb.administrator().await).await.unwrap()
+        };
+        let before = deadlocks().await;
+        let most = Instant::now() + PATIENCE;
+        while deadlocks().await < before + wanted {
+            assert!(Instant::now() < most, "{} deadlocks after {PATIENCE:?}", deadlocks().await - before);
+            // The engine gives up the transaction that has written less.
+            let ballast = "START TRANSACTION; INSERT INTO ballast SELECT seq FROM seq_1_to_5000; \
+                SELECT count(*) FROM changes FOR UPDATE; SELECT count(*) FROM steps FOR UPDATE";
+            // It may be this one after all.
+            let _ = run(&mut other, ballast).await;
+            run(&mut other, "ROLLBACK").await.unwrap();
+            load.more(1).await;
+        }
+        let injected = usize::try_from(deadlocks().await - before).unwrap();
+        let ledger = load.stop().await;
+        assert_only_acknowledged(&ledger.statuses);
+        Report::close("deadlocks", injected, Vec::new(), &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn locks_waited_for_in_vain() {
+    with_load(async {
+        let mariadb = Mariadb::start().await;
+        mariadb.execute("SET GLOBAL innodb_lock_wait_timeout = 1").await;
+        let server = Builder::on(&mariadb.url()).start().await;
+        let load = Load::start(&[server.url()], Shape::default());
+        load.more(50).await;
+        let mut recoveries = Vec::new();
+        for _ in 0..short_or_long(1, 5) {
+            let mut other = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
+            eventually("everything is locked", async || {
+                run(&mut other, "START TRANSACTION; SELECT count(*) FROM changes FOR UPDATE").await.ok()
+            })
+            .await;
+            // Two of the server's tries end in vain meanwhile.
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            run(&mut other, "ROLLBACK").await.unwrap();
+            recoveries.push(load.recovered(Instant::now()).await);
+        }
+        let ledger = load.stop().await;
+        assert_only_acknowledged(&ledger.statuses);
+        Report::close("lock wait timeouts", recoveries.len(), recoveries, &ledger, &mariadb.url()).await;
+        server.stop().await;
+    });
+}
+
+async fn run(connection: &mut MySqlConnection, statements: &str) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(connection).await.map(drop)
+}
