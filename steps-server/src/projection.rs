@@ -4,6 +4,7 @@
 //! finds is compared with what is stored, and only differences are written.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use steps_shared::{Outcome, StepId, Timestamp};
 use uuid::Uuid;
@@ -15,6 +16,9 @@ use crate::store::{Change, DeploymentRow, FoldRow, StepEnd, Store, StoreError, S
 pub const CHANGES: u32 = 400;
 /// Streams that a rebuild or a check takes at a time.
 const STREAMS: u32 = 100;
+/// How often a command works again when other servers are in its way, and how long it pauses between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 /// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
 const LONG: i32 = 100;
 
@@ -73,12 +77,31 @@ pub async fn fold_changes(store: &Store, statuses: &Statuses) -> Result<usize, S
     Ok(folded)
 }
 
+/// Works again when another server worked at the same time and its transaction won, as on a deadlock or, on Galera, at the
+/// commit.
+///
+/// # Errors
+/// It fails every time.
+pub async fn despite_others<T, F>(work: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 1..TRIES {
+        match work().await {
+            Err(StoreError::Unavailable(error)) => tracing::debug!(%error, "trying again"),
+            done => return done,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    work().await
+}
+
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn drain(store: &Store, statuses: &Statuses) -> Result<(), StoreError> {
-    while fold_changes(store, statuses).await? == CHANGES as usize {}
+    while despite_others(|| fold_changes(store, statuses)).await? == CHANGES as usize {}
     Ok(())
 }
 
@@ -324,7 +347,7 @@ async fn walk(
     mut progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
     let (mut after, mut done) = (None, 0);
-    while let Some((last, streams, difference)) = refold(store, statuses, after, write).await? {
+    while let Some((last, streams, difference)) = despite_others(|| refold(store, statuses, after, write)).await? {
         done += streams;
         progress(done, &difference);
         after = Some(last);

@@ -1,6 +1,7 @@
 //! Faults that really happen: many clients record, something breaks and is healed, and then what the database holds
 //! is compared with what was acknowledged.
 
+pub mod galera;
 pub mod ledger;
 pub mod load;
 pub mod mariadb;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+pub use galera::Galera;
 pub use ledger::{Comparison, Ledger};
 pub use load::{Load, Shape};
 pub use mariadb::Mariadb;

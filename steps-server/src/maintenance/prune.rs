@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::fold::Statuses;
 use crate::projection;
-use crate::store::{OldDeployment, Store};
+use crate::store::{OldDeployment, Store, StoreError};
 
 /// Deployments that are looked at in one transaction.
 const DEPLOYMENTS: u32 = 100;
@@ -45,19 +45,11 @@ pub async fn run(
     let mut after = (0, Uuid::nil());
     loop {
         let began = Instant::now();
-        let mut tx = store.begin_projection().await?;
-        tx.take_turn().await?;
-        // What waits to be folded may belong to one of these.
-        projection::fold_all(&mut tx, statuses).await?;
-        let old = first_of(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
-        let Some(last) = old.last() else { break };
-        after = (last.started_at, last.id);
-        pruned.deployments += old.len() as u64;
-        pruned.steps += match dry_run {
-            true => old.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
-            false => tx.delete_deployments(&old).await?,
-        };
-        tx.commit().await?;
+        let next = projection::despite_others(|| prune_some(store, statuses, after, until, dry_run));
+        let Some((last, deployments, steps)) = next.await? else { break };
+        after = last;
+        pruned.deployments += deployments;
+        pruned.steps += steps;
         bar.set_message(format!("{} deployments", pruned.deployments));
         bar.tick();
         tokio::time::sleep(began.elapsed()).await;
@@ -67,6 +59,29 @@ pub async fn run(
     let verb = if dry_run { "would delete" } else { "deleted" };
     println!("{verb} {deployments} deployments with {steps} steps that were over before {until}");
     Ok(())
+}
+
+/// Deletes, or counts, the first old deployments behind `after` in one transaction. Returns the last of them, and how many
+/// deployments and steps they were; `None` at the end.
+async fn prune_some(
+    store: &Store,
+    statuses: &Statuses,
+    after: (i64, Uuid),
+    until: Timestamp,
+    dry_run: bool,
+) -> Result<Option<((i64, Uuid), u64, u64)>, StoreError> {
+    let mut tx = store.begin_projection().await?;
+    tx.take_turn().await?;
+    // What waits to be folded may belong to one of these.
+    projection::fold_all(&mut tx, statuses).await?;
+    let old = first_of(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
+    let Some(last) = old.last() else { return Ok(None) };
+    let steps = match dry_run {
+        true => old.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
+        false => tx.delete_deployments(&old).await?,
+    };
+    tx.commit().await?;
+    Ok(Some(((last.started_at, last.id), old.len() as u64, steps)))
 }
 
 /// As many as one transaction deletes: at least one.

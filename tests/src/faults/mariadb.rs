@@ -172,7 +172,7 @@ fn spawn(folder: &TempDir, port: u16) -> Child {
 }
 
 /// A program of MariaDB, which may lie where only administrators look.
-fn program(name: &str) -> Command {
+pub(super) fn program(name: &str) -> Command {
     let places = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let found = std::env::split_paths(&places).map(|folder| folder.join(name)).find(|path| path.is_file());
     let mut command = Command::new(found.unwrap_or_else(|| panic!("{name} is not installed")));
