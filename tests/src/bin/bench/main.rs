@@ -7,6 +7,7 @@ mod export;
 mod fold;
 mod post;
 mod record;
+mod spool;
 mod tools;
 
 use anyhow::{Context, bail};
@@ -54,7 +55,7 @@ fn main() -> anyhow::Result<()> {
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases = ["record", "post", "export", "fold", "ask"].map(str::to_owned).to_vec();
+        cases = ["record", "spool", "post", "export", "fold", "ask"].map(str::to_owned).to_vec();
     }
     let mut figures = Vec::new();
     for case in &cases {
@@ -62,10 +63,11 @@ fn main() -> anyhow::Result<()> {
         figures.extend(match case.as_str() {
             "post" => post::measure(size)?,
             "record" => record::measure(size)?,
+            "spool" => spool::measure(size)?,
             "export" => export::measure(size)?,
             "fold" => fold::measure(size)?,
             "ask" => ask::measure(size)?,
-            other => bail!("no case {other:?}; there are record, post, export, fold and ask"),
+            other => bail!("no case {other:?}; there are record, spool, post, export, fold and ask"),
         });
     }
     println!("{}", table(&figures));
