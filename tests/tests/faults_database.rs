@@ -15,6 +15,9 @@ use steps_tests::{Answer, PATIENCE, Server, eventually};
 
 const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
 
+/// The server's own.
+const DEADLINE: Duration = Duration::from_secs(5);
+
 /// What a busy machine may add to a deadline.
 const SLACK: Duration = Duration::from_millis(1500);
 
@@ -254,7 +257,9 @@ fn locks_waited_for_in_vain() {
             recoveries.push(load.recovered(Instant::now()).await);
         }
         let ledger = load.stop().await;
-        assert_only_acknowledged(&ledger.statuses);
+        // Those that wait behind others may be told to come again, but in time.
+        assert_eq!(ledger.unanswered, 0, "requests without an answer");
+        assert!(ledger.longest < DEADLINE + SLACK, "{:?}", ledger.longest);
         Report::close("lock wait timeouts", recoveries.len(), recoveries, &ledger, &mariadb.url()).await;
         server.stop().await;
     });

@@ -103,7 +103,7 @@ fn a_slow_network() {
     with_load(async {
         let (proxy, server, load) = start(&db, &[]).await;
         proxy.set(Fault::Delay(Duration::from_millis(30)));
-        load.more(short_or_long(200, 2000)).await;
+        load.more(short_or_long(200, 800)).await;
         proxy.set(Fault::None);
         let ledger = load.stop().await;
         assert!(ledger.statuses.keys().all(|status| [200, 201].contains(status)), "{:?}", ledger.statuses);

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, columns};
@@ -328,17 +329,20 @@ async fn many_processes_killed_at_random_lose_nothing(db: TestDb) {
         let mut command = cli.command(&record(&version, &[]));
         (version, command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
-    let mut processes: Vec<(String, Child)> = (0..PROCESSES).map(|_| start()).collect();
     let (mut acknowledged, mut killed) = (Vec::new(), 0);
-    // Every third is killed, at no particular moment.
-    for (at, (version, process)) in processes.iter_mut().enumerate() {
-        if at % 3 == 0 {
-            std::thread::yield_now();
+    let mut processes: Vec<(String, Child)> = Vec::new();
+    for at in 0..PROCESSES {
+        let (version, mut process) = start();
+        if at % 2 == 0 {
+            // At any moment of its short life, while others write beside it.
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(0..15_000))).await;
             process.kill().unwrap();
         }
-        let status = process.wait().unwrap();
-        match status.code() {
-            Some(0) => acknowledged.push(version.clone()),
+        processes.push((version, process));
+    }
+    for (version, mut process) in processes {
+        match process.wait().unwrap().code() {
+            Some(0) => acknowledged.push(version),
             Some(code) => panic!("steps record ended with {code}"),
             None => killed += 1,
         }
@@ -364,5 +368,5 @@ async fn many_processes_killed_at_random_lose_nothing(db: TestDb) {
     );
     steps_tests::faults::tell(&report);
     assert_eq!((missing, double), (0, 0), "{report}");
-    assert!(acknowledged.len() >= PROCESSES / 2, "{report}");
+    assert!(acknowledged.len() >= PROCESSES / 2 && killed > 0, "{report}");
 }
