@@ -20,7 +20,8 @@ impl SmallDisk {
     /// `None` where this process may not mount one.
     fn mount() -> Option<Self> {
         let folder = TempDir::with_prefix("steps-disk-").expect("a temporary folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "steps"]).arg(folder.path()).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "steps"]).arg(folder.path()).output();
         mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(folder))
     }
 
