@@ -1,6 +1,8 @@
 //! Recording that never loses a step and never holds up a deploy: what cannot be delivered is kept.
 
-use steps_shared::{NewStep, Step};
+use std::time::Duration;
+
+use steps_shared::{Age, NewStep, Step, When};
 use tokio::time::Instant;
 
 use crate::args::Connection;
@@ -50,9 +52,13 @@ impl Sender {
 
     /// Records a step, or keeps it.
     pub async fn record(&self, step: &NewStep) -> Result<Sent, Error> {
+        let asked = Instant::now();
         match self.ask(self.client.record(step)).await? {
             Asked::Answered((now, step)) => Ok(Sent::Recorded(now, Box::new(step))),
-            Asked::Undelivered(reason) => self.keep(std::slice::from_ref(step), &reason).map(|()| Sent::Kept(reason)),
+            // It has waited for the server already.
+            Asked::Undelivered(reason) => {
+                self.keep(&[older(step, asked.elapsed())], &reason).map(|()| Sent::Kept(reason))
+            }
         }
     }
 
@@ -100,4 +106,13 @@ impl Sender {
             output::note(format!("steps: others still wait: {trouble}"));
         }
     }
+}
+
+/// The step after it has waited for so long. A moment that was said stays as it is.
+fn older(step: &NewStep, by: Duration) -> NewStep {
+    let when = match step.when {
+        When::Ago(age) => When::Ago(Age::from_seconds(age.micros() as f64 / 1e6 + by.as_secs_f64()).unwrap_or(age)),
+        at @ When::At(_) => at,
+    };
+    NewStep { when, ..step.clone() }
 }

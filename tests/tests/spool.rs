@@ -280,7 +280,7 @@ async fn a_run_without_a_server_is_recorded_whole_later(db: TestDb) {
     assert_eq!(run(&["--deployment", "--", "true"]).code, 0);
     run(&["--strict", "--status", "s", "--", "true"]).failed(1);
     let server = Builder::on_port(port, &db.url()).start().await;
-    cli.run(&["flush"]).ok();
+    assert_eq!(cli.run(&["flush"]).ok(), "delivered 4 steps (0 were there already), 0 refused\n");
     let steps = columns(&server.list("").await, ["status", "outcome", "exit_code", "duration_seconds"]);
     assert_eq!(steps.len(), 4, "{steps:?}");
     assert_eq!(steps[0][..3], ["migrating", "failed", "3"].map(str::to_owned));

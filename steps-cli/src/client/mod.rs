@@ -206,11 +206,10 @@ impl Client {
 }
 
 impl Trouble {
-    /// Whether the server has understood, and said no: sending it again changes nothing. Anything else may be the fault of
-    /// the server, of something before it, or of the network.
+    /// Whether the server has understood, and said no: sending it again changes nothing. Anything else (a 5xx, 408, 429, a
+    /// redirection, half an answer) may be the fault of the server, of something before it, or of the network.
     pub fn is_refusal(&self) -> bool {
-        let refuses = |status: StatusCode| !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        self.status.is_some_and(refuses)
+        matches!(self.error, Error::Refused(_))
     }
 
     fn lasting(error: Error) -> Self {

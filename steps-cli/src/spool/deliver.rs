@@ -1,9 +1,10 @@
 //! Sending what waits.
 
+use std::collections::HashSet;
 use std::io;
 
 use serde_json::Value;
-use steps_shared::{FieldErrors, LineResult};
+use steps_shared::{FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Entry, Spool};
@@ -72,13 +73,13 @@ impl Delivery {
     ) -> Result<bool, Error> {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         for lines in lines.chunks(BATCH) {
-            let mut entries = Vec::with_capacity(lines.len());
-            for line in lines {
-                match Entry::read(line) {
-                    Some(entry) => entries.push(entry),
-                    None => spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?,
-                }
-            }
+            let mut torn = Vec::new();
+            let read = lines.iter().filter_map(|line| {
+                let entry = Entry::read(line);
+                torn.extend(entry.is_none().then_some(line));
+                entry
+            });
+            let entries = without_beginnings(read.collect());
             let batch = self.send_batch(spool, client, &entries);
             match deadline {
                 None => batch.await?,
@@ -86,6 +87,9 @@ impl Delivery {
                     Ok(sent) => sent?,
                     Err(_) => return Ok(false),
                 },
+            }
+            for line in torn {
+                spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?;
             }
             *done += lines.iter().map(|line| line.len()).sum::<usize>();
             progress(self.recorded + self.already_recorded + self.refused);
@@ -104,6 +108,7 @@ impl Delivery {
             return Err(Error::Failed("the server's answer does not cover every step; is --server right?".to_owned()));
         }
         let mut sum = Self::default();
+        let mut rejected = Vec::new();
         for (entry, line) in entries.iter().zip(answer.steps) {
             match line.result {
                 LineResult::Recorded => sum.recorded += 1,
@@ -113,18 +118,26 @@ impl Delivery {
                 {
                     sum.recorded += 1;
                 }
-                LineResult::Refused => {
-                    let rejected = spool.reject(entry, &FieldErrors(line.errors).to_string());
-                    rejected.map_err(|error| Error::Failed(error.to_string()))?;
-                    sum.refused += 1;
-                }
+                LineResult::Refused => rejected.push((entry, FieldErrors(line.errors).to_string())),
             }
+        }
+        // Only now that nothing of it is going to be sent again.
+        for (entry, reason) in rejected {
+            spool.reject(entry, &reason).map_err(|error| Error::Failed(error.to_string()))?;
+            sum.refused += 1;
         }
         self.recorded += sum.recorded;
         self.already_recorded += sum.already_recorded;
         self.refused += sum.refused;
         Ok(())
     }
+}
+
+/// Without the beginnings of spans that wait with their end, too: that says everything, in one request less.
+fn without_beginnings(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let ended: HashSet<StepId> = entries.iter().filter(|entry| entry.has_ended()).filter_map(Entry::id).collect();
+    entries.retain(|entry| entry.has_ended() || !entry.id().is_some_and(|id| ended.contains(&id)));
+    entries
 }
 
 /// A span that has ended, of which the beginning is recorded already, lacks only its end. Whether it has that now.

@@ -55,10 +55,15 @@ impl Entry {
         self.step.get("id")?.as_str()?.parse().ok()
     }
 
+    /// Whether it is a span that is told with its end.
+    pub fn has_ended(&self) -> bool {
+        self.step.contains_key("outcome")
+    }
+
     /// The end that is told with it, where it is a span that has ended.
     pub fn finish(&self) -> Option<Map<String, Value>> {
         let told = |name: &str| Some((name.to_owned(), self.step.get(name)?.clone()));
-        self.step.contains_key("outcome").then(|| NewFinish::FIELDS.into_iter().filter_map(told).collect())
+        self.has_ended().then(|| NewFinish::FIELDS.into_iter().filter_map(told).collect())
     }
 }
 

@@ -208,9 +208,12 @@ impl Spool {
         if SystemTime::now().duration_since(since).is_ok_and(|passed| passed < AWAY) {
             return None;
         }
-        let trying = private().write(true).create(true).open(self.folder.join("trying")).ok()?;
-        trying.try_lock().ok()?;
-        Some(Attempt { _lock: Some(trying) })
+        // Where nobody can be kept out (a full disk), everybody tries: nothing could be kept there either.
+        let trying = private().write(true).create(true).open(self.folder.join("trying")).ok();
+        match trying.as_ref().map(File::try_lock) {
+            Some(Err(fs::TryLockError::WouldBlock)) => None,
+            _ => Some(Attempt { _lock: trying }),
+        }
     }
 
     /// The server did not answer as it should.

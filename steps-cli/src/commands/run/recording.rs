@@ -147,17 +147,18 @@ impl Begun {
     /// Records the end; and the beginning, where that failed before. Then what has waited, until `deadline`.
     pub async fn end(self, end: End, deadline: tokio::time::Instant) -> Result<Kept, Error> {
         let Self { plan, sender, beginning } = self;
-        let steps = match (&plan.what, beginning) {
+        let steps = || match (&plan.what, beginning) {
             (What::Deployment(_), Beginning::Open) => plan.whole(end),
             _ => vec![plan.end(end)],
         };
-        for (at, step) in steps.iter().enumerate() {
+        for (at, step) in steps().iter().enumerate() {
             let asked = match plan.what {
                 What::Span(_) => sender.ask(end_span(&sender.client, step, end, beginning)).await?,
                 What::Deployment(_) => sender.ask(async { sender.client.record(step).await.map(drop) }).await?,
             };
             if let Asked::Undelivered(reason) = asked {
-                sender.keep(steps.split_at(at).1, &reason)?;
+                // Said anew: they have grown older meanwhile.
+                sender.keep(steps().split_at(at).1, &reason)?;
                 return Ok(Some(reason));
             }
         }
