@@ -1,8 +1,10 @@
 //! The real command, in a home of its own.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -77,6 +79,20 @@ impl Cli {
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// A file of the one spool that the command has in its home.
+    #[must_use]
+    pub fn spool_file(&self, name: &str) -> PathBuf {
+        let folder = self.home().join(".local/state/steps/spool");
+        let mut of_servers = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        of_servers.next().expect("a spool").expect("a folder").path().join(name)
+    }
+
+    /// A server that failed counts as away for half a minute; this is the half minute later.
+    pub fn let_half_a_minute_pass(&self) {
+        let away = File::options().write(true).open(self.spool_file("away")).expect("the mark");
+        away.set_modified(SystemTime::now() - Duration::from_secs(31)).expect("its time");
     }
 
     /// Writes a file into the working folder; its path.

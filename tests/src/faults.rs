@@ -5,6 +5,7 @@ pub mod galera;
 pub mod ledger;
 pub mod load;
 pub mod mariadb;
+pub mod probe;
 pub mod proxy;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use galera::Galera;
 pub use ledger::{Comparison, Ledger};
 pub use load::{Load, Shape};
 pub use mariadb::Mariadb;
+pub use probe::{PROBE, forget_probes, refuses_a_recording};
 pub use proxy::{Fault, Proxy};
 
 use crate::eventually;

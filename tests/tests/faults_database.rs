@@ -9,11 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
 use steps_shared::StepId;
 use steps_tests::faults::load::{CLIENT_TIMEOUT, with_load};
 use steps_tests::faults::mariadb::kill_connections;
-use steps_tests::faults::{Load, Mariadb, Report, Shape, short_or_long};
+use steps_tests::faults::{Load, Mariadb, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, PATIENCE, Server, eventually};
-
-const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
 
 /// The server's own.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -56,7 +54,7 @@ fn stopped_for_longer_than_the_deadline() {
     with_load(async {
         let (deadline, stopped) = short_or_long((2, 4), (5, 10));
         let (mariadb, server, load) = start(&["--deadline", &format!("{deadline}s")]).await;
-        let span = server.record(&[("span", "true")].into_iter().chain(STEP).collect::<Vec<_>>()).await.recorded();
+        let span = server.record(&[("span", "true")].into_iter().chain(PROBE).collect::<Vec<_>>()).await.recorded();
         let deadline = Duration::from_secs(deadline);
         mariadb.pause();
         let began = Instant::now();
@@ -74,7 +72,7 @@ fn stopped_for_longer_than_the_deadline() {
         let ledger = load.stop().await;
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
         assert!(ledger.longest < deadline + SLACK, "{:?}", ledger.longest);
-        forget_the_others(&mariadb).await;
+        forget_probes(&mariadb.url()).await;
         Report::close("SIGSTOP of MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
         server.stop().await;
     });
@@ -108,7 +106,7 @@ async fn answers_in_time(server: &Server, span: &str, limit: Duration) {
         let began = Instant::now();
         server.get("/healthz").await.ok();
         // What can be answered without the database is.
-        assert_eq!(server.record(&STEP[..3]).await.status, 400);
+        assert_eq!(server.record(&PROBE[..3]).await.status, 400);
         let answer = server.post_body("/v1/steps/batch", "application/json", batch.to_string()).await;
         assert_eq!(answer.json()["refused"], 1, "{}", answer.text());
         assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
@@ -133,34 +131,15 @@ fn out_of_connections() {
             (kill_connections(&mut administrator).await == 0).then_some(())
         })
         .await;
-        refuses_and_says_so(&server).await;
+        refuses_a_recording(&server).await;
         eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;
         drop(held);
         let recovery = load.recovered(Instant::now()).await;
         let ledger = load.stop().await;
-        forget_the_others(&mariadb).await;
+        forget_probes(&mariadb.url()).await;
         Report::close("no connection to be had", 1, vec![recovery], &ledger, &mariadb.url()).await;
         server.stop().await;
     });
-}
-
-/// Deletes what was recorded beside the load, which the ledger does not know.
-async fn forget_the_others(mariadb: &Mariadb) {
-    let mut connection = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
-    let delete = "DELETE FROM deployments WHERE component = 'c'; DELETE FROM steps WHERE component = 'c'";
-    run(&mut connection, delete).await.expect("they are deleted");
-}
-
-/// A recording is refused, as it must be.
-async fn refuses_and_says_so(server: &Server) {
-    let answer = eventually("a recording is refused", async || {
-        let answer = server.record(&STEP).await;
-        (answer.status == 503).then_some(answer)
-    })
-    .await;
-    answer.problem(503);
-    assert!(answer.header("retry-after").parse::<u32>().is_ok());
-    server.get("/healthz").await.ok();
 }
 
 #[test]
@@ -169,11 +148,11 @@ fn read_only_for_a_while() {
         let (mariadb, server, load) = start(&["--deadline", "1s"]).await;
         let set = tokio::time::timeout(PATIENCE, mariadb.execute("SET GLOBAL read_only = 1"));
         set.await.expect("the server holds no transaction open that keeps the database from becoming read-only");
-        refuses_and_says_so(&server).await;
+        refuses_a_recording(&server).await;
         mariadb.execute("SET GLOBAL read_only = 0").await;
         let recovery = load.recovered(Instant::now()).await;
         let ledger = load.stop().await;
-        forget_the_others(&mariadb).await;
+        forget_probes(&mariadb.url()).await;
         Report::close("read-only MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
         server.stop().await;
     });

@@ -94,7 +94,7 @@ async fn connect(server: &Server, head: &str) -> TcpStream {
     stream
 }
 
-/// Nothing at all, half a head, half a body, and an answer that nobody reads on.
+/// Nothing at all, a part of a head, and a part of a body.
 async fn clients_that_stall_are_cut_off(db: TestDb) {
     let server = Builder::on(&db.url()).args(&["--stall-timeout", "1s"]).start().await;
     let post =

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, SqliteConnection};
 use steps_tests::faults::load::with_load;
-use steps_tests::faults::{Load, Report, Shape, short_or_long};
+use steps_tests::faults::{Load, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::server::Builder;
-use steps_tests::{Kind, Server, TestDb, eventually};
+use steps_tests::{Kind, TestDb, eventually};
 use tempfile::TempDir;
 
 /// A small file system in memory; unmounted with this.
@@ -45,18 +45,6 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn refuses_a_recording(server: &Server) {
-    let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
-    let answer = eventually("a step is refused", async || {
-        let answer = server.record(&fields).await;
-        (answer.status == 503).then_some(answer)
-    })
-    .await;
-    answer.problem(503);
-    assert_eq!(answer.header("retry-after"), "1");
-    server.get("/healthz").await.ok();
-}
-
 #[test]
 fn a_full_disk() {
     let Some(disk) = SmallDisk::mount() else {
@@ -75,8 +63,7 @@ fn a_full_disk() {
             // Some room within its own files may be left.
             eventually("a step is refused", async || {
                 disk.fill();
-                let fields = [("component", "c"), ("version", "1"), ("owner", "full"), ("status", "s")];
-                (server.record(&fields).await.status == 503).then_some(())
+                (server.record(&PROBE).await.status == 503).then_some(())
             })
             .await;
             refuses_a_recording(&server).await;
@@ -88,13 +75,8 @@ fn a_full_disk() {
             .await;
         }
         let ledger = load.stop().await;
-        // Those that were sent to see whether there was room are not in the ledger.
-        let mut connection = SqliteConnection::connect(&url).await.expect("the file opens");
         server.stop().await;
-        for table in ["deployments WHERE component", "steps WHERE component"] {
-            let delete = format!("DELETE FROM {table} = 'c'");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(delete)).execute(&mut connection).await.expect("they are deleted");
-        }
+        forget_probes(&url).await;
         Report::close("a full disk (SQLite)", times, recoveries, &ledger, &url).await;
     });
 }
@@ -118,7 +100,7 @@ fn a_file_that_somebody_else_has_locked() {
         let ledger = load.stop().await;
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
         assert!(ledger.longest < Duration::from_secs(3), "{:?}", ledger.longest);
-        db.execute("DELETE FROM deployments WHERE component = 'c'; DELETE FROM steps WHERE component = 'c'").await;
+        forget_probes(&db.url()).await;
         Report::close("a locked file (SQLite)", times, recoveries, &ledger, &db.url()).await;
         server.stop().await;
     });

@@ -34,19 +34,6 @@ async fn away() -> (Cli, u16) {
     (Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}")), port)
 }
 
-/// A file of the one spool there is.
-fn spool_file(cli: &Cli, name: &str) -> PathBuf {
-    let folder = cli.home().join(".local/state/steps/spool");
-    let of_server = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).next();
-    of_server.expect("a spool").expect("a folder").path().join(name)
-}
-
-/// The server counts as away for half a minute; this is the half minute later.
-fn half_a_minute_later(cli: &Cli) {
-    let away = fs::File::options().write(true).open(spool_file(cli, "away")).expect("the mark");
-    away.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(31)).expect("its time");
-}
-
 fn kept(run: Run) -> String {
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
@@ -71,7 +58,7 @@ async fn what_was_kept_is_delivered_by_the_next_record(db: TestDb) {
     assert_eq!(cli.run(&["status"]).code, 1);
 
     let server = Builder::on_port(port, &db.url()).start().await;
-    half_a_minute_later(&cli);
+    cli.let_half_a_minute_pass();
     let run = cli.run(&record("3", &[]));
     assert!(run.stdout.starts_with("recorded c 3"), "{run:?}");
     assert!(run.stderr.contains("delivered 2 steps"), "{run:?}");
@@ -164,10 +151,10 @@ fn the_spool_is_private_and_where_it_is_asked_to_be() {
 fn a_full_spool_and_a_full_disk_are_clear_errors_and_lose_nothing() {
     let cli = Cli::new().env("STEPS_SERVER", AWAY);
     kept(cli.run(&record("1", &[])));
-    let whole = fs::read(spool_file(&cli, "waiting")).unwrap();
+    let whole = fs::read(cli.spool_file("waiting")).unwrap();
     let said = cli.run(&record("2", &["--spool-limit", "300"])).failed(1);
     assert!(said.contains("cannot be kept") && said.contains("--spool-limit allows 300"), "{said}");
-    assert_eq!(fs::read(spool_file(&cli, "waiting")).unwrap(), whole);
+    assert_eq!(fs::read(cli.spool_file("waiting")).unwrap(), whole);
     cli.run(&record("2", &["--spool-limit", "much"])).failed(2);
 
     // No file may grow beyond 1 KiB: what is written there is cut in the middle of a line, as on a full disk.
@@ -176,7 +163,7 @@ fn a_full_spool_and_a_full_disk_are_clear_errors_and_lose_nothing() {
     let args: Vec<&str> = ["-c", script, &steps].into_iter().chain(record("3", &[])).collect();
     let said = Run::of(&mut cli.program("bash".as_ref(), &args)).failed(1);
     assert!(said.contains("cannot be kept") && said.contains("File too large"), "{said}");
-    let after = fs::read(spool_file(&cli, "waiting")).unwrap();
+    let after = fs::read(cli.spool_file("waiting")).unwrap();
     assert!(after.starts_with(&whole) && after.ends_with(b"}\n"), "{}", String::from_utf8_lossy(&after));
     let kept = said.lines().filter(|line| line.contains("is kept")).count();
     assert_eq!(status(&cli, "waiting"), (1 + kept).to_string());
@@ -190,12 +177,12 @@ fn a_torn_line_is_set_aside_and_blocks_nothing() {
     block_on(async {
         let (cli, port) = away().await;
         kept(cli.run(&record("1", &[])));
-        let first = fs::read(spool_file(&cli, "waiting")).unwrap();
+        let first = fs::read(cli.spool_file("waiting")).unwrap();
         kept(cli.run(&record("2", &[])));
-        let both = fs::read(spool_file(&cli, "waiting")).unwrap();
+        let both = fs::read(cli.spool_file("waiting")).unwrap();
         let server = Builder::on_port(port, &db.url()).start().await;
         for cut in first.len() + 1..both.len() {
-            fs::write(spool_file(&cli, "waiting"), &both[..cut]).unwrap();
+            fs::write(cli.spool_file("waiting"), &both[..cut]).unwrap();
             let run = cli.run(&["flush"]);
             assert!(run.stderr.contains("set aside"), "cut at {cut}: {run:?}");
             assert!(run.ok().starts_with("delivered 1 steps"), "cut at {cut}");
@@ -204,7 +191,7 @@ fn a_torn_line_is_set_aside_and_blocks_nothing() {
         assert_eq!(status(&cli, "torn"), (both.len() - first.len() - 1).to_string());
         // One that was damaged in the middle, and one that follows a torn one.
         let damaged = [b"deadbeef {\"queued_at\":1}\n", &both[first.len()..], b"0123"].concat();
-        fs::write(spool_file(&cli, "waiting"), damaged).unwrap();
+        fs::write(cli.spool_file("waiting"), damaged).unwrap();
         cli.run(&["flush"]).ok();
         assert_eq!(column(&server.list("").await, "version"), ["1", "2"]);
     });
@@ -224,7 +211,7 @@ fn what_the_server_refuses_later_is_set_aside_with_the_reason() {
         let run = cli.run(&["flush"]);
         assert_eq!(run.stdout, "delivered 2 steps (0 were there already), 1 refused\n");
         assert!(run.failed(3).contains("recorded already with another version"));
-        let rejected = fs::read_to_string(spool_file(&cli, "rejected")).unwrap();
+        let rejected = fs::read_to_string(cli.spool_file("rejected")).unwrap();
         let rejected: serde_json::Value = serde_json::from_str(rejected.trim()).unwrap();
         assert_eq!(rejected["step"]["version"], "2");
         assert!(rejected["reason"].as_str().unwrap().contains(id), "{rejected}");

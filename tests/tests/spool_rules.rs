@@ -3,21 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
 
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, now};
 use steps_tests::{Cli, Kind, Run, TestDb, block_on};
 
 const STEP: [&str; 8] = ["--component", "c", "--version", "1", "--owner", "o", "--status", "s"];
-
-/// A file of the one spool there is.
-fn spool_file(cli: &Cli, name: &str) -> PathBuf {
-    let mut folders = fs::read_dir(cli.home().join(".local/state/steps/spool")).unwrap();
-    folders.next().expect("a spool").unwrap().path().join(name)
-}
 
 /// What waited for the server until the time-out began before that.
 #[test]
@@ -30,7 +22,7 @@ fn the_wait_for_a_server_is_part_of_the_age() {
         let _connection = silent.accept().unwrap();
         let asked = now().micros();
         assert_eq!(Run::from(child.wait_with_output().unwrap()).code, 0);
-        let waiting = fs::read_to_string(spool_file(&cli, "waiting")).unwrap();
+        let waiting = fs::read_to_string(cli.spool_file("waiting")).unwrap();
         assert!(!waiting.is_empty());
         for line in waiting.lines() {
             let entry: serde_json::Value = serde_json::from_str(line.split_once(' ').unwrap().1).unwrap();
@@ -87,9 +79,8 @@ fn who_cannot_keep_others_out_asks_all_the_same() {
         let record = [&["record"][..], &STEP].concat();
         assert_eq!(cli.run(&record).ok(), "", "it is kept");
         let server = Builder::on_port(port, &db.url()).start().await;
-        let away = fs::File::options().write(true).open(spool_file(&cli, "away")).unwrap();
-        away.set_modified(SystemTime::now() - Duration::from_secs(31)).unwrap();
-        fs::create_dir(spool_file(&cli, "trying")).unwrap();
+        cli.let_half_a_minute_pass();
+        fs::create_dir(cli.spool_file("trying")).unwrap();
         assert!(cli.run(&record).ok().starts_with("recorded c 1"));
         assert_eq!(column(&server.list("").await, "version"), ["1", "1"], "and so is what waited");
     });

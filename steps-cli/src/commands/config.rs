@@ -1,10 +1,10 @@
 //! `steps config`.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::args::Connection;
 use crate::error::Error;
+use crate::output::pairs::Format;
 use crate::output::{self, table};
 use crate::settings::{Key, Setting, Sources, shown};
 
@@ -22,16 +22,6 @@ pub struct Args {
     /// How the settings are printed [default: a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// Columns to read
-    Table,
-    /// With a header
-    Csv,
-    /// One document
-    Json,
 }
 
 /// One line of the answer: a setting, or a file that settings are read from.

@@ -45,7 +45,8 @@ and 'steps run' within it need no flags but --status. Steps that run at the same
 The exit code is that of CMD: 128 and the signal's number where a signal killed it, 127 where there is no such \
 command, 126 where it cannot be run. Recording goes on beside it: a server that is slow or away changes neither the \
 exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What cannot \
-be delivered is kept on this machine, and sent with the next record or run, or by steps flush. What is wrong with the flags or settings is told before CMD is started, with exit code 2."
+be delivered is kept on this machine, and sent with the next record or run, or by steps flush. What is wrong with the \
+flags or settings is told before CMD is started, with exit code 2."
 )]
 pub struct Args {
     #[command(flatten)]

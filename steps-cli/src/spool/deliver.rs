@@ -10,7 +10,6 @@ use tokio::time::{Instant, timeout_at};
 use super::{Entry, Spool};
 use crate::client::Client;
 use crate::error::Error;
-use crate::time;
 
 /// Steps that are sent together.
 const BATCH: usize = 500;
@@ -28,11 +27,11 @@ pub struct Delivery {
     pub trouble: Option<Error>,
 }
 
-/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. Without one, it waits for another
-/// process that is doing the same; with one, it leaves it to that. `progress` hears how many steps are done.
+/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. Without one, it waits for
+/// another process that is doing the same; with one, it leaves it to that. `progress` hears how many steps are done.
 ///
-/// A step is taken off the spool after the server has answered for it; a process that is killed between the two has it sent again,
-/// and its id keeps it from being recorded twice.
+/// A step is taken off the spool after the server has answered for it; a process that is killed between the two has it
+/// sent again, and its id keeps it from being recorded twice.
 pub async fn deliver(
     spool: &Spool,
     client: &Client,
@@ -61,7 +60,8 @@ pub async fn deliver(
 }
 
 impl Delivery {
-    /// Sends the lines of `bytes`; `done` counts those bytes of which nothing is left to do. `false` when the deadline came.
+    /// Sends the lines of `bytes`; `done` counts those bytes of which nothing is left to do. `false` when the deadline
+    /// came.
     async fn send(
         &mut self,
         spool: &Spool,
@@ -101,7 +101,7 @@ impl Delivery {
         if entries.is_empty() {
             return Ok(());
         }
-        let now = time::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))?;
+        let now = super::clock()?;
         let body: String = entries.iter().map(|entry| Value::from(entry.aged(now)).to_string() + "\n").collect();
         let answer = client.batch(body.into()).await?;
         if answer.steps.len() != entries.len() {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
-use steps_shared::NewStep;
+use steps_shared::{NewStep, Timestamp};
 
 use crate::error::Error;
 use crate::{output, time};
@@ -84,7 +84,7 @@ impl Spool {
 
     /// Keeps steps: they are on the disk, all of them, or none is.
     pub fn keep(&self, steps: &[NewStep]) -> Result<(), Error> {
-        let now = time::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))?;
+        let now = clock()?;
         let lines: Result<String, Error> = steps.iter().map(|step| Entry::new(step, now)?.line()).collect();
         let lines = lines?;
         self.append(lines.as_bytes())
@@ -267,6 +267,11 @@ impl Spool {
     fn away(&self) -> PathBuf {
         self.folder.join("away")
     }
+}
+
+/// What this machine's clock shows, from which ages are counted.
+fn clock() -> Result<Timestamp, Error> {
+    time::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))
 }
 
 /// Files that only the user may read.

@@ -30,7 +30,7 @@ async fn ready(state: State) -> Result<Response, ApiError> {
     if state.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    let pinged = async { timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or(Err(StoreError::TimedOut)) };
-    state.within_deadline(async { Ok(pinged.await?) }).await?;
+    let ping = async { Ok(timeout(PING_TIMEOUT, state.store.ping()).await.unwrap_or(Err(StoreError::TimedOut))?) };
+    state.within_deadline(ping).await?;
     Ok(super::json(StatusCode::OK, &json!({"status": "ready"})))
 }
