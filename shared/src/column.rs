@@ -49,6 +49,8 @@ macro_rules! columns {
     };
 }
 
+pub(crate) use columns;
+
 columns! {
     /// A column of a list of steps. The first five are those of the service that this one replaces.
     StepColumn {

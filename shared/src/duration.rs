@@ -52,6 +52,15 @@ impl Duration {
         self.0
     }
 
+    /// In the largest unit that divides it, so that it reads as the same again: `90s`, `14d`; else in bare seconds.
+    #[must_use]
+    pub fn to_exact_text(self) -> String {
+        match UNITS.iter().rev().find(|(_, unit)| self.0 > 0 && self.0 % unit == 0) {
+            Some((name, unit)) => format!("{}{name}", self.0 / unit),
+            None => self.seconds().to_string(),
+        }
+    }
+
     /// In seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {

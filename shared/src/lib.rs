@@ -5,6 +5,7 @@
 //! or knows HTTP, so that the command, the wire and the database share one gate.
 
 mod batch;
+mod bound;
 mod column;
 mod deployment;
 mod duration;
@@ -13,13 +14,16 @@ mod format;
 mod id;
 mod json_fields;
 mod name;
+mod percent;
 mod query;
 mod span;
 mod stats;
 mod step;
 mod time;
+mod trend;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
+pub use bound::Bound;
 pub use column::{DeploymentColumn, GroupBy, ListColumn, StatColumn, StepColumn};
 pub use deployment::{Deployment, DeploymentDetail, Outcome, TimelineStep};
 pub use duration::Duration;
@@ -28,11 +32,17 @@ pub use format::Format;
 pub use id::{ImportIds, StepId};
 pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
+pub use percent::Percent;
 pub use query::{DeploymentFilter, DeploymentQuery, Filter, ListQuery, Order, StepFilter, StepQuery};
 pub use span::{Finish, NewFinish, SpanEnd, SpanOutcome};
 pub use stats::{Stat, StatsAnswer, StatsQuery, TimeZone};
 pub use step::{Age, NewStep, Step, When};
 pub use time::{Moment, TimeError, Timestamp};
+pub use trend::{
+    Baseline, Budget, BudgetAnswer, BudgetKind, Cause, Change, ChangePoint, CheckAnswer, CheckQuery, CheckResult,
+    Estimate, Firing, Growth, GrowthLimit, Judged, Part, Period, PeriodKind, Point, Replay, ReplayedBudget,
+    SmallestChange, SprintLength, SprintStart, Sprints, Trend, TrendAnswer, TrendColumn, TrendQuery, Verdict,
+};
 
 /// Where the server listens, and where the command looks for it, unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7878";

@@ -3,11 +3,12 @@
 //! What is listed is chosen by flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
 use steps_shared::{
-    Component, DeploymentFilter, Duration, Environment, Outcome, Owner, Run, Status, StepFilter, Timestamp, Version,
+    Bound, Component, DeploymentFilter, Duration, Environment, Outcome, Owner, Run, Status, StepFilter, Timestamp,
+    Version,
 };
 
 use crate::error::Error;
-use crate::time::{self, Bound};
+use crate::time;
 
 /// Which steps.
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,259 @@
+//! What a trend is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Component, Duration, Environment, Owner, Status, StepId, Timestamp, Version};
+
+/// The answer of `GET /v1/trend` as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrendAnswer {
+    /// What the periods are: `week` or `sprint`.
+    pub by: String,
+    /// When a sprint began: `YYYY-MM-DD`.
+    pub sprint_start: String,
+    /// How long a sprint is: `14d`.
+    pub sprint_length: String,
+    /// The smallest growth in a week that matters, in percent.
+    pub min_change_percent: f64,
+    /// The earliest start that was asked for.
+    pub since: Timestamp,
+    /// The latest start that was asked for; null where none was.
+    pub until: Option<Timestamp>,
+    /// The trends, the most alarming first: by verdict (growing, steady, shrinking, not enough data), then by growth.
+    pub trends: Vec<Trend>,
+}
+
+/// How long the successful deployments of one component into one environment (or one step in them) took, over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// What was deployed.
+    pub component: Component,
+    /// Where to.
+    pub environment: Environment,
+    /// Which step the durations are of; null where they are of the whole.
+    pub step: Option<Status>,
+    /// How many deployments.
+    pub deployments: u32,
+    /// When the first of them started.
+    pub first_started_at: Timestamp,
+    /// When the last of them started.
+    pub last_started_at: Timestamp,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+    /// The median of the deployments at its beginning (a fifth of all, 5 to 50).
+    #[serde(rename = "start_median_seconds")]
+    pub start_median: Duration,
+    /// The median of as many at its end.
+    #[serde(rename = "now_median_seconds")]
+    pub now_median: Duration,
+    /// How it grows; null where there is not enough data.
+    pub growth: Option<Growth>,
+    /// What makes the difference between the beginning and the end; null where there is not enough data, and of a step.
+    pub cause: Option<Cause>,
+    /// Where the level changed, the oldest first.
+    pub change_points: Vec<ChangePoint>,
+    /// The medians of weeks or sprints that had a deployment, the oldest first.
+    pub periods: Vec<Period>,
+    /// What growth was fitted to, where one component was asked for; else null.
+    pub points: Option<Vec<Point>>,
+}
+
+/// What is to be thought of a trend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It takes longer and longer.
+    #[serde(rename = "growing")]
+    Growing,
+    /// No growth that is significant and large enough to matter.
+    #[serde(rename = "steady")]
+    Steady,
+    /// It takes less and less.
+    #[serde(rename = "shrinking")]
+    Shrinking,
+    /// Fewer than ten deployments, or less than two weeks.
+    #[serde(rename = "not enough data")]
+    NotEnoughData,
+}
+
+/// A number, and between which it lies with a confidence of 95 %.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub value: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// How durations grow: a straight line through them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// The Theil–Sen slope: seconds more in each week.
+    pub seconds_per_week: Estimate,
+    /// The same in percent of the fitted start; null where that is not above zero.
+    pub percent_per_week: Option<Estimate>,
+    /// Seconds more in each sprint.
+    pub seconds_per_sprint: Estimate,
+    /// The same in percent of the fitted start.
+    pub percent_per_sprint: Option<Estimate>,
+    /// Where the line is at the first deployment, in seconds.
+    pub fitted_start_seconds: f64,
+    /// Where it is at the last one.
+    pub fitted_end_seconds: f64,
+    /// Mann–Kendall: how probable so much of a trend is where there is none.
+    pub p_value: f64,
+    /// Kendall's tau, -1 to 1: how consistently it grows.
+    pub tau: f64,
+    /// How many points were fitted: deployments, or medians of several that follow each other.
+    pub fitted_points: u32,
+}
+
+/// What makes the difference between the deployments at the beginning and those at the end: its parts add up to it.
+///
+/// Each instant of a deployment counts for the step that holds it up: the one that ends last of those that are open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// How many deployments of the beginning are compared; outliers are left out.
+    pub deployments_before: u32,
+    /// How many of the end.
+    pub deployments_after: u32,
+    /// The mean duration of those at the beginning.
+    #[serde(rename = "before_seconds")]
+    pub before: Duration,
+    /// The mean duration of those at the end.
+    #[serde(rename = "after_seconds")]
+    pub after: Duration,
+    /// The difference, in seconds; negative where it shrank. Exactly the sum of the parts', to the microsecond.
+    pub change_seconds: f64,
+    /// The steps and the waiting between them; what contributes most to the difference comes first.
+    pub parts: Vec<Part>,
+}
+
+/// A step's part in the difference, or that of waiting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The step; null for the time in which none was open.
+    pub step: Option<Status>,
+    /// Its mean part of a deployment at the beginning, in seconds.
+    pub before_seconds: f64,
+    /// Its mean part of a deployment at the end.
+    pub after_seconds: f64,
+    /// The difference.
+    pub change_seconds: f64,
+    /// Its share of the whole difference, 1 being all of it; more than that where other steps got faster. Null where
+    /// there is no difference.
+    pub share: Option<f64>,
+    /// Whether it is new, or gone.
+    pub change: Option<Change>,
+}
+
+/// Whether a step is new, or gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// No deployment at the beginning had it.
+    Appeared,
+    /// No deployment at the end has it.
+    Vanished,
+}
+
+/// Where the level changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangePoint {
+    /// The first deployment of the new level.
+    pub deployment_id: StepId,
+    /// Which version it was.
+    pub version: Version,
+    /// Who began it.
+    pub owner: Owner,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The median since the change before, or since the beginning.
+    #[serde(rename = "before_seconds")]
+    pub before: Duration,
+    /// The median until the next change, or until the end.
+    #[serde(rename = "after_seconds")]
+    pub after: Duration,
+    /// By how many percent the median changed; null where it was 0.
+    pub change_percent: Option<f64>,
+    /// How probable such a change is where there is none.
+    pub p_value: f64,
+}
+
+/// A week or a sprint.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    /// When it began.
+    pub start: Timestamp,
+    /// How many deployments started in it.
+    pub deployments: u32,
+    /// Their median.
+    #[serde(rename = "median_seconds")]
+    pub median: Duration,
+}
+
+/// What a line was fitted to: a deployment, or the median of several that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// When it started; of several, the median.
+    pub started_at: Timestamp,
+    /// How long it took.
+    #[serde(rename = "duration_seconds")]
+    pub duration: Duration,
+    /// Of how many deployments.
+    pub deployments: u32,
+}
+
+impl Verdict {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Growing => "growing",
+            Self::Steady => "steady",
+            Self::Shrinking => "shrinking",
+            Self::NotEnoughData => "not enough data",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Change {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Appeared => "appeared",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+impl Estimate {
+    /// The same in another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let Self { value, low, high } = self;
+        Self { value: value * factor, low: low * factor, high: high * factor }
+    }
+}
+
+impl Trend {
+    /// The part that contributes most to a growth or shrinking that is told.
+    #[must_use]
+    pub fn main_cause(&self) -> Option<&Part> {
+        let trending = matches!(self.verdict, Verdict::Growing | Verdict::Shrinking);
+        let cause = self.cause.as_ref().filter(|_| trending)?;
+        // The ends may differ the other way than the line says: then they explain nothing.
+        let agrees = (cause.change_seconds > 0.0) == (self.verdict == Verdict::Growing);
+        cause.parts.first().filter(|part| agrees && part.share.is_some_and(|share| share > 0.0))
+    }
+}

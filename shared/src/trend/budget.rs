@@ -1,0 +1,140 @@
+//! Budgets: what deployments may take.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Duration, Percent};
+
+/// What deployments may take; at least one limit is given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// No deployment may take longer than this.
+    pub max: Option<Duration>,
+    /// None may take longer than most of those before it.
+    pub baseline: Option<Baseline>,
+    /// How many of those before make the baseline, 10 to 1,000.
+    pub last: u32,
+    /// How far above the baseline is still within: a single run is never exactly like others.
+    pub margin: Percent,
+    /// They may not grow faster than this.
+    pub max_growth: Option<GrowthLimit>,
+}
+
+/// A limit of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetKind {
+    /// A duration.
+    Max,
+    /// A percentile of the deployments before.
+    Baseline,
+    /// A growth.
+    MaxGrowth,
+}
+
+/// A percentile of the deployments before, 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Baseline(u8);
+
+/// The most growth in a week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GrowthLimit(pub Percent);
+
+impl Budget {
+    /// The fewest deployments that make a baseline.
+    pub const LEAST_LAST: u32 = 10;
+    /// The most.
+    pub const MOST_LAST: u32 = 1000;
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        const MARGIN: Percent = Percent::new(20.0).expect("a number");
+        Self { max: None, baseline: None, last: 30, margin: MARGIN, max_growth: None }
+    }
+}
+
+impl BudgetKind {
+    /// The parameter that gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Max => "max",
+            Self::Baseline => "baseline",
+            Self::MaxGrowth => "max_growth",
+        }
+    }
+}
+
+impl Baseline {
+    /// The percentile as a share, 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
+impl FromStr for Baseline {
+    type Err = String;
+    /// Reads `p95`, and `median` for `p50`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim().to_ascii_lowercase();
+        let number = if text == "median" { Some("50") } else { text.strip_prefix('p') };
+        let percentile = number.and_then(|number| number.parse().ok()).filter(|number| (1..=100).contains(number));
+        percentile.map(Self).ok_or_else(|| format!("must be a percentile such as p95, or median, not {text:?}"))
+    }
+}
+
+impl FromStr for GrowthLimit {
+    type Err = String;
+    /// Reads `5%/week`, `5%` and `5`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let number = text.strip_suffix("/week").unwrap_or(text);
+        number.parse().map(Self).map_err(|_| format!("must be a growth such as 5%/week, not {text:?}"))
+    }
+}
+
+impl fmt::Display for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("p{}", self.0))
+    }
+}
+
+impl fmt::Display for GrowthLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/week", self.0))
+    }
+}
+
+impl fmt::Display for BudgetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_and_growths() {
+        let baseline = |text: &str| text.parse::<Baseline>().map(|baseline| baseline.to_string());
+        assert_eq!(
+            [baseline("p95"), baseline("median"), baseline("P1")],
+            ["p95", "p50", "p1"].map(|text| Ok(text.into()))
+        );
+        for wrong in ["95", "p0", "p101", "p", "mean", "p9.5"] {
+            assert!(baseline(wrong).is_err(), "{wrong}");
+        }
+        let growth = |text: &str| text.parse::<GrowthLimit>().map(|growth| growth.to_string());
+        for text in ["5%/week", "5%", "5", " 5 %/week"] {
+            assert_eq!(growth(text).as_deref(), Ok("5%/week"), "{text}");
+        }
+        for wrong in ["5%/day", "-5%", "", "/week", "10s/week"] {
+            assert!(growth(wrong).is_err(), "{wrong}");
+        }
+    }
+}

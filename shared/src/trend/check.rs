@@ -1,0 +1,303 @@
+//! Whether a deployment is within its budget.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::query::replace;
+use super::{Budget, BudgetKind};
+use crate::query::{put, read_parameters};
+use crate::{
+    Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Status, StepId, Timestamp, Version,
+};
+
+/// Which deployment, and what it may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckQuery {
+    /// What was deployed.
+    pub component: Component,
+    /// Where to; `production` unless said.
+    pub environment: Environment,
+    /// The newest successful deployment of this version, rather than of any.
+    pub version: Option<Version>,
+    /// This step in it, rather than the whole.
+    pub step: Option<Status>,
+    /// What it may take.
+    pub budget: Budget,
+    /// What deployments before count: from a moment on, or so long before the one that is judged; 90 days unless said.
+    pub since: Option<Bound>,
+    /// Judge every deployment that started in this time back from now, too.
+    pub replay: Option<Duration>,
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum CheckResult {
+    /// Within the budget.
+    #[serde(rename = "within")]
+    Within,
+    /// Too few deployments to say so.
+    #[serde(rename = "not enough data")]
+    NotEnoughData,
+    /// Over the budget.
+    #[serde(rename = "over")]
+    Over,
+}
+
+/// The answer of `GET /v1/check`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckAnswer {
+    /// What was deployed.
+    pub component: Component,
+    /// Where to.
+    pub environment: Environment,
+    /// Which step is judged; null where it is the whole.
+    pub step: Option<Status>,
+    /// The worst of the limits' results: over, then not enough data.
+    pub result: CheckResult,
+    /// What was judged; null where there is no successful deployment.
+    pub deployment: Option<Judged>,
+    /// Each limit that was given.
+    pub budgets: Vec<BudgetAnswer>,
+    /// What each limit would have said in the past, where that was asked for.
+    pub replay: Option<Replay>,
+}
+
+/// A deployment that is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Its identity.
+    pub id: StepId,
+    /// Which version it was.
+    pub version: Version,
+    /// Who began it.
+    pub owner: Owner,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it, or the step, took.
+    #[serde(rename = "duration_seconds")]
+    pub duration: Duration,
+}
+
+/// What one limit says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetAnswer {
+    /// Which limit.
+    pub budget: BudgetKind,
+    /// Its result.
+    pub result: CheckResult,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What limits would have said in the past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many deployments there were.
+    pub deployments: u32,
+    /// How many of them any of the limits would have been over at.
+    pub over: u32,
+    /// Each limit.
+    pub budgets: Vec<ReplayedBudget>,
+}
+
+/// What one limit would have said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplayedBudget {
+    /// Which limit.
+    pub budget: BudgetKind,
+    /// How many deployments it would have been over at.
+    pub over: u32,
+    /// For how many there was not enough data.
+    pub not_enough_data: u32,
+    /// The latest of those it would have been over at, at most 20, the oldest first.
+    pub firings: Vec<Firing>,
+}
+
+/// A deployment at which a limit would have been over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Firing {
+    /// The deployment.
+    #[serde(flatten)]
+    pub deployment: Judged,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl CheckQuery {
+    /// The names of its parameters; a rule in a settings file has the same.
+    pub const PARAMETERS: [&'static str; 11] = [
+        "component",
+        "environment",
+        "version",
+        "step",
+        "max",
+        "baseline",
+        "last",
+        "margin",
+        "max_growth",
+        "since",
+        "replay",
+    ];
+
+    /// Reads the parameters of a query string. An empty value counts as not given.
+    ///
+    /// # Errors
+    /// Every unknown, repeated, missing or wrong parameter, all at once.
+    pub fn from_parameters<'a>(
+        parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    ) -> Result<Self, FieldErrors> {
+        let mut given = Given::default();
+        let read = read_parameters(parameters, &Self::PARAMETERS, |name, value| given.set(name, value));
+        let mut errors = read.err().map_or_else(Vec::new, |FieldErrors(errors)| errors);
+        let is_wrong = |errors: &[FieldError], field: &str| errors.iter().any(|error| error.field == field);
+        let Given { component, environment, version, step, budget, since, replay } = given;
+        if component.is_none() && !is_wrong(&errors, "component") {
+            errors.push(FieldError::missing("component"));
+        }
+        let limits = [BudgetKind::Max, BudgetKind::Baseline, BudgetKind::MaxGrowth].map(BudgetKind::name);
+        let none = budget.max.is_none() && budget.baseline.is_none() && budget.max_growth.is_none();
+        if none && !limits.iter().any(|limit| is_wrong(&errors, limit)) {
+            let reason = "is not given, nor baseline or max_growth: one of them is needed";
+            errors.push(FieldError::wrong("max", reason));
+        }
+        match component {
+            Some(component) if errors.is_empty() => {
+                let environment = environment.unwrap_or_default();
+                Ok(Self { component, environment, version, step, budget, since, replay })
+            }
+            _ => Err(FieldErrors(errors)),
+        }
+    }
+
+    /// The parameters that describe this query.
+    #[must_use]
+    pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
+        let Self { component, environment, version, step, budget, since, replay } = self;
+        let Budget { max, baseline, last, margin, max_growth } = budget;
+        let values = [
+            Some(component.to_string()),
+            Some(environment.to_string()),
+            version.as_ref().map(ToString::to_string),
+            step.as_ref().map(ToString::to_string),
+            max.map(Duration::to_exact_text),
+            baseline.as_ref().map(ToString::to_string),
+            Some(last.to_string()),
+            Some(margin.to_string()),
+            max_growth.as_ref().map(ToString::to_string),
+            since.as_ref().map(ToString::to_string),
+            replay.map(Duration::to_exact_text),
+        ];
+        Self::PARAMETERS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Given {
+    component: Option<Component>,
+    environment: Option<Environment>,
+    version: Option<Version>,
+    step: Option<Status>,
+    budget: Budget,
+    since: Option<Bound>,
+    replay: Option<Duration>,
+}
+
+impl Given {
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>> {
+        Some(match name {
+            "component" => put(&mut self.component, name, value),
+            "environment" => put(&mut self.environment, name, value),
+            "version" => put(&mut self.version, name, value),
+            "step" => put(&mut self.step, name, value),
+            "max" => put(&mut self.budget.max, name, value),
+            "baseline" => put(&mut self.budget.baseline, name, value),
+            "last" => match value.trim().parse() {
+                Ok(last) if (Budget::LEAST_LAST..=Budget::MOST_LAST).contains(&last) => {
+                    self.budget.last = last;
+                    Ok(())
+                }
+                _ => {
+                    let (least, most) = (Budget::LEAST_LAST, Budget::MOST_LAST);
+                    Err(FieldError::wrong(
+                        name,
+                        format!("must be a whole number from {least} to {most}, not {value:?}"),
+                    ))
+                }
+            },
+            "margin" => replace(&mut self.budget.margin, name, value),
+            "max_growth" => put(&mut self.budget.max_growth, name, value),
+            "since" => put(&mut self.since, name, value),
+            "replay" => put(&mut self.replay, name, value),
+            _ => return None,
+        })
+    }
+}
+
+impl CheckResult {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Within => "within",
+            Self::NotEnoughData => "not enough data",
+            Self::Over => "over",
+        }
+    }
+}
+
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parameters: &[(&'static str, &'static str)]) -> Result<CheckQuery, FieldErrors> {
+        CheckQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn comes_back_from_its_own_parameters() {
+        let values = [
+            ("component", "checkout"),
+            ("environment", "staging"),
+            ("version", "4.2.0"),
+            ("step", "migrating"),
+            ("max", "1m30s"),
+            ("baseline", "p95"),
+            ("last", "50"),
+            ("margin", "10%"),
+            ("max_growth", "5%/week"),
+            ("since", "2026-01-05"),
+            ("replay", "90d"),
+        ];
+        let query = read(&values).unwrap();
+        let parameters = query.to_parameters();
+        assert_eq!(parameters.len(), CheckQuery::PARAMETERS.len());
+        let again = CheckQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), value.into())));
+        assert_eq!(again, Ok(query));
+        let least = read(&[("component", "checkout"), ("max", "90")]).unwrap();
+        assert_eq!((least.environment.as_str(), least.budget.last), ("production", 30));
+    }
+
+    #[test]
+    fn names_all_that_is_missing_or_wrong() {
+        let fields = |parameters: &[(&'static str, &'static str)]| -> Vec<String> {
+            read(parameters).unwrap_err().0.into_iter().map(|error| error.field).collect()
+        };
+        assert_eq!(fields(&[]), ["component", "max"]);
+        assert_eq!(fields(&[("component", "c"), ("baseline", "95")]), ["baseline"]);
+        assert_eq!(
+            fields(&[("component", ""), ("max", "soon"), ("last", "9"), ("replay", "x")]),
+            ["max", "last", "replay", "component"]
+        );
+    }
+}
