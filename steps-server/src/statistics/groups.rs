@@ -1,4 +1,4 @@
-//! Statistics of durations, by groups. Pure.
+//! Counts and durations, by groups.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,6 +6,7 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use chrono_tz::Tz;
 use steps_shared::{Duration, GroupBy, ListColumn as _, Outcome, Stat, Timestamp};
 
+use super::quantile::{from_micros, quantile};
 use crate::fold::{Kind, Statuses};
 
 /// One deployment, or one of its steps, for the statistics.
@@ -113,10 +114,6 @@ impl Tally {
     }
 }
 
-fn from_micros(micros: f64) -> Option<Duration> {
-    Duration::from_micros(micros.round() as i64)
-}
-
 fn value(by: GroupBy, sample: &Sample, zone: Tz) -> String {
     let day = || sample.started_at.to_datetime().with_timezone(&zone).date_naive();
     match by {
@@ -131,28 +128,10 @@ fn value(by: GroupBy, sample: &Sample, zone: Tz) -> String {
 }
 
 /// The Monday on which the week of `day` began (ISO 8601).
-fn monday(day: NaiveDate) -> NaiveDate {
+#[must_use]
+pub fn monday(day: NaiveDate) -> NaiveDate {
     let since = day.weekday().num_days_from_monday();
     day.checked_sub_days(Days::new(since.into())).unwrap_or(day)
-}
-
-/// The value below which a share `q` of the sorted values lies, by linear interpolation between order statistics: type 7
-/// of Hyndman & Fan, "Sample Quantiles in Statistical Packages" (1996), which is NumPy's default and SQL's
-/// `PERCENTILE_CONT`. `None` when there are no values.
-#[must_use]
-pub fn quantile(sorted: &[i64], q: f64) -> Option<f64> {
-    let at = q * sorted.len().checked_sub(1)? as f64;
-    let low = *sorted.get(at.floor() as usize)? as f64;
-    let high = *sorted.get(at.ceil() as usize)? as f64;
-    Some(low + (high - low) * at.fract())
-}
-
-/// The median of durations, rounded to microseconds.
-#[must_use]
-pub fn median(durations: &[Duration]) -> Option<Duration> {
-    let mut micros: Vec<i64> = durations.iter().map(|duration| duration.micros()).collect();
-    micros.sort_unstable();
-    quantile(&micros, 0.5).and_then(from_micros)
 }
 
 #[cfg(test)]
@@ -170,18 +149,6 @@ mod tests {
             duration: Duration::from_seconds(seconds).ok(),
             span: false,
         }
-    }
-
-    #[test]
-    fn interpolates_as_numpy_does() {
-        // numpy.percentile([15, 20, 35, 40, 50], [5, 30, 40, 50, 95, 100])
-        let values = [15, 20, 35, 40, 50];
-        let found = [0.05, 0.3, 0.4, 0.5, 0.95, 1.0].map(|q| quantile(&values, q).unwrap());
-        for (found, expected) in found.into_iter().zip([16.0, 23.0, 29.0, 35.0, 48.0, 50.0]) {
-            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
-        }
-        assert_eq!(quantile(&[], 0.5), None);
-        assert_eq!(quantile(&[7], 0.99), Some(7.0));
     }
 
     #[test]

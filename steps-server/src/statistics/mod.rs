@@ -1,0 +1,26 @@
+//! Statistics of durations. Pure: slices in, values out; no I/O, no clock. Each says where its definition is from.
+
+mod groups;
+mod level_changes;
+mod mann_kendall;
+mod quantile;
+mod theil_sen;
+
+pub use groups::{Groups, Sample, monday};
+pub use level_changes::{LEAST_SEGMENT, LevelChange, level_changes};
+pub use mann_kendall::{MannKendall, mann_kendall};
+pub use quantile::{median, median_of, quantile, quantile_of, robust_deviation};
+pub use theil_sen::{TheilSen, theil_sen};
+
+/// How many values equal each other: the size of each group of equal ones, of those that are more than one.
+fn ties(values: &[f64]) -> Vec<usize> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.chunk_by(|one, other| one == other).map(<[f64]>::len).filter(|size| *size > 1).collect()
+}
+
+/// k(k-1)(2k+5): 18 times the variance of Kendall's S of k values, and what ties take from it (Kendall 1975, chapter 4).
+fn variance_term(k: usize) -> f64 {
+    let k = k as f64;
+    k * (k - 1.0) * (2.0 * k + 5.0)
+}

@@ -1,0 +1,92 @@
+//! Order statistics.
+
+use steps_shared::Duration;
+
+/// How many standard deviations of a normal distribution a median absolute deviation is: 1/Φ⁻¹(3/4).
+const NORMAL_DEVIATIONS: f64 = 1.482_602_218_505_602;
+
+/// The value below which a share `q` of the sorted values lies, by linear interpolation between order statistics: type 7
+/// of Hyndman & Fan, "Sample Quantiles in Statistical Packages" (1996), which is NumPy's default and SQL's
+/// `PERCENTILE_CONT`. `None` when there are no values.
+#[must_use]
+pub fn quantile(sorted: &[i64], q: f64) -> Option<f64> {
+    let at = q * sorted.len().checked_sub(1)? as f64;
+    let low = *sorted.get(at.floor() as usize)? as f64;
+    let high = *sorted.get(at.ceil() as usize)? as f64;
+    Some(low + (high - low) * at.fract())
+}
+
+/// A [`quantile`] of durations in any order, rounded to microseconds.
+#[must_use]
+pub fn quantile_of(durations: &[Duration], q: f64) -> Option<Duration> {
+    let mut micros: Vec<i64> = durations.iter().map(|duration| duration.micros()).collect();
+    micros.sort_unstable();
+    quantile(&micros, q).and_then(from_micros)
+}
+
+/// The median of durations, rounded to microseconds.
+#[must_use]
+pub fn median(durations: &[Duration]) -> Option<Duration> {
+    quantile_of(durations, 0.5)
+}
+
+/// Microseconds, rounded to whole ones.
+pub(super) fn from_micros(micros: f64) -> Option<Duration> {
+    Duration::from_micros(micros.round() as i64)
+}
+
+/// The median of numbers in any order; the mean of the middle two of an even number of them. 0 of none.
+#[must_use]
+pub fn median_of(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    let middle = values.len() / 2;
+    let even = values.len().is_multiple_of(2);
+    if values.is_empty() {
+        return 0.0;
+    }
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    match below.iter().copied().max_by(f64::total_cmp) {
+        Some(lower) if even => lower + (upper - lower) / 2.0,
+        _ => upper,
+    }
+}
+
+/// The standard deviation as outliers do not change it: the median absolute deviation from the median, in units of a
+/// normal distribution's standard deviation (Hampel, "The Influence Curve and its Role in Robust Estimation", 1974).
+#[must_use]
+pub fn robust_deviation(values: &[f64]) -> f64 {
+    let median = median_of(values);
+    let deviations: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
+    NORMAL_DEVIATIONS * median_of(&deviations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpolates_as_numpy_does() {
+        // numpy.percentile([15, 20, 35, 40, 50], [5, 30, 40, 50, 95, 100])
+        let values = [15, 20, 35, 40, 50];
+        let found = [0.05, 0.3, 0.4, 0.5, 0.95, 1.0].map(|q| quantile(&values, q).unwrap());
+        for (found, expected) in found.into_iter().zip([16.0, 23.0, 29.0, 35.0, 48.0, 50.0]) {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[7], 0.99), Some(7.0));
+    }
+
+    #[test]
+    fn medians_of_numbers() {
+        assert_eq!([median_of(&[3.0, 1.0, 2.0]), median_of(&[4.0, 1.0, 2.0, 3.0]), median_of(&[])], [2.0, 2.5, 0.0]);
+        assert_eq!(median_of(&[5.0, 5.0]), 5.0);
+    }
+
+    #[test]
+    fn an_outlier_does_not_change_the_deviation() {
+        // Absolute deviations from the median 3: 2, 1, 0, 1, and the outlier's.
+        let deviation = robust_deviation(&[1.0, 2.0, 3.0, 4.0, 1e9]);
+        assert!((deviation - 1.4826).abs() < 1e-4, "{deviation}");
+    }
+}
