@@ -1,0 +1,177 @@
+//! `steps check`.
+
+mod plan;
+mod replay;
+mod report;
+
+use clap::{ArgGroup, ValueEnum, value_parser};
+use steps_shared::{
+    Baseline, Bound, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit,
+    Percent, Status, Version,
+};
+
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::exit;
+use crate::output::{self, is_utf8_locale, wants_colour};
+use crate::settings::Sources;
+use plan::Plan;
+use report::Canvas;
+
+/// The flags of `steps check`.
+#[derive(Debug, Default, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    group = ArgGroup::new("limit").multiple(true).args(["max", "baseline", "max_growth"]),
+    after_help = "\
+Examples:
+  steps check --component checkout --version 4.2.0 --max 10m
+  steps check --component checkout --baseline p95 --last 30 --margin 20%
+  steps check --component checkout --step migrating --max 2m --max-growth 5%/week
+  steps check                                        the rules of the nearest .steps.toml
+  steps check --replay 90d                           how often they would have fired
+  steps check --max 10m || [ $? -eq 5 ]              too few deployments are no failure
+
+The newest successful deployment is judged; of --version where that is given. Failed, running and abandoned ones never \
+are. Limits may be combined, and all are judged:
+  max         No deployment may take longer.
+  baseline    None may take longer than the percentile of the last 30 (--last) successful deployments before it, plus
+              20% (--margin), because single runs differ. Those that were over max or the baseline are left out of
+              later baselines. At least ten are needed. Those of more than 90 days before it do not count: so a new
+              level is accepted after that time, or at once with --since and the date of the change.
+  max-growth  Deployments may not grow faster in a week. It is over where they grow significantly (p < 0.05) faster,
+              as 'steps trend' tells it, as of at least two of the last three deployments.
+
+Without a limit, the rules of the nearest .steps.toml upwards that has any are judged, else those of the user's file:
+  [[check]]
+  component = \"checkout\"       # else the component that is set; so is environment
+  max = \"10m\"
+
+  [[check]]
+  component = \"checkout\"
+  step = \"migrating\"
+  baseline = \"p95\"
+  last = 30
+  margin = \"20%\"
+  max_growth = \"5%/week\"
+  since = \"2026-01-05\"
+With the flag --component only rules of that component are judged, and those that name none; so with --environment. \
+With --step only rules of that step. --version is of every rule that is judged.
+
+--format json is an array with one answer for each rule, and of one where limits are given by flags; csv has a row \
+for each limit.
+
+A replay is a question rather than a gate: it exits with 0 whatever it says. It is there to find limits that a team can \
+live with.
+
+Exit codes: 0 all within, 4 at least one is over, 5 none is over but there is not enough data to judge all of them; and \
+1, 2 and 3 as of every command."
+)]
+pub struct Args {
+    /// What is deployed; of rules, only those of it [env: STEPS_COMPONENT]
+    #[arg(long, value_name = "NAME")]
+    component: Option<Component>,
+    /// Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]
+    #[arg(long, value_name = "NAME")]
+    environment: Option<Environment>,
+    /// The newest successful deployment of this version, rather than of any; from this flag alone, no variable
+    #[arg(long, value_name = "VERSION")]
+    version: Option<Version>,
+    /// This step in it, rather than the whole; of rules, only those of it
+    #[arg(long, value_name = "STATUS")]
+    step: Option<Status>,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged
+    /// [default: 90d]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit")]
+    since: Option<Bound>,
+    /// Show how often the limits would have fired in so long a time until now, and exit with 0
+    #[arg(long, value_name = "SPAN")]
+    replay: Option<Duration>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: CheckFormat,
+}
+
+/// What a deployment may take.
+#[derive(Debug, Default, clap::Args)]
+struct LimitFlags {
+    /// No longer than this: 90s, 10m, 1h30m
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    max: Option<Duration>,
+    /// No longer than this percentile of those before, and the margin: p95, median
+    #[arg(long, value_name = "PERCENTILE", help_heading = "Limits")]
+    baseline: Option<Baseline>,
+    /// How many of those before make the baseline, 10 to 1000 [default: 30]
+    #[arg(
+        long, value_name = "N", help_heading = "Limits", requires = "baseline",
+        value_parser = value_parser!(u32).range(i64::from(Budget::LEAST_LAST)..=i64::from(Budget::MOST_LAST))
+    )]
+    last: Option<u32>,
+    /// How far above the baseline is still within [default: 20%]
+    #[arg(long, value_name = "PERCENT", help_heading = "Limits", requires = "baseline")]
+    margin: Option<Percent>,
+    /// Growing no faster than this: 5%/week
+    #[arg(long, value_name = "GROWTH", help_heading = "Limits")]
+    max_growth: Option<GrowthLimit>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum CheckFormat {
+    /// Sentences to read, in the log of a pipeline too
+    #[default]
+    Table,
+    /// An array of answers
+    Json,
+    /// A row for each limit
+    Csv,
+}
+
+/// What was asked, and the answer.
+#[derive(Debug)]
+struct Checked {
+    query: CheckQuery,
+    answer: CheckAnswer,
+}
+
+/// Judges deployments; returns the exit code.
+pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+    let sources = Sources::load()?;
+    let (format, replay) = (args.format, args.replay.is_some());
+    let Plan { queries, rules } = plan::plan(args, &sources)?;
+    let client = Client::new(&sources, connection)?;
+    let checked = block_on(async {
+        let mut checked = Vec::new();
+        for query in queries {
+            let answer = client.check(&query).await?;
+            checked.push(Checked { query, answer });
+        }
+        Ok(checked)
+    })?;
+    let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
+    let text = match format {
+        CheckFormat::Table => {
+            let canvas = Canvas { colours: wants_colour(), arrow: if is_utf8_locale() { "→" } else { "->" } };
+            report::sentences(&checked, rules.as_deref(), canvas).into_bytes()
+        }
+        CheckFormat::Json => report::json(&checked).map_err(|error| unwritable(&error))?,
+        CheckFormat::Csv => report::csv(&checked, replay).map_err(|error| unwritable(&error))?,
+    };
+    match output::print(text) {
+        // Whoever stops reading early does not open the gate.
+        Ok(()) | Err(Error::ClosedPipe) => Ok(exit_code(&checked, replay)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The code of the worst result; that of a replay is none.
+fn exit_code(checked: &[Checked], replay: bool) -> u8 {
+    match checked.iter().map(|checked| checked.answer.result).max() {
+        _ if replay => exit::DONE,
+        Some(CheckResult::Over) => exit::OVER_BUDGET,
+        Some(CheckResult::NotEnoughData) => exit::NOT_ENOUGH_DATA,
+        Some(CheckResult::Within) | None => exit::DONE,
+    }
+}

@@ -1,0 +1,157 @@
+//! What is said of deployments that were judged: pure.
+
+use steps_shared::{Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Judged, ReplayedBudget};
+
+use super::{Checked, replay};
+use crate::output::paint::{Look, paint};
+
+/// How it may look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Canvas {
+    pub colours: bool,
+    pub arrow: &'static str,
+}
+
+/// Sentences for people. `rules` is the file whose rules were judged.
+pub(super) fn sentences(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> String {
+    let mut lines = Vec::new();
+    for Checked { query, answer } in checked {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        one(query, answer, canvas, &mut lines);
+    }
+    if let Some(path) = rules {
+        lines.extend([String::new(), summary(checked, path)]);
+    }
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// A deployment that was judged, with each limit below it: the results in one column, and what they are of in the next.
+fn one(query: &CheckQuery, answer: &CheckAnswer, canvas: Canvas, lines: &mut Vec<String>) {
+    let CheckAnswer { component: _, environment: _, step: _, result, deployment: _, budgets, replay } = answer;
+    let width = budgets.iter().map(|budget| budget.result.name().len()).max().unwrap_or_default();
+    let width = width.max(result.name().len());
+    let result = |result: CheckResult| {
+        let gap = " ".repeat(width - result.name().len());
+        paint(result.name(), look(result), canvas.colours) + &gap
+    };
+    lines.push(format!("{}  {}", result(answer.result), judged(query, answer, canvas)));
+    let labels: Vec<_> = budgets.iter().map(|budget| label(budget.budget, &query.budget)).collect();
+    let longest = labels.iter().map(String::len).max().unwrap_or_default();
+    for (BudgetAnswer { budget: _, result: of_limit, reason }, label) in budgets.iter().zip(labels) {
+        lines.push(format!("  {}  {label:longest$}  {reason}", result(*of_limit)));
+    }
+    if let Some(replay) = replay {
+        lines.push(String::new());
+        lines.extend(replay::sentences(replay, query, canvas));
+    }
+}
+
+/// What was judged, as a sentence without its end.
+fn judged(query: &CheckQuery, answer: &CheckAnswer, canvas: Canvas) -> String {
+    let CheckAnswer { component, environment, step, deployment, .. } = answer;
+    let arrow = canvas.arrow;
+    let bold = |text: String| paint(&text, Look::Bold, canvas.colours);
+    let step_in = step.as_ref().map(|step| format!("{step} in ")).unwrap_or_default();
+    match deployment {
+        Some(Judged { id: _, version, owner, started_at, duration }) => {
+            let what = bold(format!("{step_in}{component} {version} {arrow} {environment}"));
+            let started_at = started_at.to_seconds_text();
+            format!("{what} took {} ({started_at} UTC by {owner})", bold(duration.to_string()))
+        }
+        None => {
+            let version = query.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+            let what = bold(format!("{component}{version} {arrow} {environment}"));
+            let with = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
+            format!("{what} has no successful deployment{with}")
+        }
+    }
+}
+
+/// A limit as a flag would give it.
+pub(super) fn label(kind: BudgetKind, budget: &Budget) -> String {
+    let Budget { max, baseline, last: _, margin: _, max_growth } = budget;
+    let (name, value) = match kind {
+        BudgetKind::Max => ("max", max.map(|max| max.to_string())),
+        BudgetKind::Baseline => ("baseline", baseline.map(|baseline| baseline.to_string())),
+        BudgetKind::MaxGrowth => ("max-growth", max_growth.map(|growth| growth.to_string())),
+    };
+    value.map_or_else(|| name.to_owned(), |value| format!("{name} {value}"))
+}
+
+/// How many rules came out how.
+fn summary(checked: &[Checked], path: &str) -> String {
+    let counts = [CheckResult::Over, CheckResult::NotEnoughData, CheckResult::Within].map(|result| {
+        let count = checked.iter().filter(|checked| checked.answer.result == result).count();
+        (count > 0).then(|| format!("{count} {result}"))
+    });
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    let noun = if checked.len() == 1 { "rule" } else { "rules" };
+    format!("{} {noun} of {path}: {}", checked.len(), counts.join(", "))
+}
+
+fn look(result: CheckResult) -> Look {
+    match result {
+        CheckResult::Within => Look::Good,
+        CheckResult::NotEnoughData => Look::Striking,
+        CheckResult::Over => Look::Bad,
+    }
+}
+
+/// All answers as one document.
+pub(super) fn json(checked: &[Checked]) -> Result<Vec<u8>, serde_json::Error> {
+    let answers: Vec<_> = checked.iter().map(|checked| &checked.answer).collect();
+    let mut text = serde_json::to_vec_pretty(&answers)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+const COLUMNS: [&str; 10] = [
+    "component",
+    "environment",
+    "step",
+    "budget",
+    "result",
+    "version",
+    "owner",
+    "started_at",
+    "duration_seconds",
+    "reason",
+];
+
+/// The columns of a replay.
+const REPLAY_COLUMNS: [&str; 3] = ["replay_deployments", "replay_over", "replay_not_enough_data"];
+
+/// A row for each limit; with what a replay counted, where that was asked for.
+pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let more: &[&str] = if replay { &REPLAY_COLUMNS } else { &[] };
+    writer.write_record(COLUMNS.iter().chain(more))?;
+    for Checked { query: _, answer } in checked {
+        let CheckAnswer { component, environment, step, result: _, deployment, budgets, replay: counted } = answer;
+        let of = |value: fn(&Judged) -> String| deployment.as_ref().map(value).unwrap_or_default();
+        for BudgetAnswer { budget, result, reason } in budgets {
+            let fields = [
+                component.to_string(),
+                environment.to_string(),
+                step.as_ref().map(ToString::to_string).unwrap_or_default(),
+                budget.to_string(),
+                result.to_string(),
+                of(|judged| judged.version.to_string()),
+                of(|judged| judged.owner.to_string()),
+                of(|judged| judged.started_at.to_rfc3339()),
+                of(|judged| judged.duration.seconds().to_string()),
+                reason.clone(),
+            ];
+            let of_limit = counted.as_ref().and_then(|replay| {
+                let limit = replay.budgets.iter().find(|limit| limit.budget == *budget)?;
+                let ReplayedBudget { budget: _, over, not_enough_data, firings: _ } = limit;
+                Some([replay.deployments, *over, *not_enough_data].map(|count| count.to_string()))
+            });
+            let counts = if replay { Vec::from(of_limit.unwrap_or_default()) } else { Vec::new() };
+            writer.write_record(fields.iter().chain(&counts))?;
+        }
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
