@@ -20,7 +20,7 @@ use plan::Plan;
 use report::Canvas;
 
 /// The flags of `steps check`.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
     group = ArgGroup::new("limit").multiple(true).args(["max", "baseline", "max_growth"]),
@@ -96,7 +96,7 @@ pub struct Args {
 }
 
 /// What a deployment may take.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 struct LimitFlags {
     /// No longer than this: 90s, 10m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
@@ -173,5 +173,61 @@ fn exit_code(checked: &[Checked], replay: bool) -> u8 {
         Some(CheckResult::Over) => exit::OVER_BUDGET,
         Some(CheckResult::NotEnoughData) => exit::NOT_ENOUGH_DATA,
         Some(CheckResult::Within) | None => exit::DONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    /// The flags as the command line gives them.
+    pub(super) fn args(flags: &[&str]) -> Result<Args, clap::Error> {
+        match Cli::try_parse_from(["steps", "check"].iter().chain(flags))?.command {
+            Command::Check(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An answer as the server gives it, and what was asked for it.
+    pub(super) fn checked(parameters: &[(&str, &str)], answer: &str) -> Checked {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let query = CheckQuery::from_parameters(parameters).unwrap();
+        Checked { query, answer: serde_json::from_str(answer).unwrap() }
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_worst() {
+        let code = |results: &[&str], replay| {
+            let answer = |result: &&str| {
+                let answer = format!(
+                    r#"{{"component":"c","environment":"e","step":null,"result":"{result}","deployment":null,"budgets":[],
+                    "replay":null}}"#
+                );
+                checked(&[("component", "c"), ("max", "1m")], &answer)
+            };
+            exit_code(&results.iter().map(answer).collect::<Vec<_>>(), replay)
+        };
+        assert_eq!(code(&["within", "within"], false), 0);
+        assert_eq!(code(&["within", "not enough data"], false), 5);
+        assert_eq!(code(&["not enough data", "over", "within"], false), 4);
+        assert_eq!(code(&["over", "not enough data"], true), 0);
+    }
+
+    #[test]
+    fn flags_that_are_of_a_limit_need_it() {
+        assert!(args(&["--baseline", "p95", "--last", "50", "--margin", "10%", "--since", "2026-01-05"]).is_ok());
+        assert!(args(&["--max", "10m", "--max-growth", "5%/week", "--since", "30d"]).is_ok());
+        for wrong in [
+            &["--max", "10m", "--last", "50"][..],
+            &["--max", "10m", "--margin", "5%"],
+            &["--since", "30d"],
+            &["--baseline", "p95", "--last", "9"],
+            &["--max", "soon"],
+        ] {
+            assert!(args(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -155,3 +155,90 @@ pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Err
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::checked;
+    use super::*;
+
+    const CANVAS: Canvas = Canvas { colours: false, arrow: "→" };
+
+    fn over() -> Checked {
+        checked(
+            &[("component", "checkout"), ("step", "migrating"), ("max", "5m"), ("baseline", "p95")],
+            r#"{"component":"checkout","environment":"production","step":"migrating","result":"over","deployment":
+            {"id":"0197a000-0000-7000-8000-000000000001","version":"4.12.0","owner":"ann",
+            "started_at":"2026-10-02T09:30:00Z","duration_seconds":370},"budgets":[
+            {"budget":"max","result":"over","reason":"6m10s is more than 5m00s"},
+            {"budget":"baseline","result":"not enough data","reason":"7 deployments before it, of 10 that are needed"}],
+            "replay":null}"#,
+        )
+    }
+
+    fn none() -> Checked {
+        checked(
+            &[("component", "api"), ("version", "1.0"), ("max", "1h")],
+            r#"{"component":"api","environment":"staging","step":null,"result":"not enough data","deployment":null,
+            "budgets":[{"budget":"max","result":"not enough data","reason":"nothing to judge"}],"replay":null}"#,
+        )
+    }
+
+    #[test]
+    fn sentences_say_what_was_judged_and_why() {
+        assert_eq!(
+            sentences(&[over(), none()], Some("/p/.steps.toml"), CANVAS),
+            "\
+over             migrating in checkout 4.12.0 → production took 6m10s (2026-10-02 09:30:00 UTC by ann)
+  over             max 5m00s     6m10s is more than 5m00s
+  not enough data  baseline p95  7 deployments before it, of 10 that are needed
+
+not enough data  api 1.0 → staging has no successful deployment
+  not enough data  max 1h00m  nothing to judge
+
+2 rules of /p/.steps.toml: 1 over, 1 not enough data
+"
+        );
+        assert_eq!(sentences(&[none()], None, CANVAS).lines().count(), 2);
+    }
+
+    #[test]
+    fn results_are_coloured_and_still_aligned() {
+        let text = sentences(&[over()], None, Canvas { colours: true, ..CANVAS });
+        let mut lines = text.lines();
+        assert!(
+            lines.next().unwrap().starts_with("\u{1b}[31mover\u{1b}[0m             \u{1b}[1mmigrating in"),
+            "{text:?}"
+        );
+        assert!(
+            lines.next().unwrap().starts_with("  \u{1b}[31mover\u{1b}[0m             max 5m00s     6m10s"),
+            "{text:?}"
+        );
+        assert!(lines.next().unwrap().starts_with("  \u{1b}[33mnot enough data\u{1b}[0m  baseline p95  7"), "{text:?}");
+    }
+
+    #[test]
+    fn csv_has_a_row_for_each_limit() {
+        let text = |checked: &[Checked], replay| String::from_utf8(csv(checked, replay).unwrap()).unwrap();
+        assert_eq!(
+            text(&[over(), none()], false),
+            "component,environment,step,budget,result,version,owner,started_at,duration_seconds,reason\n\
+             checkout,production,migrating,max,over,4.12.0,ann,2026-10-02T09:30:00.000000Z,370,6m10s is more than 5m00s\n\
+             checkout,production,migrating,baseline,not enough data,4.12.0,ann,2026-10-02T09:30:00.000000Z,370,\
+             \"7 deployments before it, of 10 that are needed\"\n\
+             api,staging,,max,not enough data,,,,,nothing to judge\n"
+        );
+        let mut replayed = none();
+        let replay = r#"{"since":"2026-07-04T09:30:00Z","deployments":120,"over":3,"budgets":[
+            {"budget":"max","over":3,"not_enough_data":1,"firings":[]}]}"#;
+        replayed.answer.replay = serde_json::from_str(replay).unwrap();
+        let text = text(&[replayed], true);
+        assert!(text.lines().next().unwrap().ends_with("reason,replay_deployments,replay_over,replay_not_enough_data"));
+        assert!(text.ends_with("nothing to judge,120,3,1\n"), "{text}");
+    }
+
+    #[test]
+    fn json_is_an_array_even_of_one() {
+        let answers: Vec<CheckAnswer> = serde_json::from_slice(&json(&[over()]).unwrap()).unwrap();
+        assert_eq!(answers, [over().answer]);
+    }
+}
