@@ -28,24 +28,28 @@ use report::Canvas;
 Examples:
   steps check --component checkout --version 4.2.0 --max 10m
   steps check --component checkout --baseline p95 --last 30 --margin 20%
-  steps check --component checkout --step migrating --max 2m --max-growth 5%/week
-  steps check                                        the rules of the nearest .steps.toml
-  steps check --replay 90d                           how often they would have fired
-  steps check --max 10m || [ $? -eq 5 ]              too few deployments are no failure
+  steps check --component checkout --step migrating --max-growth 5%/week
+  steps check                           the rules of the nearest .steps.toml
+  steps check --replay 90d              how often they would have fired
+  steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
 
 The newest successful deployment is judged; of --version where that is given. Failed, running and abandoned ones never \
 are. Limits may be combined, and all are judged:
   max         No deployment may take longer.
-  baseline    None may take longer than the percentile of the last 30 (--last) successful deployments before it, plus
-              20% (--margin), because single runs differ. Those that were over max or the baseline are left out of
-              later baselines. At least ten are needed. Those of more than 90 days before it do not count: so a new
-              level is accepted after that time, or at once with --since and the date of the change.
-  max-growth  Deployments may not grow faster in a week. It is over where they grow significantly (p < 0.05) faster,
-              as 'steps trend' tells it, as of at least two of the last three deployments.
+  baseline    None may take longer than the percentile of the last 30
+              (--last) successful ones before it, and 20% (--margin) more,
+              because single runs differ. What was over max or the baseline
+              is left out of later baselines. At least ten are needed. What
+              began more than 90 days before it does not count, so that a
+              new level is accepted after that time, or at once with --since
+              and the date of the change.
+  max-growth  They may not grow faster in a week. Over is where they grow
+              faster significantly (p < 0.05), as 'steps trend' tells it,
+              as of at least two of the last three deployments.
 
 Without a limit, the rules of the nearest .steps.toml upwards that has any are judged, else those of the user's file:
   [[check]]
-  component = \"checkout\"       # else the component that is set; so is environment
+  component = \"checkout\"      # without it: the component that is set
   max = \"10m\"
 
   [[check]]
@@ -56,8 +60,9 @@ Without a limit, the rules of the nearest .steps.toml upwards that has any are j
   margin = \"20%\"
   max_growth = \"5%/week\"
   since = \"2026-01-05\"
-With the flag --component only rules of that component are judged, and those that name none; so with --environment. \
-With --step only rules of that step. --version is of every rule that is judged.
+A rule without component or environment is of those that are set. With the flag --component only rules of that \
+component are judged, and those that name none; so with --environment. With --step only rules of that step. --version \
+is of every rule that is judged.
 
 --format json is an array with one answer for each rule, and of one where limits are given by flags; csv has a row \
 for each limit.

@@ -159,10 +159,11 @@ fn written<'a>(name: &str, text: &'a str, value: &'a Spanned<DeValue<'_>>) -> Re
     match value.get_ref() {
         DeValue::String(value) if value.trim().is_empty() => Err(format!("{name} must not be empty")),
         DeValue::String(value) => Ok(Cow::Borrowed(value)),
-        DeValue::Integer(_) if name == "last" => Ok(Cow::Borrowed(raw)),
+        DeValue::Integer(number) if name == "last" => Ok(Cow::Owned(number.to_string())),
         DeValue::Datetime(_) if name == "since" => Ok(Cow::Borrowed(raw)),
         DeValue::Integer(_) | DeValue::Float(_) => Err(match name {
-            "max" | "since" => format!("{name} needs a unit, in quotes: {name} = \"{raw}m\", or s, h, d"),
+            "max" => format!("{name} needs a unit, in quotes: {name} = \"{raw}m\", or s, h, d"),
+            "since" => format!("{name} must be a date or a span, in quotes: {name} = \"2026-01-05\" or \"90d\""),
             "baseline" => format!("{name} must be a percentile, in quotes: {name} = \"p{raw}\""),
             "margin" => format!("{name} must be a share, in quotes: {name} = \"{raw}%\""),
             "max_growth" => format!("{name} must be a growth, in quotes: {name} = \"{raw}%/week\""),
@@ -215,6 +216,8 @@ mod tests {
         assert!(wrong("max-growth = \"5%/week\"").contains("did you mean \"max_growth\"?"));
         assert!(wrong("component = \"c\"").starts_with("line 2: max is not given, nor baseline or max_growth"));
         assert!(wrong("max = \"soon\"").starts_with("line 3: max is not a duration: \"soon\""));
+        assert!(wrong("max = \"10m\"\nsince = 90").contains("since must be a date or a span, in quotes"));
+        assert!(wrong("baseline = \"p95\"\nlast = 1_001").ends_with("not \"1001\""));
         assert_eq!(wrong("max = \"\""), "line 3: max must not be empty");
         assert!(
             wrong("baseline = \"p95\"\nlast = 5").starts_with("line 4: last must be a whole number from 10 to 1000")

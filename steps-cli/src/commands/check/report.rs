@@ -14,12 +14,16 @@ pub(super) struct Canvas {
 
 /// Sentences for people. `rules` is the file whose rules were judged.
 pub(super) fn sentences(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> String {
+    let results = checked.iter().flat_map(|Checked { query: _, answer }| {
+        answer.budgets.iter().map(|budget| budget.result).chain([answer.result])
+    });
+    let width = results.map(|result| result.name().len()).max().unwrap_or_default();
     let mut lines = Vec::new();
     for Checked { query, answer } in checked {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        one(query, answer, canvas, &mut lines);
+        one(query, answer, width, canvas, &mut lines);
     }
     if let Some(path) = rules {
         lines.extend([String::new(), summary(checked, path)]);
@@ -27,16 +31,14 @@ pub(super) fn sentences(checked: &[Checked], rules: Option<&str>, canvas: Canvas
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// A deployment that was judged, with each limit below it: the results in one column, and what they are of in the next.
-fn one(query: &CheckQuery, answer: &CheckAnswer, canvas: Canvas, lines: &mut Vec<String>) {
-    let CheckAnswer { component: _, environment: _, step: _, result, deployment: _, budgets, replay } = answer;
-    let width = budgets.iter().map(|budget| budget.result.name().len()).max().unwrap_or_default();
-    let width = width.max(result.name().len());
+/// A deployment that was judged, with each limit below it; results take so much width.
+fn one(query: &CheckQuery, answer: &CheckAnswer, width: usize, canvas: Canvas, lines: &mut Vec<String>) {
+    let CheckAnswer { component: _, environment: _, step: _, result: worst, deployment: _, budgets, replay } = answer;
     let result = |result: CheckResult| {
         let gap = " ".repeat(width - result.name().len());
         paint(result.name(), look(result), canvas.colours) + &gap
     };
-    lines.push(format!("{}  {}", result(answer.result), judged(query, answer, canvas)));
+    lines.push(format!("{}  {}", result(*worst), judged(query, answer, canvas)));
     let labels: Vec<_> = budgets.iter().map(|budget| label(budget.budget, &query.budget)).collect();
     let longest = labels.iter().map(String::len).max().unwrap_or_default();
     for (BudgetAnswer { budget: _, result: of_limit, reason }, label) in budgets.iter().zip(labels) {
