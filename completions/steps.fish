@@ -36,6 +36,7 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded
 complete -c steps -n "__fish_steps_needs_command" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deployment as a timeline of its steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
@@ -163,6 +164,23 @@ complete -c steps -n "__fish_steps_using_subcommand stats" -s o -l output -d 'Wr
 complete -c steps -n "__fish_steps_using_subcommand stats" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand check" -l component -d 'What is deployed; of rules, only those of it [env: STEPS_COMPONENT]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l environment -d 'Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l version -d 'The newest successful deployment of this version, rather than of any; from this flag alone, no variable' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l step -d 'This step in it, rather than the whole; of rules, only those of it' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l max -d 'No longer than this: 90s, 10m, 1h30m' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l baseline -d 'No longer than this percentile of those before, and the margin: p95, median' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l last -d 'How many of those before make the baseline, 10 to 1000 [default: 30]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l margin -d 'How far above the baseline is still within [default: 20%]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l max-growth -d 'Growing no faster than this: 5%/week' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l since -d 'Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l replay -d 'Show how often the limits would have fired in so long a time until now, and exit with 0' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l format -d 'How it is printed' -r -f -a "table\t'Sentences to read, in the log of a pipeline too'
+json\t'An array of answers'
+csv\t'A row for each limit'"
+complete -c steps -n "__fish_steps_using_subcommand check" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first character]' -r -f -a "csv\t'Comma-separated, with a header'
 jsonl\t'One JSON object a line'"
 complete -c steps -n "__fish_steps_using_subcommand import" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
@@ -177,15 +195,16 @@ complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Pri
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use git_version::git_version;
 
-use crate::commands::{completions, config, deployments, flush, import, list, record, run, show, stats, status};
+use crate::commands::{check, completions, config, deployments, flush, import, list, record, run, show, stats, status};
 
 /// The version of the program and the commit it was built from.
 const VERSION: &str = git_version!(
@@ -20,6 +20,7 @@ Examples:
   steps show checkout
   steps deployments --component checkout --since 7d
   steps stats --by component,week
+  steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
 
 'steps --help' says more: settings, variables and exit codes.";
@@ -53,6 +54,8 @@ Exit codes:
      could not be kept either, or with --strict
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  refused by the server, or there is no such thing; at import: some lines were refused
+  4  of check: a deployment is over its budget
+  5  of check: none is over, but there is not enough data to judge all of them
   'steps run' exits with the code of its command; 128 and the number of the signal that killed it,
   127 where there is no such command, 126 where it cannot be run; 2 says that it was not started.
 
@@ -63,6 +66,7 @@ Examples:
   steps show checkout
   steps deployments --component checkout --since 7d
   steps stats --by component,week
+  steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
   steps import history.csv";
 
@@ -111,6 +115,8 @@ pub enum Command {
     Show(show::Args),
     /// Show counts, failures and durations of deployments, by component, week, owner and more
     Stats(stats::Args),
+    /// Judge whether the newest deployment is within its budget; for pipelines
+    Check(check::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Show each setting, its value and where it came from

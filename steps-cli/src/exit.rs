@@ -12,6 +12,12 @@ pub const USAGE: u8 = 2;
 /// The server understood and refused, or there is no such thing; or, at import, some lines were refused.
 pub const REFUSED: u8 = 3;
 
+/// Of `steps check`: a deployment is over its budget.
+pub const OVER_BUDGET: u8 = 4;
+
+/// Of `steps check`: none is over its budget, but for at least one there is not enough data to say so.
+pub const NOT_ENOUGH_DATA: u8 = 5;
+
 /// Of `steps run`: there is no such command. The shells use the same code.
 pub const NOT_FOUND: u8 = 127;
 

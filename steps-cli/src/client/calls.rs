@@ -5,7 +5,8 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery, Step, StepFilter, StepId,
+    BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery,
+    Step, StepFilter, StepId,
 };
 
 use super::{Client, Trouble};
@@ -99,5 +100,11 @@ impl Client {
     /// Asks for statistics.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
         self.begin(self.http.get(self.url("/v1/stats")).query(&query.to_parameters())).await
+    }
+
+    /// Asks whether a deployment is within its budget.
+    pub async fn check(&self, query: &CheckQuery) -> Result<CheckAnswer, Error> {
+        let request = self.http.get(self.url("/v1/check")).query(&query.to_parameters());
+        Ok(self.answer(request).await.map(|(_, answer)| answer)?)
     }
 }

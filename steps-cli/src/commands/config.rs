@@ -6,7 +6,7 @@ use crate::args::Connection;
 use crate::error::Error;
 use crate::output::pairs::Format;
 use crate::output::{self, table};
-use crate::settings::{Key, Setting, Sources, shown};
+use crate::settings::{Key, Setting, SettingsFile, Sources, shown};
 
 /// The flags of `steps config`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,10 @@ Examples:
 
 A settings file holds lines such as
   server = \"https://steps.example.com\"
-  component = \"checkout\"")]
+  component = \"checkout\"
+and then rules for 'steps check', such as
+  [[check]]
+  max = \"10m\"")]
 pub struct Args {
     /// How the settings are printed [default: a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT")]
@@ -32,7 +35,7 @@ struct Row {
     source: String,
 }
 
-/// Shows each setting, then the files that were looked for.
+/// Shows each setting, then the files that were looked for and the rules in them.
 pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
     let sources = Sources::load()?;
     let settings = Key::ALL.into_iter().map(|key| setting(key, &sources, connection));
@@ -42,7 +45,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         value: file.path.display().to_string(),
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
-    let rows: Vec<_> = settings.chain(files).collect();
+    let rows: Vec<_> = settings.chain(files).chain(rules(&sources)).collect();
     let default = if output::is_terminal() { Format::Table } else { Format::Csv };
     output::print(match args.format.unwrap_or(default) {
         Format::Table => {
@@ -52,6 +55,17 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         Format::Csv => csv(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
         Format::Json => json(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
     })
+}
+
+/// The rules that `steps check` judges, or what is wrong with them.
+fn rules(sources: &Sources) -> Vec<Row> {
+    let Some(SettingsFile { path, rules, .. }) = sources.rules_file() else { return Vec::new() };
+    let path = path.display();
+    let row = |value, source| Row { setting: "check", value, source };
+    match rules {
+        Ok(rules) => rules.iter().map(|rule| row(rule.to_string(), format!("{path}, line {}", rule.line))).collect(),
+        Err(errors) => errors.iter().map(|error| row(format!("wrong: {error}"), path.to_string())).collect(),
+    }
 }
 
 fn setting(key: Key, sources: &Sources, connection: &Connection) -> Row {

@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+pub mod check;
 pub mod completions;
 pub mod config;
 pub mod deployments;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
+        Command::Check(args) => return check::run(args, &connection),
         Command::Flush(args) => flush::run(args, &connection),
         Command::Status(args) => return status::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use steps_shared::nearest;
 use toml::de::{DeTable, DeValue};
 
-use super::Key;
+use super::rules::{self, Rule};
+use super::{Key, line_of};
 use crate::error::Error;
 
 /// A settings file that was looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SettingsFile {
     /// Where it is, or would be.
     pub path: PathBuf,
@@ -20,6 +21,9 @@ pub struct SettingsFile {
     pub exists: bool,
     /// What it sets.
     pub values: HashMap<Key, String>,
+    /// The rules of `steps check`, or what is wrong with them. That is told only to whom it concerns: a budget that was
+    /// mistyped must not keep a deploy hook from recording.
+    pub rules: Result<Vec<Rule>, Vec<String>>,
 }
 
 /// Looks for the nearest `.steps.toml` upwards and for the user's file, and reads them: the stronger first.
@@ -41,7 +45,7 @@ pub fn load() -> Result<Vec<SettingsFile>, Error> {
 }
 
 fn absent(path: PathBuf) -> SettingsFile {
-    SettingsFile { path, exists: false, values: HashMap::new() }
+    SettingsFile { path, exists: false, values: HashMap::new(), rules: Ok(Vec::new()) }
 }
 
 fn read(path: PathBuf) -> Result<Option<SettingsFile>, Error> {
@@ -61,8 +65,13 @@ impl SettingsFile {
         let document = DeTable::parse(text)
             .map_err(|error| wrong(&path, text, error.span().map(|span| span.start), error.message()))?;
         let mut values = HashMap::new();
+        let mut rules = Ok(Vec::new());
         for (name, value) in document.get_ref() {
             let wrong = |reason: &str| wrong(&path, text, Some(name.span().start), reason);
+            if name.get_ref() == rules::TABLE {
+                rules = rules::read(text, name.span().start, value);
+                continue;
+            }
             let name = name.get_ref().as_ref();
             let Some(key) = Key::ALL.into_iter().find(|key| key.name() == name) else {
                 return Err(wrong(&unknown(name)));
@@ -81,12 +90,12 @@ impl SettingsFile {
             };
             values.insert(key, value);
         }
-        Ok(Self { path, exists: true, values })
+        Ok(Self { path, exists: true, values, rules })
     }
 }
 
 fn unknown(name: &str) -> String {
-    let known = Key::ALL.map(Key::name);
+    let known: Vec<_> = Key::ALL.into_iter().map(Key::name).chain([rules::TABLE]).collect();
     match nearest(name, &known) {
         Some(near) => format!("unknown key {name:?}; did you mean {near:?}?"),
         None => format!("unknown key {name:?}; known are {}", known.join(", ")),
@@ -94,8 +103,7 @@ fn unknown(name: &str) -> String {
 }
 
 fn wrong(path: &Path, text: &str, at: Option<usize>, reason: &str) -> Error {
-    let before = at.and_then(|at| text.get(..at)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
+    let line = line_of(text, at.unwrap_or_default());
     let reason = reason.lines().collect::<Vec<_>>().join(", ");
     Error::Usage(format!("settings file {}, line {line}: {reason}", path.display()))
 }

@@ -4,17 +4,20 @@
 
 mod derive;
 mod file;
+mod rules;
 mod values;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
 use steps_shared::DEFAULT_ADDRESS;
 
 pub use file::SettingsFile;
+pub use rules::Rule;
 
 use crate::args::Connection;
 use crate::error::Error;
@@ -223,12 +226,47 @@ impl Sources {
         Ok(Some((folder, limit)))
     }
 
+    /// A name that a variable or a settings file gives, or a default.
+    ///
+    /// # Errors
+    /// One that cannot be such a name.
+    pub fn name<T: FromStr<Err: fmt::Display>>(&self, key: Key) -> Result<Option<T>, Error> {
+        let read = |text: &str| text.parse().map_err(|error: T::Err| error.to_string());
+        self.given(key, None).map(|_| self.parse(key, None, read)).transpose()
+    }
+
+    /// The rules of the nearest settings file that has any, and where it is.
+    ///
+    /// # Errors
+    /// Rules that are wrong.
+    pub fn rules(&self) -> Result<Option<(&Path, &[Rule])>, Error> {
+        let Some(file) = self.rules_file() else { return Ok(None) };
+        match &file.rules {
+            Ok(rules) => Ok(Some((&file.path, rules))),
+            Err(errors) => {
+                let path = file.path.display();
+                let lines: Vec<_> = errors.iter().map(|error| format!("settings file {path}, {error}")).collect();
+                Err(Error::Usage(lines.join("\n       ")))
+            }
+        }
+    }
+
+    /// The file whose rules hold.
+    pub fn rules_file(&self) -> Option<&SettingsFile> {
+        self.files.iter().find(|file| file.rules.as_ref().map_or(true, |rules| !rules.is_empty()))
+    }
+
     fn parse<T>(&self, key: Key, flag: Option<&str>, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
         let Some(Setting { value, source }) = self.given(key, flag) else {
             return Err(Error::Usage(format!("{} is not set", key.name())));
         };
         read(&value).map_err(|reason| Error::Usage(format!("{} {reason} (from {source})", key.name())))
     }
+}
+
+/// The line of a text that a place in it is in.
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
 /// `steps/spool` in the folder where programs keep what must outlive them.

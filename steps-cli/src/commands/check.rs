@@ -1,0 +1,238 @@
+//! `steps check`.
+
+mod plan;
+mod replay;
+mod report;
+
+use clap::{ArgGroup, ValueEnum, value_parser};
+use steps_shared::{
+    Baseline, Bound, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit,
+    Percent, Status, Version,
+};
+
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::exit;
+use crate::output::{self, is_utf8_locale, wants_colour};
+use crate::settings::Sources;
+use plan::Plan;
+use report::Canvas;
+
+/// The flags of `steps check`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    group = ArgGroup::new("limit").multiple(true).args(["max", "baseline", "max_growth"]),
+    after_help = "\
+Examples:
+  steps check --component checkout --version 4.2.0 --max 10m
+  steps check --component checkout --baseline p95 --last 30 --margin 20%
+  steps check --component checkout --step migrating --max-growth 5%/week
+  steps check                           the rules of the nearest .steps.toml
+  steps check --replay 90d              how often they would have fired
+  steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
+
+The newest successful deployment is judged; of --version where that is given. Failed, running and abandoned ones never \
+are. Limits may be combined, and all are judged:
+  max         No deployment may take longer.
+  baseline    None may take longer than the percentile of the last 30
+              (--last) successful ones before it, and 20% (--margin) more,
+              because single runs differ. What was over max or the baseline
+              is left out of later baselines. At least ten are needed. What
+              began more than 90 days before it does not count, so that a
+              new level is accepted after that time, or at once with --since
+              and the date of the change.
+  max-growth  They may not grow faster in a week. Over is where they grow
+              faster significantly (p < 0.05), as 'steps trend' tells it,
+              as of at least two of the last three deployments.
+
+Without a limit, the rules of the nearest .steps.toml upwards that has any are judged, else those of the user's file:
+  [[check]]
+  component = \"checkout\"      # without it: the component that is set
+  max = \"10m\"
+
+  [[check]]
+  component = \"checkout\"
+  step = \"migrating\"
+  baseline = \"p95\"
+  last = 30
+  margin = \"20%\"
+  max_growth = \"5%/week\"
+  since = \"2026-01-05\"
+A rule without component or environment is of those that are set. With the flag --component only rules of that \
+component are judged, and those that name none; so with --environment. With --step only rules of that step. --version \
+is of every rule that is judged.
+
+--format json is an array with one answer for each rule, and of one where limits are given by flags; csv has a row \
+for each limit.
+
+A replay is a question rather than a gate: it exits with 0 whatever it says. It is there to find limits that a team can \
+live with.
+
+Exit codes: 0 all within, 4 at least one is over, 5 none is over but there is not enough data to judge all of them; and \
+1, 2 and 3 as of every command."
+)]
+pub struct Args {
+    /// What is deployed; of rules, only those of it [env: STEPS_COMPONENT]
+    #[arg(long, value_name = "NAME")]
+    component: Option<Component>,
+    /// Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]
+    #[arg(long, value_name = "NAME")]
+    environment: Option<Environment>,
+    /// The newest successful deployment of this version, rather than of any; from this flag alone, no variable
+    #[arg(long, value_name = "VERSION")]
+    version: Option<Version>,
+    /// This step in it, rather than the whole; of rules, only those of it
+    #[arg(long, value_name = "STATUS")]
+    step: Option<Status>,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged
+    /// [default: 90d]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit")]
+    since: Option<Bound>,
+    /// Show how often the limits would have fired in so long a time until now, and exit with 0
+    #[arg(long, value_name = "SPAN")]
+    replay: Option<Duration>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: CheckFormat,
+}
+
+/// What a deployment may take.
+#[derive(Debug, clap::Args)]
+struct LimitFlags {
+    /// No longer than this: 90s, 10m, 1h30m
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    max: Option<Duration>,
+    /// No longer than this percentile of those before, and the margin: p95, median
+    #[arg(long, value_name = "PERCENTILE", help_heading = "Limits")]
+    baseline: Option<Baseline>,
+    /// How many of those before make the baseline, 10 to 1000 [default: 30]
+    #[arg(
+        long, value_name = "N", help_heading = "Limits", requires = "baseline",
+        value_parser = value_parser!(u32).range(i64::from(Budget::LEAST_LAST)..=i64::from(Budget::MOST_LAST))
+    )]
+    last: Option<u32>,
+    /// How far above the baseline is still within [default: 20%]
+    #[arg(long, value_name = "PERCENT", help_heading = "Limits", requires = "baseline")]
+    margin: Option<Percent>,
+    /// Growing no faster than this: 5%/week
+    #[arg(long, value_name = "GROWTH", help_heading = "Limits")]
+    max_growth: Option<GrowthLimit>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum CheckFormat {
+    /// Sentences to read, in the log of a pipeline too
+    #[default]
+    Table,
+    /// An array of answers
+    Json,
+    /// A row for each limit
+    Csv,
+}
+
+/// What was asked, and the answer.
+#[derive(Debug)]
+struct Checked {
+    query: CheckQuery,
+    answer: CheckAnswer,
+}
+
+/// Judges deployments; returns the exit code.
+pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+    let sources = Sources::load()?;
+    let (format, replay) = (args.format, args.replay.is_some());
+    let Plan { queries, rules } = plan::plan(args, &sources)?;
+    let client = Client::new(&sources, connection)?;
+    let checked = block_on(async {
+        let mut checked = Vec::new();
+        for query in queries {
+            let answer = client.check(&query).await?;
+            checked.push(Checked { query, answer });
+        }
+        Ok(checked)
+    })?;
+    let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
+    let text = match format {
+        CheckFormat::Table => {
+            let canvas = Canvas { colours: wants_colour(), arrow: if is_utf8_locale() { "→" } else { "->" } };
+            report::sentences(&checked, rules.as_deref(), canvas).into_bytes()
+        }
+        CheckFormat::Json => report::json(&checked).map_err(|error| unwritable(&error))?,
+        CheckFormat::Csv => report::csv(&checked, replay).map_err(|error| unwritable(&error))?,
+    };
+    match output::print(text) {
+        // Whoever stops reading early does not open the gate.
+        Ok(()) | Err(Error::ClosedPipe) => Ok(exit_code(&checked, replay)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The code of the worst result; that of a replay is none.
+fn exit_code(checked: &[Checked], replay: bool) -> u8 {
+    match checked.iter().map(|checked| checked.answer.result).max() {
+        _ if replay => exit::DONE,
+        Some(CheckResult::Over) => exit::OVER_BUDGET,
+        Some(CheckResult::NotEnoughData) => exit::NOT_ENOUGH_DATA,
+        Some(CheckResult::Within) | None => exit::DONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    /// The flags as the command line gives them.
+    pub(super) fn args(flags: &[&str]) -> Result<Args, clap::Error> {
+        match Cli::try_parse_from(["steps", "check"].iter().chain(flags))?.command {
+            Command::Check(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An answer as the server gives it, and what was asked for it.
+    pub(super) fn checked(parameters: &[(&str, &str)], answer: &str) -> Checked {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let query = CheckQuery::from_parameters(parameters).unwrap();
+        Checked { query, answer: serde_json::from_str(answer).unwrap() }
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_worst() {
+        let code = |results: &[&str], replay| {
+            let answer = |result: &&str| {
+                let answer = format!(
+                    r#"{{"component":"c","environment":"e","step":null,"result":"{result}","deployment":null,"budgets":[],
+                    "replay":null}}"#
+                );
+                checked(&[("component", "c"), ("max", "1m")], &answer)
+            };
+            exit_code(&results.iter().map(answer).collect::<Vec<_>>(), replay)
+        };
+        assert_eq!(code(&["within", "within"], false), 0);
+        assert_eq!(code(&["within", "not enough data"], false), 5);
+        assert_eq!(code(&["not enough data", "over", "within"], false), 4);
+        assert_eq!(code(&["over", "not enough data"], true), 0);
+    }
+
+    #[test]
+    fn flags_that_are_of_a_limit_need_it() {
+        assert!(args(&["--baseline", "p95", "--last", "50", "--margin", "10%", "--since", "2026-01-05"]).is_ok());
+        assert!(args(&["--max", "10m", "--max-growth", "5%/week", "--since", "30d"]).is_ok());
+        for wrong in [
+            &["--max", "10m", "--last", "50"][..],
+            &["--max", "10m", "--margin", "5%"],
+            &["--since", "30d"],
+            &["--baseline", "p95", "--last", "9"],
+            &["--max", "soon"],
+        ] {
+            assert!(args(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
