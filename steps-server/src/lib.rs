@@ -21,6 +21,7 @@ pub mod serve;
 pub mod state;
 pub mod statistics;
 pub mod store;
+pub mod trend;
 
 use std::future::Future;
 use std::sync::Arc;
