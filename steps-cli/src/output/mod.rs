@@ -1,5 +1,6 @@
 //! What is written, and where to.
 
+pub mod canvas;
 pub mod deployments;
 pub mod destination;
 pub mod export;
