@@ -5,7 +5,8 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery, Step, StepFilter, StepId,
+    BatchAnswer, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery, Step, StepFilter,
+    StepId, TrendQuery,
 };
 
 use super::{Client, Trouble};
@@ -99,5 +100,10 @@ impl Client {
     /// Asks for statistics.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
         self.begin(self.http.get(self.url("/v1/stats")).query(&query.to_parameters())).await
+    }
+
+    /// Asks for trends.
+    pub async fn trend(&self, query: &TrendQuery) -> Result<Response, Error> {
+        self.begin(self.http.get(self.url("/v1/trend")).query(&query.to_parameters())).await
     }
 }
