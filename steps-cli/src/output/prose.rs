@@ -61,7 +61,7 @@ mod tests {
         prose.say("deploys of checkout ").add("grew 3.8%", Look::Bad).say(", from 6m10s");
         assert_eq!(prose.lines(80, false), ["deploys of checkout grew 3.8%, from 6m10s"]);
         assert_eq!(prose.lines(12, false), ["deploys of", "checkout", "grew 3.8%,", "from 6m10s"]);
-        assert_eq!(prose.lines(3, false).len(), 6);
+        assert_eq!(prose.lines(3, false).len(), 7, "a word a line");
         let painted = prose.lines(80, true).concat();
         assert!(painted.contains("\u{1b}[31m3.8%\u{1b}[0m, from"), "{painted:?}");
     }

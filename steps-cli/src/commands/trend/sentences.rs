@@ -131,8 +131,8 @@ fn cause(trend: &Trend) -> Option<String> {
     if let Some((part, share)) = main.and_then(|part| Some((part, part.share?))) {
         let others = match trend.verdict {
             _ if share <= 1.005 => "",
-            Verdict::Shrinking => ", as others got slower",
-            _ => ", as others got faster",
+            Verdict::Shrinking => " (others got slower)",
+            _ => " (others got faster)",
         };
         let news = match part.change {
             Some(Change::Appeared) => ", which is new",
@@ -209,6 +209,10 @@ pub fn length(seconds: f64) -> String {
 
 /// Seconds with their sign: `-12.0s`, and `plus` before what is not below zero.
 pub fn signed(seconds: f64, plus: &str) -> String {
+    // What is written as nothing has no sign.
+    if seconds.abs() < 0.005 {
+        return length(0.0);
+    }
     format!("{}{}", if seconds < 0.0 { "-" } else { plus }, length(seconds.abs()))
 }
 

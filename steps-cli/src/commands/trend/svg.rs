@@ -33,8 +33,11 @@ const CHANGE: RGBColor = RGBColor(0xb9, 0x1c, 0x1c);
 /// The longest name of a version at its line.
 const MOST_VERSION: usize = 18;
 
-/// How many pieces the fitted line and its interval are drawn in: each is inside of the field, or is not drawn.
+/// How many pieces the fitted line and its interval are drawn in where parts of them are outside of the field.
 const PIECES: u32 = 64;
+
+/// The height of a line of versions above the field.
+const VERSIONS: i32 = 17;
 
 type Sheet<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Field<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
@@ -123,6 +126,7 @@ fn chart(area: &Sheet<'_>, trend: &Trend, plot: &Plot<'_>) -> Drawn {
     let mut field = ChartBuilder::on(area)
         .margin_left(8)
         .margin_right(28)
+        .margin_top(6 + VERSIONS * rows(plot))
         .x_label_area_size(34)
         .y_label_area_size(DURATIONS)
         .build_cartesian_2d(moments, durations)?;
@@ -147,6 +151,11 @@ fn chart(area: &Sheet<'_>, trend: &Trend, plot: &Plot<'_>) -> Drawn {
     Ok(())
 }
 
+/// How many lines versions are written in.
+fn rows(plot: &Plot<'_>) -> i32 {
+    plot.changes.len().min(2) as i32
+}
+
 fn thick(colour: RGBColor) -> ShapeStyle {
     colour.stroke_width(3)
 }
@@ -160,14 +169,18 @@ fn fit(field: &mut Field<'_, '_>, trend: &Trend, plot: &Plot<'_>) -> Drawn {
     let weeks = (to - from) / WEEK_SECONDS;
     let middle = f64::midpoint(growth.fitted_start_seconds, growth.fitted_end_seconds);
     let (low, high) = (plot.durations.low, plot.durations.high);
+    let slope = growth.seconds_per_week;
+    let ends = [slope.low, slope.high].map(|per_week| per_week.abs() * weeks / 2.0);
+    let widest = ends[0].max(ends[1]);
+    // Pixels are whole, so that many short pieces of a straight line would look bent.
+    let pieces = if middle - widest >= low && middle + widest <= high { 2 } else { PIECES };
     let line = |per_week: f64| {
-        (0..=PIECES).map(move |piece| {
-            let share = f64::from(piece) / f64::from(PIECES);
+        (0..=pieces).map(move |piece| {
+            let share = f64::from(piece) / f64::from(pieces);
             (from + share * (to - from), middle + (share - 0.5) * weeks * per_week)
         })
     };
     let inside = |(at, seconds): (f64, f64)| (at, seconds.clamp(low, high));
-    let slope = growth.seconds_per_week;
     let band: Vec<_> =
         line(slope.low).chain(line(slope.high).collect::<Vec<_>>().into_iter().rev()).map(inside).collect();
     field.draw_series([Polygon::new(band, FIT.mix(0.14).filled())])?;
@@ -183,11 +196,11 @@ fn changes(field: &mut Field<'_, '_>, plot: &Plot<'_>) -> Drawn {
     for (index, (at, change)) in plot.changes.iter().enumerate() {
         let line = [(*at, low), (*at, high)];
         field.draw_series(DashedLineSeries::new(line, 6, 4, CHANGE.mix(0.8).stroke_width(1)))?;
-        let (side, space) = if *at > middle { (HPos::Right, -5) } else { (HPos::Left, 5) };
-        let style = ("sans-serif", 15).into_font().color(&CHANGE).pos(Pos::new(side, VPos::Top));
+        let (side, space) = if *at > middle { (HPos::Right, 4) } else { (HPos::Left, -4) };
+        let style = ("sans-serif", 15).into_font().color(&CHANGE).pos(Pos::new(side, VPos::Bottom));
         let version = cut(change.version.as_str(), MOST_VERSION, Glyphs::Unicode);
-        let down = 4 + 17 * (index as i32 % 2);
-        let label = EmptyElement::at((*at, high)) + Text::new(version, (space, down), style);
+        let up = VERSIONS * (index as i32 % rows(plot));
+        let label = EmptyElement::at((*at, high)) + Text::new(version, (space, -up), style);
         field.draw_series([label])?;
     }
     Ok(())
