@@ -21,7 +21,8 @@ use crate::output;
 use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
-use crate::output::paint::{Look, paint};
+use crate::output::paint::Look;
+use crate::output::prose::Prose;
 use crate::settings::Sources;
 use tables::Paper;
 
@@ -39,8 +40,8 @@ Examples:
   steps trend --format xlsx --output trends.xlsx
 
 Verdicts:
-  growing, shrinking  the growth is significant (p < 0.05, Mann-Kendall, corrected for ties) and at least \
---min-change a week
+  growing, shrinking  the growth is significant (p < 0.05 by Mann-Kendall,
+                      corrected for ties), and at least --min-change a week
   steady              it is not
   not enough data     fewer than ten deployments, or less than two weeks
 
@@ -164,18 +165,19 @@ fn notes(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> String {
         sentences::date(answer.since),
         answer.by
     );
-    format!("\n{}\n", paint(&line, Look::Dim, canvas.colours))
+    let lines = dim(&line, canvas);
+    format!("\n{}\n", lines.join("\n"))
+}
+
+fn dim(text: &str, canvas: Canvas) -> Vec<String> {
+    Prose::default().add(text, Look::Dim).lines(canvas.width, canvas.colours)
 }
 
 /// All that there is to tell of one trend.
 fn one(answer: &TrendAnswer, trend: &Trend, paper: Paper) -> String {
     let canvas = paper.canvas;
     let mut blocks = vec![sentences::sentences(answer, trend).lines(canvas.width, canvas.colours)];
-    let method = sentences::method(trend, canvas.glyphs).map(|text| {
-        let mut prose = output::prose::Prose::default();
-        prose.add(&text, Look::Dim).lines(canvas.width, canvas.colours)
-    });
-    blocks.extend(method);
+    blocks.extend(sentences::method(trend, canvas.glyphs).map(|text| dim(&text, canvas)));
     blocks.push(chart::chart(answer, trend, canvas));
     let tables = [tables::parts(trend, paper), tables::changes(trend, paper)];
     blocks.extend(tables.into_iter().flatten().map(|table| table.lines().map(str::to_owned).collect()));

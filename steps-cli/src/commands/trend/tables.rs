@@ -32,7 +32,7 @@ pub fn overview(answer: &TrendAnswer, paper: Paper) -> String {
     let mut columns: Vec<Column<'_>> =
         vec![(Head::text("component"), Box::new(move |trend| text(trend.component.to_string())))];
     if answer.trends.iter().any(|trend| trend.environment != Environment::default()) {
-        columns.push((Head::text("environment").rank(3), Box::new(move |trend| text(trend.environment.to_string()))));
+        columns.push((Head::text("environment"), Box::new(move |trend| text(trend.environment.to_string()))));
     }
     let rest: [Column<'_>; 11] = [
         (Head::number("deploys").rank(8), Box::new(move |trend| text(grouped(trend.deployments.into())))),

@@ -52,6 +52,8 @@ fn the_overview_fits_80_columns() {
 fn an_environment_is_told_where_it_is_not_the_usual_one() {
     let answer = answer(&[trend(), with(&[("/environment", json!("staging"))])], "week");
     assert!(overview(&answer, paper(None, Glyphs::Unicode)).starts_with("component  environment  deploys"));
+    let narrow = overview(&answer, paper(Some(80), Glyphs::Unicode));
+    assert!(narrow.starts_with("component  environment") && narrow.contains("checkout   staging"), "{narrow}");
 }
 
 #[test]
