@@ -24,9 +24,10 @@ pub struct Axis {
 
 impl Axis {
     /// An axis that holds durations from `least` to `most`, with at most so many marks. It begins at 0, unless all of
-    /// them are in the upper half: then the lower one would only be empty.
+    /// them are in the upper half: then the lower one would only be empty. It never shows less than the upper quarter:
+    /// what hardly changes is to look so.
     pub fn of_durations(least: f64, most: f64, marks: usize) -> Self {
-        let from = if least > most / 2.0 { least } else { 0.0 };
+        let from = if least > most / 2.0 { least.min(most * 0.75) } else { 0.0 };
         let fit = |step: f64| {
             let (low, high) = ((from / step).floor() * step, (most / step).ceil() * step);
             let high = if high > low { high } else { low + step };
@@ -87,8 +88,8 @@ mod tests {
         };
         assert_eq!(labels(370.0, 522.0, 5), ["6m00s", "7m00s", "8m00s", "9m00s"]);
         assert_eq!(labels(30.0, 522.0, 5), ["0.00s", "5m00s", "10m00s"]);
-        assert_eq!(labels(60.0, 60.0, 5), ["1m00s", "1m01s"], "no two are the same");
-        assert_eq!(labels(4000.0, 4010.0, 5), ["1h06m", "1h07m"]);
+        assert_eq!(labels(60.0, 60.0, 5), ["45.0s", "50.0s", "55.0s", "1m00s"], "as high as it has to be");
+        assert_eq!(labels(4000.0, 4010.0, 5), ["50m00s", "55m00s", "1h00m", "1h05m", "1h10m"]);
         assert_eq!(labels(0.0, 0.0, 4), ["0.00s", "0.01s"]);
         for (least, most) in [(0.0, 1e9), (0.0004, 0.0007), (1.0, 86_400.0), (7e7, 9e7)] {
             let axis = Axis::of_durations(least, most, 5);

@@ -126,7 +126,7 @@ fn chart(area: &Sheet<'_>, trend: &Trend, plot: &Plot<'_>) -> Drawn {
     let mut field = ChartBuilder::on(area)
         .margin_left(8)
         .margin_right(28)
-        .margin_top(6 + VERSIONS * rows(plot))
+        .margin_top(10 + VERSIONS * rows(plot))
         .x_label_area_size(34)
         .y_label_area_size(DURATIONS)
         .build_cartesian_2d(moments, durations)?;
@@ -199,7 +199,7 @@ fn changes(field: &mut Field<'_, '_>, plot: &Plot<'_>) -> Drawn {
         let (side, space) = if *at > middle { (HPos::Right, 4) } else { (HPos::Left, -4) };
         let style = ("sans-serif", 15).into_font().color(&CHANGE).pos(Pos::new(side, VPos::Bottom));
         let version = cut(change.version.as_str(), MOST_VERSION, Glyphs::Unicode);
-        let up = VERSIONS * (index as i32 % rows(plot));
+        let up = 5 + VERSIONS * (index as i32 % rows(plot));
         let label = EmptyElement::at((*at, high)) + Text::new(version, (space, -up), style);
         field.draw_series([label])?;
     }
