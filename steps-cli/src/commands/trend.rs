@@ -141,7 +141,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
 
 fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
     if answer.trends.is_empty() {
-        output::note("no successful deployments");
+        let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
+        output::note(format!("no successful deployments{step}"));
         return Ok(());
     }
     let paper = Paper { canvas, width: output::width() };
