@@ -36,6 +36,7 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded
 complete -c steps -n "__fish_steps_needs_command" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deployment as a timeline of its steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_needs_command" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
@@ -164,6 +165,26 @@ complete -c steps -n "__fish_steps_using_subcommand stats" -s o -l output -d 'Wr
 complete -c steps -n "__fish_steps_using_subcommand stats" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l step -d 'Of this step rather than of whole deployments' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date (UTC), or a span back from now such as 12w [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l until -d 'Only what started then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l by -d 'Medians of these [default: week; sprint for one component]' -r -f -a "week\t''
+sprint\t''"
+complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-start -d 'When a sprint began [env: STEPS_SPRINT_START] [default: 2026-01-05]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-length -d 'How long each sprint is, such as 14d or 2w [env: STEPS_SPRINT_LENGTH] [default: 14d]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l min-change -d 'The smallest growth in a week that matters [env: STEPS_MIN_CHANGE] [default: 1%]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l svg -d 'Write the chart to this file as SVG, which appears when it is complete' -r -F
+complete -c steps -n "__fish_steps_using_subcommand trend" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
+csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
+json\t'One document'
+jsonl\t'One JSON object a line'
+xlsx\t'An Excel workbook'"
+complete -c steps -n "__fish_steps_using_subcommand trend" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
+complete -c steps -n "__fish_steps_using_subcommand trend" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
+complete -c steps -n "__fish_steps_using_subcommand trend" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand check" -l component -d 'What is deployed; of rules, only those of it [env: STEPS_COMPONENT]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l environment -d 'Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l version -d 'The newest successful deployment of this version, rather than of any; from this flag alone, no variable' -r
@@ -195,16 +216,17 @@ complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Pri
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats check import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

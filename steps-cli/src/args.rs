@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use git_version::git_version;
 
-use crate::commands::{check, completions, config, deployments, flush, import, list, record, run, show, stats, status};
+use crate::commands::{
+    check, completions, config, deployments, flush, import, list, record, run, show, stats, status, trend,
+};
 
 /// The version of the program and the commit it was built from.
 const VERSION: &str = git_version!(
@@ -20,6 +22,7 @@ Examples:
   steps show checkout
   steps deployments --component checkout --since 7d
   steps stats --by component,week
+  steps trend checkout
   steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
 
@@ -35,17 +38,20 @@ Settings, strongest first:
   'steps config' shows each setting, its value and where it came from.
 
 Variables (an empty one counts as not set):
-  STEPS_SERVER       where the server is (http://127.0.0.1:7878)
-  STEPS_TIMEOUT      how long to wait for it (5s)
-  STEPS_COMPONENT    what is deployed
-  STEPS_ENVIRONMENT  where to (production)
-  STEPS_VERSION      which version (the CI's commit, else git describe)
-  STEPS_OWNER        who is responsible (the CI's user, else git's user.name, else the login)
-  STEPS_RUN          the CI run the step belongs to
-  STEPS_SPOOL_DIR    where steps wait while the server is away (steps/spool in the state folder)
-  STEPS_SPOOL_LIMIT  how much may wait there (64MiB)
-  STEPS_NO_SPOOL     1: nothing waits; a step that cannot be delivered is an error
-  NO_COLOR           no colours
+  STEPS_SERVER         where the server is (http://127.0.0.1:7878)
+  STEPS_TIMEOUT        how long to wait for it (5s)
+  STEPS_COMPONENT      what is deployed
+  STEPS_ENVIRONMENT    where to (production)
+  STEPS_VERSION        which version (the CI's commit, else git describe)
+  STEPS_OWNER          who is responsible (the CI's user, else git's user.name, else the login)
+  STEPS_RUN            the CI run the step belongs to
+  STEPS_SPOOL_DIR      where steps wait while the server is away (steps/spool in the state folder)
+  STEPS_SPOOL_LIMIT    how much may wait there (64MiB)
+  STEPS_NO_SPOOL       1: nothing waits; a step that cannot be delivered is an error
+  STEPS_SPRINT_START   when a sprint began (2026-01-05)
+  STEPS_SPRINT_LENGTH  how long each is (14d)
+  STEPS_MIN_CHANGE     the smallest growth in a week that matters (1%)
+  NO_COLOR             no colours
   HTTP_PROXY, HTTPS_PROXY, NO_PROXY are obeyed, except for a server on this machine.
 
 Exit codes:
@@ -66,6 +72,7 @@ Examples:
   steps show checkout
   steps deployments --component checkout --since 7d
   steps stats --by component,week
+  steps trend checkout
   steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
   steps import history.csv";
@@ -115,6 +122,8 @@ pub enum Command {
     Show(show::Args),
     /// Show counts, failures and durations of deployments, by component, week, owner and more
     Stats(stats::Args),
+    /// Show how durations grow, which step makes them grow, and since which version
+    Trend(trend::Args),
     /// Judge whether the newest deployment is within its budget; for pipelines
     Check(check::Args),
     /// Import steps from a CSV or JSONL file

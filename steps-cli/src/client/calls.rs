@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery,
-    Step, StepFilter, StepId,
+    Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, Trouble};
@@ -100,6 +100,11 @@ impl Client {
     /// Asks for statistics.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
         self.begin(self.http.get(self.url("/v1/stats")).query(&query.to_parameters())).await
+    }
+
+    /// Asks for trends.
+    pub async fn trend(&self, query: &TrendQuery) -> Result<Response, Error> {
+        self.begin(self.http.get(self.url("/v1/trend")).query(&query.to_parameters())).await
     }
 
     /// Asks whether a deployment is within its budget.

@@ -13,6 +13,7 @@ pub mod run;
 pub mod show;
 pub mod stats;
 pub mod status;
+pub mod trend;
 
 use crate::args::{Cli, Command};
 use crate::error::Error;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
+        Command::Trend(args) => trend::run(args, &connection),
         Command::Check(args) => return check::run(args, &connection),
         Command::Flush(args) => flush::run(args, &connection),
         Command::Status(args) => return status::run(args, &connection),

@@ -15,11 +15,10 @@ use crate::args::Connection;
 use crate::client::{Client, block_on, clock};
 use crate::error::Error;
 use crate::output;
+use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
 use crate::settings::Sources;
-use bar::Glyphs;
-use draw::Canvas;
 
 /// The flags of `steps show`.
 #[derive(Debug, clap::Args)]
@@ -84,10 +83,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
             Err(filter) => newest(&client, filter).await?,
         };
         match format.unwrap_or(default) {
-            ShowFormat::Table => {
-                let canvas = canvas(ascii);
-                output::print(timeline(&client, id, canvas).await?)
-            }
+            ShowFormat::Table => output::print(timeline(&client, id, Canvas::of_output(ascii)).await?),
             ShowFormat::Json => steps(&client, id, Format::Json).await,
             ShowFormat::Csv => steps(&client, id, Format::Csv).await,
         }
@@ -122,9 +118,4 @@ async fn timeline(client: &Client, id: StepId, canvas: Canvas) -> Result<String,
     let now = clock(&response).unwrap_or_default();
     let detail: DeploymentDetail = listing::one(client, response).await?;
     Ok(draw::draw(&detail, now, canvas))
-}
-
-fn canvas(ascii: bool) -> Canvas {
-    let glyphs = if ascii || !output::is_utf8_locale() { Glyphs::Ascii } else { Glyphs::Unicode };
-    Canvas { width: output::width().unwrap_or(output::USUAL_WIDTH).into(), glyphs, colours: output::wants_colour() }
 }

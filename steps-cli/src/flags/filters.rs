@@ -85,6 +85,14 @@ impl DeploymentFilterFlags {
     }
 }
 
+/// Refuses bounds of time that nothing can be between.
+///
+/// # Errors
+/// Those.
+pub fn check_bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(), Error> {
+    bounds(since, until).map(|_| ())
+}
+
 fn bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
     if since.is_none() && until.is_none() {
         return Ok((None, None));

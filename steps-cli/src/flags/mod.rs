@@ -7,7 +7,7 @@ mod stream;
 
 use steps_shared::ListColumn;
 
-pub use filters::{DeploymentFilterFlags, FilterFlags};
+pub use filters::{DeploymentFilterFlags, FilterFlags, check_bounds};
 pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;
 pub use stream::{Stream, StreamFlags};

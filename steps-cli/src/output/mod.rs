@@ -1,11 +1,15 @@
 //! What is written, and where to.
 
+pub mod axis;
+pub mod canvas;
 pub mod deployments;
 pub mod destination;
 pub mod export;
 pub mod line_ends;
 pub mod paint;
 pub mod pairs;
+pub mod prose;
+pub mod sparkline;
 pub mod stats;
 pub mod steps;
 pub mod table;

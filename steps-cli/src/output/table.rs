@@ -56,10 +56,19 @@ pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String
 /// On a terminal it fits the width: what is too long ends with `…` and never breaks a line, and where not even that
 /// makes room for all columns, some go and are named below. Elsewhere nothing is cut.
 pub fn lay_out(heads: &[Head], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
+    lay_out_within(output::width(), "…", heads, rows)
+}
+
+/// The same at a width that is known, if anything needs to fit; `more` stands where something was cut.
+pub fn lay_out_within(
+    width: Option<u16>,
+    more: &str,
+    heads: &[Head],
+    rows: impl IntoIterator<Item = Vec<Cell>>,
+) -> String {
     let mut table = Table::new();
-    let width = output::width();
     // Cells break between any two characters, which the height of one line turns into a cut at the width.
-    table.load_style(presets::NOTHING).set_truncation_indicator("…").set_delimiter('\0');
+    table.load_style(presets::NOTHING).set_truncation_indicator(more).set_delimiter('\0');
     match width {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),

@@ -79,7 +79,14 @@ impl SettingsFile {
             let value = match value.get_ref() {
                 DeValue::String(value) => value.to_string(),
                 DeValue::Integer(number) if matches!(key, Key::Timeout | Key::SpoolLimit) => number.to_string(),
+                DeValue::Integer(number) if key == Key::MinChange => number.to_string(),
+                DeValue::Float(number) if key == Key::MinChange => number.to_string(),
+                DeValue::Datetime(date) if key == Key::SprintStart => date.to_string(),
                 DeValue::Boolean(truth) if key == Key::NoSpool => truth.to_string(),
+                // Bare days would elsewhere be seconds.
+                DeValue::Integer(days) if key == Key::SprintLength => {
+                    return Err(wrong(&format!("{name} must be a text with a unit: {name} = \"{days}d\"")));
+                }
                 DeValue::Integer(_) | DeValue::Float(_) => {
                     let written = text.get(value.span()).unwrap_or("…");
                     return Err(wrong(&format!("{name} must be a text; put quotes around it: {name} = \"{written}\"")));
@@ -122,6 +129,16 @@ mod tests {
         assert_eq!(values[&Key::Component], "checkout");
         assert_eq!(values[&Key::Timeout], "2");
         assert_eq!(values[&Key::Version], "1.10");
+    }
+
+    #[test]
+    fn reads_dates_and_numbers_where_they_mean_one_thing() {
+        let values = parse("sprint_start = 2026-01-07\nmin_change = 0.5\nsprint_length = \"2w\"\n").unwrap();
+        assert_eq!(values[&Key::SprintStart], "2026-01-07");
+        assert_eq!(values[&Key::MinChange], "0.5");
+        assert_eq!(parse("min_change = 2").unwrap()[&Key::MinChange], "2");
+        assert!(parse("sprint_length = 14").unwrap_err().ends_with("sprint_length = \"14d\""));
+        assert!(parse("owner = 2026-01-07").unwrap_err().contains("not of type datetime"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
-use steps_shared::DEFAULT_ADDRESS;
+use steps_shared::{DEFAULT_ADDRESS, SmallestChange, SprintLength, SprintStart, Sprints};
 
 pub use file::SettingsFile;
 pub use rules::Rule;
@@ -48,11 +48,17 @@ pub enum Key {
     SpoolLimit,
     /// Whether nothing waits.
     NoSpool,
+    /// When a sprint began.
+    SprintStart,
+    /// How long each is.
+    SprintLength,
+    /// The smallest growth in a week that matters.
+    MinChange,
 }
 
 impl Key {
     /// All of them, in the order `steps config` shows them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Server,
         Self::Timeout,
         Self::Component,
@@ -63,6 +69,9 @@ impl Key {
         Self::SpoolDir,
         Self::SpoolLimit,
         Self::NoSpool,
+        Self::SprintStart,
+        Self::SprintLength,
+        Self::MinChange,
     ];
 
     /// As it is written in a settings file; the flag is `--` and this, with `-` for `_`.
@@ -78,6 +87,9 @@ impl Key {
             Self::SpoolDir => "spool_dir",
             Self::SpoolLimit => "spool_limit",
             Self::NoSpool => "no_spool",
+            Self::SprintStart => "sprint_start",
+            Self::SprintLength => "sprint_length",
+            Self::MinChange => "min_change",
         }
     }
 
@@ -94,6 +106,9 @@ impl Key {
             Self::SpoolDir => "STEPS_SPOOL_DIR",
             Self::SpoolLimit => "STEPS_SPOOL_LIMIT",
             Self::NoSpool => "STEPS_NO_SPOOL",
+            Self::SprintStart => "STEPS_SPRINT_START",
+            Self::SprintLength => "STEPS_SPRINT_LENGTH",
+            Self::MinChange => "STEPS_MIN_CHANGE",
         }
     }
 }
@@ -192,6 +207,9 @@ impl Sources {
             Key::SpoolDir => usual_spool()?.display().to_string(),
             Key::SpoolLimit => "64MiB".to_owned(),
             Key::NoSpool => "false".to_owned(),
+            Key::SprintStart => SprintStart::default().to_string(),
+            Key::SprintLength => SprintLength::default().to_string(),
+            Key::MinChange => SmallestChange::default().to_string(),
             Key::Component | Key::Version | Key::Owner | Key::Run => return None,
         };
         Some(setting(&default, Source::Default))
@@ -224,6 +242,18 @@ impl Sources {
             std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"))
         })?;
         Ok(Some((folder, limit)))
+    }
+
+    /// When sprints begin, and how long they are.
+    pub fn sprints(&self, start: Option<&str>, length: Option<&str>) -> Result<Sprints, Error> {
+        let start = self.parse(Key::SprintStart, start, str::parse)?;
+        let length = self.parse(Key::SprintLength, length, str::parse)?;
+        Ok(Sprints { start, length })
+    }
+
+    /// The smallest growth in a week that matters.
+    pub fn min_change(&self, flag: Option<&str>) -> Result<SmallestChange, Error> {
+        self.parse(Key::MinChange, flag, str::parse)
     }
 
     /// A name that a variable or a settings file gives, or a default.
@@ -337,6 +367,23 @@ mod tests {
         assert!(message.starts_with("timeout is not a span of time") && message.ends_with("(from STEPS_TIMEOUT)"));
         let message = sources.server(&flags).unwrap_err().to_string();
         assert!(message.contains("did you mean http://localhost:7878?"), "{message}");
+    }
+
+    #[test]
+    fn sprints_and_changes_have_defaults_and_name_what_is_wrong() {
+        let none = Sources::default();
+        assert_eq!(none.sprints(None, None).unwrap(), Sprints::default());
+        assert_eq!(none.min_change(None).unwrap(), SmallestChange::default());
+        let found = sources(&[("STEPS_SPRINT_LENGTH", "3w")], &[("/p/.steps.toml", "sprint_start = 2026-01-07")]);
+        let Sprints { start, length } = found.sprints(None, None).unwrap();
+        assert_eq!((start.to_string(), length.to_string()), ("2026-01-07".to_owned(), "21d".to_owned()));
+        let message = found.sprints(None, Some("36h")).unwrap_err().to_string();
+        assert!(message.starts_with("sprint_length must be whole days") && message.ends_with("(from --sprint-length)"));
+        let wrong = sources(&[], &[("/p/.steps.toml", "min_change = \"much\"\nsprint_start = 2026-01-07T09:00:00Z")]);
+        let message = wrong.min_change(None).unwrap_err().to_string();
+        assert!(message.starts_with("min_change is not a share") && message.ends_with("(from /p/.steps.toml)"));
+        let message = wrong.sprints(None, None).unwrap_err().to_string();
+        assert!(message.starts_with("sprint_start is not a date") && message.contains(".steps.toml"), "{message}");
     }
 
     #[test]

@@ -1,26 +1,11 @@
 //! Bars to scale, out of characters.
 
-/// What bars are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Glyphs {
-    /// Blocks, to an eighth of a character.
-    Unicode,
-    /// What every terminal shows.
-    Ascii,
-}
+use crate::output::canvas::Glyphs;
 
 /// From nothing to a whole block, by eighths from the left.
 const LEFT: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 
 impl Glyphs {
-    /// One or the other, as the terminal's character set allows.
-    pub fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
-        match self {
-            Self::Unicode => unicode,
-            Self::Ascii => ascii,
-        }
-    }
-
     /// A bar from `from` to `to`, of a whole that is `width` characters long. However short, it is seen.
     pub fn bar(self, from: f64, to: f64, width: usize) -> String {
         if width == 0 {
@@ -88,7 +73,7 @@ fn eighths(low: usize, high: usize) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::Glyphs::{Ascii, Unicode};
+    use crate::output::canvas::Glyphs::{Ascii, Unicode};
 
     #[test]
     fn bars_are_to_scale_and_always_seen() {

@@ -1,10 +1,10 @@
 //! Draws a timeline on a terminal of some width. Pure.
 
 use steps_shared::{Deployment, DeploymentDetail, Duration, Outcome, Timestamp};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use super::bar::Glyphs;
 use super::timeline::{Kind, Row, Timeline, lay_out};
+use crate::output::canvas::{Canvas, Glyphs, cut};
 use crate::output::paint::{Look, paint};
 
 /// The longest that a name is shown at, where there is room.
@@ -15,17 +15,6 @@ const LEAST_BAR: usize = 12;
 
 /// The longest progress bar.
 const MOST_PROGRESS: usize = 30;
-
-/// What is drawn on.
-#[derive(Debug, Clone, Copy)]
-pub struct Canvas {
-    /// How many characters a line has.
-    pub width: usize,
-    /// What bars are made of.
-    pub glyphs: Glyphs,
-    /// Whether colours are wanted.
-    pub colours: bool,
-}
 
 /// The texts of a row beside its bar.
 struct Texts {
@@ -216,22 +205,6 @@ impl Widths {
         }
         line
     }
-}
-
-/// The text, or as much of it as has room.
-fn cut(text: &str, width: usize, glyphs: Glyphs) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut left = width.saturating_sub(1);
-    let fits = |character: &char| match left.checked_sub(character.width().unwrap_or(0)) {
-        Some(rest) => {
-            left = rest;
-            true
-        }
-        None => false,
-    };
-    text.chars().take_while(fits).collect::<String>() + glyphs.pick("…", "~")
 }
 
 /// How far a running deployment is, judged by how long it usually takes.

@@ -63,10 +63,3 @@ fn a_running_deployment_tells_the_time_left() {
     running.usual = Duration::from_micros(100_000_000);
     assert!(drawn(&running, 80, Glyphs::Ascii).ends_with("  overdue by 1m40s\n"));
 }
-
-#[test]
-fn long_names_are_cut_by_what_they_take_on_the_screen() {
-    assert_eq!(cut("migrating", 9, Glyphs::Unicode), "migrating");
-    assert_eq!(cut("migrating", 5, Glyphs::Unicode), "migr…");
-    assert_eq!(cut("移行移行", 5, Glyphs::Ascii), "移行~");
-}

@@ -1,0 +1,229 @@
+//! `steps trend`.
+
+mod chart;
+mod plot;
+mod sentences;
+mod svg;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueHint;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use steps_shared::{Bound, Component, Environment, Format, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+
+use super::listing;
+use crate::args::Connection;
+use crate::client::{Client, block_on};
+use crate::error::Error;
+use crate::flags::{OutputFlags, check_bounds};
+use crate::output;
+use crate::output::canvas::Canvas;
+use crate::output::destination::Destination;
+use crate::output::export::export;
+use crate::output::paint::Look;
+use crate::output::prose::Prose;
+use crate::settings::Sources;
+use tables::Paper;
+
+/// The flags of `steps trend`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  steps trend                                        each component, the most alarming first
+  steps trend checkout                               one: by how much, since when, which step
+  steps trend checkout --step migrating --since 26w
+  steps trend checkout --environment production --svg checkout.svg
+  steps trend --by sprint --sprint-start 2026-01-05 --sprint-length 14d
+  steps trend --format xlsx --output trends.xlsx
+
+Verdicts:
+  growing, shrinking  the growth is significant (p < 0.05 by Mann-Kendall,
+                      corrected for ties), and at least --min-change a week
+  steady              it is not
+  not enough data     fewer than ten deployments, or less than two weeks
+
+The growth is the Theil-Sen slope with its 95% confidence interval (Sen 1968), in percent of where the fitted line \
+begins. More than 400 deployments are fitted as the medians of 400 groups of deployments that follow each other.
+
+The level changed where a jump of 5% or more is significant; a version and who recorded it are told with it.
+
+The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), step by \
+step: each instant counts for the step that holds the deployment up, or as waiting where no step is open.
+
+Only successful deployments enter; failed, abandoned and running ones never do. Weeks begin on Mondays, UTC. \
+Component, environment and step come from flags alone, never from STEPS_* variables or settings files."
+)]
+pub struct Args {
+    /// Tell all of this component, with a chart
+    #[arg(value_name = "COMPONENT")]
+    component: Option<Component>,
+    /// Only in this environment
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    environment: Option<Environment>,
+    /// Of this step rather than of whole deployments
+    #[arg(long, value_name = "STATUS", help_heading = "Filters")]
+    step: Option<Status>,
+    /// Only what started then or later: a time, a date (UTC), or a span back from now such as 12w [default: 90d]
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    since: Option<Bound>,
+    /// Only what started then or earlier; a whole second is included, a date alone is its midnight
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    until: Option<Bound>,
+    /// Medians of these [default: week; sprint for one component]
+    #[arg(long, value_name = "week|sprint", hide_possible_values = true, value_parser = period())]
+    by: Option<PeriodKind>,
+    /// When a sprint began [env: STEPS_SPRINT_START] [default: 2026-01-05]
+    #[arg(long, value_name = "DATE")]
+    sprint_start: Option<String>,
+    /// How long each sprint is, such as 14d or 2w [env: STEPS_SPRINT_LENGTH] [default: 14d]
+    #[arg(long, value_name = "SPAN")]
+    sprint_length: Option<String>,
+    /// The smallest growth in a week that matters [env: STEPS_MIN_CHANGE] [default: 1%]
+    #[arg(long, value_name = "PERCENT")]
+    min_change: Option<String>,
+    /// Write the chart to this file as SVG, which appears when it is complete
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "component")]
+    svg: Option<PathBuf>,
+    /// Draw with ASCII characters only, as where the locale is not UTF-8
+    #[arg(long)]
+    ascii: bool,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+fn period() -> impl TypedValueParser<Value = PeriodKind> {
+    PossibleValuesParser::new(["week", "sprint"]).try_map(|text| text.parse::<PeriodKind>())
+}
+
+/// Shows trends.
+pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+    let Args { component, environment, step, since, until, by, .. } = args;
+    let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, .. } = args;
+    check_bounds(since, until)?;
+    let format = place.choose()?;
+    let sources = Sources::load()?;
+    let usual = if component.is_some() { PeriodKind::Sprint } else { PeriodKind::Week };
+    let query = TrendQuery {
+        component,
+        environment,
+        step,
+        since,
+        until,
+        by: by.unwrap_or(usual),
+        sprints: sources.sprints(sprint_start.as_deref(), sprint_length.as_deref())?,
+        min_change: sources.min_change(min_change.as_deref())?,
+        format: Some(Format::Json),
+    };
+    let file = svg.map(SvgFile::open).transpose()?;
+    let client = Client::new(&sources, connection)?;
+    block_on(async {
+        let answer = match (&file, format) {
+            (None, Some(_)) => None,
+            _ => Some(listing::one::<TrendAnswer>(&client, client.trend(&query).await?).await?),
+        };
+        let written = file.zip(answer.as_ref()).map(|(file, answer)| file.write(answer, &query)).transpose()?;
+        if let Some(format) = format {
+            let destination = place.open()?;
+            let response = client.trend(&TrendQuery { format: Some(format), ..query }).await?;
+            export(&client, response, format, destination).await?;
+        } else if let Some(answer) = answer {
+            show(&answer, &query, Canvas::of_output(ascii))?;
+        }
+        if let Some(path) = written {
+            output::note(format!("wrote {}", path.display()));
+        }
+        Ok(())
+    })
+}
+
+fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
+    if answer.trends.is_empty() {
+        let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
+        output::note(format!("no successful deployments{step}"));
+        return Ok(());
+    }
+    let paper = Paper { canvas, width: output::width() };
+    if query.component.is_none() {
+        return output::print(tables::overview(answer, paper) + &notes(answer, query, canvas));
+    }
+    let each: Vec<_> = answer.trends.iter().map(|trend| one(answer, trend, paper)).collect();
+    output::print(each.join("\n\n"))
+}
+
+/// What a reader of the overview has to know.
+fn notes(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> String {
+    let what = match &query.step {
+        Some(step) => format!("the step {step} in successful deployments"),
+        None => "successful deployments".to_owned(),
+    };
+    let until = answer.until.map(|until| format!(" until {}", sentences::date(until))).unwrap_or_default();
+    let scale = if canvas.glyphs.pick("", "1") == "1" { ", 1 the lowest, 8 the highest" } else { "" };
+    let line = format!(
+        "{what} since {}{until}; medians of {}s{scale}; steps trend COMPONENT tells more",
+        sentences::date(answer.since),
+        answer.by
+    );
+    let lines = dim(&line, canvas);
+    format!("\n{}\n", lines.join("\n"))
+}
+
+fn dim(text: &str, canvas: Canvas) -> Vec<String> {
+    Prose::default().add(text, Look::Dim).lines(canvas.width, canvas.colours)
+}
+
+/// All that there is to tell of one trend.
+fn one(answer: &TrendAnswer, trend: &Trend, paper: Paper) -> String {
+    let canvas = paper.canvas;
+    let mut blocks = vec![sentences::sentences(answer, trend).lines(canvas.width, canvas.colours)];
+    blocks.extend(sentences::method(trend, canvas.glyphs).map(|text| dim(&text, canvas)));
+    blocks.push(chart::chart(answer, trend, canvas));
+    let tables = [tables::parts(trend, paper), tables::changes(trend, paper)];
+    blocks.extend(tables.into_iter().flatten().map(|table| table.lines().map(str::to_owned).collect()));
+    blocks.retain(|lines| !lines.is_empty());
+    let blocks: Vec<_> = blocks.into_iter().map(|lines| lines.join("\n")).collect();
+    blocks.join("\n\n") + "\n"
+}
+
+/// The file of a chart.
+struct SvgFile {
+    path: PathBuf,
+    place: Destination,
+}
+
+impl SvgFile {
+    fn open(path: PathBuf) -> Result<Self, Error> {
+        if path == Path::new("-") {
+            return Err(Error::Usage("--svg needs the name of a file: the standard output is for the rest".to_owned()));
+        }
+        Ok(Self { place: Destination::open(Some(&path))?, path })
+    }
+
+    /// Writes the one trend that was asked for, and says where to.
+    fn write(mut self, answer: &TrendAnswer, query: &TrendQuery) -> Result<PathBuf, Error> {
+        let component = query.component.as_ref().map(ToString::to_string).unwrap_or_default();
+        let trend = match answer.trends.as_slice() {
+            [] => return Err(Error::Refused(format!("there is no successful deployment of {component} to draw"))),
+            [trend] => trend,
+            several => {
+                let names: Vec<_> = several.iter().map(|trend| trend.environment.as_str()).collect();
+                return Err(Error::Usage(format!(
+                    "--svg draws one chart, and {component} is deployed to {}: choose with --environment",
+                    names.join(", ")
+                )));
+            }
+        };
+        let svg = svg::svg(answer, trend).map_err(|error| Error::Failed(format!("cannot draw the chart: {error}")))?;
+        let Some(svg) = svg else {
+            return Err(Error::Refused(format!("one deployment of {component} makes no chart")));
+        };
+        self.place.write(svg.as_bytes())?;
+        self.place.finish()?;
+        Ok(self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

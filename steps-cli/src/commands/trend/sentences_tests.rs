@@ -1,0 +1,122 @@
+use serde_json::{Value, json};
+
+use super::super::tests::{answer, trend, with};
+use super::*;
+
+fn told(trend: &Value) -> String {
+    let answer = answer(std::slice::from_ref(trend), "sprint");
+    sentences(&answer, &answer.trends[0]).lines(usize::MAX, false).concat()
+}
+
+#[test]
+fn a_growth_is_told_with_its_cause_and_since_which_version() {
+    assert_eq!(
+        told(&trend()),
+        "deploys of checkout grew 3.8% a week (2.9 to 4.7), from 6m10s to 8m42s since 2026-09-01; 71% of it is \
+         `migrating`; `smoke-test` is new; the level jumped at version 4.12.0, recorded by ann, on 2026-09-25 (from 6m20s \
+         to 8m30s). That is 7.6% or 28.0s a sprint (14d)."
+    );
+}
+
+#[test]
+fn a_shrinking_has_no_signs() {
+    let estimate = |value: f64, low: f64, high: f64| json!({"value": value, "low": low, "high": high});
+    let shrinking = with(&[
+        ("/verdict", json!("shrinking")),
+        ("/environment", json!("staging")),
+        ("/growth/percent_per_week", estimate(-3.8, -4.7, -2.9)),
+        ("/growth/percent_per_sprint", estimate(-7.6, -9.4, -5.8)),
+        ("/growth/seconds_per_sprint", estimate(-28.0, -36.0, -22.0)),
+        ("/cause/change_seconds", json!(-137.0)),
+        ("/cause/parts/0/change", json!("vanished")),
+        ("/cause/parts/0/share", json!(1.2)),
+        ("/cause/parts/2/change", json!(null)),
+        ("/change_points/0/after_seconds", json!(100)),
+    ]);
+    let told = told(&shrinking);
+    assert!(told.starts_with("deploys of checkout to staging shrank 3.8% a week (2.9 to 4.7), from "), "{told}");
+    assert!(told.contains("120% of it is `migrating`, which is gone (others got slower); the level dropped"), "{told}");
+    assert!(told.ends_with("That is 7.6% or 28.0s a sprint (14d)."), "{told}");
+}
+
+#[test]
+fn what_is_steady_says_why() {
+    let steady = |p: f64| {
+        told(&with(&[
+            ("/verdict", json!("steady")),
+            ("/growth/percent_per_week", json!({"value": 0.2, "low": -0.3, "high": 0.7})),
+            ("/growth/p_value", json!(p)),
+            ("/cause/parts/2/change", json!(null)),
+            ("/change_points", json!([])),
+        ]))
+    };
+    assert_eq!(
+        steady(0.4),
+        "deploys of checkout are steady at about 8m42s: +0.2% a week (-0.3 to 0.7), which is not significant (p = 0.40)."
+    );
+    assert!(steady(0.0123).ends_with("which is significant (p = 0.012), but less than the 1% that matters."));
+}
+
+#[test]
+fn too_little_says_how_much_is_needed() {
+    let little = |deployments: u32, last: &str| {
+        told(&with(&[
+            ("/verdict", json!("not enough data")),
+            ("/deployments", json!(deployments)),
+            ("/last_started_at", json!(last)),
+            ("/growth", json!(null)),
+            ("/cause", json!(null)),
+        ]))
+    };
+    assert_eq!(
+        little(7, "2026-09-06T10:00:00Z"),
+        "there is not enough data to tell how deploys of checkout grow: 7 deployments over 5 days (median 8m42s); ten over \
+         two weeks are needed."
+    );
+    assert!(little(1, "2026-09-01T09:00:00Z").contains("grow: 1 deployment (median"));
+    assert!(little(2, "2026-09-01T10:00:00Z").contains("2 deployments within a day"));
+}
+
+#[test]
+fn waiting_steps_and_seconds_have_words_of_their_own() {
+    let waiting = told(&with(&[("/cause/parts/0/step", json!(null))]));
+    assert!(waiting.contains("; 71% of it is waiting, with no step open; `smoke-test`"), "{waiting}");
+    let step = told(&with(&[
+        ("/step", json!("migrating")),
+        ("/cause", json!(null)),
+        ("/growth/percent_per_week", json!(null)),
+    ]));
+    assert!(step.starts_with("`migrating` in deploys of checkout grew 14.0s a week (11.0s to 18.0s), from"), "{step}");
+    let new = json!("appeared");
+    let many = with(&[
+        ("/cause/parts/0/change", new.clone()),
+        ("/cause/parts/1/step", json!("scanning")),
+        ("/cause/parts/1/change", new.clone()),
+        ("/cause/parts/3/change", json!("vanished")),
+        ("/change_points", json!([trend()["change_points"][0], trend()["change_points"][0]])),
+    ]);
+    let many = told(&many);
+    assert!(
+        many.contains("`migrating`, which is new; `scanning`, `smoke-test` are new; `building` is gone; "),
+        "{many}"
+    );
+    assert!(many.contains("the level last jumped at"), "{many}");
+}
+
+#[test]
+fn the_method_can_be_checked() {
+    let answer = answer(&[with(&[("/growth/fitted_points", json!(6))])], "week");
+    let method = |glyphs| method(&answer.trends[0], glyphs).unwrap();
+    assert_eq!(
+        method(Glyphs::Unicode),
+        "Theil–Sen slope with its 95% confidence interval (percent of the fitted start, 6m08s); Mann–Kendall p < 0.001, \
+         tau = 0.62; 12 deployments, fitted as the medians of 6 groups that follow each other"
+    );
+    assert!(method(Glyphs::Ascii).is_ascii());
+}
+
+#[test]
+fn signs_and_rounding() {
+    assert_eq!([percent(3.84), percent(-0.04), percent(-2.0)], ["+3.8%", "+0.0%", "-2.0%"]);
+    assert_eq!([signed(80.0, "+"), signed(-12.0, "+"), signed(-0.001, "+")], ["+1m20s", "-12.0s", "0.00s"]);
+}

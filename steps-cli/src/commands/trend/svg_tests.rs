@@ -1,0 +1,40 @@
+use serde_json::json;
+
+use super::super::tests::{answer, trend, with};
+use super::*;
+
+fn drawn(trend: serde_json::Value) -> Option<String> {
+    let answer = answer(&[trend], "sprint");
+    svg(&answer, &answer.trends[0]).unwrap()
+}
+
+#[test]
+fn a_chart_has_its_title_axes_and_marks() {
+    let svg = drawn(trend()).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    for text in
+        ["checkout → production", "growing, +3.8% a week (2.9 to 4.7); 12 deployments", "4.12.0", "8m00s", "2026-09-14"]
+    {
+        assert!(svg.contains(&format!("\n{text}")), "{text}: {svg}");
+    }
+    assert_eq!(svg.matches("<circle").count(), 13, "twelve deployments and the legend");
+    let medians = svg.matches(r##"stroke="#1D4E89" stroke-width="3""##).count();
+    assert_eq!(medians, 4, "three sprints and the legend");
+}
+
+#[test]
+fn names_are_escaped() {
+    let svg = drawn(with(&[
+        ("/component", json!("a<b>&\"c\"")),
+        ("/step", json!("it's")),
+        ("/change_points/0/version", json!("</svg>")),
+    ]));
+    let svg = svg.unwrap();
+    assert!(svg.contains("a&lt;b&gt;&amp;&quot;c&quot; → production: it&apos;s"), "{svg}");
+    assert!(svg.contains("&lt;/svg&gt;") && svg.matches("</svg>").count() == 1, "{svg}");
+}
+
+#[test]
+fn what_has_no_points_has_no_chart() {
+    assert_eq!(drawn(with(&[("/points", json!([]))])), None);
+}
