@@ -3,6 +3,7 @@
 //! A step's way: [`handlers`] take the request apart, [`recorder`] commits whatever waits in one transaction through
 //! [`store`], and the caller is answered. The [`projector`] folds the streams that changed into deployments. Lists go from the database's cursor through [`export`] to the socket.
 
+pub mod checks;
 pub mod config;
 pub mod export;
 pub mod fold;
@@ -22,6 +23,7 @@ pub mod state;
 pub mod statistics;
 pub mod store;
 pub mod trend;
+pub mod trends;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ pub struct Route {
 }
 
 /// Every path. The filters of [`filter`] answer exactly these.
-pub const ROUTES: [Route; 12] = [
+pub const ROUTES: [Route; 14] = [
     Route { path: "/", allow: "GET, HEAD" },
     Route { path: "/healthz", allow: "GET, HEAD" },
     Route { path: "/readyz", allow: "GET, HEAD" },
@@ -40,6 +40,8 @@ pub const ROUTES: [Route; 12] = [
     Route { path: "/v1/deployments/count", allow: "GET, HEAD" },
     Route { path: "/v1/deployments/{id}", allow: "GET, HEAD" },
     Route { path: "/v1/stats", allow: "GET, HEAD" },
+    Route { path: "/v1/trend", allow: "GET, HEAD" },
+    Route { path: "/v1/check", allow: "GET, HEAD" },
 ];
 
 impl Route {
@@ -71,6 +73,8 @@ pub fn filter(state: State) -> impl Filter<Extract = (impl Reply,), Error = Infa
         .or(handlers::step::routes(&state))
         .or(handlers::deployments::routes(&state))
         .or(handlers::stats::routes(&state))
+        .or(handlers::trend::routes(&state))
+        .or(handlers::check::routes(&state))
         .or(handlers::health::routes(&state))
         .recover(|_| async { Ok::<_, Infallible>(ApiError::NoSuchPath.into_response()) })
 }

@@ -5,6 +5,7 @@ mod layout;
 mod stat;
 mod stream;
 mod text;
+mod trend;
 mod workbook;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use warp::reply::Response;
 pub use accept::accepted;
 pub use layout::{Cell, Layout, Row};
 pub use stat::StatRow;
+pub use trend::TrendRow;
 pub use workbook::too_long;
 
 use crate::problem::ApiError;

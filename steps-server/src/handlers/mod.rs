@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod body;
+pub mod check;
 pub mod deployments;
 mod fields;
 pub mod finish;
@@ -11,6 +12,7 @@ mod query;
 pub mod record;
 pub mod stats;
 pub mod step;
+pub mod trend;
 
 use serde::Serialize;
 use warp::Reply as _;

@@ -13,6 +13,11 @@ use super::{Store, StoreError, with_pools};
 const COLUMNS: &str =
     "id, component, environment, version, owner, run, outcome, status, started_at, ended_at, duration, steps";
 
+/// Deployments and the steps of each: along its stream, because there is no index by deployment, which would slow every
+/// fold.
+pub(super) const DEPLOYMENTS_WITH_STEPS: &str = " FROM deployments AS whole JOIN steps ON steps.stream = whole.stream AND steps.ts >= whole.started_at \
+     AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id";
+
 #[derive(Debug, sqlx::FromRow)]
 struct Row {
     id: Uuid,
@@ -112,15 +117,12 @@ impl Store {
             return Ok(Vec::new());
         }
         with_pools!(self, pools => {
-            // Along the stream, because there is no index by deployment: it would slow every fold.
             let mut select = QueryBuilder::new("SELECT ");
             for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
                 select.push("steps.").push(column).push(", ");
             }
             select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
-            select.push(" FROM deployments AS whole JOIN steps ON steps.stream = whole.stream");
-            select.push(" AND steps.ts >= whole.started_at AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id");
-            select.push(" WHERE whole.id IN (");
+            select.push(DEPLOYMENTS_WITH_STEPS).push(" WHERE whole.id IN (");
             let mut list = select.separated(", ");
             for id in deployments {
                 list.push_bind(id.0);

@@ -5,6 +5,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use sqlx::QueryBuilder;
 use steps_shared::{DeploymentFilter, Duration};
 
+use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::{push_deployment_filter, push_text};
 use super::steps::{Rows, moment, wrong};
 use super::{Store, StoreError, with_pools};
@@ -54,9 +55,9 @@ impl Store {
                     select.push(
                         "step_status AS status, outcome, started_at, step_duration AS duration, span FROM (SELECT whole.*, \
                          steps.status AS step_status, COALESCE(steps.finished_at, steps.ended_at) - steps.ts AS step_duration, \
-                         steps.span FROM deployments AS whole JOIN steps ON steps.stream = whole.stream \
-                         AND steps.ts >= whole.started_at AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id) AS timed",
+                         steps.span",
                     );
+                    select.push(DEPLOYMENTS_WITH_STEPS).push(") AS timed");
                 } else {
                     select.push("NULL AS status, outcome, started_at, duration, FALSE AS span FROM deployments");
                 }

@@ -69,7 +69,8 @@ impl Lookback {
     }
 
     /// From when on deployments count for one that started at a moment.
-    fn begin(self, started_at: Timestamp) -> Timestamp {
+    #[must_use]
+    pub fn begin(self, started_at: Timestamp) -> Timestamp {
         match self {
             Self::From(moment) => moment,
             Self::Span(span) => Timestamp::from_micros(started_at.micros() - span.micros()).unwrap_or_default(),

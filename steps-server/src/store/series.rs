@@ -1,0 +1,160 @@
+//! Reading the durations of series, and what made them.
+
+use sqlx::QueryBuilder;
+use steps_shared::{Component, Duration, Environment, Status, StepId, Timestamp};
+use uuid::Uuid;
+
+use super::deployments::DEPLOYMENTS_WITH_STEPS;
+use super::filter::push_text;
+use super::steps::{moment, read, wrong};
+use super::{Store, StoreError, with_pools};
+use crate::trend::Timed;
+
+/// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
+const MOST_DEPLOYMENTS: u32 = 200_000;
+
+/// Which deployments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesKey {
+    /// Of this component.
+    pub component: Component,
+    /// Into this environment.
+    pub environment: Environment,
+    /// The time of this step in them, rather than of the whole.
+    pub step: Option<Status>,
+}
+
+/// A step of a deployment, with when the deployment began and ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepOf {
+    /// The deployment.
+    pub deployment: StepId,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The step's status.
+    pub status: Status,
+    /// When the step began.
+    pub from: Timestamp,
+    /// When it ended.
+    pub to: Timestamp,
+    /// Whether it was told when it ended.
+    pub span: bool,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StepRow {
+    id: Uuid,
+    started_at: i64,
+    whole_ended_at: i64,
+    status: String,
+    ts: i64,
+    step_ended_at: i64,
+    span: bool,
+}
+
+impl TryFrom<StepRow> for StepOf {
+    type Error = sqlx::Error;
+    fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            deployment: StepId(row.id),
+            started_at: moment("started_at", row.started_at)?,
+            ended_at: moment("ended_at", row.whole_ended_at)?,
+            status: read("status", row.status)?,
+            from: moment("ts", row.ts)?,
+            to: moment("ended_at", row.step_ended_at)?,
+            span: row.span,
+        })
+    }
+}
+
+impl Store {
+    /// Every component and environment that there are deployments of, or those of the filter.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn deployed(
+        &self,
+        component: Option<&Component>,
+        environment: Option<&Environment>,
+    ) -> Result<Vec<(Component, Environment)>, StoreError> {
+        let rows: Vec<(String, String)> = with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments WHERE 1 = 1");
+            push_text(&mut select, "component", component.map(ToString::to_string));
+            push_text(&mut select, "environment", environment.map(ToString::to_string));
+            select.build_query_as().fetch_all(&pools.read.get()).await?
+        });
+        let names = rows
+            .into_iter()
+            .map(|(component, environment)| Ok((read("component", component)?, read("environment", environment)?)));
+        Ok(names.collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// The successful deployments of a series that started between two moments, in order of their start: at most the
+    /// newest [`MOST_DEPLOYMENTS`]. Of a step, those that have it, with the sum of its times.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn series(
+        &self,
+        key: &SeriesKey,
+        since: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Timed>, StoreError> {
+        let SeriesKey { component, environment, step } = key;
+        let rows: Vec<(Uuid, i64, i64)> = with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("SELECT whole.id, whole.started_at, ");
+            match step {
+                None => select.push("whole.duration FROM deployments AS whole"),
+                Some(_) => select
+                    .push("CAST(SUM(COALESCE(steps.finished_at, steps.ended_at) - steps.ts) AS SIGNED) AS duration")
+                    .push(DEPLOYMENTS_WITH_STEPS),
+            };
+            select.push(" WHERE whole.outcome = 'succeeded' AND whole.duration IS NOT NULL AND whole.started_at >= ");
+            select.push_bind(since.micros());
+            if let Some(until) = until {
+                select.push(" AND whole.started_at <= ").push_bind(until.micros());
+            }
+            push_text(&mut select, "whole.component", Some(component.to_string()));
+            push_text(&mut select, "whole.environment", Some(environment.to_string()));
+            push_text(&mut select, "steps.status", step.as_ref().map(ToString::to_string));
+            if step.is_some() {
+                select.push(" GROUP BY whole.started_at, whole.id");
+            }
+            select.push(" ORDER BY whole.started_at DESC, whole.id DESC LIMIT ").push(MOST_DEPLOYMENTS);
+            select.build_query_as().fetch_all(&pools.read.get()).await?
+        });
+        let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
+            let duration = Duration::from_micros(micros).ok_or_else(|| wrong("duration", "is negative"))?;
+            Ok(Timed { id: StepId(id), started_at: moment("started_at", started_at)?, duration })
+        };
+        Ok(rows.into_iter().rev().map(timed).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
+    /// other, in order.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Vec<StepOf>, StoreError> {
+        if deployments.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<StepRow> = with_pools!(self, pools => {
+            let mut select = QueryBuilder::new(
+                "SELECT whole.id, whole.started_at, whole.ended_at AS whole_ended_at, steps.status, steps.ts, \
+                 COALESCE(steps.finished_at, steps.ended_at) AS step_ended_at, steps.span",
+            );
+            select.push(DEPLOYMENTS_WITH_STEPS).push(" WHERE whole.ended_at IS NOT NULL");
+            select.push(" AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL AND whole.id IN (");
+            let mut list = select.separated(", ");
+            for id in deployments {
+                list.push_bind(id.0);
+            }
+            select.push(") ORDER BY whole.started_at, whole.id, steps.ts, steps.id");
+            select.build_query_as().fetch_all(&pools.read.get()).await?
+        });
+        Ok(rows.into_iter().map(StepOf::try_from).collect::<Result<_, _>>()?)
+    }
+}
