@@ -237,6 +237,17 @@ impl Change {
     }
 }
 
+impl Growth {
+    /// Below this probability growth is significant.
+    pub const SIGNIFICANCE: f64 = 0.05;
+
+    /// Whether so much of a trend is improbable where there is none.
+    #[must_use]
+    pub fn is_significant(&self) -> bool {
+        self.p_value < Self::SIGNIFICANCE
+    }
+}
+
 impl Estimate {
     /// The same in another unit.
     #[must_use]
@@ -247,13 +258,22 @@ impl Estimate {
 }
 
 impl Trend {
+    /// What explains a growth or shrinking that is told; the ends may differ the other way than the line says, and then
+    /// they explain nothing.
+    #[must_use]
+    pub fn explanation(&self) -> Option<&Cause> {
+        let cause = self.cause.as_ref()?;
+        let explains = match self.verdict {
+            Verdict::Growing => cause.change_seconds > 0.0,
+            Verdict::Shrinking => cause.change_seconds < 0.0,
+            Verdict::Steady | Verdict::NotEnoughData => false,
+        };
+        explains.then_some(cause)
+    }
+
     /// The part that contributes most to a growth or shrinking that is told.
     #[must_use]
     pub fn main_cause(&self) -> Option<&Part> {
-        let trending = matches!(self.verdict, Verdict::Growing | Verdict::Shrinking);
-        let cause = self.cause.as_ref().filter(|_| trending)?;
-        // The ends may differ the other way than the line says: then they explain nothing.
-        let agrees = (cause.change_seconds > 0.0) == (self.verdict == Verdict::Growing);
-        cause.parts.first().filter(|part| agrees && part.share.is_some_and(|share| share > 0.0))
+        self.explanation()?.parts.first()
     }
 }

@@ -23,11 +23,10 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds durations from `least` to `most`, with at most so many marks. It begins at 0, unless all of
-    /// them are in the upper half: then the lower one would only be empty. It never shows less than the upper quarter:
-    /// what hardly changes is to look so.
+    /// An axis that holds durations from `least` to `most`, with at most so many marks, and no empty room below them: what
+    /// grows is to be seen. It never shows less than the upper quarter: what hardly changes is to look so.
     pub fn of_durations(least: f64, most: f64, marks: usize) -> Self {
-        let from = if least > most / 2.0 { least.min(most * 0.75) } else { 0.0 };
+        let from = least.min(most * 0.75);
         let fit = |step: f64| {
             let (low, high) = ((from / step).floor() * step, (most / step).ceil() * step);
             let high = if high > low { high } else { low + step };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use steps_shared::{Bound, Budget, BudgetKind, CheckResult, Duration, Growth, Percent, Timestamp};
 
-use super::growth::{self, SIGNIFICANCE};
+use super::growth;
 use super::series::{Timed, fitted};
 use crate::statistics::quantile_of;
 
@@ -169,7 +169,7 @@ impl<'a> Budgets<'a> {
         let row = self.flagged[at];
         let hint = match usize::try_from(row) {
             Ok(row) if row > LEAST_BASELINE => {
-                format!("; the {} before it took too long as well: since= accepts a new level", row - 1)
+                format!("; the {} before it took too long as well; since accepts a new level", row - 1)
             }
             _ => String::new(),
         };
@@ -203,17 +203,17 @@ fn said_of_growth(growth: &[Option<Growth>], limit: Percent) -> Said {
             format!("{needed} deployments over two weeks are needed to tell growth"),
         );
     };
-    let significant = |growth: &Growth| growth.p_value < SIGNIFICANCE;
     let is_over = |growth: &&Growth| {
         let beyond = growth.percent_per_week.is_none_or(|percent| percent.value > limit.value());
-        significant(growth) && growth.seconds_per_week.value > 0.0 && beyond
+        growth.is_significant() && growth.seconds_per_week.value > 0.0 && beyond
     };
     let over = growth.iter().flatten().filter(is_over).count();
     let told = match last.percent_per_week {
         Some(percent) => format!("{:+.1}% a week ({:.1} to {:.1})", percent.value, percent.low, percent.high),
         None => format!("{:+.1} s a week", last.seconds_per_week.value),
     };
-    let doubt = if significant(last) { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
+    let doubt =
+        if last.is_significant() { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
     if over >= PERSISTENT {
         let many = growth.len();
         return said(

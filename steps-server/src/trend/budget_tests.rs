@@ -63,7 +63,7 @@ fn a_new_level_is_accepted_from_a_moment_on_and_after_the_lookback() {
     let usual = said(Lookback::new(None));
     assert_eq!(usual.result, Over);
     assert!(
-        usual.reason.ends_with("the 50 before it took too long as well: since= accepts a new level"),
+        usual.reason.ends_with("the 50 before it took too long as well; since accepts a new level"),
         "{}",
         usual.reason
     );

@@ -10,9 +10,6 @@ pub const LEAST_DEPLOYMENTS: usize = 10;
 /// … and so is less time between the first and the last: two weeks.
 pub const LEAST_MICROS: i64 = 2 * WEEK_MICROS;
 
-/// Below this probability growth is significant.
-pub const SIGNIFICANCE: f64 = 0.05;
-
 const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
 /// Whether so many deployments between these moments are enough.
@@ -55,7 +52,7 @@ pub fn verdict(growth: Option<&Growth>, least: Percent) -> Verdict {
     let slope = growth.seconds_per_week.value;
     // Where a line begins below zero its slope is more than any share of its beginning.
     let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= least.value());
-    match growth.p_value < SIGNIFICANCE && matters {
+    match growth.is_significant() && matters {
         true if slope > 0.0 => Verdict::Growing,
         true if slope < 0.0 => Verdict::Shrinking,
         _ => Verdict::Steady,

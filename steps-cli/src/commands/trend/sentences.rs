@@ -9,9 +9,6 @@ use crate::output::grouped;
 use crate::output::paint::Look;
 use crate::output::prose::Prose;
 
-/// A growth that is more probable than this where there is none is not told as one.
-const SIGNIFICANT: f64 = 0.05;
-
 /// The most steps that are named because they are new or gone.
 const MOST_NAMED: usize = 3;
 
@@ -30,7 +27,7 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Prose {
             prose.say(&format!("{what} ")).add(&format!("shrank {}", speed(growth)), Look::Good).say(&from_to);
         }
         (Verdict::Steady, Some(growth)) => {
-            let why = if growth.p_value >= SIGNIFICANT {
+            let why = if !growth.is_significant() {
                 format!("not significant ({})", p_value(growth.p_value))
             } else {
                 format!(

@@ -146,9 +146,11 @@ pub fn parts(trend: &Trend, paper: Paper) -> Option<String> {
         Head::number("share"),
         Head::whole("note"),
     ];
-    if cause.parts.iter().all(|part| part.change.is_none()) {
-        heads.pop();
-        rows.iter_mut().for_each(|row| row.truncate(heads.len()));
+    // Shares of what is no growth say nothing.
+    let told = [(4, trend.explanation().is_some()), (5, cause.parts.iter().any(|part| part.change.is_some()))];
+    for (column, _) in told.into_iter().rev().filter(|(_, told)| !told) {
+        heads.remove(column);
+        rows.iter_mut().for_each(|row| drop(row.remove(column)));
     }
     Some(lay_out_within(paper.width, paper.canvas.glyphs.pick("…", "~"), &heads, rows))
 }
