@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::stream::TryStreamExt as _;
 use steps_shared::{
-    Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, DeploymentFilter,
+    Bound, Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, DeploymentFilter,
     DeploymentQuery, Firing, Judged, Order, Outcome, Replay, ReplayedBudget, StepFilter, StepId, Timestamp,
 };
-
-use futures_util::stream::TryStreamExt as _;
 
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::store::SeriesKey;
 use crate::trend::budget::Said;
 use crate::trend::{Budgets, Lookback, Timed};
-use crate::trends::computing;
 
 /// How many deployments are told of those that a limit would have been over at.
 const MOST_FIRINGS: usize = 20;
@@ -47,15 +45,16 @@ pub async fn check(state: &State, query: CheckQuery) -> Result<CheckAnswer, ApiE
     };
     let (series, at) = state.within_deadline(asking).await?;
     let replayed_since = query.replay.map(|span| Lookback::Span(span).begin((state.now)()));
-    let (said, replayed) = computing({
-        let (series, budget) = (Arc::clone(&series), query.budget.clone());
-        move || {
-            let budgets = Budgets::new(&series, &budget, lookback);
-            let said = at.map(|at| budgets.judge(at));
-            (said, replayed_since.map(|since| replay(&budgets, &series, since)))
-        }
-    })
-    .await?;
+    let (said, replayed) = state
+        .computing({
+            let (series, budget) = (Arc::clone(&series), query.budget.clone());
+            move || {
+                let budgets = Budgets::new(&series, &budget, lookback);
+                let said = at.map(|at| budgets.judge(at));
+                (said, replayed_since.map(|since| replay(&budgets, &series, since)))
+            }
+        })
+        .await?;
     let none = || nothing_to_judge(&query);
     let budgets: Vec<BudgetAnswer> = said.unwrap_or_else(none).into_iter().map(answer).collect();
     let telling = async {
@@ -104,10 +103,14 @@ async fn newest(state: &State, query: &CheckQuery) -> Result<Newest, ApiError> {
 
 /// What each limit says where there is nothing to judge.
 fn nothing_to_judge(query: &CheckQuery) -> Vec<Said> {
-    let CheckQuery { component, environment, version, step, budget, .. } = query;
+    let CheckQuery { component, environment, version, step, budget, since, replay: _ } = query;
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let step = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
-    let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}");
+    let since = match since {
+        Some(Bound::At(_)) => since.map(|since| format!(" since {since}")).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}{since}");
     let Budget { max, baseline, last: _, margin: _, max_growth } = budget;
     let given = [
         (BudgetKind::Max, max.is_some()),

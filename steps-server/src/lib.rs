@@ -69,6 +69,7 @@ pub async fn run(
         deadline: settings.deadline,
         stall_timeout: settings.stall_timeout,
         bodies: Arc::new(Semaphore::new(BODY_BYTES)),
+        computers: Arc::new(Semaphore::new(state::computers())),
         stopping: Arc::default(),
     };
     let app = warp::service(routes::filter(state.clone()));

@@ -50,6 +50,9 @@ pub enum ApiError {
     /// So much was recorded at once that the deployments are not up to date yet.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
+    /// So much is being computed that there was no turn for this.
+    #[error("others ask for trends at the same time; try again a little later")]
+    Busy,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -76,7 +79,9 @@ impl ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotFound(_) | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Busy | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -125,7 +130,7 @@ impl ApiError {
             Self::Method(allowed) => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Stopping => {
+            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Busy | Self::Stopping => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
             }
             _ => {}

@@ -34,12 +34,20 @@ pub struct State {
     pub stall_timeout: Duration,
     /// Room for bodies, in bytes.
     pub bodies: Arc<Semaphore>,
+    /// Turns to compute what takes long.
+    pub computers: Arc<Semaphore>,
     /// Whether the server is stopping.
     pub stopping: Arc<AtomicBool>,
 }
 
 /// The most bytes of bodies that are in memory at the same time: 64 MiB.
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many compute at the same time: one processor is left to recording.
+#[must_use]
+pub fn computers() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1))
+}
 
 impl State {
     /// Asks the database, within the deadline of a request. Where it does not answer, its connections are given up.
@@ -63,6 +71,21 @@ impl State {
         // Some time is left to say so.
         let deadline = Instant::now() + self.deadline * 9 / 10;
         if self.projector.caught_up(deadline).await? { Ok(()) } else { Err(ApiError::Behind) }
+    }
+
+    /// Computes on a thread of its own, when there is a turn, so that nobody who records waits for it.
+    ///
+    /// # Errors
+    /// Others compute for so long that no turn came within the deadline.
+    pub async fn computing<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = Arc::clone(&self.computers).acquire_owned();
+        let turn = timeout_at(Instant::now() + self.deadline, turn).await.map_err(|_| ApiError::Busy)?;
+        // The turn is kept to the end, even where nobody waits for it any more.
+        let computed = tokio::task::spawn_blocking(move || (compute(), turn)).await;
+        computed.map(|(value, _)| value).map_err(|error| ApiError::Internal(error.to_string()))
     }
 
     /// Room for so many bytes of a body.

@@ -90,7 +90,7 @@ async fn trend(
     let enough = is_enough(series.len(), first.started_at, last.started_at);
     let (kind, sprints, least) = (query.by, query.sprints, query.min_change.0);
     let series = Arc::new(series);
-    let computed = computing({
+    let computed = state.computing({
         let series = Arc::clone(&series);
         move || {
             let points = trend::fitted(&series);
@@ -121,11 +121,6 @@ async fn trend(
         periods,
         points: query.component.is_some().then_some(points),
     }))
-}
-
-/// Computes on a thread of its own, so that nobody who records waits for it.
-pub async fn computing<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(compute).await.map_err(|error| ApiError::Internal(error.to_string()))
 }
 
 async fn change_points(state: &State, series: &[Timed], changes: &[Changed]) -> Result<Vec<ChangePoint>, ApiError> {
