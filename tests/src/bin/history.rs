@@ -1,7 +1,8 @@
 //! Prints a deployment history that looks like a real one, as CSV for `steps import`.
 //!
 //! Work days have several deployments of each component; some fail and are tried again. One step grows
-//! from week to week: `migrating` of the first component. The same arguments give the same history.
+//! from week to week: `migrating` of the first component. Another takes longer from one day on: `testing` of the second.
+//! The same arguments give the same history.
 
 use std::io::{BufWriter, Write, stdout};
 use std::time::SystemTime;
@@ -41,6 +42,9 @@ const PHASES: [(&str, f64); 5] =
 
 /// `migrating` of the first component takes so much longer every week.
 const WEEKLY_GROWTH: f64 = 1.18;
+
+/// From this week on `testing` of the second component takes so many times as long.
+const JUMP: (f64, f64) = (6.0, 1.5);
 
 struct Step {
     component: usize,
@@ -119,9 +123,11 @@ fn deployment(
         add(status, ts);
         let growing = component == 0 && status == "migrating";
         let growth = if growing { WEEKLY_GROWTH.powf(week.min(26.0)) } else { 1.0 };
+        let jumped = component == 1 && status == "testing" && week >= JUMP.0;
+        let jump = if jumped { JUMP.1 } else { 1.0 };
         // Most take about their time, a few much longer.
         let luck = 0.75 + rng.f64() * 0.5 + if rng.u8(..) < 10 { rng.f64() * 2.0 } else { 0.0 };
-        ts += TimeDelta::milliseconds((seconds * growth * luck * 1000.0) as i64);
+        ts += TimeDelta::milliseconds((seconds * growth * jump * luck * 1000.0) as i64);
         if ["testing", "deploying"].contains(&status) && rng.u8(..) < 12 {
             add("failed", ts);
             return (ts, true);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use steps_shared::TrendAnswer;
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, encoded};
 use steps_tests::{Kind, Server, TestDb, block_on};
@@ -44,13 +45,14 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let server = block_on(Server::start(&db));
     figures.extend(block_on(single(&server, size.pairs))?);
     figures.push(all(&server, &url, size.rounds)?);
+    figures.push(block_on(trends(&server, size.rounds))?);
     let peak = server.process().peak_mib().context("the server is running")?;
     figures.push(Figure {
         what: "peak memory of the server meanwhile".to_owned(),
         steps: format!("{peak:.0} MiB"),
         beside: String::new(),
         ratio: String::new(),
-        target: None,
+        target: Some(("< 128 MiB", peak < 128.0)),
     });
     block_on(server.stop());
     Ok(figures)
@@ -119,7 +121,7 @@ async fn single(server: &Server, rounds: usize) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// The 95th percentile of the milliseconds that the server says each request took.
-async fn p95(server: &Server, route: &str, paths: &[String]) -> anyhow::Result<f64> {
+pub async fn p95(server: &Server, route: &str, paths: &[String]) -> anyhow::Result<f64> {
     let before = times(server, route).len();
     for path in paths {
         let answer = server.get(path).await;
@@ -159,5 +161,25 @@ fn all(server: &Server, url: &str, rounds: usize) -> anyhow::Result<Figure> {
         beside: format!("LEAD() OVER in SQL {:.0} ms", median(raw) * 1e3),
         ratio: format!("{ratio:.1}x"),
         target: Some((">= 10x faster", ratio >= 10.0)),
+    })
+}
+
+/// The trend of every component over 90 days.
+async fn trends(server: &Server, rounds: usize) -> anyhow::Result<Figure> {
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        let answer = server.get("/v1/trend?since=90d").await;
+        took.push(start.elapsed().as_secs_f64());
+        let answer: TrendAnswer = serde_json::from_str(answer.ok())?;
+        ensure!(answer.trends.len() as u64 == COMPONENTS, "{} trends", answer.trends.len());
+    }
+    let seconds = median(took);
+    Ok(Figure {
+        what: format!("trend of {COMPONENTS} components, 90 days"),
+        steps: format!("{seconds:.2} s"),
+        beside: String::new(),
+        ratio: String::new(),
+        target: Some(("<= 3 s", seconds <= 3.0)),
     })
 }

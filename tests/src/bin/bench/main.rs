@@ -9,6 +9,7 @@ mod post;
 mod record;
 mod spool;
 mod tools;
+mod trend;
 
 use anyhow::{Context, bail};
 use comfy_table::Table;
@@ -55,7 +56,7 @@ fn main() -> anyhow::Result<()> {
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases = ["record", "spool", "post", "export", "fold", "ask"].map(str::to_owned).to_vec();
+        cases = ["record", "spool", "post", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
     }
     let mut figures = Vec::new();
     for case in &cases {
@@ -67,7 +68,8 @@ fn main() -> anyhow::Result<()> {
             "export" => export::measure(size)?,
             "fold" => fold::measure(size)?,
             "ask" => ask::measure(size)?,
-            other => bail!("no case {other:?}; there are record, spool, post, export, fold and ask"),
+            "trend" => trend::measure(size)?,
+            other => bail!("no case {other:?}; there are record, spool, post, export, fold, ask and trend"),
         });
     }
     println!("{}", table(&figures));
