@@ -10,6 +10,9 @@ use crate::output::grouped;
 use crate::output::sparkline::sparkline;
 use crate::output::table::{Head, lay_out_within};
 
+/// The most weeks or sprints of a sparkline: the newest.
+const MOST_SPARKS: f64 = 26.0;
+
 /// Where tables are written, and how wide it is where they are to fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Paper {
@@ -26,8 +29,7 @@ type Column<'a> = (Head, Box<dyn Fn(&Trend) -> Cell + 'a>);
 pub fn overview(answer: &TrendAnswer, paper: Paper) -> String {
     let glyphs = paper.canvas.glyphs;
     let text = |text: String| Cell::new_owned(text);
-    let start = answer.trends.iter().filter_map(|trend| trend.periods.first()).map(|period| seconds(period.start));
-    let start = start.fold(f64::INFINITY, f64::min);
+    let start = spark_start(answer);
     let weeks = if answer.by == "sprint" { "sprints" } else { "weeks" };
     let mut columns: Vec<Column<'_>> =
         vec![(Head::text("component"), Box::new(move |trend| text(trend.component.to_string())))];
@@ -100,11 +102,18 @@ fn latest(trend: &Trend, told: impl Fn(&ChangePoint) -> String) -> String {
     trend.change_points.last().map(told).unwrap_or_default()
 }
 
+/// When the sparklines begin: with the first period of any trend, but not too long before the last.
+fn spark_start(answer: &TrendAnswer) -> f64 {
+    let starts = || answer.trends.iter().flat_map(|trend| &trend.periods).map(|period| seconds(period.start));
+    let longest = (MOST_SPARKS - 1.0) * period_seconds(answer);
+    starts().fold(f64::INFINITY, f64::min).max(starts().fold(0.0, f64::max) - longest)
+}
+
 /// The medians of a trend; those of all trends begin at the same moment, so that they can be compared.
 fn spark(answer: &TrendAnswer, trend: &Trend, start: f64, glyphs: Glyphs) -> String {
     let length = period_seconds(answer);
     let mut values = Vec::new();
-    for period in &trend.periods {
+    for period in trend.periods.iter().filter(|period| seconds(period.start) >= start) {
         let at = ((seconds(period.start) - start) / length).round() as usize;
         values.resize(at.max(values.len()), None);
         values.push(Some(period.median.seconds()));

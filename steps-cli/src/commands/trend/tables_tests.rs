@@ -78,3 +78,12 @@ fn several_changes_are_listed() {
     let table = changes(&answer.trends[1], paper(None, Glyphs::Unicode)).unwrap();
     assert!(table.contains("2026-09-25  4.12.0      ann           6m20s  8m30s  +34.2%\n"), "{table}");
 }
+
+#[test]
+fn sparklines_show_the_newest_26_periods() {
+    let week = |start: &str| json!({"start": start, "deployments": 1, "median_seconds": 60});
+    let weeks = ["2025-01-06T00:00:00Z", "2026-04-06T00:00:00Z", "2026-04-13T00:00:00Z", "2026-10-05T00:00:00Z"];
+    let answer = answer(&[with(&[("/periods", json!(weeks.map(week)))])], "week");
+    let spark = spark(&answer, &answer.trends[0], spark_start(&answer), Glyphs::Ascii);
+    assert_eq!(spark, format!("8{}8", " ".repeat(24)), "from 2026-04-13 to 2026-10-05");
+}
