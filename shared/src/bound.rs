@@ -10,7 +10,7 @@ use crate::{Duration, Moment, TimeError, Timestamp};
 pub enum Bound {
     /// A moment, or a whole second.
     At(Moment),
-    /// So long before now.
+    /// So long before now; of a check, before each deployment that is judged.
     Ago(Duration),
 }
 

@@ -41,7 +41,8 @@ pub use time::{Moment, TimeError, Timestamp};
 pub use trend::{
     Baseline, Budget, BudgetAnswer, BudgetKind, Cause, Change, ChangePoint, CheckAnswer, CheckQuery, CheckResult,
     Estimate, Firing, Growth, GrowthLimit, Judged, Part, Period, PeriodKind, Point, Replay, ReplayedBudget,
-    SmallestChange, SprintLength, SprintStart, Sprints, Trend, TrendAnswer, TrendColumn, TrendQuery, Verdict,
+    SinceChange, SmallestChange, SprintLength, SprintStart, Sprints, Trend, TrendAnswer, TrendColumn, TrendQuery,
+    USUAL_REACH_MICROS, Verdict,
 };
 
 /// Where the server listens, and where the command looks for it, unless told otherwise.

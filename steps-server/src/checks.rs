@@ -1,16 +1,15 @@
 //! What is read to judge a deployment by its budget; how it is judged is in [`crate::trend::budget`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use futures_util::stream::TryStreamExt as _;
 use steps_shared::{
-    Bound, Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, DeploymentFilter,
-    DeploymentQuery, Firing, Judged, Order, Outcome, Replay, ReplayedBudget, StepFilter, StepId, Timestamp,
+    Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, Firing, Judged, Replay,
+    ReplayedBudget, Timestamp,
 };
 
 use crate::problem::ApiError;
-use crate::state::State;
+use crate::state::{State, Wanted};
 use crate::store::SeriesKey;
 use crate::trend::budget::Said;
 use crate::trend::{Budgets, Lookback, Timed};
@@ -23,12 +22,9 @@ const MOST_FIRINGS: usize = 20;
 /// # Errors
 /// The database does not answer in time.
 pub async fn check(state: &State, query: CheckQuery) -> Result<CheckAnswer, ApiError> {
-    let lookback = Lookback::new(query.since);
-    // Which deployments took too long before depends on all that there are.
-    let since = match lookback {
-        Lookback::From(moment) => moment,
-        Lookback::Span(_) => Timestamp::default(),
-    };
+    // A replay takes long: gates do not wait behind it.
+    let replaying = if query.replay.is_some() { Some(state.turn(&state.replays).await?) } else { None };
+    let _asker = state.turn(&state.askers).await?;
     let key = SeriesKey {
         component: query.component.clone(),
         environment: query.environment.clone(),
@@ -36,34 +32,44 @@ pub async fn check(state: &State, query: CheckQuery) -> Result<CheckAnswer, ApiE
     };
     let asking = async {
         state.caught_up().await?;
-        let series = state.store.series(&key, since, None).await?;
-        let at = match newest(state, &query).await? {
-            Newest::OfAny => series.len().checked_sub(1),
-            Newest::OfVersion(id) => series.iter().rposition(|timed| Some(timed.id) == id),
+        let newest = match &query.version {
+            Some(version) => Some(state.store.newest_of(&key, version).await?),
+            None => None,
         };
-        Ok((Arc::new(series), at))
+        // Which deployments took too long depends on all that there are before them.
+        Ok((newest, state.store.series(&key, Timestamp::default(), None).await?))
     };
-    let (series, at) = state.within_deadline(asking).await?;
-    let replayed_since = query.replay.map(|span| Lookback::Span(span).begin((state.now)()));
+    let (newest, series) = state.within_deadline(asking).await?;
+    let at = match newest {
+        Some(newest) => newest.and_then(|newest| series.iter().rposition(|timed| timed.id == newest.id)),
+        None => series.len().checked_sub(1),
+    };
+    let series = Arc::new(series);
+    let turn = match replaying {
+        Some(turn) => turn,
+        None => state.turn(&state.computers).await?,
+    };
+    let now = (state.now)();
+    let replayed_since = query.replay.map(|span| Lookback::Span(span).begin(now));
+    let lookback = Lookback::new(query.since);
     let (said, replayed) = state
-        .computing({
+        .computing(turn, {
             let (series, budget) = (Arc::clone(&series), query.budget.clone());
-            move || {
+            move |wanted| {
                 let budgets = Budgets::new(&series, &budget, lookback);
-                let said = at.map(|at| budgets.judge(at));
-                (said, replayed_since.map(|since| replay(&budgets, &series, since)))
+                let said = at.map(|at| (budgets.judge(at), budgets.over_in_a_row(at)));
+                (said, replayed_since.map(|since| replay(&budgets, &series, since, wanted)))
             }
         })
         .await?;
-    let none = || nothing_to_judge(&query);
-    let budgets: Vec<BudgetAnswer> = said.unwrap_or_else(none).into_iter().map(answer).collect();
+    let (said, over_in_a_row) = said.unwrap_or_else(|| (nothing_to_judge(&query), 0));
     let telling = async {
         let deployment = match at.and_then(|at| series.get(at)) {
             Some(timed) => judged(state, *timed).await?,
             None => None,
         };
         let replay = match (replayed, replayed_since) {
-            (Some(replayed), Some(since)) => Some(replayed.told(state, since).await?),
+            (Some(replayed), Some(since)) => Some(replayed.told(state, given(&query.budget), (since, now)).await?),
             _ => None,
         };
         Ok((deployment, replay))
@@ -73,52 +79,33 @@ pub async fn check(state: &State, query: CheckQuery) -> Result<CheckAnswer, ApiE
         component: query.component,
         environment: query.environment,
         step: query.step,
-        result: budgets.iter().map(|budget| budget.result).max().unwrap_or(CheckResult::NotEnoughData),
+        result: said.iter().map(|said| said.result).max().unwrap_or(CheckResult::NotEnoughData),
         deployment,
-        budgets,
+        over_in_a_row,
+        budgets: said.into_iter().map(answer).collect(),
         replay,
     })
 }
 
-/// Which deployment is judged.
-enum Newest {
-    OfAny,
-    /// The newest successful one of the version, if there is one.
-    OfVersion(Option<StepId>),
-}
-
-async fn newest(state: &State, query: &CheckQuery) -> Result<Newest, ApiError> {
-    let Some(version) = query.version.clone() else { return Ok(Newest::OfAny) };
-    let base = StepFilter {
-        component: Some(query.component.clone()),
-        environment: Some(query.environment.clone()),
-        version: Some(version),
-        ..StepFilter::default()
-    };
-    let filter = DeploymentFilter { base, outcome: Some(Outcome::Succeeded), ..DeploymentFilter::default() };
-    let newest = DeploymentQuery { filter, order: Order::Descending, limit: Some(1), ..DeploymentQuery::default() };
-    let found = state.store.deployments(newest).await?.try_next().await?;
-    Ok(Newest::OfVersion(found.map(|deployment| deployment.id)))
-}
-
-/// What each limit says where there is nothing to judge.
-fn nothing_to_judge(query: &CheckQuery) -> Vec<Said> {
-    let CheckQuery { component, environment, version, step, budget, since, replay: _ } = query;
-    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let step = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
-    let since = match since {
-        Some(Bound::At(_)) => since.map(|since| format!(" since {since}")).unwrap_or_default(),
-        _ => String::new(),
-    };
-    let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}{since}");
+/// The limits that are given.
+fn given(budget: &Budget) -> impl Iterator<Item = BudgetKind> {
     let Budget { max, baseline, last: _, margin: _, max_growth } = budget;
-    let given = [
+    let limits = [
         (BudgetKind::Max, max.is_some()),
         (BudgetKind::Baseline, baseline.is_some()),
         (BudgetKind::MaxGrowth, max_growth.is_some()),
     ];
+    limits.into_iter().filter(|(_, given)| *given).map(|(budget, _)| budget)
+}
+
+/// What each limit says where there is nothing to judge.
+fn nothing_to_judge(query: &CheckQuery) -> Vec<Said> {
+    let CheckQuery { component, environment, version, step, budget, since: _, replay: _ } = query;
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let step = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
+    let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}");
     let said = |budget| Said { budget, result: CheckResult::NotEnoughData, reason: reason.clone() };
-    given.into_iter().filter(|(_, given)| *given).map(|(budget, _)| said(budget)).collect()
+    given(budget).map(said).collect()
 }
 
 fn answer(said: Said) -> BudgetAnswer {
@@ -136,6 +123,7 @@ async fn judged(state: &State, timed: Timed) -> Result<Option<Judged>, ApiError>
 /// What the limits would have said.
 #[derive(Debug, Default)]
 struct Replayed {
+    first: Option<Timestamp>,
     deployments: u32,
     over: u32,
     budgets: BTreeMap<BudgetKind, Tally>,
@@ -145,12 +133,15 @@ struct Replayed {
 struct Tally {
     over: u32,
     not_enough_data: u32,
-    firings: Vec<(Timed, String)>,
+    firings: VecDeque<(Timed, String)>,
 }
 
-fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp) -> Replayed {
+/// Judges every deployment since a moment, as long as somebody waits for it.
+fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, wanted: &Wanted) -> Replayed {
     let mut replayed = Replayed::default();
-    for (timed, said) in budgets.replay(series.partition_point(|timed| timed.started_at < since)) {
+    let all = budgets.replay(series.partition_point(|timed| timed.started_at < since));
+    for (timed, said) in all.take_while(|_| wanted.still()) {
+        replayed.first.get_or_insert(timed.started_at);
         replayed.deployments += 1;
         replayed.over += u32::from(said.iter().any(|said| said.result == CheckResult::Over));
         for Said { budget, result, reason } in said {
@@ -160,27 +151,34 @@ fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp) -> Replayed
                 CheckResult::NotEnoughData => tally.not_enough_data += 1,
                 CheckResult::Over => {
                     tally.over += 1;
-                    tally.firings.push((*timed, reason));
+                    tally.firings.push_back((*timed, reason));
+                    if tally.firings.len() > MOST_FIRINGS {
+                        tally.firings.pop_front();
+                    }
                 }
             }
         }
-    }
-    for tally in replayed.budgets.values_mut() {
-        tally.firings.drain(..tally.firings.len().saturating_sub(MOST_FIRINGS));
     }
     replayed
 }
 
 impl Replayed {
-    async fn told(self, state: &State, since: Timestamp) -> Result<Replay, ApiError> {
+    async fn told(
+        mut self,
+        state: &State,
+        given: impl Iterator<Item = BudgetKind>,
+        (since, until): (Timestamp, Timestamp),
+    ) -> Result<Replay, ApiError> {
         let mut budgets = Vec::new();
-        for (budget, Tally { over, not_enough_data, firings }) in self.budgets {
+        for budget in given {
+            let Tally { over, not_enough_data, firings } = self.budgets.remove(&budget).unwrap_or_default();
             let mut told = Vec::new();
             for (timed, reason) in firings {
                 told.extend(judged(state, timed).await?.map(|deployment| Firing { deployment, reason }));
             }
             budgets.push(ReplayedBudget { budget, over, not_enough_data, firings: told });
         }
-        Ok(Replay { since, deployments: self.deployments, over: self.over, budgets })
+        let Self { first: first_started_at, deployments, over, budgets: _ } = self;
+        Ok(Replay { since, until, first_started_at, deployments, over, budgets })
     }
 }

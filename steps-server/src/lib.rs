@@ -69,7 +69,9 @@ pub async fn run(
         deadline: settings.deadline,
         stall_timeout: settings.stall_timeout,
         bodies: Arc::new(Semaphore::new(BODY_BYTES)),
+        askers: Arc::new(Semaphore::new(state::ASKERS)),
         computers: Arc::new(Semaphore::new(state::computers())),
+        replays: Arc::new(Semaphore::new(1)),
         stopping: Arc::default(),
     };
     let app = warp::service(routes::filter(state.clone()));

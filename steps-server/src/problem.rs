@@ -50,8 +50,8 @@ pub enum ApiError {
     /// So much was recorded at once that the deployments are not up to date yet.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
-    /// So much is being computed that there was no turn for this.
-    #[error("others ask for trends at the same time; try again a little later")]
+    /// It takes too long to compute, perhaps because others ask at the same time.
+    #[error("this takes too long to compute now; ask for a shorter time (since, replay), or again a little later")]
     Busy,
     /// The server is stopping.
     #[error("the server is stopping")]

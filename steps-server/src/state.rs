@@ -1,7 +1,7 @@
 //! What the handlers share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use steps_shared::Timestamp;
@@ -34,8 +34,12 @@ pub struct State {
     pub stall_timeout: Duration,
     /// Room for bodies, in bytes.
     pub bodies: Arc<Semaphore>,
-    /// Turns to compute what takes long.
+    /// Turns to have series in memory.
+    pub askers: Arc<Semaphore>,
+    /// Turns to compute: one processor is left to recording.
     pub computers: Arc<Semaphore>,
+    /// The turn to replay a budget: it takes long, and gates do not wait for it.
+    pub replays: Arc<Semaphore>,
     /// Whether the server is stopping.
     pub stopping: Arc<AtomicBool>,
 }
@@ -43,7 +47,22 @@ pub struct State {
 /// The most bytes of bodies that are in memory at the same time: 64 MiB.
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// How many compute at the same time: one processor is left to recording.
+/// The most trends and checks that are answered at the same time; a long series takes 13 MB.
+pub const ASKERS: usize = 6;
+
+/// Whether somebody still waits for what is computed.
+#[derive(Debug)]
+pub struct Wanted(Weak<()>);
+
+impl Wanted {
+    /// Whether somebody does: neither has the client gone, nor is the deadline over.
+    #[must_use]
+    pub fn still(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+/// How many compute at the same time.
 #[must_use]
 pub fn computers() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1))
@@ -68,24 +87,40 @@ impl State {
     /// # Errors
     /// The database does not answer, or there is more to fold than the deadline allows.
     pub async fn caught_up(&self) -> Result<(), ApiError> {
-        // Some time is left to say so.
-        let deadline = Instant::now() + self.deadline * 9 / 10;
-        if self.projector.caught_up(deadline).await? { Ok(()) } else { Err(ApiError::Behind) }
+        if self.projector.caught_up(self.almost()).await? { Ok(()) } else { Err(ApiError::Behind) }
     }
 
-    /// Computes on a thread of its own, when there is a turn, so that nobody who records waits for it.
+    /// Waits for a turn of those that there are of a kind.
     ///
     /// # Errors
-    /// Others compute for so long that no turn came within the deadline.
+    /// There was none within the deadline.
+    pub async fn turn(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+        let turn = timeout_at(self.almost(), Arc::clone(turns).acquire_owned()).await;
+        turn.map_err(|_| ApiError::Busy)?.map_err(|_| ApiError::Stopping)
+    }
+
+    /// Computes on a thread of its own, so that nobody who records waits for it. The turn is kept until it has ended. What
+    /// takes long asks [`Wanted::still`] from time to time.
+    ///
+    /// # Errors
+    /// It was not done within the deadline.
     pub async fn computing<T: Send + 'static>(
         &self,
-        compute: impl FnOnce() -> T + Send + 'static,
+        turn: OwnedSemaphorePermit,
+        compute: impl FnOnce(&Wanted) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let turn = Arc::clone(&self.computers).acquire_owned();
-        let turn = timeout_at(Instant::now() + self.deadline, turn).await.map_err(|_| ApiError::Busy)?;
-        // The turn is kept to the end, even where nobody waits for it any more.
-        let computed = tokio::task::spawn_blocking(move || (compute(), turn)).await;
+        let waiting = Arc::new(());
+        let wanted = Wanted(Arc::downgrade(&waiting));
+        let computing = tokio::task::spawn_blocking(move || (compute(&wanted), turn));
+        let computed = timeout_at(self.almost(), computing).await;
+        drop(waiting);
+        let computed = computed.map_err(|_| ApiError::Busy)?;
         computed.map(|(value, _)| value).map_err(|error| ApiError::Internal(error.to_string()))
+    }
+
+    /// The deadline of what begins now; some time is left to say that it is over.
+    fn almost(&self) -> Instant {
+        Instant::now() + self.deadline * 9 / 10
     }
 
     /// Room for so many bytes of a body.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, ChangePoint, Deployment, Duration, FieldError, FieldErrors, StepId, Trend, TrendAnswer, TrendQuery,
-    Verdict,
+    Bound, Cause, ChangePoint, Deployment, Duration, FieldError, FieldErrors, Growth, Percent, Period, PeriodKind,
+    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
 };
 
 use crate::fold::{Kind, Statuses};
@@ -15,11 +15,7 @@ use crate::problem::ApiError;
 use crate::state::State;
 use crate::store::{SeriesKey, StepOf};
 use crate::trend::cause::compared;
-use crate::trend::growth::is_enough;
 use crate::trend::{self, Changed, Cost, Interval, Timed};
-
-/// How far back trends reach unless it is said: 90 days, in microseconds.
-const USUAL_MICROS: i64 = 90 * 86_400_000_000;
 
 /// How many series are read and computed at the same time: while one is computed, the next is read.
 const AT_A_TIME: usize = 3;
@@ -30,7 +26,7 @@ const AT_A_TIME: usize = 3;
 /// Bounds that nothing can be between, and a database that does not answer in time.
 pub async fn trends(state: &State, query: &TrendQuery) -> Result<TrendAnswer, ApiError> {
     let now = (state.now)();
-    let usual = Bound::Ago(Duration::from_micros(USUAL_MICROS).unwrap_or_default());
+    let usual = Bound::Ago(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default());
     let wrong = |field| move |error| FieldErrors::from(FieldError::wrong(field, error));
     let since = query.since.unwrap_or(usual).start(now).map_err(wrong("since"))?;
     let until = query.until.map(|until| until.end(now)).transpose().map_err(wrong("until"))?;
@@ -38,6 +34,7 @@ pub async fn trends(state: &State, query: &TrendQuery) -> Result<TrendAnswer, Ap
         let reason = format!("is before since ({since}): nothing can be between");
         return Err(FieldErrors::from(FieldError::wrong("until", reason)).into());
     }
+    let _asker = state.turn(&state.askers).await?;
     let asking = async {
         state.caught_up().await?;
         Ok(state.store.deployed(query.component.as_ref(), query.environment.as_ref()).await?)
@@ -73,10 +70,38 @@ fn alarm(trend: &Trend) -> (u8, f64) {
     };
     let growth = trend.growth.as_ref().map_or(0.0, |growth| match growth.percent_per_week {
         Some(percent) => percent.value,
-        // A line that begins below zero grows beyond any share.
-        None => f64::INFINITY * growth.seconds_per_week.value.signum(),
+        // What is no measure of growth is beyond any share.
+        None if growth.seconds_per_week.value == 0.0 => 0.0,
+        None => f64::INFINITY.copysign(growth.seconds_per_week.value),
     });
     (kind, growth)
+}
+
+/// What is computed of a series alone.
+struct Computed {
+    points: Vec<Point>,
+    growth: Option<Growth>,
+    changes: Vec<Changed>,
+    since_change: Option<SinceChange>,
+    periods: Vec<Period>,
+}
+
+fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, least: Percent) -> Computed {
+    let sprint = sprints.length.duration();
+    let changes = trend::changes(series);
+    let since_change = changes.last().map(|change| {
+        let since = &series[change.at..];
+        let growth = trend::growth_of(since, sprint);
+        let verdict = trend::verdict(growth.as_ref(), least);
+        SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth }
+    });
+    Computed {
+        points: trend::fitted(series),
+        growth: trend::growth_of(series, sprint),
+        changes,
+        since_change,
+        periods: trend::periods(series, kind, sprints),
+    }
 }
 
 /// The trend of a series; `None` of an empty one.
@@ -87,24 +112,18 @@ async fn trend(
     query: &TrendQuery,
 ) -> Result<Option<Trend>, ApiError> {
     let (Some(first), Some(last)) = (series.first().copied(), series.last().copied()) else { return Ok(None) };
-    let enough = is_enough(series.len(), first.started_at, last.started_at);
     let (kind, sprints, least) = (query.by, query.sprints, query.min_change.0);
     let series = Arc::new(series);
-    let computed = state.computing({
+    let turn = state.turn(&state.computers).await?;
+    let computing = state.computing(turn, {
         let series = Arc::clone(&series);
-        move || {
-            let points = trend::fitted(&series);
-            let growth = if enough { trend::growth(&points, sprints.length.duration()) } else { None };
-            (points, growth, trend::changes(&series), trend::periods(&series, kind, sprints))
-        }
+        move |_| compute(&series, kind, sprints, least)
     });
-    let (points, growth, changes, periods) = computed.await?;
+    let Computed { points, growth, changes, since_change, periods } = computing.await?;
     let (before, after) = trend::ends(&series);
-    let asking = async {
-        let cause = if enough && key.step.is_none() { cause(state, before, after).await? } else { None };
-        Ok((cause, change_points(state, &series, &changes).await?))
-    };
-    let (cause, change_points) = state.within_deadline(asking).await?;
+    let explained = growth.is_some() && key.step.is_none();
+    let cause = if explained { cause(state, compared(before), compared(after)).await? } else { None };
+    let change_points = state.within_deadline(change_points(state, &series, &changes)).await?;
     Ok(Some(Trend {
         component: key.component,
         environment: key.environment,
@@ -118,6 +137,7 @@ async fn trend(
         growth,
         cause,
         change_points,
+        since_change,
         periods,
         points: query.component.is_some().then_some(points),
     }))
@@ -143,28 +163,36 @@ async fn change_points(state: &State, series: &[Timed], changes: &[Changed]) -> 
     Ok(points)
 }
 
-async fn cause(state: &State, before: &[Timed], after: &[Timed]) -> Result<Option<Cause>, ApiError> {
-    let (before, after) = (compared(before), compared(after));
+/// The cause of the difference between the deployments of both ends; `None` where they have too many steps to tell.
+async fn cause(state: &State, before: Vec<Timed>, after: Vec<Timed>) -> Result<Option<Cause>, ApiError> {
     let ids: Vec<StepId> = before.iter().chain(&after).map(|timed| timed.id).collect();
-    let steps = state.store.steps_within(&ids).await?;
-    let costs: BTreeMap<StepId, Cost> = steps
-        .chunk_by(|one, other| one.deployment == other.deployment)
-        .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &state.statuses))))
-        .collect();
-    let of = |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
-    Ok(trend::cause(&of(&before), &of(&after)))
+    let reading = async { Ok(state.store.steps_within(&ids).await?) };
+    let Some(steps) = state.within_deadline(reading).await? else { return Ok(None) };
+    let statuses = Arc::clone(&state.statuses);
+    let turn = state.turn(&state.computers).await?;
+    let computing = state.computing(turn, move |_| {
+        let costs: BTreeMap<StepId, Cost> = steps
+            .chunk_by(|one, other| one.deployment == other.deployment)
+            .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &statuses))))
+            .collect();
+        let of =
+            |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
+        trend::cause(&of(&before), &of(&after))
+    });
+    computing.await
 }
 
 /// What a deployment's time was spent on, by its steps in their order.
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
-    let takes_time = |step: &&StepOf| match statuses.kind(step.status.as_str(), step.span) {
+    let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
         Kind::Terminal(_) => false,
         // The start of `steps run --deployment` lasts as long as the spans within it: it is not what takes the time.
-        Kind::Start => step.span || !steps.iter().any(|other| other.from > step.from && other.from < step.to),
+        Kind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
         Kind::Phase => true,
     };
-    let counted: Vec<&StepOf> = steps.iter().filter(takes_time).collect();
+    let counted = steps.iter().enumerate().filter(|counted| takes_time(*counted)).map(|(_, step)| step);
+    let counted: Vec<&StepOf> = counted.collect();
     let intervals: Vec<Interval> = counted.iter().map(|step| Interval { from: step.from, to: step.to }).collect();
     let shares = trend::shares(*started_at, *ended_at, &intervals);
     let mut cost = Cost { steps: BTreeMap::new(), waiting: shares.waiting };

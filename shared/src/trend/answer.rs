@@ -54,6 +54,9 @@ pub struct Trend {
     pub cause: Option<Cause>,
     /// Where the level changed, the oldest first.
     pub change_points: Vec<ChangePoint>,
+    /// What is to be thought of the deployments since the last change of the level alone: a jump is no growth that goes on.
+    /// Null where it did not change.
+    pub since_change: Option<SinceChange>,
     /// The medians of weeks or sprints that had a deployment, the oldest first.
     pub periods: Vec<Period>,
     /// What growth was fitted to, where one component was asked for; else null.
@@ -93,7 +96,8 @@ pub struct Estimate {
 pub struct Growth {
     /// The Theil–Sen slope: seconds more in each week.
     pub seconds_per_week: Estimate,
-    /// The same in percent of the fitted start; null where that is not above zero.
+    /// The same in percent of the fitted start, which is taken as it is; null where that is below a twentieth of the
+    /// median, because then it is no measure.
     pub percent_per_week: Option<Estimate>,
     /// Seconds more in each sprint.
     pub seconds_per_sprint: Estimate,
@@ -109,6 +113,17 @@ pub struct Growth {
     pub tau: f64,
     /// How many points were fitted: deployments, or medians of several that follow each other.
     pub fitted_points: u32,
+}
+
+/// A trend since the last change of the level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SinceChange {
+    /// How many deployments.
+    pub deployments: u32,
+    /// What is to be thought of them.
+    pub verdict: Verdict,
+    /// How they grow; null where there is not enough data.
+    pub growth: Option<Growth>,
 }
 
 /// What makes the difference between the deployments at the beginning and those at the end: its parts add up to it.
@@ -179,7 +194,7 @@ pub struct ChangePoint {
     pub after: Duration,
     /// By how many percent the median changed; null where it was 0.
     pub change_percent: Option<f64>,
-    /// How probable such a change is where there is none.
+    /// How probable such a jump is at this place where there is none; the place was looked for.
     pub p_value: f64,
 }
 

@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::query::replace;
 use super::{Budget, BudgetKind};
 use crate::query::{put, read_parameters};
 use crate::{
-    Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Status, StepId, Timestamp, Version,
+    Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Percent, Status, StepId, Timestamp,
+    Version,
 };
 
 /// Which deployment, and what it may take.
@@ -58,6 +58,9 @@ pub struct CheckAnswer {
     pub result: CheckResult,
     /// What was judged; null where there is no successful deployment.
     pub deployment: Option<Judged>,
+    /// How many deployments in a row, the judged one being the last of them, took longer than `max` or the baseline allows.
+    #[serde(default)]
+    pub over_in_a_row: u32,
     /// Each limit that was given.
     pub budgets: Vec<BudgetAnswer>,
     /// What each limit would have said in the past, where that was asked for.
@@ -96,6 +99,10 @@ pub struct BudgetAnswer {
 pub struct Replay {
     /// Since when.
     pub since: Timestamp,
+    /// Until when: now.
+    pub until: Timestamp,
+    /// When the first of them started; null where there is none.
+    pub first_started_at: Option<Timestamp>,
     /// How many deployments there were.
     pub deployments: u32,
     /// How many of them any of the limits would have been over at.
@@ -154,7 +161,7 @@ impl CheckQuery {
         let read = read_parameters(parameters, &Self::PARAMETERS, |name, value| given.set(name, value));
         let mut errors = read.err().map_or_else(Vec::new, |FieldErrors(errors)| errors);
         let is_wrong = |errors: &[FieldError], field: &str| errors.iter().any(|error| error.field == field);
-        let Given { component, environment, version, step, budget, since, replay } = given;
+        let Given { component, environment, version, step, mut budget, last, margin, since, replay } = given;
         if component.is_none() && !is_wrong(&errors, "component") {
             errors.push(FieldError::missing("component"));
         }
@@ -164,6 +171,13 @@ impl CheckQuery {
             let reason = "is not given, nor baseline or max_growth: one of them is needed";
             errors.push(FieldError::wrong("max", reason));
         }
+        for (name, given) in [("last", last.is_some()), ("margin", margin.is_some())] {
+            if given && budget.baseline.is_none() && !is_wrong(&errors, "baseline") {
+                errors.push(FieldError::wrong(name, "is of a baseline, and none is given: add baseline=p95"));
+            }
+        }
+        budget.last = last.unwrap_or(budget.last);
+        budget.margin = margin.unwrap_or(budget.margin);
         match component {
             Some(component) if errors.is_empty() => {
                 let environment = environment.unwrap_or_default();
@@ -185,8 +199,8 @@ impl CheckQuery {
             step.as_ref().map(ToString::to_string),
             max.map(Duration::to_exact_text),
             baseline.as_ref().map(ToString::to_string),
-            Some(last.to_string()),
-            Some(margin.to_string()),
+            baseline.map(|_| last.to_string()),
+            baseline.map(|_| margin.to_string()),
             max_growth.as_ref().map(ToString::to_string),
             since.as_ref().map(ToString::to_string),
             replay.map(Duration::to_exact_text),
@@ -203,6 +217,8 @@ struct Given {
     version: Option<Version>,
     step: Option<Status>,
     budget: Budget,
+    last: Option<u32>,
+    margin: Option<Percent>,
     since: Option<Bound>,
     replay: Option<Duration>,
 }
@@ -218,7 +234,7 @@ impl Given {
             "baseline" => put(&mut self.budget.baseline, name, value),
             "last" => match value.trim().parse() {
                 Ok(last) if (Budget::LEAST_LAST..=Budget::MOST_LAST).contains(&last) => {
-                    self.budget.last = last;
+                    self.last = Some(last);
                     Ok(())
                 }
                 _ => {
@@ -229,10 +245,17 @@ impl Given {
                     ))
                 }
             },
-            "margin" => replace(&mut self.budget.margin, name, value),
+            "margin" => put(&mut self.margin, name, value),
             "max_growth" => put(&mut self.budget.max_growth, name, value),
             "since" => put(&mut self.since, name, value),
-            "replay" => put(&mut self.replay, name, value),
+            "replay" => match value.parse() {
+                Ok(span) if span > Duration::default() => {
+                    self.replay = Some(span);
+                    Ok(())
+                }
+                Ok(_) => Err(FieldError::wrong(name, "must be longer than nothing; write 90d")),
+                Err(error) => Err(FieldError::wrong(name, error)),
+            },
             _ => return None,
         })
     }
@@ -299,5 +322,7 @@ mod tests {
             fields(&[("component", ""), ("max", "soon"), ("last", "9"), ("replay", "x")]),
             ["max", "last", "replay", "component"]
         );
+        let alone = [("component", "c"), ("max", "1m"), ("margin", "5%"), ("last", "50"), ("replay", "0s")];
+        assert_eq!(fields(&alone), ["replay", "last", "margin"], "a margin is of a baseline");
     }
 }

@@ -6,8 +6,14 @@ mod check;
 mod column;
 mod query;
 
-pub use answer::{Cause, Change, ChangePoint, Estimate, Growth, Part, Period, Point, Trend, TrendAnswer, Verdict};
+pub use answer::{
+    Cause, Change, ChangePoint, Estimate, Growth, Part, Period, Point, SinceChange, Trend, TrendAnswer, Verdict,
+};
 pub use budget::{Baseline, Budget, BudgetKind, GrowthLimit};
 pub use check::{BudgetAnswer, CheckAnswer, CheckQuery, CheckResult, Firing, Judged, Replay, ReplayedBudget};
 pub use column::TrendColumn;
 pub use query::{PeriodKind, SmallestChange, SprintLength, SprintStart, Sprints, TrendQuery};
+
+/// How far back trends reach, and how long before a deployment others count for its budget, unless it is said: 90 days, in
+/// microseconds.
+pub const USUAL_REACH_MICROS: i64 = 90 * 86_400_000_000;

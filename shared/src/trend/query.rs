@@ -130,7 +130,7 @@ impl TrendQuery {
 }
 
 /// Puts a value in the place of another.
-pub(super) fn replace<T: FromStr<Err: fmt::Display>>(place: &mut T, name: &str, value: &str) -> Result<(), FieldError> {
+fn replace<T: FromStr<Err: fmt::Display>>(place: &mut T, name: &str, value: &str) -> Result<(), FieldError> {
     *place = value.parse().map_err(|error| FieldError::wrong(name, error))?;
     Ok(())
 }

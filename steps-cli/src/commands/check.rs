@@ -14,10 +14,10 @@ use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::exit;
-use crate::output::{self, is_utf8_locale, wants_colour};
+use crate::output;
+use crate::output::canvas::Canvas;
 use crate::settings::Sources;
 use plan::Plan;
-use report::Canvas;
 
 /// The flags of `steps check`.
 #[derive(Debug, clap::Args)]
@@ -37,17 +37,18 @@ The newest successful deployment is judged; of --version where that is given. Fa
 are. Limits may be combined, and all are judged:
   max         No deployment may take longer.
   baseline    None may take longer than the percentile of the last 30
-              (--last) successful ones before it, and 20% (--margin) more,
-              because single runs differ. What was over max or the baseline
-              is left out of later baselines. At least ten are needed. What
+              (--last) successful ones before it that were within, and 20%
+              (--margin) more, because single runs differ: what was over max
+              or the baseline is left out of later baselines. At least ten are needed. What
               began more than 90 days before it does not count, so that a
               new level is accepted after that time, or at once with --since
               and the date of the change.
   max-growth  They may not grow faster in a week. Over is where they grow
-              faster significantly (p < 0.05), as 'steps trend' tells it,
-              as of at least two of the last three deployments.
+              significantly (p < 0.05, as 'steps trend' tells it) and by more
+              than that, as of at least two of the last three deployments. A
+              jump of the level counts as growth until --since is after it.
 
-Without a limit, the rules of the nearest .steps.toml upwards that has any are judged, else those of the user's file:
+Without a limit, the rules of the nearest .steps.toml upwards are judged, or of the user's file where it has none:
   [[check]]
   component = \"checkout\"      # without it: the component that is set
   max = \"10m\"
@@ -157,10 +158,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
     })?;
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
     let text = match format {
-        CheckFormat::Table => {
-            let canvas = Canvas { colours: wants_colour(), arrow: if is_utf8_locale() { "→" } else { "->" } };
-            report::sentences(&checked, rules.as_deref(), canvas).into_bytes()
-        }
+        CheckFormat::Table => report::sentences(&checked, rules.as_deref(), Canvas::of_output(false)).into_bytes(),
         CheckFormat::Json => report::json(&checked).map_err(|error| unwritable(&error))?,
         CheckFormat::Csv => report::csv(&checked, replay).map_err(|error| unwritable(&error))?,
     };

@@ -8,8 +8,8 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueHint;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, ValueHint};
 use steps_shared::{Bound, Component, Environment, Format, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::listing;
@@ -30,6 +30,7 @@ use tables::Paper;
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
+    group = ArgGroup::new("one").args(["component", "component_flag"]),
     after_help = "\
 Examples:
   steps trend                                        each component, the most alarming first
@@ -51,7 +52,10 @@ begins. More than 400 deployments are fitted as the medians of 400 groups of dep
 The level changed where a jump of 5% or more is significant; a version and who recorded it are told with it.
 
 The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), step by \
-step: each instant counts for the step that holds the deployment up, or as waiting where no step is open.
+step: each instant counts for the step that holds the deployment up, or as waiting where no step is open. (--step is of \
+the step's own time, however much of it others took as well.)
+
+After a change of the level the deployments since then are judged alone as well: a jump is no growth that goes on.
 
 Only successful deployments enter; failed, abandoned and running ones never do. Weeks begin on Mondays, UTC. \
 Component, environment and step come from flags alone, never from STEPS_* variables or settings files."
@@ -60,6 +64,10 @@ pub struct Args {
     /// Tell all of this component, with a chart
     #[arg(value_name = "COMPONENT")]
     component: Option<Component>,
+    // Other subcommands have the flag.
+    /// The same
+    #[arg(long = "component", value_name = "NAME", hide = true, conflicts_with = "component")]
+    component_flag: Option<Component>,
     /// Only in this environment
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     environment: Option<Environment>,
@@ -85,7 +93,7 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT")]
     min_change: Option<String>,
     /// Write the chart to this file as SVG, which appears when it is complete
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "component")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "one")]
     svg: Option<PathBuf>,
     /// Draw with ASCII characters only, as where the locale is not UTF-8
     #[arg(long)]
@@ -100,7 +108,8 @@ fn period() -> impl TypedValueParser<Value = PeriodKind> {
 
 /// Shows trends.
 pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
-    let Args { component, environment, step, since, until, by, .. } = args;
+    let Args { component, component_flag, environment, step, since, until, by, .. } = args;
+    let component = component.or(component_flag);
     let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, .. } = args;
     check_bounds(since, until)?;
     let format = place.choose()?;
@@ -142,7 +151,9 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
 fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
     if answer.trends.is_empty() {
         let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
-        output::note(format!("no successful deployments{step}"));
+        let of = query.component.as_ref().map(|component| format!(" of {component}")).unwrap_or_default();
+        let since = sentences::date(answer.since);
+        output::note(format!("no successful deployments{of}{step} since {since}; --since reaches further back"));
         return Ok(());
     }
     let paper = Paper { canvas, width: output::width() };
@@ -180,8 +191,11 @@ fn one(answer: &TrendAnswer, trend: &Trend, paper: Paper) -> String {
     let mut blocks = vec![sentences::sentences(answer, trend).lines(canvas.width, canvas.colours)];
     blocks.extend(sentences::method(trend, canvas.glyphs).map(|text| dim(&text, canvas)));
     blocks.push(chart::chart(answer, trend, canvas));
-    let tables = [tables::parts(trend, paper), tables::changes(trend, paper)];
-    blocks.extend(tables.into_iter().flatten().map(|table| table.lines().map(str::to_owned).collect()));
+    let lines = |table: String| table.lines().map(str::to_owned).collect::<Vec<_>>();
+    if let (Some(table), Some(compared)) = (tables::parts(trend, paper), tables::compared(trend)) {
+        blocks.push([lines(table), dim(&compared, canvas)].concat());
+    }
+    blocks.extend(tables::changes(trend, paper).map(lines));
     blocks.retain(|lines| !lines.is_empty());
     let blocks: Vec<_> = blocks.into_iter().map(|lines| lines.join("\n")).collect();
     blocks.join("\n\n") + "\n"

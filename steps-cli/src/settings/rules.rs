@@ -97,9 +97,6 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
         }
     }
     let has = |name: &str| table.get(name).is_some();
-    for name in ["last", "margin"].into_iter().filter(|name| has(name) && !has("baseline")) {
-        errors.push((place(name), format!("{name} is of a baseline, and this rule has none: add baseline = \"p95\"")));
-    }
     // Without a component a rule is of the one that is set, which is not known here.
     let unset = (!has("component")).then_some(("component", Cow::Borrowed("any")));
     let read: Vec<_> = given.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-use super::{median_of, robust_deviation};
+use super::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
 /// The fewest values between two changes: fewer are no level, and a few outliers that follow each other are none either.
 pub const LEAST_SEGMENT: usize = 8;
@@ -12,9 +12,6 @@ pub const LEAST_SEGMENT: usize = 8;
 /// A place is significant below this, divided by the number of values, because each might have been it. As neighbouring
 /// places are nearly the same test, fewer than one in twenty series without any change is said to have one.
 const SIGNIFICANCE: f64 = 0.1;
-
-/// Beyond so many robust standard deviations a value is taken for an outlier.
-const OUTLIER_DEVIATIONS: f64 = 3.0;
 
 /// The degree of the smooth curve beside which a jump must show is one, and one more for each so many values …
 const DEGREE_EACH: usize = 60;
@@ -27,7 +24,8 @@ const MOST_DEGREE: usize = 3;
 pub struct LevelChange {
     /// The first value of the new level.
     pub at: usize,
-    /// How probable such a jump is where there is none, for this one place.
+    /// How probable such a jump is at this place where there is none. As the place was looked for, only what is far below
+    /// 0.1 divided by the number of values is told.
     pub p_value: f64,
 }
 
@@ -127,10 +125,16 @@ fn jump(values: &[f64], at: usize) -> f64 {
     let n = values.len() as f64;
     let (left, right) = values.split_at(at);
     let levels = [median_of(left), median_of(right)];
-    let level = |nth: usize| levels[usize::from(nth >= at)];
-    let beside: Vec<f64> = values.iter().enumerate().map(|(nth, value)| value - level(nth)).collect();
-    let beside = winsorised(&beside);
-    let values: Vec<f64> = beside.into_iter().enumerate().map(|(nth, value)| value + level(nth)).collect();
+    let own = |nth: usize| usize::from(nth >= at);
+    let beside: Vec<f64> = values.iter().enumerate().map(|(nth, value)| value - levels[own(nth)]).collect();
+    let most = OUTLIER_DEVIATIONS * robust_deviation(&beside);
+    // What is near the other level is no outlier: where values alternate between two, that speaks against a change.
+    let is_outlier = |value: f64| most > 0.0 && levels.iter().all(|level| (value - level).abs() > most);
+    let calm = |(nth, value): (usize, &f64)| {
+        let level = levels[own(nth)];
+        if is_outlier(*value) { value.clamp(level - most, level + most) } else { *value }
+    };
+    let values: Vec<f64> = values.iter().enumerate().map(calm).collect();
     let degree = (1 + values.len() / DEGREE_EACH).min(MOST_DEGREE);
     let place = |nth: usize| 2.0 * nth as f64 / (n - 1.0) - 1.0;
     let mut basis: Vec<Vec<f64>> = Vec::new();

@@ -71,6 +71,16 @@ fn noise_has_no_changes() {
 }
 
 #[test]
+fn values_that_alternate_between_two_levels_have_no_changes() {
+    // What a cache hits, and what it misses: it is no normal noise, and may look like a change a little more often.
+    for (length, share) in [(60, 0.3), (120, 0.15), (120, 0.3), (120, 0.5), (300, 0.3)] {
+        let either = |noise: &mut Noise| if noise.uniform() < share { 180.0 } else { 300.0 };
+        let found = count_of(length, |noise, _, _| either(noise) + 12.0 * noise.normal(), some);
+        assert!(found <= 16, "{length} values, {share} of them low: {found} of {SEEDS}");
+    }
+}
+
+#[test]
 fn growth_is_no_jump() {
     let week = |nth: usize| nth as f64 / 200.0 * 13.0;
     let found = count(200, |nth| 360.0 + 15.0 * week(nth), some);

@@ -9,8 +9,11 @@ mod theil_sen;
 pub use groups::{Groups, Sample, monday};
 pub use level_changes::{LEAST_SEGMENT, LevelChange, level_changes};
 pub use mann_kendall::{MannKendall, mann_kendall};
-pub use quantile::{median, median_of, quantile, quantile_of, robust_deviation};
+pub use quantile::{median, median_of, quantile, robust_deviation};
 pub use theil_sen::{TheilSen, theil_sen};
+
+/// Beyond so many robust standard deviations from the median a value is taken for an outlier.
+pub const OUTLIER_DEVIATIONS: f64 = 3.0;
 
 /// How many values equal each other: the size of each group of equal ones, of those that are more than one.
 fn ties(values: &[f64]) -> Vec<usize> {

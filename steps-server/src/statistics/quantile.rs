@@ -16,18 +16,12 @@ pub fn quantile(sorted: &[i64], q: f64) -> Option<f64> {
     Some(low + (high - low) * at.fract())
 }
 
-/// A [`quantile`] of durations in any order, rounded to microseconds.
-#[must_use]
-pub fn quantile_of(durations: &[Duration], q: f64) -> Option<Duration> {
-    let mut micros: Vec<i64> = durations.iter().map(|duration| duration.micros()).collect();
-    micros.sort_unstable();
-    quantile(&micros, q).and_then(from_micros)
-}
-
 /// The median of durations, rounded to microseconds.
 #[must_use]
 pub fn median(durations: &[Duration]) -> Option<Duration> {
-    quantile_of(durations, 0.5)
+    let mut micros: Vec<i64> = durations.iter().map(|duration| duration.micros()).collect();
+    micros.sort_unstable();
+    quantile(&micros, 0.5).and_then(from_micros)
 }
 
 /// Microseconds, rounded to whole ones.

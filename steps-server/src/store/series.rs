@@ -1,7 +1,7 @@
 //! Reading the durations of series, and what made them.
 
 use sqlx::QueryBuilder;
-use steps_shared::{Component, Duration, Environment, Status, StepId, Timestamp};
+use steps_shared::{Component, Duration, Environment, Status, StepId, Timestamp, Version};
 use uuid::Uuid;
 
 use super::deployments::DEPLOYMENTS_WITH_STEPS;
@@ -12,6 +12,9 @@ use crate::trend::Timed;
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
 const MOST_DEPLOYMENTS: u32 = 200_000;
+
+/// The most steps of compared deployments that are read: a hundred deployments of five hundred.
+const MOST_STEPS: usize = 50_000;
 
 /// Which deployments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +86,7 @@ impl Store {
             let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments WHERE 1 = 1");
             push_text(&mut select, "component", component.map(ToString::to_string));
             push_text(&mut select, "environment", environment.map(ToString::to_string));
+            select.push(" ORDER BY component, environment");
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         let names = rows
@@ -102,7 +106,26 @@ impl Store {
         since: Timestamp,
         until: Option<Timestamp>,
     ) -> Result<Vec<Timed>, StoreError> {
-        let SeriesKey { component, environment, step } = key;
+        let mut newest_first = self.newest(key, (since, until), None, MOST_DEPLOYMENTS).await?;
+        newest_first.reverse();
+        Ok(newest_first)
+    }
+
+    /// The newest deployment of a series that is of this version.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn newest_of(&self, key: &SeriesKey, version: &Version) -> Result<Option<Timed>, StoreError> {
+        Ok(self.newest(key, (Timestamp::default(), None), Some(version), 1).await?.pop())
+    }
+
+    async fn newest(
+        &self,
+        SeriesKey { component, environment, step }: &SeriesKey,
+        (since, until): (Timestamp, Option<Timestamp>),
+        version: Option<&Version>,
+        most: u32,
+    ) -> Result<Vec<Timed>, StoreError> {
         let rows: Vec<(Uuid, i64, i64)> = with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT whole.id, whole.started_at, ");
             match step {
@@ -118,28 +141,29 @@ impl Store {
             }
             push_text(&mut select, "whole.component", Some(component.to_string()));
             push_text(&mut select, "whole.environment", Some(environment.to_string()));
+            push_text(&mut select, "whole.version", version.map(ToString::to_string));
             push_text(&mut select, "steps.status", step.as_ref().map(ToString::to_string));
             if step.is_some() {
                 select.push(" GROUP BY whole.started_at, whole.id");
             }
-            select.push(" ORDER BY whole.started_at DESC, whole.id DESC LIMIT ").push(MOST_DEPLOYMENTS);
+            select.push(" ORDER BY whole.started_at DESC, whole.id DESC LIMIT ").push(most);
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
             let duration = Duration::from_micros(micros).ok_or_else(|| wrong("duration", "is negative"))?;
             Ok(Timed { id: StepId(id), started_at: moment("started_at", started_at)?, duration })
         };
-        Ok(rows.into_iter().rev().map(timed).collect::<Result<_, sqlx::Error>>()?)
+        Ok(rows.into_iter().map(timed).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
-    /// other, in order.
+    /// other, in order. `None` where they are more than [`MOST_STEPS`].
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Vec<StepOf>, StoreError> {
+    pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
         if deployments.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let rows: Vec<StepRow> = with_pools!(self, pools => {
             let mut select = QueryBuilder::new(
@@ -152,9 +176,12 @@ impl Store {
             for id in deployments {
                 list.push_bind(id.0);
             }
-            select.push(") ORDER BY whole.started_at, whole.id, steps.ts, steps.id");
+            select.push(") ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(MOST_STEPS + 1);
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
-        Ok(rows.into_iter().map(StepOf::try_from).collect::<Result<_, _>>()?)
+        if rows.len() > MOST_STEPS {
+            return Ok(None);
+        }
+        Ok(Some(rows.into_iter().map(StepOf::try_from).collect::<Result<_, _>>()?))
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
-use steps_shared::{Bound, Budget, BudgetKind, CheckResult, Duration, Growth, Percent, Timestamp};
+use steps_shared::{
+    Bound, Budget, BudgetKind, CheckResult, Duration, Growth, GrowthLimit, Percent, Timestamp, USUAL_REACH_MICROS,
+};
 
-use super::growth;
-use super::series::{Timed, fitted};
-use crate::statistics::quantile_of;
+use super::growth::{LEAST_DEPLOYMENTS, growth_of};
+use super::series::Timed;
+use crate::statistics::quantile;
 
 /// The fewest deployments that make a baseline.
 pub const LEAST_BASELINE: usize = Budget::LEAST_LAST as usize;
@@ -42,6 +44,8 @@ pub struct Budgets<'a> {
 struct Baseline {
     /// How many they are.
     deployments: usize,
+    /// How many among them are left out, because they took longer than allowed.
+    left_out: usize,
     /// Their percentile; unknown of too few.
     percentile: Option<Duration>,
 }
@@ -64,7 +68,7 @@ impl Lookback {
         match since {
             Some(Bound::At(moment)) => Self::From(moment.start),
             Some(Bound::Ago(span)) => Self::Span(span),
-            None => Self::Span(Duration::from_micros(90 * 86_400_000_000).unwrap_or_default()),
+            None => Self::Span(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default()),
         }
     }
 
@@ -84,16 +88,13 @@ impl<'a> Budgets<'a> {
     #[must_use]
     pub fn new(series: &'a [Timed], budget: &'a Budget, lookback: Lookback) -> Self {
         let mut budgets = Self { series, budget, lookback, baselines: Vec::new(), flagged: Vec::new() };
-        let mut before: VecDeque<&Timed> = VecDeque::new();
-        for timed in series {
+        let mut recent = Recent::default();
+        for (at, timed) in series.iter().enumerate() {
             let begin = lookback.begin(timed.started_at);
-            while before.pop_front_if(|oldest| oldest.started_at < begin).is_some() {}
-            let baseline = budget.baseline.map(|percentile| {
-                let durations: Vec<Duration> = before.iter().map(|timed| timed.duration).collect();
-                let enough = durations.len() >= LEAST_BASELINE;
-                let percentile = quantile_of(&durations, percentile.share()).filter(|_| enough);
-                Baseline { deployments: durations.len(), percentile }
-            });
+            while recent.oldest().is_some_and(|oldest| series[oldest].started_at < begin) {
+                recent.forget(series);
+            }
+            let baseline = budget.baseline.map(|percentile| recent.baseline(percentile.share(), at));
             let allowed = baseline.and_then(|baseline| baseline.allowed(budget.margin));
             let is_over = |limit: Option<Duration>| limit.is_some_and(|limit| timed.duration > limit);
             budgets.baselines.push(baseline);
@@ -102,9 +103,9 @@ impl<'a> Budgets<'a> {
                 budgets.flagged.push(before + 1);
             } else {
                 budgets.flagged.push(0);
-                before.push_back(timed);
-                if before.len() > budget.last as usize {
-                    before.pop_front();
+                recent.add(at, timed);
+                if recent.places.len() > budget.last as usize {
+                    recent.forget(series);
                 }
             }
         }
@@ -114,66 +115,108 @@ impl<'a> Budgets<'a> {
     /// What each limit says of a deployment of the series, by its place.
     #[must_use]
     pub fn judge(&self, at: usize) -> Vec<Said> {
-        self.judge_with(at, &self.growth(at.saturating_sub(JUDGED - 1)..=at))
+        let growth: Vec<_> = (at.saturating_sub(JUDGED - 1)..=at).map(|at| self.growth(at)).collect();
+        self.judge_with(at, &growth)
     }
 
-    /// What each limit says of every deployment from a place on.
+    /// How many deployments in a row, that at a place being the last of them, took longer than allowed.
+    #[must_use]
+    pub fn over_in_a_row(&self, at: usize) -> u32 {
+        self.flagged.get(at).copied().unwrap_or(0)
+    }
+
+    /// What each limit says of every deployment from a place on, computed as it is asked for.
     pub fn replay(&self, from: usize) -> impl Iterator<Item = (&'a Timed, Vec<Said>)> {
         let first = from.saturating_sub(JUDGED - 1);
-        let growth = self.growth(first..=self.series.len().saturating_sub(1));
+        let mut growth: VecDeque<Option<Growth>> = (first..from).map(|at| self.growth(at)).collect();
         (from..self.series.len()).map(move |at| {
-            let begin = (at + 1).saturating_sub(JUDGED).max(first);
-            (&self.series[at], self.judge_with(at, &growth[begin - first..=at - first]))
+            growth.push_back(self.growth(at));
+            if growth.len() > JUDGED {
+                growth.pop_front();
+            }
+            (&self.series[at], self.judge_with(at, growth.make_contiguous()))
         })
     }
 
     fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<Said> {
         let Some(timed) = self.series.get(at) else { return Vec::new() };
         let max = self.budget.max.map(|max| said_of_max(timed.duration, max));
-        let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(at, baseline));
-        let limit = self.budget.max_growth.map(|limit| said_of_growth(growth, limit.0));
+        let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(timed.duration, baseline));
+        let limit = self.budget.max_growth.map(|limit| said_of_growth(growth, limit));
         [max, baseline, limit].into_iter().flatten().collect()
     }
 
-    /// How the deployments grow that count for each of these, itself among them; nothing where no limit asks.
-    fn growth(&self, places: std::ops::RangeInclusive<usize>) -> Vec<Option<Growth>> {
-        let growth_at = |at: usize| {
-            self.budget.max_growth?;
-            let last = self.series.get(at)?;
-            let begin = self.lookback.begin(last.started_at);
-            let series = &self.series[..=at];
-            let series = &series[series.partition_point(|timed| timed.started_at < begin)..];
-            let first = series.first()?;
-            let enough = growth::is_enough(series.len(), first.started_at, last.started_at);
-            if enough { growth::growth(&fitted(series), Duration::default()) } else { None }
-        };
-        places.map(growth_at).collect()
+    /// How the deployments grow that count for this one, itself among them; nothing where no limit asks.
+    fn growth(&self, at: usize) -> Option<Growth> {
+        self.budget.max_growth?;
+        let last = self.series.get(at)?;
+        let begin = self.lookback.begin(last.started_at);
+        let series = &self.series[..=at];
+        let series = &series[series.partition_point(|timed| timed.started_at < begin)..];
+        growth_of(series, Duration::default())
     }
 
-    fn said_of_baseline(&self, at: usize, baseline: Baseline) -> Said {
-        let took = self.series[at].duration;
-        let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
+    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> Said {
         let said = |result, reason| Said { budget: BudgetKind::Baseline, result, reason };
+        let Baseline { deployments: many, left_out, .. } = baseline;
         let (Some(percentile), Some(allowed)) = (baseline.percentile, baseline.allowed(self.budget.margin)) else {
-            let few = baseline.deployments;
             return said(
                 CheckResult::NotEnoughData,
-                format!("{few} deployments before it count; {LEAST_BASELINE} are needed"),
+                format!("{many} deployments before it count; {LEAST_BASELINE} are needed"),
             );
         };
-        let (many, margin) = (baseline.deployments, self.budget.margin);
-        let basis = format!("the {name} of the {many} before it, {percentile}, and {margin}");
-        if took <= allowed {
-            return said(CheckResult::Within, format!("{took} is within {allowed}: {basis}"));
-        }
-        let row = self.flagged[at];
-        let hint = match usize::try_from(row) {
-            Ok(row) if row > LEAST_BASELINE => {
-                format!("; the {} before it took too long as well; since accepts a new level", row - 1)
-            }
-            _ => String::new(),
+        let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
+        let without = match left_out {
+            0 => String::new(),
+            _ => format!(" ({left_out} that were over are left out)"),
         };
-        said(CheckResult::Over, format!("{took} is over {allowed}: {basis}{hint}"))
+        let margin = self.budget.margin;
+        let basis = format!("{margin} more than {percentile}, the {name} of the {many} before it{without}");
+        match took <= allowed {
+            true => said(CheckResult::Within, format!("{took} is within {allowed}, {basis}")),
+            false => said(CheckResult::Over, format!("{took} is over {allowed}, {basis}")),
+        }
+    }
+}
+
+/// The deployments that a baseline is of.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Their places in the series, the oldest first.
+    places: VecDeque<usize>,
+    /// Their durations in microseconds, sorted.
+    sorted: Vec<i64>,
+}
+
+impl Recent {
+    fn oldest(&self) -> Option<usize> {
+        self.places.front().copied()
+    }
+
+    fn add(&mut self, at: usize, timed: &Timed) {
+        let micros = timed.duration.micros();
+        self.places.push_back(at);
+        self.sorted.insert(self.sorted.partition_point(|other| *other < micros), micros);
+    }
+
+    fn forget(&mut self, series: &[Timed]) {
+        if let Some(oldest) = self.places.pop_front() {
+            let micros = series[oldest].duration.micros();
+            self.sorted.remove(self.sorted.partition_point(|other| *other < micros));
+        }
+    }
+
+    /// What they are for the deployment at a place.
+    fn baseline(&self, share: f64, at: usize) -> Baseline {
+        let deployments = self.places.len();
+        let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
+        let enough = deployments >= LEAST_BASELINE;
+        let percentile = quantile(&self.sorted, share).filter(|_| enough);
+        Baseline {
+            deployments,
+            left_out,
+            percentile: percentile.and_then(|micros| Duration::from_micros(micros.round() as i64)),
+        }
     }
 }
 
@@ -195,17 +238,14 @@ fn said_of_max(took: Duration, max: Duration) -> Said {
 }
 
 /// Growth is judged as of the last deployments, and by the last of all where it can be told at all.
-fn said_of_growth(growth: &[Option<Growth>], limit: Percent) -> Said {
+fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> Said {
     let said = |result, reason| Said { budget: BudgetKind::MaxGrowth, result, reason };
     let Some(Some(last)) = growth.last() else {
-        let needed = growth::LEAST_DEPLOYMENTS;
-        return said(
-            CheckResult::NotEnoughData,
-            format!("{needed} deployments over two weeks are needed to tell growth"),
-        );
+        let reason = format!("{LEAST_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
+        return said(CheckResult::NotEnoughData, reason);
     };
     let is_over = |growth: &&Growth| {
-        let beyond = growth.percent_per_week.is_none_or(|percent| percent.value > limit.value());
+        let beyond = growth.percent_per_week.is_none_or(|percent| percent.value > limit.0.value());
         growth.is_significant() && growth.seconds_per_week.value > 0.0 && beyond
     };
     let over = growth.iter().flatten().filter(is_over).count();
@@ -215,15 +255,19 @@ fn said_of_growth(growth: &[Option<Growth>], limit: Percent) -> Said {
     };
     let doubt =
         if last.is_significant() { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
-    if over >= PERSISTENT {
-        let many = growth.len();
-        return said(
+    let many = growth.len();
+    let newest = if over >= PERSISTENT && !is_over(&last) { ", though not of the newest" } else { "" };
+    match over {
+        PERSISTENT.. => said(
             CheckResult::Over,
-            format!("{told}{doubt}; over {limit} as of {over} of the last {many} deployments"),
-        );
+            format!("{told}{doubt}; over {limit} as of {over} of the last {many} deployments{newest}"),
+        ),
+        0 => said(CheckResult::Within, format!("{told}{doubt}; within {limit}")),
+        _ => said(
+            CheckResult::Within,
+            format!("{told}{doubt}; over {limit} as of one deployment, which is no alarm yet"),
+        ),
     }
-    let once = if over > 0 { "; over it as of one deployment, which is no alarm yet" } else { "" };
-    said(CheckResult::Within, format!("{told}{doubt}; the limit is {limit}{once}"))
 }
 
 #[cfg(test)]

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use steps_shared::{Cause, Change, Duration, Part, Status};
 
 use super::series::{Timed, seconds};
-use crate::statistics::{median_of, robust_deviation};
-
-/// Deployments that are further from the median of their end than this many robust standard deviations are left out: one
-/// that hung for an hour says nothing of the others.
-const OUTLIER_DEVIATIONS: f64 = 3.0;
+use crate::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
 /// What one deployment's time was spent on, in microseconds: its parts add up to its duration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,7 +16,7 @@ pub struct Cost {
     pub waiting: i64,
 }
 
-/// The deployments of one end that are compared: all but outliers.
+/// The deployments of one end that are compared: all but outliers. One that hung for an hour says nothing of the others.
 #[must_use]
 pub fn compared(end: &[Timed]) -> Vec<Timed> {
     let seconds = seconds(end);

@@ -2,7 +2,8 @@
 
 use steps_shared::{Duration, Estimate, Growth, Percent, Point, Timestamp, Verdict};
 
-use crate::statistics::{mann_kendall, theil_sen};
+use super::series::{Timed, fitted};
+use crate::statistics::{mann_kendall, median_of, theil_sen};
 
 /// Fewer deployments are not enough data …
 pub const LEAST_DEPLOYMENTS: usize = 10;
@@ -10,12 +11,23 @@ pub const LEAST_DEPLOYMENTS: usize = 10;
 /// … and so is less time between the first and the last: two weeks.
 pub const LEAST_MICROS: i64 = 2 * WEEK_MICROS;
 
+/// Growth is told in percent of where the fitted line begins, unless that is less than this part of the median.
+const LEAST_START: f64 = 0.05;
+
 const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
 /// Whether so many deployments between these moments are enough.
 #[must_use]
 pub fn is_enough(deployments: usize, first: Timestamp, last: Timestamp) -> bool {
     deployments >= LEAST_DEPLOYMENTS && last.micros() - first.micros() >= LEAST_MICROS
+}
+
+/// How a series grows; `None` where there is not enough data.
+#[must_use]
+pub fn growth_of(series: &[Timed], sprint: Duration) -> Option<Growth> {
+    let (first, last) = (series.first()?, series.last()?);
+    let enough = is_enough(series.len(), first.started_at, last.started_at);
+    if enough { growth(&fitted(series), sprint) } else { None }
 }
 
 /// How the durations of points grow, that are in order of time: the line by Theil and Sen ([`theil_sen`]), and the test by
@@ -30,7 +42,8 @@ pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
     let test = mann_kendall(&y);
     let seconds_per_week = Estimate { value: line.slope, low: line.low, high: line.high };
     let fitted_start = line.intercept;
-    let percent_per_week = (fitted_start > 0.0).then(|| seconds_per_week.times(100.0 / fitted_start));
+    let is_measure = fitted_start > LEAST_START * median_of(&y);
+    let percent_per_week = is_measure.then(|| seconds_per_week.times(100.0 / fitted_start));
     let sprint_weeks = sprint.micros() as f64 / WEEK_MICROS as f64;
     Some(Growth {
         seconds_per_week,
@@ -50,7 +63,7 @@ pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
 pub fn verdict(growth: Option<&Growth>, least: Percent) -> Verdict {
     let Some(growth) = growth else { return Verdict::NotEnoughData };
     let slope = growth.seconds_per_week.value;
-    // Where a line begins below zero its slope is more than any share of its beginning.
+    // Where a line begins near zero, or below, its slope is more than any share of its beginning.
     let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= least.value());
     match growth.is_significant() && matters {
         true if slope > 0.0 => Verdict::Growing,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use steps_shared::{Duration, Point, StepId, Timestamp};
 
-use crate::statistics::{median_of, quantile_of};
+use crate::statistics::{self, median_of};
 
 /// The most points that what takes quadratic time is given.
 pub const MOST_FITTED: usize = 400;
@@ -38,7 +38,7 @@ pub fn seconds(series: &[Timed]) -> Vec<f64> {
 #[must_use]
 pub fn median(series: &[Timed]) -> Duration {
     let durations: Vec<Duration> = series.iter().map(|timed| timed.duration).collect();
-    quantile_of(&durations, 0.5).unwrap_or_default()
+    statistics::median(&durations).unwrap_or_default()
 }
 
 /// What a line is fitted to: each deployment, or, of more than [`MOST_FITTED`], the median start and the median duration

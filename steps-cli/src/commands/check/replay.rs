@@ -2,7 +2,8 @@
 
 use steps_shared::{CheckQuery, Duration, Firing, Judged, Replay, ReplayedBudget};
 
-use super::report::{Canvas, label};
+use super::report::label;
+use crate::output::canvas::Canvas;
 use crate::output::grouped;
 use crate::output::paint::{Look, paint};
 
@@ -10,8 +11,13 @@ const DAY_SECONDS: f64 = 86_400.0;
 
 /// How often each limit would have fired, and at what.
 pub(super) fn sentences(replay: &Replay, query: &CheckQuery, canvas: Canvas) -> Vec<String> {
-    let Replay { since, deployments, over, budgets } = replay;
-    let times = |over| paint_fired(over, *deployments, query, canvas);
+    let Replay { since, until, first_started_at, deployments, over, budgets } = replay;
+    // A rate is of the time in which there were deployments.
+    let span = Duration::between(first_started_at.unwrap_or(*since), *until).unwrap_or_default();
+    let times = |over| {
+        let look = if over > 0 { Look::Striking } else { Look::Good };
+        paint(&fired(over, *deployments, span), look, canvas.colours)
+    };
     let mut lines = vec![format!("  Had this been the budget since {} UTC:", since.to_seconds_text())];
     for limit in budgets {
         let ReplayedBudget { budget, over, not_enough_data, firings } = limit;
@@ -29,13 +35,8 @@ pub(super) fn sentences(replay: &Replay, query: &CheckQuery, canvas: Canvas) -> 
     lines
 }
 
-fn paint_fired(over: u32, deployments: u32, query: &CheckQuery, canvas: Canvas) -> String {
-    let look = if over > 0 { Look::Striking } else { Look::Good };
-    paint(&fired(over, deployments, query.replay), look, canvas.colours)
-}
-
 /// `would have fired 3 times in 120 deployments (2.5%), about once in 30 days`.
-fn fired(over: u32, deployments: u32, span: Option<Duration>) -> String {
+fn fired(over: u32, deployments: u32, span: Duration) -> String {
     let noun = if deployments == 1 { "deployment" } else { "deployments" };
     let all = grouped(u64::from(deployments));
     let times = match over {
@@ -46,7 +47,7 @@ fn fired(over: u32, deployments: u32, span: Option<Duration>) -> String {
         _ => format!("{} times", grouped(u64::from(over))),
     };
     let share = f64::from(over) / f64::from(deployments.max(1)) * 100.0;
-    let often = span.filter(|_| over > 1).map(|span| often(span, over)).unwrap_or_default();
+    let often = if over > 1 { often(span, over) } else { String::new() };
     format!("would have fired {times} in {all} {noun} ({share:.1}%){often}")
 }
 
@@ -74,16 +75,13 @@ fn table(firings: &[Firing]) -> Vec<String> {
     let rows: Vec<_> = firings
         .iter()
         .map(|Firing { deployment, reason }| {
-            let Judged { id: _, version, owner: _, started_at, duration } = deployment;
-            (started_at.to_seconds_text(), version.to_string(), duration.to_string(), reason)
+            let Judged { version, started_at, .. } = deployment;
+            (started_at.to_seconds_text(), version.to_string(), reason)
         })
         .collect();
-    let versions = rows.iter().map(|(_, version, _, _)| version.chars().count()).max().unwrap_or_default();
-    let durations = rows.iter().map(|(_, _, duration, _)| duration.len()).max().unwrap_or_default();
+    let versions = rows.iter().map(|(_, version, _)| version.chars().count()).max().unwrap_or_default();
     rows.into_iter()
-        .map(|(started, version, duration, reason)| {
-            format!("      {started}  {version:versions$}  {duration:>durations$}  {reason}")
-        })
+        .map(|(started, version, reason)| format!("      {started}  {version:versions$}  {reason}"))
         .collect()
 }
 
@@ -91,8 +89,9 @@ fn table(firings: &[Firing]) -> Vec<String> {
 mod tests {
     use super::super::tests::checked;
     use super::*;
+    use crate::output::canvas::Glyphs;
 
-    const CANVAS: Canvas = Canvas { colours: false, arrow: "->" };
+    const CANVAS: Canvas = Canvas { width: 80, glyphs: Glyphs::Ascii, colours: false };
 
     #[test]
     fn says_how_often_and_when() {
@@ -106,7 +105,8 @@ mod tests {
             (firing("4.9", "2026-09-29T08:00:00Z", 720), firing("4.11.0", "2026-09-30T10:00:00Z", 3900));
         let answer = format!(
             r#"{{"component":"checkout","environment":"production","step":null,"result":"over","deployment":null,"budgets":[],
-            "replay":{{"since":"2026-07-04T09:30:00Z","deployments":120,"over":4,"budgets":[
+            "replay":{{"since":"2026-01-04T09:30:00Z","until":"2026-10-02T09:30:00Z",
+            "first_started_at":"2026-07-04T09:30:00Z","deployments":120,"over":4,"budgets":[
             {{"budget":"max","over":3,"not_enough_data":0,"firings":[{first},{second}]}},
             {{"budget":"baseline","over":0,"not_enough_data":10,"firings":[]}}]}}}}"#
         );
@@ -115,11 +115,11 @@ mod tests {
         let lines = sentences(checked.answer.replay.as_ref().unwrap(), &checked.query, CANVAS);
         assert_eq!(
             lines.join("\n"),
-            "  Had this been the budget since 2026-07-04 09:30:00 UTC:
+            "  Had this been the budget since 2026-01-04 09:30:00 UTC:
     max 10m00s: would have fired 3 times in 120 deployments (2.5%), about once in 30 days
       the latest 2:
-      2026-09-29 08:00:00  4.9     12m00s  longer than 10m00s
-      2026-09-30 10:00:00  4.11.0   1h05m  longer than 10m00s
+      2026-09-29 08:00:00  4.9     longer than 10m00s
+      2026-09-30 10:00:00  4.11.0  longer than 10m00s
     baseline p95: would never have fired in 120 deployments; for 10 of them there was not enough data
     all limits together: would have fired 4 times in 120 deployments (3.3%), about once in 22 days"
         );
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn rates_are_told_in_words() {
-        let days = |days: &str| days.parse().ok();
+        let days = |days: &str| days.parse().unwrap();
         assert_eq!(fired(0, 1, days("90d")), "would never have fired in 1 deployment");
         assert_eq!(fired(0, 0, days("90d")), "there were no deployments");
         assert_eq!(fired(1, 1200, days("90d")), "would have fired once in 1,200 deployments (0.1%)");

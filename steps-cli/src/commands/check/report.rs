@@ -3,14 +3,11 @@
 use steps_shared::{Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Judged, ReplayedBudget};
 
 use super::{Checked, replay};
+use crate::output::canvas::Canvas;
 use crate::output::paint::{Look, paint};
 
-/// How it may look.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Canvas {
-    pub colours: bool,
-    pub arrow: &'static str,
-}
+/// After so many deployments in a row that were over, they may be the new normal.
+const NORMAL: u32 = 10;
 
 /// Sentences for people. `rules` is the file whose rules were judged.
 pub(super) fn sentences(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> String {
@@ -33,7 +30,7 @@ pub(super) fn sentences(checked: &[Checked], rules: Option<&str>, canvas: Canvas
 
 /// A deployment that was judged, with each limit below it; results take so much width.
 fn one(query: &CheckQuery, answer: &CheckAnswer, width: usize, canvas: Canvas, lines: &mut Vec<String>) {
-    let CheckAnswer { component: _, environment: _, step: _, result: worst, deployment: _, budgets, replay } = answer;
+    let CheckAnswer { result: worst, over_in_a_row, budgets, replay, .. } = answer;
     let result = |result: CheckResult| {
         let gap = " ".repeat(width - result.name().len());
         paint(result.name(), look(result), canvas.colours) + &gap
@@ -44,6 +41,15 @@ fn one(query: &CheckQuery, answer: &CheckAnswer, width: usize, canvas: Canvas, l
     for (BudgetAnswer { budget: _, result: of_limit, reason }, label) in budgets.iter().zip(labels) {
         lines.push(format!("  {}  {label:longest$}  {reason}", result(*of_limit)));
     }
+    let by_baseline =
+        |budget: &BudgetAnswer| budget.budget == BudgetKind::Baseline && budget.result == CheckResult::Over;
+    if *over_in_a_row > NORMAL && budgets.iter().any(by_baseline) {
+        let before = over_in_a_row - 1;
+        lines.push(format!(
+            "  The {before} before it were over as well: if that is the new normal, accept it with --since DATE,"
+        ));
+        lines.push("  or since = \"DATE\" in the rule.".to_owned());
+    }
     if let Some(replay) = replay {
         lines.push(String::new());
         lines.extend(replay::sentences(replay, query, canvas));
@@ -53,7 +59,7 @@ fn one(query: &CheckQuery, answer: &CheckAnswer, width: usize, canvas: Canvas, l
 /// What was judged, as a sentence without its end.
 fn judged(query: &CheckQuery, answer: &CheckAnswer, canvas: Canvas) -> String {
     let CheckAnswer { component, environment, step, deployment, .. } = answer;
-    let arrow = canvas.arrow;
+    let arrow = canvas.glyphs.pick("→", "->");
     let bold = |text: String| paint(&text, Look::Bold, canvas.colours);
     let step_in = step.as_ref().map(|step| format!("{step} in ")).unwrap_or_default();
     match deployment {
@@ -131,7 +137,7 @@ pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Err
     let more: &[&str] = if replay { &REPLAY_COLUMNS } else { &[] };
     writer.write_record(COLUMNS.iter().chain(more))?;
     for Checked { query: _, answer } in checked {
-        let CheckAnswer { component, environment, step, result: _, deployment, budgets, replay: counted } = answer;
+        let CheckAnswer { component, environment, step, deployment, budgets, replay: counted, .. } = answer;
         let of = |value: fn(&Judged) -> String| deployment.as_ref().map(value).unwrap_or_default();
         for BudgetAnswer { budget, result, reason } in budgets {
             let fields = [
@@ -162,8 +168,9 @@ pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Err
 mod tests {
     use super::super::tests::checked;
     use super::*;
+    use crate::output::canvas::Glyphs;
 
-    const CANVAS: Canvas = Canvas { colours: false, arrow: "→" };
+    const CANVAS: Canvas = Canvas { width: 80, glyphs: Glyphs::Unicode, colours: false };
 
     fn over() -> Checked {
         checked(
@@ -230,7 +237,7 @@ not enough data  api 1.0 → staging has no successful deployment
              api,staging,,max,not enough data,,,,,nothing to judge\n"
         );
         let mut replayed = none();
-        let replay = r#"{"since":"2026-07-04T09:30:00Z","deployments":120,"over":3,"budgets":[
+        let replay = r#"{"since":"2026-07-04T09:30:00Z","until":"2026-10-02T09:30:00Z","first_started_at":null,"deployments":120,"over":3,"budgets":[
             {"budget":"max","over":3,"not_enough_data":1,"firings":[]}]}"#;
         replayed.answer.replay = serde_json::from_str(replay).unwrap();
         let text = text(&[replayed], true);

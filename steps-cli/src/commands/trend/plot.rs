@@ -5,7 +5,7 @@ use steps_shared::{ChangePoint, Duration, Timestamp, Trend, TrendAnswer};
 use crate::output::axis::{Axis, dates};
 
 /// What is more than so many times as long as 95 of 100 would press all else to the floor …
-const FAR: f64 = 1.5;
+const FAR: f64 = 1.2;
 
 /// … and is drawn at the upper edge.
 const MOST: f64 = 0.95;

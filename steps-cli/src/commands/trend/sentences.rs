@@ -1,7 +1,8 @@
 //! What is to be said of a trend. Pure.
 
 use steps_shared::{
-    Cause, Change, ChangePoint, Duration, Environment, Estimate, Growth, Part, Timestamp, Trend, TrendAnswer, Verdict,
+    Cause, Change, ChangePoint, Duration, Environment, Estimate, Growth, Part, SinceChange, Timestamp, Trend,
+    TrendAnswer, Verdict,
 };
 
 use crate::output::canvas::Glyphs;
@@ -11,6 +12,9 @@ use crate::output::prose::Prose;
 
 /// The most steps that are named because they are new or gone.
 const MOST_NAMED: usize = 3;
+
+/// From this share of the difference on it is told that the other steps went the other way.
+const OTHERS: f64 = 0.2;
 
 /// The trend in sentences.
 pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Prose {
@@ -51,8 +55,15 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Prose {
         prose.say(&format!("; {text}"));
     }
     prose.say(".");
-    if let (Verdict::Growing | Verdict::Shrinking, Some(growth)) = (trend.verdict, &trend.growth) {
-        prose.say(&format!(" That is {} a sprint ({}).", per_sprint(growth), answer.sprint_length));
+    match (trend.verdict, &trend.growth, &trend.since_change) {
+        // A jump is no growth that goes on: what came after it says more than a rate of the whole.
+        (_, _, Some(since)) => {
+            prose.say(&format!(" {}", after_change(since)));
+        }
+        (Verdict::Growing | Verdict::Shrinking, Some(growth), None) => {
+            prose.say(&format!(" That is {} a sprint ({}).", per_sprint(growth), answer.sprint_length));
+        }
+        _ => {}
     }
     prose
 }
@@ -126,17 +137,23 @@ fn cause(trend: &Trend) -> Option<String> {
     let main = trend.main_cause();
     let mut texts = Vec::new();
     if let Some((part, share)) = main.and_then(|part| Some((part, part.share?))) {
+        // Others that differ by less are rather noise.
         let others = match trend.verdict {
-            _ if share <= 1.005 => "",
-            Verdict::Shrinking => " (others got slower)",
-            _ => " (others got faster)",
+            _ if share < 1.0 + OTHERS => "",
+            Verdict::Shrinking => ", while others got slower",
+            _ => ", while others got faster",
+        };
+        let much = match share {
+            ..0.95 => format!("{:.0}%", share * 100.0),
+            0.95..1.0 => "nearly all".to_owned(),
+            _ => "all".to_owned(),
         };
         let news = match part.change {
             Some(Change::Appeared) => ", which is new",
             Some(Change::Vanished) => ", which is gone",
             None => "",
         };
-        texts.push(format!("{:.0}% of it is {}{news}{others}", share * 100.0, part_name(part)));
+        texts.push(format!("{much} of it is {}{news}{others}", part_name(part)));
     }
     let Cause { parts, .. } = trend.cause.as_ref()?;
     let told = |part: &&Part| main.is_none_or(|main| main.step != part.step);
@@ -167,6 +184,18 @@ fn jump(changes: &[ChangePoint]) -> Option<String> {
     Some(format!(
         "the level {last}{went} at version {version}, recorded by {owner}, on {when} (from {before} to {after})"
     ))
+}
+
+/// What is to be thought of the deployments since the last change.
+fn after_change(since: &SinceChange) -> String {
+    let SinceChange { deployments: many, verdict, growth } = since;
+    let of = deployments(*many);
+    match (verdict, growth) {
+        (Verdict::Growing, Some(growth)) => format!("Since then, in {of}, it has grown {}.", speed(growth)),
+        (Verdict::Shrinking, Some(growth)) => format!("Since then, in {of}, it has shrunk {}.", speed(growth)),
+        (Verdict::Steady, Some(growth)) => format!("Since then, in {of}, it is steady: {}.", signed_speed(growth)),
+        (Verdict::NotEnoughData, _) | (_, None) => format!("Since then there are {of}, too few to tell a trend."),
+    }
 }
 
 /// How much there is, and how much is needed.

@@ -14,8 +14,26 @@ fn a_growth_is_told_with_its_cause_and_since_which_version() {
         told(&trend()),
         "deploys of checkout grew 3.8% a week (2.9 to 4.7), from 6m10s to 8m42s since 2026-09-01; 71% of it is \
          `migrating`; `smoke-test` is new; the level jumped at version 4.12.0, recorded by ann, on 2026-09-25 (from 6m20s \
-         to 8m30s). That is 7.6% or 28.0s a sprint (14d)."
+         to 8m30s). Since then there are 6 deployments, too few to tell a trend."
     );
+    let gradual = told(&with(&[("/change_points", json!([])), ("/since_change", json!(null))]));
+    assert!(gradual.ends_with("`smoke-test` is new. That is 7.6% or 28.0s a sprint (14d)."), "{gradual}");
+}
+
+#[test]
+fn after_a_jump_it_is_told_how_it_goes_on() {
+    let growth = trend()["growth"].clone();
+    let since = |verdict: &str| {
+        let since = json!({"deployments": 40, "verdict": verdict, "growth": growth});
+        told(&with(&[("/since_change", since)]))
+    };
+    for (verdict, end) in [
+        ("steady", "Since then, in 40 deployments, it is steady: +3.8% a week (2.9 to 4.7)."),
+        ("growing", "Since then, in 40 deployments, it has grown 3.8% a week (2.9 to 4.7)."),
+        ("shrinking", "Since then, in 40 deployments, it has shrunk 3.8% a week (2.9 to 4.7)."),
+    ] {
+        assert!(since(verdict).ends_with(end), "{}", since(verdict));
+    }
 }
 
 #[test]
@@ -35,8 +53,10 @@ fn a_shrinking_has_no_signs() {
     ]);
     let told = told(&shrinking);
     assert!(told.starts_with("deploys of checkout to staging shrank 3.8% a week (2.9 to 4.7), from "), "{told}");
-    assert!(told.contains("120% of it is `migrating`, which is gone (others got slower); the level dropped"), "{told}");
-    assert!(told.ends_with("That is 7.6% or 28.0s a sprint (14d)."), "{told}");
+    assert!(
+        told.contains("; all of it is `migrating`, which is gone, while others got slower; the level dropped"),
+        "{told}"
+    );
 }
 
 #[test]

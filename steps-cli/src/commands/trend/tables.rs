@@ -1,7 +1,7 @@
 //! The tables of trends. Pure but for the place that they are written to, which is handed in.
 
 use comfy_table::{Attribute, Cell, Color};
-use steps_shared::{Change, ChangePoint, Environment, Estimate, Part, Trend, TrendAnswer, Verdict};
+use steps_shared::{Cause, Change, ChangePoint, Environment, Estimate, Part, Trend, TrendAnswer, Verdict};
 
 use super::plot::{period_seconds, seconds};
 use super::sentences::{date, length, percent, signed};
@@ -162,6 +162,17 @@ pub fn parts(trend: &Trend, paper: Paper) -> Option<String> {
         rows.iter_mut().for_each(|row| drop(row.remove(column)));
     }
     Some(lay_out_within(paper.width, paper.canvas.glyphs.pick("…", "~"), &heads, rows))
+}
+
+/// What the table of steps compares.
+pub fn compared(trend: &Trend) -> Option<String> {
+    let Cause { deployments_before, deployments_after, parts, .. } = trend.cause.as_ref()?;
+    (!parts.is_empty()).then(|| {
+        format!(
+            "means of the first {deployments_before} and the last {deployments_after} deployments, outliers left out; of \
+             parallel steps the one that ends last counts"
+        )
+    })
 }
 
 /// A line for each change of the level, where there are several.

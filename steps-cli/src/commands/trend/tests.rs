@@ -38,6 +38,7 @@ pub fn trend() -> Value {
             "deployment_id": "0197a000-0000-7000-8000-000000000001", "version": "4.12.0", "owner": "ann",
             "started_at": started(24), "before_seconds": 380, "after_seconds": 510, "change_percent": 34.2, "p_value": 0.001
         }],
+        "since_change": {"deployments": 6, "verdict": "not enough data", "growth": null},
         "periods": [
             {"start": "2026-08-31T00:00:00.000000Z", "deployments": 4, "median_seconds": 371},
             {"start": "2026-09-14T00:00:00.000000Z", "deployments": 3, "median_seconds": 375},
