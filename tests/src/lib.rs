@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod db;
 pub mod faults;
+pub mod history;
 pub mod http;
 pub mod server;
 pub mod steps;

@@ -194,7 +194,7 @@ fn after_change(since: &SinceChange) -> String {
         (Verdict::Growing, Some(growth)) => format!("Since then, in {of}, it has grown {}.", speed(growth)),
         (Verdict::Shrinking, Some(growth)) => format!("Since then, in {of}, it has shrunk {}.", speed(growth)),
         (Verdict::Steady, Some(growth)) => format!("Since then, in {of}, it is steady: {}.", signed_speed(growth)),
-        (Verdict::NotEnoughData, _) | (_, None) => format!("Since then there are {of}, too few to tell a trend."),
+        (Verdict::NotEnoughData, _) | (_, None) => format!("Since then there is too little to tell a trend: {of}."),
     }
 }
 

@@ -14,7 +14,7 @@ fn a_growth_is_told_with_its_cause_and_since_which_version() {
         told(&trend()),
         "deploys of checkout grew 3.8% a week (2.9 to 4.7), from 6m10s to 8m42s since 2026-09-01; 71% of it is \
          `migrating`; `smoke-test` is new; the level jumped at version 4.12.0, recorded by ann, on 2026-09-25 (from 6m20s \
-         to 8m30s). Since then there are 6 deployments, too few to tell a trend."
+         to 8m30s). Since then there is too little to tell a trend: 6 deployments."
     );
     let gradual = told(&with(&[("/change_points", json!([])), ("/since_change", json!(null))]));
     assert!(gradual.ends_with("`smoke-test` is new. That is 7.6% or 28.0s a sprint (14d)."), "{gradual}");
@@ -68,6 +68,7 @@ fn what_is_steady_says_why() {
             ("/growth/p_value", json!(p)),
             ("/cause/parts/2/change", json!(null)),
             ("/change_points", json!([])),
+            ("/since_change", json!(null)),
         ]))
     };
     assert_eq!(
