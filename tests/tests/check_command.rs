@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 use steps_shared::{CheckAnswer, CheckResult};
-use steps_tests::history::{History, lasting};
+use steps_tests::history::{History, lasting, wobble};
+use steps_tests::server::Builder;
 use steps_tests::steps::{columns, rows};
-use steps_tests::{Cli, Run, Server, TestDb, on_both_stores};
+use steps_tests::{Cli, Run, Server, TestDb, eventually, on_both_stores};
 
 on_both_stores!(
     rules_are_judged_together,
@@ -12,6 +13,7 @@ on_both_stores!(
     wrong_rules_name_file_and_line,
     answers_are_for_other_tools,
     what_cannot_be_judged_has_its_code,
+    a_long_replay_is_given_up_and_holds_up_no_gate,
 );
 
 const RULES: &str = "
@@ -180,4 +182,24 @@ async fn what_cannot_be_judged_has_its_code(db: TestDb) {
     let script = format!("PATH=\"{steps}:$PATH\"; {closed}");
     let run = Run::of(&mut cli.program("/bin/bash".as_ref(), &["-c", &script]));
     assert_eq!(run.code, 4, "{}", run.stderr);
+}
+
+async fn a_long_replay_is_given_up_and_holds_up_no_gate(db: TestDb) {
+    let server = Builder::on(&db.url()).args(&["--deadline", "1s"]).start().await;
+    let history = History::of("c").starting("2025-01-06 09:00:00".parse().unwrap()).every_hours(2.0);
+    history.record(&server, (0..4000).map(|nth| lasting(90.0 + wobble(nth)))).await;
+    eventually("all is folded", async || (server.get("/v1/deployments/count").await.status == 200).then_some(())).await;
+    // Growth as of each of 4,000 deployments is more than a second's work.
+    let long = "/v1/check?component=c&max_growth=5&replay=3000d&since=3000d";
+    let replays = async { server.get(long).await.problem(503) };
+    let gates = async {
+        for _ in 0..20 {
+            assert_eq!(server.get("/v1/check?component=c&max=10m").await.json()["result"], "within");
+        }
+    };
+    let (problem, ()) = tokio::join!(replays, gates);
+    assert!(problem.detail.contains("ask for a shorter time"), "{}", problem.detail);
+    // Given up, it computes no further: the turn is free for the next one.
+    let short = server.get("/v1/check?component=c&max_growth=5&replay=1h").await;
+    assert_eq!(short.status, 200, "{}", short.text());
 }

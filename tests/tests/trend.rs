@@ -263,6 +263,13 @@ async fn a_jump_is_told_with_version_owner_and_time(db: TestDb) {
     assert_eq!((seconds(change.before), seconds(change.after)), (300.0, 400.0));
     near(change.change_percent.unwrap(), 100.0 / 3.0);
     assert!(change.p_value < 0.001, "{}", change.p_value);
+    // Since then it goes on as it was, whatever the growth of the whole.
+    let since = trend.since_change.unwrap();
+    assert_eq!((trend.verdict, since.deployments, since.verdict), (Verdict::Growing, 30, Verdict::NotEnoughData));
+    let bob = history.clone().by("bob").going_on_at(60);
+    bob.record(&server, (0..30).map(|nth| lasting(400.0 + wobble(nth)))).await;
+    let since = server.trend("since=2026-01-01").await.since_change.unwrap();
+    assert_eq!((since.deployments, since.verdict), (60, Verdict::Steady));
     let first = columns(&server.deployments("version=1.30").await, ["id"]);
     assert_eq!(first, [[change.deployment_id.to_string()]]);
 }
