@@ -102,7 +102,7 @@ async fn a_baseline_needs_ten_and_has_a_margin(db: TestDb) {
     }
     let narrow = server.check("component=c&baseline=p100&margin=19").await;
     assert!(
-        said(&narrow).1.contains("1m40s, the p100 of the 10 before it (1 that were over are left out)"),
+        said(&narrow).1.contains("1m40s, the p100 of the 10 before it (one that was over is left out)"),
         "what was over does not count: {narrow:?}"
     );
     // Of the ten before it, one takes 120.

@@ -168,6 +168,7 @@ impl<'a> Budgets<'a> {
         let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
         let without = match left_out {
             0 => String::new(),
+            1 => " (one that was over is left out)".to_owned(),
             _ => format!(" ({left_out} that were over are left out)"),
         };
         let margin = self.budget.margin;
