@@ -1033,12 +1033,16 @@ _steps() {
             return 0
             ;;
         steps__subcmd__trend)
-            opts="-o -h --environment --step --since --until --by --sprint-start --sprint-length --min-change --svg --ascii --format --output --server --timeout --help"
+            opts="-o -h --component --environment --step --since --until --by --sprint-start --sprint-length --min-change --svg --ascii --format --output --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --component)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --environment)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

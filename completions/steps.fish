@@ -165,6 +165,7 @@ complete -c steps -n "__fish_steps_using_subcommand stats" -s o -l output -d 'Wr
 complete -c steps -n "__fish_steps_using_subcommand stats" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand trend" -l component -d 'The same' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l step -d 'Of this step rather than of whole deployments' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date (UTC), or a span back from now such as 12w [default: 90d]' -r
