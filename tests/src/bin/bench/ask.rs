@@ -58,7 +58,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Deployments of six steps, evenly over the last year; one in 25 failed.
+/// Deployments of six steps, evenly over the last year; of each component one in 25 failed.
 fn fill(url: &str, steps: u64) -> anyhow::Result<()> {
     let deployments = steps / STEPS_EACH;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros();
@@ -72,7 +72,7 @@ fn fill(url: &str, steps: u64) -> anyhow::Result<()> {
                  SELECT UNHEX(CONCAT(LPAD(HEX(ts DIV 1000), 12, '0'), '70008', LPAD(HEX(k), 15, '0'))),
                      UNHEX(MD5(CONCAT('deployment ', d))), CONCAT('service-', d MOD {COMPONENTS}), 'production',
                      CONCAT('1.', d DIV {COMPONENTS}), ELT(1 + d MOD 5, 'ann', 'bob', 'carmen', 'dmitri', 'eve'),
-                     IF(p = 5 AND d MOD 25 = 0, 'failed',
+                     IF(p = 5 AND d DIV {COMPONENTS} MOD 25 = 0, 'failed',
                          ELT(p + 1, 'started', 'building', 'testing', 'migrating', 'deploying', 'succeeded')), ts
                  FROM (SELECT seq AS k, seq DIV {STEPS_EACH} AS d, seq MOD {STEPS_EACH} AS p,
                      {begin} + (seq DIV {STEPS_EACH}) * {apart} + CAST((300 + (seq DIV {STEPS_EACH}) * 7919 MOD 600) * 1000000
