@@ -148,21 +148,27 @@ pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
     let (format, replay) = (args.format, args.replay.is_some());
     let Plan { queries, rules } = plan::plan(args, &sources)?;
     let client = Client::new(&sources, connection)?;
-    let checked = block_on(async {
-        let mut checked = Vec::new();
+    let mut checked = Vec::new();
+    let asked = block_on(async {
         for query in queries {
             let answer = client.check(&query).await?;
             checked.push(Checked { query, answer });
         }
-        Ok(checked)
-    })?;
+        Ok(())
+    });
+    if checked.is_empty() {
+        return asked.map(|()| exit::DONE);
+    }
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
     let text = match format {
         CheckFormat::Table => report::sentences(&checked, rules.as_deref(), Canvas::of_output(false)).into_bytes(),
         CheckFormat::Json => report::json(&checked).map_err(|error| unwritable(&error))?,
         CheckFormat::Csv => report::csv(&checked, replay).map_err(|error| unwritable(&error))?,
     };
-    match output::print(text) {
+    let printed = output::print(text);
+    // What was judged before it failed is told all the same.
+    asked?;
+    match printed {
         // Whoever stops reading early does not open the gate.
         Ok(()) | Err(Error::ClosedPipe) => Ok(exit_code(&checked, replay)),
         Err(error) => Err(error),
