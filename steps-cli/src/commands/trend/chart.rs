@@ -39,6 +39,7 @@ const AXES: (Color, Look) = (Color::DarkGray, Look::Dim);
 struct Marks {
     point: Marker,
     far: char,
+    short: char,
     median: char,
     change: char,
     vertical: &'static str,
@@ -51,6 +52,7 @@ struct Marks {
 const UNICODE: Marks = Marks {
     point: Marker::Braille,
     far: '▲',
+    short: '▼',
     median: '━',
     change: '┊',
     vertical: "│",
@@ -63,6 +65,7 @@ const UNICODE: Marks = Marks {
 const ASCII: Marks = Marks {
     point: Marker::Custom('.'),
     far: '^',
+    short: 'v',
     median: '=',
     change: ':',
     vertical: "|",
@@ -116,9 +119,11 @@ fn draw_field(context: &mut Context<'_>, plot: &Plot<'_>, marks: &Marks) {
     }
     context.marker(marks.point);
     context.draw(&Points::new(&plot.points, POINTS.0));
-    let far: Vec<_> = plot.far.iter().map(|(at, _)| (*at, high)).collect();
-    context.marker(Marker::Custom(marks.far));
-    context.draw(&Points::new(&far, POINTS.0));
+    for (points, edge, mark) in [(&plot.far, high, marks.far), (&plot.short, low, marks.short)] {
+        let points: Vec<_> = points.iter().map(|(at, _)| (*at, edge)).collect();
+        context.marker(Marker::Custom(mark));
+        context.draw(&Points::new(&points, POINTS.0));
+    }
     context.marker(Marker::Custom(marks.median));
     for (from, to, median) in &plot.medians {
         context.draw(&Line::new(*from, *median, *to, *median, MEDIANS.0));
@@ -193,8 +198,8 @@ fn legend(answer: &TrendAnswer, plot: &Plot<'_>, marks: &Marks, canvas: Canvas) 
     if !plot.changes.is_empty() {
         parts.push((marks.change.to_string(), CHANGES.1, "the level changed, at this version".to_owned()));
     }
-    if let Some(far) = plot.far_ones() {
-        parts.push((marks.far.to_string(), POINTS.1, far));
+    for (mark, text) in [(marks.far, plot.far_ones()), (marks.short, plot.short_ones())] {
+        parts.extend(text.map(|text| (mark.to_string(), POINTS.1, text)));
     }
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;

@@ -53,11 +53,15 @@ fn a_chart_in_unicode_fits_and_is_coloured_where_wanted() {
 }
 
 #[test]
-fn one_that_took_far_longer_does_not_press_all_else_to_the_floor() {
+fn one_that_took_far_longer_or_less_does_not_press_all_else_together() {
     let mut points = trend()["points"].clone();
     points[3]["duration_seconds"] = json!(7500);
     let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode, false);
     assert!(chart.contains("▲ took 2h05m") && !chart.contains("h00m ┤"), "{chart}");
+    let mut points = trend()["points"].clone();
+    points[3]["duration_seconds"] = json!(2);
+    let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode, false);
+    assert!(chart.contains("▼ took 2.0s") && !chart.contains(" 0.00s ┤"), "{chart}");
 }
 
 #[test]

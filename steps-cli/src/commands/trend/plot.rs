@@ -4,10 +4,10 @@ use steps_shared::{ChangePoint, Duration, Timestamp, Trend, TrendAnswer};
 
 use crate::output::axis::{Axis, dates};
 
-/// What is more than so many times as long as 95 of 100 would press all else to the floor …
+/// What is more than so many times as long as 95 of 100, or as much shorter than 95 of 100, would press all else together …
 const FAR: f64 = 1.2;
 
-/// … and is drawn at the upper edge.
+/// … and is drawn at the edge.
 const MOST: f64 = 0.95;
 
 /// Free space at the left and the right, of the whole.
@@ -27,6 +27,8 @@ pub struct Plot<'a> {
     pub points: Vec<(f64, f64)>,
     /// The same of those that took so much longer that they stand at the upper edge.
     pub far: Vec<(f64, f64)>,
+    /// The same of those that took so much less that they stand at the lower edge.
+    pub short: Vec<(f64, f64)>,
     /// The median of each week or sprint: from, to, and how long.
     pub medians: Vec<(f64, f64, f64)>,
     /// Where the level changed.
@@ -57,8 +59,9 @@ impl<'a> Plot<'a> {
         });
         let medians: Vec<_> = medians.collect();
 
-        let limit = limit(points.iter().map(|(_, duration)| *duration).collect());
-        let (points, far): (Vec<_>, Vec<_>) = points.into_iter().partition(|(_, duration)| *duration <= limit);
+        let (least, most) = limits(points.iter().map(|(_, duration)| *duration).collect());
+        let (points, far): (Vec<_>, Vec<_>) = points.into_iter().partition(|(_, duration)| *duration <= most);
+        let (points, short): (Vec<_>, Vec<_>) = points.into_iter().partition(|(_, duration)| *duration >= least);
         let shown = || points.iter().map(|(_, duration)| *duration).chain(medians.iter().map(|(_, _, median)| *median));
         let (least, most) = (shown().fold(f64::INFINITY, f64::min), shown().fold(0.0, f64::max));
         Some(Self {
@@ -66,6 +69,7 @@ impl<'a> Plot<'a> {
             durations: Axis::of_durations(least, most, marks),
             points,
             far,
+            short,
             medians,
             changes: trend.change_points.iter().map(|change| (seconds(change.started_at), change)).collect(),
             period,
@@ -84,15 +88,24 @@ impl<'a> Plot<'a> {
         if self.of_several { "medians of deployments that follow each other" } else { "deployments" }
     }
 
-    /// What is not drawn where it belongs.
+    /// What is drawn at the upper edge, not where it belongs.
     pub fn far_ones(&self) -> Option<String> {
-        let longest = self.far.iter().map(|(_, duration)| *duration).reduce(f64::max)?;
-        let longest = Duration::from_seconds(longest).unwrap_or_default();
-        Some(match self.far.len() {
-            1 => format!("took {longest}"),
-            many => format!("{many} took up to {longest}"),
-        })
+        told(&self.far, f64::max, "up to")
     }
+
+    /// What is drawn at the lower edge.
+    pub fn short_ones(&self) -> Option<String> {
+        told(&self.short, f64::min, "down to")
+    }
+}
+
+fn told(points: &[(f64, f64)], most: fn(f64, f64) -> f64, reaching: &str) -> Option<String> {
+    let most = points.iter().map(|(_, duration)| *duration).reduce(most)?;
+    let most = Duration::from_seconds(most).unwrap_or_default();
+    Some(match points.len() {
+        1 => format!("took {most}"),
+        many => format!("{many} took {reaching} {most}"),
+    })
 }
 
 /// How long a week or sprint of the answer is.
@@ -106,8 +119,11 @@ pub fn seconds(moment: Timestamp) -> f64 {
     moment.micros() as f64 / 1e6
 }
 
-fn limit(mut durations: Vec<f64>) -> f64 {
+/// Between which durations points are drawn where they belong.
+fn limits(mut durations: Vec<f64>) -> (f64, f64) {
     durations.sort_by(f64::total_cmp);
-    let at = (durations.len().saturating_sub(1) as f64 * MOST) as usize;
-    FAR * durations.get(at).copied().unwrap_or_default()
+    let last = durations.len().saturating_sub(1);
+    let at = (last as f64 * MOST) as usize;
+    let of = |at: usize| durations.get(at).copied().unwrap_or_default();
+    (of(last - at) / FAR, of(at) * FAR)
 }

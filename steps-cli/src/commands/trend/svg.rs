@@ -18,6 +18,12 @@ use crate::output::canvas::{Glyphs, cut};
 const SIZE: (u32, u32) = (1000, 520);
 const HEAD: u32 = 74;
 const FOOT: u32 = 44;
+/// The size of a triangle that points up, at what took much longer than all else …
+const UP: i32 = 6;
+
+/// … and down.
+const DOWN: i32 = -6;
+
 /// How far the chart is from the left edge, and how much of that the durations have.
 const LEFT: i32 = 24;
 const DURATIONS: u32 = 72;
@@ -143,8 +149,10 @@ fn chart(area: &Sheet<'_>, trend: &Trend, plot: &Plot<'_>) -> Drawn {
     changes(&mut field, plot)?;
     let dot = |at: &(f64, f64)| Circle::new(*at, 3, POINT.mix(0.55).filled());
     field.draw_series(plot.points.iter().map(dot))?;
-    let up = |(at, _): &(f64, f64)| TriangleMarker::new((*at, high), 6, POINT.filled());
-    field.draw_series(plot.far.iter().map(up))?;
+    for (points, edge, size) in [(&plot.far, high, UP), (&plot.short, plot.durations.low, DOWN)] {
+        let at_edge = |(at, _): &(f64, f64)| TriangleMarker::new((*at, edge), size, POINT.filled());
+        field.draw_series(points.iter().map(at_edge))?;
+    }
     let median =
         |(from, to, seconds): &(f64, f64, f64)| PathElement::new([(*from, *seconds), (*to, *seconds)], thick(MEDIAN));
     field.draw_series(plot.medians.iter().map(median))?;
@@ -227,7 +235,7 @@ fn legend(area: &Sheet<'_>, answer: &TrendAnswer, trend: &Trend, plot: &Plot<'_>
     write(plot.points_are(), &|left| Ok(area.draw(&Circle::new((left + 10, middle), 4, POINT.mix(0.7).filled()))?))?;
     write(&format!("median of each {}", answer.by), &line(MEDIAN, 3))?;
     if trend.growth.is_some() {
-        write("Theil–Sen line, 95% interval", &line(FIT, 2))?;
+        write("Theil–Sen line, 95% interval of its slope", &line(FIT, 2))?;
     }
     if !plot.changes.is_empty() {
         write("the level changed", &|left| {
@@ -235,8 +243,10 @@ fn legend(area: &Sheet<'_>, answer: &TrendAnswer, trend: &Trend, plot: &Plot<'_>
             Ok(area.draw(&DashedPathElement::new(ends, 5, 3, CHANGE.stroke_width(1)))?)
         })?;
     }
-    if let Some(far) = plot.far_ones() {
-        write(&far, &|left| Ok(area.draw(&TriangleMarker::new((left + 10, middle), 6, POINT.filled()))?))?;
+    for (text, size) in [(plot.far_ones(), UP), (plot.short_ones(), DOWN)] {
+        if let Some(text) = text {
+            write(&text, &|left| Ok(area.draw(&TriangleMarker::new((left + 10, middle), size, POINT.filled()))?))?;
+        }
     }
     Ok(())
 }
