@@ -1,7 +1,8 @@
 //! The server: owns the recorded steps, and answers for them over HTTP.
 //!
 //! A step's way: [`handlers`] take the request apart, [`recorder`] commits whatever waits in one transaction through
-//! [`store`], and the caller is answered. The [`projector`] folds the streams that changed into deployments. Lists go from the database's cursor through [`export`] to the socket.
+//! [`store`], and the caller is answered. The [`projector`] folds the streams that changed into deployments. Lists go from the database's
+//! cursor through [`export`] to the socket; [`trends`] and [`checks`] read whole series, and [`trend`] computes.
 
 pub mod checks;
 pub mod config;
