@@ -88,20 +88,16 @@ struct Computed {
 
 fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, least: Percent) -> Computed {
     let sprint = sprints.length.duration();
-    let changes = trend::changes(series);
+    let points = trend::fitted(series);
+    let changes = trend::changes(series, &points);
     let since_change = changes.last().map(|change| {
         let since = &series[change.at..];
         let growth = trend::growth_of(since, sprint);
         let verdict = trend::verdict(growth.as_ref(), least);
         SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth }
     });
-    Computed {
-        points: trend::fitted(series),
-        growth: trend::growth_of(series, sprint),
-        changes,
-        since_change,
-        periods: trend::periods(series, kind, sprints),
-    }
+    let growth = if trend::is_enough(series) { trend::growth(&points, sprint) } else { None };
+    Computed { points, growth, changes, since_change, periods: trend::periods(series, kind, sprints) }
 }
 
 /// The trend of a series; `None` of an empty one.

@@ -46,9 +46,8 @@ pub fn level_changes(values: &[f64]) -> Vec<LevelChange> {
     let calm = winsorised(values);
     let mut places: Vec<usize> = Vec::new();
     loop {
-        let ends: Vec<usize> = [0].into_iter().chain(places.iter().copied()).chain([values.len()]).collect();
         let known = places.len();
-        for part in ends.windows(2) {
+        for part in with_ends(&places, values.len()).windows(2) {
             search(values, &calm, part[0]..part[1], wanted, &mut places);
         }
         if places.len() == known {
@@ -57,8 +56,7 @@ pub fn level_changes(values: &[f64]) -> Vec<LevelChange> {
         places.sort_unstable();
     }
     loop {
-        let ends: Vec<usize> = [0].into_iter().chain(places.iter().copied()).chain([values.len()]).collect();
-        let tested: Vec<LevelChange> = ends
+        let tested: Vec<LevelChange> = with_ends(&places, values.len())
             .windows(3)
             .map(|around| LevelChange {
                 at: around[1],
@@ -71,6 +69,11 @@ pub fn level_changes(values: &[f64]) -> Vec<LevelChange> {
             None => return tested,
         }
     }
+}
+
+/// The places, with the beginning and the end of all values.
+fn with_ends(places: &[usize], length: usize) -> Vec<usize> {
+    [&[0], places, &[length]].concat()
 }
 
 /// Looks for a change in a part of the values. Where its best place is none, both sides are looked at alone, because two

@@ -9,7 +9,7 @@ mod theil_sen;
 pub use groups::{Groups, Sample, monday};
 pub use level_changes::{LEAST_SEGMENT, LevelChange, level_changes};
 pub use mann_kendall::{MannKendall, mann_kendall};
-pub use quantile::{median, median_of, quantile, robust_deviation};
+pub use quantile::{from_micros, median, median_of, quantile, robust_deviation};
 pub use theil_sen::{TheilSen, theil_sen};
 
 /// Beyond so many robust standard deviations from the median a value is taken for an outlier.

@@ -24,8 +24,9 @@ pub fn median(durations: &[Duration]) -> Option<Duration> {
     quantile(&micros, 0.5).and_then(from_micros)
 }
 
-/// Microseconds, rounded to whole ones.
-pub(super) fn from_micros(micros: f64) -> Option<Duration> {
+/// Microseconds, rounded to whole ones; `None` where they are negative.
+#[must_use]
+pub fn from_micros(micros: f64) -> Option<Duration> {
     Duration::from_micros(micros.round() as i64)
 }
 

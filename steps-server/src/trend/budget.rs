@@ -8,7 +8,7 @@ use steps_shared::{
 
 use super::growth::{LEAST_DEPLOYMENTS, growth_of};
 use super::series::Timed;
-use crate::statistics::quantile;
+use crate::statistics::{from_micros, quantile};
 
 /// The fewest deployments that make a baseline.
 pub const LEAST_BASELINE: usize = Budget::LEAST_LAST as usize;
@@ -212,12 +212,8 @@ impl Recent {
         let deployments = self.places.len();
         let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
         let enough = deployments >= LEAST_BASELINE;
-        let percentile = quantile(&self.sorted, share).filter(|_| enough);
-        Baseline {
-            deployments,
-            left_out,
-            percentile: percentile.and_then(|micros| Duration::from_micros(micros.round() as i64)),
-        }
+        let percentile = quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
+        Baseline { deployments, left_out, percentile }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What makes the difference between the beginning of a series and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use steps_shared::{Cause, Change, Duration, Part, Status};
 
@@ -32,23 +32,18 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     if before.is_empty() || after.is_empty() {
         return None;
     }
-    let names: BTreeMap<Option<&Status>, [Side; 2]> = [(None, [side(before, None), side(after, None)])]
-        .into_iter()
-        .chain(before.iter().chain(after).flat_map(|cost| cost.steps.keys()).map(|status| {
-            let of = Some(status);
-            (of, [side(before, of), side(after, of)])
-        }))
-        .collect();
-    let means = |which: usize, of: &[Cost]| {
-        let sums = names.values().map(|sides| sides[which].sum);
-        means(sums, of.len())
-    };
-    let (means_before, means_after) = (means(0, before), means(1, after));
+    // Waiting is None.
+    let steps = before.iter().chain(after).flat_map(|cost| cost.steps.keys()).map(Some);
+    let names: BTreeSet<Option<&Status>> = steps.chain([None]).collect();
+    let sides: Vec<[Side; 2]> = names.iter().map(|name| [side(before, *name), side(after, *name)]).collect();
+    let means_before = means(sides.iter().map(|[was, _]| was.sum), before.len());
+    let means_after = means(sides.iter().map(|[_, is]| is.sum), after.len());
     let whole_before: i64 = means_before.iter().sum();
     let whole_after: i64 = means_after.iter().sum();
     let whole = whole_after - whole_before;
     let mut parts: Vec<(i64, Part)> = names
-        .iter()
+        .into_iter()
+        .zip(sides)
         .zip(means_before.iter().zip(&means_after))
         .filter(|((step, sides), _)| step.is_some() || sides.iter().any(|side| side.sum > 0))
         .map(|((step, [was, is]), (before, after))| {

@@ -1,6 +1,8 @@
 //! Where the level of a series changed.
 
-use super::series::{MOST_FITTED, Timed, groups, median, seconds};
+use steps_shared::Point;
+
+use super::series::{MOST_FITTED, Timed, groups, seconds};
 use crate::statistics::{level_changes, median_of};
 
 /// A change of less than this share of the level before is not told.
@@ -19,15 +21,16 @@ pub struct Changed {
     pub p_value: f64,
 }
 
-/// Where the level changed by at least [`LEAST_CHANGE`], the oldest first: see [`level_changes`]. Of a series that is longer
-/// than what is fitted, it is found among the groups' medians first, and then among the deployments near it.
+/// Where the level changed by at least [`LEAST_CHANGE`], the oldest first: see [`level_changes`]. `points` are what the series
+/// is fitted as ([`super::fitted`]): where each is of several deployments, a change is found among them first, and then among the
+/// deployments near it.
 #[must_use]
-pub fn changes(series: &[Timed]) -> Vec<Changed> {
+pub fn changes(series: &[Timed], points: &[Point]) -> Vec<Changed> {
     let seconds = seconds(series);
-    let groups: Vec<_> = groups(series.len()).collect();
-    let medians: Vec<f64> = groups.iter().map(|group| median(&series[group.clone()]).seconds()).collect();
+    let starts: Vec<usize> = groups(series.len()).map(|group| group.start).collect();
+    let medians: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
     let mut places: Vec<(usize, f64)> =
-        level_changes(&medians).into_iter().map(|change| (groups[change.at].start, change.p_value)).collect();
+        level_changes(&medians).into_iter().map(|change| (starts[change.at], change.p_value)).collect();
     if series.len() > MOST_FITTED {
         place_exactly(&seconds, &mut places);
     }
@@ -87,6 +90,7 @@ fn place_exactly(seconds: &[f64], places: &mut [(usize, f64)]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fitted;
     use super::super::series::tests::series;
     use super::*;
 
@@ -97,14 +101,17 @@ mod tests {
 
     fn found(length: usize, level: impl Fn(usize) -> f64) -> Vec<(usize, f64, f64)> {
         let series = series((0..length).map(|nth| level(nth) * noise(nth)));
-        changes(&series).iter().map(|change| (change.at, change.before.round(), change.after.round())).collect()
+        changes(&series, &fitted(&series))
+            .iter()
+            .map(|change| (change.at, change.before.round(), change.after.round()))
+            .collect()
     }
 
     #[test]
     fn tells_from_what_level_to_what() {
         assert_eq!(found(60, |nth| if nth < 30 { 300.0 } else { 360.0 }), [(30, 300.0, 360.0)]);
         assert_eq!(found(60, |_| 300.0), []);
-        assert_eq!(changes(&[]), []);
+        assert_eq!(changes(&[], &[]), []);
     }
 
     #[test]

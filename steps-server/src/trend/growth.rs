@@ -16,18 +16,17 @@ const LEAST_START: f64 = 0.05;
 
 const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
-/// Whether so many deployments between these moments are enough.
+/// Whether a series is enough to tell how it grows.
 #[must_use]
-pub fn is_enough(deployments: usize, first: Timestamp, last: Timestamp) -> bool {
-    deployments >= LEAST_DEPLOYMENTS && last.micros() - first.micros() >= LEAST_MICROS
+pub fn is_enough(series: &[Timed]) -> bool {
+    let (Some(first), Some(last)) = (series.first(), series.last()) else { return false };
+    series.len() >= LEAST_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= LEAST_MICROS
 }
 
 /// How a series grows; `None` where there is not enough data.
 #[must_use]
 pub fn growth_of(series: &[Timed], sprint: Duration) -> Option<Growth> {
-    let (first, last) = (series.first()?, series.last()?);
-    let enough = is_enough(series.len(), first.started_at, last.started_at);
-    if enough { growth(&fitted(series), sprint) } else { None }
+    if is_enough(series) { growth(&fitted(series), sprint) } else { None }
 }
 
 /// How the durations of points grow, that are in order of time: the line by Theil and Sen ([`theil_sen`]), and the test by
@@ -75,7 +74,7 @@ pub fn verdict(growth: Option<&Growth>, least: Percent) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::super::fitted;
-    use super::super::series::tests::series;
+    use super::super::series::tests::{series, timed};
     use super::*;
 
     const FORTNIGHT: i64 = 2 * WEEK_MICROS;
@@ -124,9 +123,14 @@ mod tests {
 
     #[test]
     fn ten_over_two_weeks_are_enough() {
-        let at = |micros: i64| Timestamp::from_micros(micros).unwrap();
-        assert!(is_enough(10, at(0), at(FORTNIGHT)));
-        assert!(!is_enough(9, at(0), at(FORTNIGHT)));
-        assert!(!is_enough(1000, at(1), at(FORTNIGHT)));
+        let over_two_weeks = |deployments: usize, less: f64| {
+            let minutes = (FORTNIGHT / 60_000_000) as f64 - less;
+            let at = |nth: usize| timed(minutes * nth as f64 / (deployments - 1) as f64, 60.0);
+            is_enough(&(0..deployments).map(at).collect::<Vec<_>>())
+        };
+        assert!(over_two_weeks(10, 0.0));
+        assert!(!over_two_weeks(9, 0.0));
+        assert!(!over_two_weeks(1000, 1e-7), "microseconds short of it");
+        assert!(!is_enough(&[]));
     }
 }

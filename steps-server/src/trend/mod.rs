@@ -13,6 +13,6 @@ pub use budget::{Budgets, Lookback};
 pub use cause::{Cost, cause};
 pub use changes::{Changed, changes};
 pub use critical_path::{Interval, Shares, shares};
-pub use growth::{growth, growth_of, verdict};
+pub use growth::{growth, growth_of, is_enough, verdict};
 pub use periods::periods;
 pub use series::{Timed, ends, fitted};
