@@ -241,17 +241,6 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl Change {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Appeared => "appeared",
-            Self::Vanished => "vanished",
-        }
-    }
-}
-
 impl Growth {
     /// Below this probability growth is significant.
     pub const SIGNIFICANCE: f64 = 0.05;

@@ -88,8 +88,7 @@ impl Stream {
 }
 
 fn missing(key: Key) -> String {
-    let (name, variable) = (key.name(), key.variable());
-    format!("the {name} is missing: give --{name}, set {variable}, or write {name} = \"…\" in .steps.toml")
+    format!("the {} is missing: {}", key.name(), key.ways())
 }
 
 #[cfg(test)]

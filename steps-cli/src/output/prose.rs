@@ -30,25 +30,32 @@ impl Prose {
 
     /// Lines of at most so many characters, unless one word is longer.
     pub fn lines(&self, width: usize, colours: bool) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        let mut used = 0;
-        for word in &self.words {
-            let long: usize = word.iter().map(|(text, _)| text.width()).sum();
-            let painted: String = word.iter().map(|(text, look)| paint(text, *look, colours)).collect();
-            match lines.last_mut() {
-                Some(line) if used + 1 + long <= width => {
-                    *line += " ";
-                    *line += &painted;
-                    used += 1 + long;
-                }
-                _ => {
-                    lines.push(painted);
-                    used = long;
-                }
+        let words = self.words.iter().map(|word| {
+            let long = word.iter().map(|(text, _)| text.width()).sum();
+            (word.iter().map(|(text, look)| paint(text, *look, colours)).collect(), long)
+        });
+        flow(words, 1, width)
+    }
+}
+
+/// Puts pieces, each with how wide it is on the screen, on as few lines as it takes, with a gap between them.
+pub fn flow(pieces: impl IntoIterator<Item = (String, usize)>, gap: usize, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for (piece, long) in pieces {
+        match lines.last_mut() {
+            Some(line) if used + gap + long <= width => {
+                *line += &" ".repeat(gap);
+                *line += &piece;
+                used += gap + long;
+            }
+            _ => {
+                lines.push(piece);
+                used = long;
             }
         }
-        lines
     }
+    lines
 }
 
 #[cfg(test)]

@@ -86,4 +86,10 @@ impl Key {
             Self::MinChange => "STEPS_MIN_CHANGE",
         }
     }
+
+    /// How it can be given.
+    pub fn ways(self) -> String {
+        let (name, variable) = (self.name(), self.variable());
+        format!("give --{name}, set {variable}, or write {name} = \"…\" in .steps.toml")
+    }
 }

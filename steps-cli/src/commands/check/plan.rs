@@ -85,8 +85,8 @@ impl Place<'_> {
         if let Some(component) = self.component.clone().or(of_rule) {
             return Ok(component);
         }
-        let ways = "give --component, set STEPS_COMPONENT, or write component = \"…\" in .steps.toml";
-        self.sources.name(Key::Component)?.ok_or_else(|| Error::Usage(format!("{}: {ways}", missing())))
+        let key = Key::Component;
+        self.sources.name(key)?.ok_or_else(|| Error::Usage(format!("{}: {}", missing(), key.ways())))
     }
 
     fn environment(&self, of_rule: Option<Environment>) -> Result<Environment, Error> {

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::timeline::{Kind, Row, Timeline, lay_out};
 use crate::output::canvas::{Canvas, Glyphs, cut};
 use crate::output::paint::{Look, paint};
+use crate::output::prose::flow;
 
 /// The longest that a name is shown at, where there is room.
 const MOST_NAME: usize = 24;
@@ -86,22 +87,8 @@ fn header(detail: &DeploymentDetail, timeline: &Timeline, canvas: Canvas) -> Vec
         run.as_ref().map(|run| (format!("run {run}"), Look::Plain)),
         Some((id.to_string(), Look::Dim)),
     ];
-    let mut lines: Vec<String> = Vec::new();
-    let mut used = 0;
-    for (text, look) in parts.into_iter().flatten() {
-        let painted = paint(&text, look, canvas.colours);
-        match lines.last_mut() {
-            Some(line) if used + 2 + text.width() <= canvas.width => {
-                *line = format!("{line}  {painted}");
-                used += 2 + text.width();
-            }
-            _ => {
-                lines.push(painted);
-                used = text.width();
-            }
-        }
-    }
-    lines
+    let pieces = parts.into_iter().flatten().map(|(text, look)| (paint(&text, look, canvas.colours), text.width()));
+    flow(pieces, 2, canvas.width)
 }
 
 fn look_of(outcome: Outcome) -> Look {

@@ -13,6 +13,7 @@ use super::plot::Plot;
 use crate::output::axis::duration_label;
 use crate::output::canvas::{Canvas, Glyphs, cut};
 use crate::output::paint::{Look, paint};
+use crate::output::prose::flow;
 
 /// How many lines the field of the points has.
 const HEIGHT: u16 = 12;
@@ -201,23 +202,11 @@ fn legend(answer: &TrendAnswer, plot: &Plot<'_>, marks: &Marks, canvas: Canvas) 
     for (mark, text) in [(marks.far, plot.far_ones()), (marks.short, plot.short_ones())] {
         parts.extend(text.map(|text| (mark.to_string(), POINTS.1, text)));
     }
-    let mut lines: Vec<String> = Vec::new();
-    let mut used = 0;
-    for (mark, look, text) in parts {
-        let width = mark.width() + 1 + text.width();
-        let part = format!("{} {}", paint(&mark, look, canvas.colours), paint(&text, Look::Dim, canvas.colours));
-        match lines.last_mut() {
-            Some(line) if used + 3 + width <= canvas.width => {
-                *line = format!("{line}   {part}");
-                used += 3 + width;
-            }
-            _ => {
-                lines.push(part);
-                used = width;
-            }
-        }
-    }
-    lines
+    let pieces = parts.into_iter().map(|(mark, look, text)| {
+        let painted = format!("{} {}", paint(&mark, look, canvas.colours), paint(&text, Look::Dim, canvas.colours));
+        (painted, mark.width() + 1 + text.width())
+    });
+    flow(pieces, 3, canvas.width)
 }
 
 /// The lines of a buffer, each piece of one colour painted at once.
