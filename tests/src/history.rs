@@ -93,21 +93,33 @@ impl History {
 
     fn step(&self, nth: usize, word: &str) -> Value {
         let Self { component, environment, owner, .. } = self;
-        let (status, when) = word.split_once('@').expect("STATUS@SECOND");
-        let (second, took) = when.split_once('+').map_or((when, None), |(second, took)| (second, Some(took)));
-        let number = |text: &str| text.parse::<f64>().expect("a number");
-        let ts = Timestamp::from_micros(self.start(nth).micros() + (number(second) * 1e6).round() as i64);
-        let mut step = json!({
-            "id": StepId::generate(), "component": component, "environment": environment, "owner": owner,
-            "version": format!("1.{nth}"), "status": status, "ts": ts.expect("a moment"),
+        let of = json!({
+            "component": component, "environment": environment, "owner": owner, "version": format!("1.{nth}"),
         });
-        if let Some(took) = took {
-            step["span"] = json!(true);
-            step["outcome"] = json!("succeeded");
-            step["duration"] = json!(number(took));
-        }
-        step
+        step(self.start(nth), word, of)
     }
+}
+
+/// A step of a deployment that began at `start`, as `STATUS@SECOND`, or a span, as `STATUS@SECOND+DURATION`; `of` are its
+/// other fields. Its identity is made now.
+///
+/// # Panics
+/// Where the word is none of these.
+#[must_use]
+pub fn step(start: Timestamp, word: &str, mut of: Value) -> Value {
+    let (status, when) = word.split_once('@').expect("STATUS@SECOND");
+    let (second, took) = when.split_once('+').map_or((when, None), |(second, took)| (second, Some(took)));
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let ts = Timestamp::from_micros(start.micros() + (number(second) * 1e6).round() as i64);
+    of["id"] = json!(StepId::generate());
+    of["status"] = json!(status);
+    of["ts"] = json!(ts.expect("a moment"));
+    if let Some(took) = took {
+        of["span"] = json!(true);
+        of["outcome"] = json!("succeeded");
+        of["duration"] = json!(number(took));
+    }
+    of
 }
 
 /// The steps of a deployment that took so many seconds.

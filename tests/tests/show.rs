@@ -1,6 +1,8 @@
 //! `steps show` and `steps deployments`: what an engineer looks at in a terminal.
 
 use serde_json::{Value, json};
+use steps_shared::Timestamp;
+use steps_tests::history::step;
 use steps_tests::steps::{column, now};
 use steps_tests::{Cli, Server, TestDb, on_both_stores};
 
@@ -14,22 +16,10 @@ on_both_stores!(
 /// Records a deployment of version `version`, so many seconds after 09:00; steps as `STATUS@SECOND`, and spans as
 /// `STATUS@SECOND+DURATION`.
 async fn deploy(server: &Server, version: &str, start: u32, steps: &str) -> Vec<Value> {
-    let read = |word: &str| {
-        let (status, when) = word.split_once('@').unwrap();
-        let (second, took) = when.split_once('+').map_or((when, None), |(second, took)| (second, Some(took)));
-        let second = start + second.parse::<u32>().unwrap();
-        let ts = format!("2026-01-05T{:02}:{:02}:{:02}Z", 9 + second / 3600, second / 60 % 60, second % 60);
-        let id = steps_shared::StepId::generate();
-        let mut step =
-            json!({"id": id, "component": "checkout", "version": version, "owner": "ann", "status": status, "ts": ts});
-        if let Some(took) = took {
-            step["span"] = json!(true);
-            step["outcome"] = json!("succeeded");
-            step["duration"] = json!(took.parse::<f64>().unwrap());
-        }
-        step
-    };
-    let steps: Vec<Value> = steps.split_whitespace().map(read).collect();
+    let nine: Timestamp = "2026-01-05 09:00:00".parse().unwrap();
+    let start = Timestamp::from_micros(nine.micros() + i64::from(start) * 1_000_000).unwrap();
+    let of = json!({"component": "checkout", "version": version, "owner": "ann"});
+    let steps: Vec<Value> = steps.split_whitespace().map(|word| step(start, word, of.clone())).collect();
     assert_eq!(server.batch(&steps).await.recorded, steps.len() as u64);
     steps
 }

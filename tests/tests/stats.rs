@@ -8,6 +8,7 @@ use std::io::Cursor;
 use calamine::{Data, Reader, Xlsx};
 use serde_json::{Value, json};
 use steps_shared::{Duration, Stat};
+use steps_tests::history::step;
 use steps_tests::steps::columns;
 use steps_tests::{Cli, Server, TestDb, on_both_stores};
 
@@ -24,15 +25,8 @@ on_both_stores!(
 /// One deployment: its stream, when it began, and its steps as `STATUS@SECOND`.
 async fn deploy(server: &Server, component: &str, owner: &str, run: &str, start: &str, steps: &str) {
     let start: steps_shared::Timestamp = start.parse().unwrap();
-    let steps: Vec<Value> = steps
-        .split_whitespace()
-        .map(|step| {
-            let (status, second) = step.split_once('@').unwrap();
-            let micros = (second.parse::<f64>().unwrap() * 1e6) as i64;
-            let ts = steps_shared::Timestamp::from_micros(start.micros() + micros).unwrap();
-            json!({"component": component, "version": "1", "owner": owner, "run": run, "status": status, "ts": ts})
-        })
-        .collect();
+    let of = json!({"component": component, "version": "1", "owner": owner, "run": run});
+    let steps: Vec<Value> = steps.split_whitespace().map(|word| step(start, word, of.clone())).collect();
     assert_eq!(server.batch(&steps).await.recorded, steps.len() as u64);
 }
 
