@@ -31,7 +31,7 @@ impl Store {
 }
 
 /// Locks the folder that holds the database's file until what this returns is dropped.
-async fn lock_folder(file: PathBuf) -> Result<File, OpenError> {
+pub(super) async fn lock_folder(file: PathBuf) -> Result<File, OpenError> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

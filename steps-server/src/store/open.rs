@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::time::Instant;
 
+use super::migrate::lock_folder;
 use super::renewable::RenewablePool;
 use super::{Pools, Store};
 use crate::config::DatabaseUrl;
@@ -135,7 +136,10 @@ impl Store {
         create_folder(&path)?;
         let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
         let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
+        // Of several that turn an empty file's journal into a WAL at the same moment, SQLite makes none wait for the others.
+        let alone = lock_folder(path.clone()).await?;
         let opened = write.get().acquire().await;
+        drop(alone);
         opened.map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
         Ok(Self::Sqlite(Arc::new(Pools {
             read: RenewablePool::new(pool(options.connections), connect),
