@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Duration, Moment, TimeError, Timestamp};
+use crate::{Duration, TimeError, TimeInterval, Timestamp};
 
 /// One end of a stretch of time: a moment, or a span back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     /// A moment, or a whole second.
-    At(Moment),
+    At(TimeInterval),
     /// So long before now; of a check, before each deployment that is judged.
     Ago(Duration),
 }
@@ -44,7 +44,7 @@ fn before(now: Timestamp, span: Duration) -> Result<Timestamp, TimeError> {
 
 impl FromStr for Bound {
     type Err = String;
-    /// Reads what [`Moment`] does, a date alone (its midnight, UTC), and spans such as `2h` or `7d`.
+    /// Reads what [`TimeInterval`] does, a date alone (its midnight, UTC), and spans such as `2h` or `7d`.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let moment = if text.len() == 10 { format!("{text} 00:00:00").parse() } else { text.parse() };

@@ -10,7 +10,7 @@ use crate::{Component, Duration, Environment, Owner, Run, Status, Step, StepId, 
 /// How a deployment ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum DeploymentOutcome {
     /// Its last status is one of success.
     Succeeded,
     /// Its last status is one of failure.
@@ -37,7 +37,7 @@ pub struct Deployment {
     /// The CI run it belongs to.
     pub run: Option<Run>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: DeploymentOutcome,
     /// The status that was recorded last.
     pub status: Status,
     /// When its first step began.
@@ -76,7 +76,7 @@ pub struct TimelineStep {
     pub usual: Option<Duration>,
 }
 
-impl Outcome {
+impl DeploymentOutcome {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Running, Self::Abandoned];
 
@@ -92,7 +92,7 @@ impl Outcome {
     }
 }
 
-impl FromStr for Outcome {
+impl FromStr for DeploymentOutcome {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::ALL.map(Self::name);
@@ -103,7 +103,7 @@ impl FromStr for Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for DeploymentOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

@@ -7,7 +7,7 @@ use crate::nearest;
 
 /// A format that the server writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum ListFormat {
     /// RFC 4180, with a header.
     #[default]
     Csv,
@@ -19,7 +19,7 @@ pub enum Format {
     Xlsx,
 }
 
-impl Format {
+impl ListFormat {
     /// All of them, in the order they are named in messages.
     pub const ALL: [Self; 4] = [Self::Csv, Self::Json, Self::Jsonl, Self::Xlsx];
 
@@ -52,7 +52,7 @@ impl Format {
     }
 }
 
-impl FromStr for Format {
+impl FromStr for ListFormat {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::ALL.map(Self::name);
@@ -63,7 +63,7 @@ impl FromStr for Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for ListFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

@@ -25,23 +25,23 @@ mod trend;
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
 pub use column::{DeploymentColumn, GroupBy, ListColumn, StatColumn, StepColumn};
-pub use deployment::{Deployment, DeploymentDetail, Outcome, TimelineStep};
+pub use deployment::{Deployment, DeploymentDetail, DeploymentOutcome, TimelineStep};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
-pub use format::Format;
+pub use format::ListFormat;
 pub use id::{ImportIds, StepId};
 pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
 pub use percent::Percent;
 pub use query::{DeploymentFilter, DeploymentQuery, Filter, ListQuery, Order, StepFilter, StepQuery};
-pub use span::{Finish, NewFinish, SpanEnd, SpanOutcome};
+pub use span::{Finish, NewFinish, SpanEnd, StepOutcome};
 pub use stats::{Stat, StatsAnswer, StatsQuery, TimeZone};
 pub use step::{Age, NewStep, Step, When};
-pub use time::{Moment, TimeError, Timestamp};
+pub use time::{TimeError, TimeInterval, Timestamp};
 pub use trend::{
-    Baseline, Budget, BudgetAnswer, BudgetKind, Cause, Change, ChangePoint, CheckAnswer, CheckQuery, CheckResult,
-    Estimate, Firing, Growth, GrowthLimit, Judged, Part, Period, PeriodKind, Point, Replay, ReplayedBudget,
-    SinceChange, SmallestChange, SprintLength, SprintStart, Sprints, Trend, TrendAnswer, TrendColumn, TrendQuery,
+    Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult, Estimate,
+    Firing, Growth, GrowthLimit, Judged, LevelChange, Period, PeriodKind, Point, Replay, ReplayedBudget, SinceChange,
+    SmallestChange, SprintLength, SprintStart, Sprints, StepPresence, Trend, TrendAnswer, TrendColumn, TrendQuery,
     USUAL_REACH_MICROS, Verdict,
 };
 

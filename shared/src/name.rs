@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SpanOutcome;
+use crate::StepOutcome;
 
 /// Why a text is not a valid name. The message reads on after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,9 +115,9 @@ names! {
     Run = "run", at most 255;
 }
 
-impl From<SpanOutcome> for Status {
+impl From<StepOutcome> for Status {
     /// The status that ends a deployment so.
-    fn from(outcome: SpanOutcome) -> Self {
+    fn from(outcome: StepOutcome) -> Self {
         Self(outcome.name().to_owned())
     }
 }

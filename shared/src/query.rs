@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::{
-    Component, DeploymentColumn, Duration, Environment, FieldError, FieldErrors, Format, ListColumn, Moment, Outcome,
-    Owner, Run, Status, StepColumn, TimeError, Timestamp, Version,
+    Component, DeploymentColumn, DeploymentOutcome, Duration, Environment, FieldError, FieldErrors, ListColumn,
+    ListFormat, Owner, Run, Status, StepColumn, TimeError, TimeInterval, Timestamp, Version,
 };
 
 /// Which steps; all that is given must hold.
@@ -36,7 +36,7 @@ pub struct DeploymentFilter {
     /// As for steps: `status` is the last one, and `since` and `until` are of the start.
     pub base: StepFilter,
     /// With this outcome.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<DeploymentOutcome>,
     /// That took so long, or longer.
     pub min_duration: Option<Duration>,
     /// That took so long, or less.
@@ -86,7 +86,7 @@ pub struct ListQuery<F, C> {
     /// Only these columns, in this order; empty means those the format has by itself.
     pub columns: Vec<C>,
     /// How it is written; what the Accept header prefers, else CSV, unless said.
-    pub format: Option<Format>,
+    pub format: Option<ListFormat>,
 }
 
 /// A list of steps.
@@ -270,7 +270,7 @@ fn put_moment(
     place: &mut Option<Timestamp>,
     name: &str,
     value: &str,
-    pick: impl Fn(Moment) -> Timestamp,
+    pick: impl Fn(TimeInterval) -> Timestamp,
 ) -> Result<(), FieldError> {
     let moment = value.parse().map_err(|error: TimeError| FieldError::wrong(name, error))?;
     *place = Some(pick(moment));

@@ -11,7 +11,7 @@ use crate::{Duration, FieldError, FieldErrors, Timestamp};
 /// How a span ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SpanOutcome {
+pub enum StepOutcome {
     /// What it timed succeeded.
     Succeeded,
     /// What it timed failed.
@@ -22,7 +22,7 @@ pub enum SpanOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct NewFinish {
     /// How it ended.
-    pub outcome: SpanOutcome,
+    pub outcome: StepOutcome,
     /// When it ended; when the server hears of it, unless said.
     #[serde(flatten)]
     pub end: Option<SpanEnd>,
@@ -46,7 +46,7 @@ pub enum SpanEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finish {
     /// How it ended.
-    pub outcome: SpanOutcome,
+    pub outcome: StepOutcome,
     /// When it ended.
     pub ended_at: Timestamp,
     /// The exit code of the command that it timed.
@@ -111,7 +111,7 @@ impl NewFinish {
     }
 }
 
-impl SpanOutcome {
+impl StepOutcome {
     /// As it is written.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -122,7 +122,7 @@ impl SpanOutcome {
     }
 }
 
-impl FromStr for SpanOutcome {
+impl FromStr for StepOutcome {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
@@ -133,7 +133,7 @@ impl FromStr for SpanOutcome {
     }
 }
 
-impl fmt::Display for SpanOutcome {
+impl fmt::Display for StepOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

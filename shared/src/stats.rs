@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::query::{Filter, put, read_parameters};
-use crate::{DeploymentFilter, Duration, FieldError, FieldErrors, Format, GroupBy};
+use crate::{DeploymentFilter, Duration, FieldError, FieldErrors, GroupBy, ListFormat};
 
 /// Which statistics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,7 +20,7 @@ pub struct StatsQuery {
     /// The zone of days, weeks and months.
     pub tz: TimeZone,
     /// How they are written; what the Accept header prefers, else JSON, unless said.
-    pub format: Option<Format>,
+    pub format: Option<ListFormat>,
 }
 
 /// The name of a time zone, such as `Europe/Berlin`; whether there is one of that name the server knows.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::stream_key;
-use crate::span::{Finish, NewFinish, SpanOutcome};
+use crate::span::{Finish, NewFinish, StepOutcome};
 use crate::{
     Component, Duration, Environment, FieldError, FieldErrors, Owner, Run, Status, StepId, Timestamp, Version,
 };
@@ -82,7 +82,7 @@ pub struct Step {
     pub span: bool,
     /// How a span ended: recorded, once it has been told.
     #[serde(default)]
-    pub outcome: Option<SpanOutcome>,
+    pub outcome: Option<StepOutcome>,
     /// The exit code of the command that a span timed: recorded.
     #[serde(default)]
     pub exit_code: Option<i32>,

@@ -33,7 +33,7 @@ pub enum TimeError {
 /// A moment as somebody wrote it: either an instant, or (in the old service's form, which has no
 /// fractions) a whole second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct TimeInterval {
     /// The instant, or the beginning of the second.
     pub start: Timestamp,
     /// The same instant, or the last microsecond of the second.
@@ -84,7 +84,7 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
     }
 }
 
-impl FromStr for Moment {
+impl FromStr for TimeInterval {
     type Err = TimeError;
     /// Reads RFC 3339, or `YYYY-MM-DD hh:mm:ss[.ffffff]` in UTC.
     fn from_str(text: &str) -> Result<Self, TimeError> {
@@ -136,7 +136,7 @@ fn is_unescaped_plus(text: &str) -> bool {
 impl FromStr for Timestamp {
     type Err = TimeError;
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        text.parse::<Moment>().map(|moment| moment.start)
+        text.parse::<TimeInterval>().map(|moment| moment.start)
     }
 }
 
@@ -177,9 +177,9 @@ mod tests {
 
     #[test]
     fn a_whole_second_reaches_to_its_last_microsecond() {
-        let second: Moment = "2026-01-05 09:30:00".parse().unwrap();
+        let second: TimeInterval = "2026-01-05 09:30:00".parse().unwrap();
         assert_eq!(second.end.to_rfc3339(), "2026-01-05T09:30:00.999999Z");
-        let instant: Moment = "2026-01-05T09:30:00Z".parse().unwrap();
+        let instant: TimeInterval = "2026-01-05T09:30:00Z".parse().unwrap();
         assert_eq!(instant.start, instant.end);
     }
 

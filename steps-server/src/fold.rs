@@ -7,11 +7,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use steps_shared::{Duration, Outcome, StepId, Timestamp};
+use steps_shared::{DeploymentOutcome, Duration, StepId, Timestamp};
 
 /// What a status means for the deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StatusKind {
     /// A phase, such as `building`.
     Phase,
     /// The beginning of a deployment, such as `started`: one that has had its start already was left behind.
@@ -45,7 +45,7 @@ pub struct FoldStep {
     /// When it began.
     pub ts: Timestamp,
     /// What its status means. A span is never terminal: it takes time.
-    pub kind: Kind,
+    pub kind: StatusKind,
     /// Whether it is a span, and when that was told to have ended.
     pub span: Option<Option<Timestamp>>,
 }
@@ -58,12 +58,12 @@ pub struct Folded {
     /// When each of them ended.
     pub ends: Vec<Option<Timestamp>>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: DeploymentOutcome,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// How long it took; unknown when only its end was recorded.
     pub duration: Option<Duration>,
-    /// Whether it has had a step of [`Kind::Start`].
+    /// Whether it has had a step of [`StatusKind::Start`].
     pub has_start: bool,
     /// The first of its steps that steps recorded later, and beginning later, may give another end: with the first step
     /// of all it stands for the whole when the fold goes on. None but the first while a span is open.
@@ -85,18 +85,18 @@ impl Statuses {
 
     /// What a status means.
     #[must_use]
-    pub fn kind(&self, status: &str, span: bool) -> Kind {
+    pub fn kind(&self, status: &str, span: bool) -> StatusKind {
         let status = status.to_lowercase();
         if self.start.contains(&status) {
-            Kind::Start
+            StatusKind::Start
         } else if span {
-            Kind::Phase
+            StatusKind::Phase
         } else if self.success.contains(&status) {
-            Kind::Terminal(End::Success)
+            StatusKind::Terminal(End::Success)
         } else if self.failure.contains(&status) {
-            Kind::Terminal(End::Failure)
+            StatusKind::Terminal(End::Failure)
         } else {
-            Kind::Phase
+            StatusKind::Phase
         }
     }
 
@@ -137,7 +137,7 @@ pub fn fold(steps: &[FoldStep]) -> Vec<Folded> {
 /// A deployment while its steps are being read.
 struct Open {
     first: usize,
-    /// Whether it has had a step of [`Kind::Start`].
+    /// Whether it has had a step of [`StatusKind::Start`].
     started: bool,
     /// Its end: when, and how as corrected by what followed.
     end: Option<(Timestamp, End)>,
@@ -151,25 +151,25 @@ impl Open {
     }
 
     /// Whether a step of this kind is part of this deployment, or begins the next one.
-    fn takes(&self, kind: Kind) -> bool {
+    fn takes(&self, kind: StatusKind) -> bool {
         match (kind, self.end) {
             // The end, or the correction of an end. A lone end is not corrected: the next is another deployment's.
-            (Kind::Terminal(_), _) => !self.lone,
-            (Kind::Phase | Kind::Start, Some(_)) => false,
-            (Kind::Start, None) => !self.started,
-            (Kind::Phase, None) => true,
+            (StatusKind::Terminal(_), _) => !self.lone,
+            (StatusKind::Phase | StatusKind::Start, Some(_)) => false,
+            (StatusKind::Start, None) => !self.started,
+            (StatusKind::Phase, None) => true,
         }
     }
 
     fn add(&mut self, at: usize, step: &FoldStep) {
         match (step.kind, &mut self.end) {
-            (Kind::Terminal(how), Some((_, end))) => *end = how,
-            (Kind::Terminal(how), None) => {
+            (StatusKind::Terminal(how), Some((_, end))) => *end = how,
+            (StatusKind::Terminal(how), None) => {
                 self.lone = at == self.first;
                 self.end = Some((step.ts, how));
             }
-            (Kind::Start, _) => self.started = true,
-            (Kind::Phase, _) => {}
+            (StatusKind::Start, _) => self.started = true,
+            (StatusKind::Phase, _) => {}
         }
     }
 
@@ -178,10 +178,10 @@ impl Open {
         let range = self.first..next;
         let ended_at = self.end.map(|(ts, _)| ts);
         let outcome = match self.end {
-            Some((_, End::Success)) => Outcome::Succeeded,
-            Some((_, End::Failure)) => Outcome::Failed,
-            None if followed => Outcome::Abandoned,
-            None => Outcome::Running,
+            Some((_, End::Success)) => DeploymentOutcome::Succeeded,
+            Some((_, End::Failure)) => DeploymentOutcome::Failed,
+            None if followed => DeploymentOutcome::Abandoned,
+            None => DeploymentOutcome::Running,
         };
         let duration = match ended_at {
             Some(ended_at) if !self.lone => Duration::between(steps[self.first].ts, ended_at),
@@ -203,8 +203,8 @@ fn ends(steps: &[FoldStep], ended_at: Option<Timestamp>) -> Vec<Option<Timestamp
     for (end, step) in ends.iter_mut().zip(steps).rev() {
         *end = match (step.span, step.kind) {
             (Some(told), _) => told.or(ended_at.map(|ended_at| ended_at.max(step.ts))),
-            (None, Kind::Terminal(_)) => Some(step.ts),
-            (None, Kind::Phase | Kind::Start) => next,
+            (None, StatusKind::Terminal(_)) => Some(step.ts),
+            (None, StatusKind::Phase | StatusKind::Start) => next,
         };
         if step.span.is_none() {
             next = Some(step.ts);

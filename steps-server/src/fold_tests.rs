@@ -131,8 +131,8 @@ fn an_open_span_ends_with_its_deployment() {
 
 #[test]
 fn a_span_with_a_terminal_word_is_a_phase() {
-    assert_eq!(statuses().kind("deployed", true), Kind::Phase);
-    assert_eq!(statuses().kind("Deployed", false), Kind::Terminal(End::Success));
+    assert_eq!(statuses().kind("deployed", true), StatusKind::Phase);
+    assert_eq!(statuses().kind("Deployed", false), StatusKind::Terminal(End::Success));
 }
 
 const WORDS: [&str; 6] = ["building", "migrating", "started", "succeeded", "failed", "rolled_back"];
@@ -181,7 +181,7 @@ proptest! {
             }
             prop_assert!(deployment.ended_at.is_none_or(|end| end >= steps[deployment.steps.start].ts));
         }
-        let running = deployments.iter().filter(|d| d.outcome == Outcome::Running).count();
+        let running = deployments.iter().filter(|d| d.outcome == DeploymentOutcome::Running).count();
         prop_assert!(running <= 1);
     }
 
@@ -219,15 +219,15 @@ proptest! {
         let cut = cut.min(steps.len());
         let before = fold(&steps[..cut]);
         let later = steps[cut..].iter().position(|step| Some(step.ts) > steps[..cut].last().map(|last| last.ts));
-        if let (Some(running), Some(later)) = (before.last().filter(|d| d.outcome == Outcome::Running), later) {
+        if let (Some(running), Some(later)) = (before.last().filter(|d| d.outcome == DeploymentOutcome::Running), later) {
             let all: Vec<_> = steps[..cut].iter().chain(&steps[cut + later..]).cloned().collect();
             let whole = fold(&all);
             let first = running.steps.start;
             // That it has had its start is said by the first step alone.
-            let kind = if running.has_start { Kind::Start } else { all[first].kind };
+            let kind = if running.has_start { StatusKind::Start } else { all[first].kind };
             let mut short = vec![FoldStep { kind, ..all[first].clone() }];
             for (at, step) in all.iter().enumerate().skip(running.tail.max(first + 1)) {
-                let kind = if at < cut && step.kind == Kind::Start { Kind::Phase } else { step.kind };
+                let kind = if at < cut && step.kind == StatusKind::Start { StatusKind::Phase } else { step.kind };
                 short.push(FoldStep { kind, ..step.clone() });
             }
             let resumed = fold(&short);

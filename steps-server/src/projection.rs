@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use steps_shared::{Outcome, StepId, Timestamp};
+use steps_shared::{DeploymentOutcome, StepId, Timestamp};
 use uuid::Uuid;
 
-use crate::fold::{self, FoldStep, Folded, Kind, Statuses};
+use crate::fold::{self, FoldStep, Folded, StatusKind, Statuses};
 use crate::store::{Change, DeploymentRow, FoldRow, StepEnd, Store, StoreError, StreamKey, Tx};
 
 /// Changes that are folded in one transaction: few enough that a recorder on the same file waits only a moment.
@@ -153,7 +153,7 @@ fn long_ones(stored: &[DeploymentRow], since: &HashMap<StreamKey, i64>) -> Vec<D
     };
     newest
         .into_values()
-        .filter(|row| row.outcome == Outcome::Running.name() && row.steps >= LONG && changed_behind(row))
+        .filter(|row| row.outcome == DeploymentOutcome::Running.name() && row.steps >= LONG && changed_behind(row))
         .cloned()
         .collect()
 }
@@ -226,8 +226,8 @@ async fn resume(
                 let folded = row.deployment_id == Some(whole.id);
                 let step = fold_step(row, statuses);
                 match step.kind {
-                    _ if row.id == whole.id && whole.has_start => FoldStep { kind: Kind::Start, ..step },
-                    Kind::Start if folded => FoldStep { kind: Kind::Phase, ..step },
+                    _ if row.id == whole.id && whole.has_start => FoldStep { kind: StatusKind::Start, ..step },
+                    StatusKind::Start if folded => FoldStep { kind: StatusKind::Phase, ..step },
                     _ => step,
                 }
             })

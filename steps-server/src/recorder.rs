@@ -35,7 +35,7 @@ pub struct Entry {
 
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RecordOutcome {
     /// It is committed now.
     Recorded(Step),
     /// It had been recorded before, with the same content.
@@ -72,7 +72,7 @@ struct Job {
     deadline: Instant,
     /// A commit with it was tried, and nobody knows whether it went through.
     uncertain: bool,
-    answer: oneshot::Sender<Vec<Outcome>>,
+    answer: oneshot::Sender<Vec<RecordOutcome>>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -98,7 +98,7 @@ impl Recorder {
     ///
     /// # Errors
     /// The queue is full, or the database did not answer within the deadline.
-    pub async fn record(&self, entries: Vec<Entry>) -> Result<Vec<Outcome>, RecordError> {
+    pub async fn record(&self, entries: Vec<Entry>) -> Result<Vec<RecordOutcome>, RecordError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
@@ -160,17 +160,17 @@ async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedRec
     }
 }
 
-fn answer(jobs: impl Iterator<Item = Job>, outcomes: Vec<Outcome>) {
+fn answer(jobs: impl Iterator<Item = Job>, outcomes: Vec<RecordOutcome>) {
     let mut outcomes = outcomes.into_iter();
     for job in jobs {
         let outcomes = outcomes.by_ref().take(job.entries.len()).collect();
         // A caller that has gone does not need its answer; the step is kept all the same.
-        let _: Result<(), Vec<Outcome>> = job.answer.send(outcomes);
+        let _: Result<(), Vec<RecordOutcome>> = job.answer.send(outcomes);
     }
 }
 
 /// Commits every entry of `jobs`; the outcomes are in the order of the entries.
-async fn commit(store: &Store, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+async fn commit(store: &Store, jobs: &[Job]) -> Result<Vec<RecordOutcome>, StoreError> {
     let entries: Vec<(&Entry, bool)> =
         jobs.iter().flat_map(|job| job.entries.iter().map(|entry| (entry, job.uncertain))).collect();
     let mut first = HashMap::with_capacity(entries.len());
@@ -188,20 +188,20 @@ async fn commit(store: &Store, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError>
     let outcomes = entries.iter().enumerate().map(|(at, (entry, uncertain))| {
         let Entry { step, sent_ts } = entry;
         if let Some(reason) = refused.get(&step.id) {
-            return Outcome::Refused(step.id, reason.clone());
+            return RecordOutcome::Refused(step.id, reason.clone());
         }
         let before = match stored.get(&step.id) {
-            None if is_first(at, entry) => return Outcome::Recorded(step.clone()),
+            None if is_first(at, entry) => return RecordOutcome::Recorded(step.clone()),
             None => first.get(&step.id).map_or(step, |at| &entries[*at].0.step),
             Some(before) => before,
         };
         let differences = before.differences(step, *sent_ts);
         if !differences.is_empty() {
-            Outcome::Conflict(step.id, differences)
+            RecordOutcome::Conflict(step.id, differences)
         } else if *uncertain && is_first(at, entry) {
-            Outcome::Recorded(before.clone())
+            RecordOutcome::Recorded(before.clone())
         } else {
-            Outcome::AlreadyRecorded(before.clone())
+            RecordOutcome::AlreadyRecorded(before.clone())
         }
     });
     Ok(outcomes.collect())

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, ChangePoint, Deployment, Duration, FieldError, FieldErrors, Growth, Percent, Period, PeriodKind,
+    Bound, Cause, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
     Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
 };
 
-use crate::fold::{Kind, Statuses};
+use crate::fold::{StatusKind, Statuses};
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::store::{SeriesKey, StepOf};
@@ -139,13 +139,13 @@ async fn trend(
     }))
 }
 
-async fn change_points(state: &State, series: &[Timed], changes: &[Changed]) -> Result<Vec<ChangePoint>, ApiError> {
+async fn change_points(state: &State, series: &[Timed], changes: &[Changed]) -> Result<Vec<LevelChange>, ApiError> {
     let mut points = Vec::new();
     for change in changes {
         let Some(timed) = series.get(change.at) else { continue };
         // Folding may have taken a deployment away meanwhile.
         let Some(Deployment { version, owner, .. }) = state.store.deployment(timed.id).await? else { continue };
-        points.push(ChangePoint {
+        points.push(LevelChange {
             deployment_id: timed.id,
             version,
             owner,
@@ -182,10 +182,10 @@ async fn cause(state: &State, before: Vec<Timed>, after: Vec<Timed>) -> Result<O
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
-        Kind::Terminal(_) => false,
+        StatusKind::Terminal(_) => false,
         // The start of `steps run --deployment` lasts as long as the spans within it: it is not what takes the time.
-        Kind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
-        Kind::Phase => true,
+        StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
+        StatusKind::Phase => true,
     };
     let counted = steps.iter().enumerate().filter(|counted| takes_time(*counted)).map(|(_, step)| step);
     let counted: Vec<&StepOf> = counted.collect();

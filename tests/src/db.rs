@@ -20,7 +20,7 @@ const PREFIX: &str = "steps_test_";
 
 /// Which of the two stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatabaseKind {
     /// An SQLite file.
     Sqlite,
     /// A database on the MySQL or MariaDB server of [`MYSQL_VARIABLE`].
@@ -45,12 +45,12 @@ impl TestDb {
     /// Makes one.
     ///
     /// # Panics
-    /// For [`Kind::MySql`] where [`MYSQL_VARIABLE`] names no server: tests are never silently skipped.
+    /// For [`DatabaseKind::MySql`] where [`MYSQL_VARIABLE`] names no server: tests are never silently skipped.
     #[must_use]
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: DatabaseKind) -> Self {
         match kind {
-            Kind::Sqlite => Self::Sqlite(TempDir::with_prefix("steps-db-").expect("a temporary folder")),
-            Kind::MySql => {
+            DatabaseKind::Sqlite => Self::Sqlite(TempDir::with_prefix("steps-db-").expect("a temporary folder")),
+            DatabaseKind::MySql => {
                 let server = mysql_server();
                 let name = format!("{PREFIX}{}_{:08x}", std::process::id(), fastrand::u32(..));
                 in_a_thread(|| async {
@@ -155,10 +155,10 @@ impl TestDb {
 
     /// Which of the two stores.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DatabaseKind {
         match self {
-            Self::Sqlite(_) => Kind::Sqlite,
-            Self::MySql { .. } => Kind::MySql,
+            Self::Sqlite(_) => DatabaseKind::Sqlite,
+            Self::MySql { .. } => DatabaseKind::MySql,
         }
     }
 }

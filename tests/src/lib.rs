@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use cli::{Cli, Run};
-pub use db::{Kind, TestDb};
+pub use db::{DatabaseKind, TestDb};
 pub use http::Answer;
 pub use server::Server;
 
@@ -54,12 +54,12 @@ macro_rules! on_both_stores {
         mod $name {
             #[test]
             fn sqlite() {
-                $crate::block_on(super::$name($crate::TestDb::new($crate::Kind::Sqlite)));
+                $crate::block_on(super::$name($crate::TestDb::new($crate::DatabaseKind::Sqlite)));
             }
 
             #[test]
             fn mysql() {
-                $crate::block_on(super::$name($crate::TestDb::new($crate::Kind::MySql)));
+                $crate::block_on(super::$name($crate::TestDb::new($crate::DatabaseKind::MySql)));
             }
         }
     )*};

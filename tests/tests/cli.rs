@@ -132,7 +132,7 @@ fn wrong_usage_is_code_2_and_says_what_is_right() {
 
 #[test]
 fn settings_come_from_the_strongest_place() {
-    let db = TestDb::new(steps_tests::Kind::Sqlite);
+    let db = TestDb::new(steps_tests::DatabaseKind::Sqlite);
     steps_tests::block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server).env("STEPS_OWNER", "from variable");
@@ -166,7 +166,7 @@ fn settings_come_from_the_strongest_place() {
 
 #[test]
 fn version_and_owner_come_from_git_and_ci() {
-    let db = TestDb::new(steps_tests::Kind::Sqlite);
+    let db = TestDb::new(steps_tests::DatabaseKind::Sqlite);
     steps_tests::block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server);
@@ -188,7 +188,7 @@ fn version_and_owner_come_from_git_and_ci() {
 /// `steps list | head -1`, with more than a pipe holds behind it.
 #[test]
 fn a_closed_pipe_is_success() {
-    let db = TestDb::new(steps_tests::Kind::Sqlite);
+    let db = TestDb::new(steps_tests::DatabaseKind::Sqlite);
     steps_tests::block_on(async {
         let server = Server::start(&db).await;
         let step = serde_json::json!({"component": "x".repeat(200), "version": "1", "owner": "o", "status": "s"});
@@ -206,7 +206,7 @@ fn a_closed_pipe_is_success() {
 
 #[test]
 fn a_wrong_clock_bends_nothing() {
-    let db = TestDb::new(steps_tests::Kind::Sqlite);
+    let db = TestDb::new(steps_tests::DatabaseKind::Sqlite);
     steps_tests::block_on(async {
         let server = Server::start(&db).await;
         let before = now();

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Load, Report, Shape, free_port, short_or_long};
 use steps_tests::server::Builder;
-use steps_tests::{Kind, TestDb};
+use steps_tests::{DatabaseKind, TestDb};
 
 #[test]
 fn killed_at_random_moments_on_sqlite() {
-    with_load(killed_at_random_moments(TestDb::new(Kind::Sqlite)));
+    with_load(killed_at_random_moments(TestDb::new(DatabaseKind::Sqlite)));
 }
 
 #[test]
 fn killed_at_random_moments_on_mysql() {
-    with_load(killed_at_random_moments(TestDb::new(Kind::MySql)));
+    with_load(killed_at_random_moments(TestDb::new(DatabaseKind::MySql)));
 }
 
 async fn killed_at_random_moments(db: TestDb) {

@@ -10,7 +10,7 @@ use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Fault, Load, Proxy, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::http::client;
 use steps_tests::server::Builder;
-use steps_tests::{Answer, Kind, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on, eventually, on_both_stores};
 
 on_both_stores!(an_answer_that_is_lost_after_the_commit_doubles_nothing);
 
@@ -25,7 +25,7 @@ async fn start(db: &TestDb, args: &[&str]) -> (Proxy, Server, Load) {
 
 #[test]
 fn connections_to_the_database_that_are_cut() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let cuts = short_or_long(20, 200);
         let (proxy, server, load) = start(&db, &[]).await;
@@ -43,7 +43,7 @@ fn connections_to_the_database_that_are_cut() {
 
 #[test]
 fn a_database_that_refuses_connections() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let (proxy, server, load) = start(&db, &["--deadline", "1s"]).await;
         proxy.set(Fault::Refuse);
@@ -62,7 +62,7 @@ fn a_database_that_refuses_connections() {
 /// Nothing comes through, nothing breaks, and what was sent is not lost but late.
 #[test]
 fn a_network_that_swallows_everything() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let (deadline, holes) = (Duration::from_secs(1), short_or_long(2, 10));
         let (proxy, server, load) = start(&db, &["--deadline", "1s"]).await;
@@ -91,7 +91,7 @@ fn a_network_that_swallows_everything() {
 
 #[test]
 fn a_slow_network() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let (proxy, server, load) = start(&db, &[]).await;
         proxy.set(Fault::Delay(Duration::from_millis(30)));
@@ -107,7 +107,7 @@ fn a_slow_network() {
 /// The commit is done, and its answer is cut in the middle: the server cannot know, and must not record it twice.
 #[test]
 fn answers_to_commits_that_are_truncated() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let wanted = short_or_long(20, 200);
         let (proxy, server, load) = start(&db, &[]).await;
@@ -127,7 +127,7 @@ fn answers_to_commits_that_are_truncated() {
 
 #[test]
 fn connections_of_clients_that_are_cut() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let cuts = short_or_long(50, 500);
         let server = Server::start(&db).await;
@@ -164,7 +164,7 @@ async fn an_answer_that_is_lost_after_the_commit_doubles_nothing(db: TestDb) {
 /// The projector's connections, too, are not waited for for ever: reads come back.
 #[test]
 fn reads_come_back_after_a_cut() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let proxy = Proxy::start(db.port()).await;
         let server = Builder::on(&db.url_at_port(proxy.port())).args(&["--deadline", "1s"]).start().await;

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Load, Report, Shape, short_or_long};
-use steps_tests::{Kind, Server, TestDb};
+use steps_tests::{DatabaseKind, Server, TestDb};
 
 #[test]
 fn a_server_killed_a_server_stopped_a_server_added() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let rounds = short_or_long(3, 20);
         let mut servers = Vec::new();

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Load, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::server::Builder;
-use steps_tests::{Kind, TestDb, eventually};
+use steps_tests::{DatabaseKind, TestDb, eventually};
 use tempfile::TempDir;
 
 /// A small file system in memory; unmounted with this.
@@ -83,7 +83,7 @@ fn a_full_disk() {
 
 #[test]
 fn a_file_that_somebody_else_has_locked() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     with_load(async {
         let times = short_or_long(2, 10);
         let server = Builder::on(&db.url()).args(&["--deadline", "1s"]).start().await;

@@ -1,6 +1,6 @@
 //! A rolling upgrade: a newer server has already changed the schema, and this one goes on serving.
 
-use steps_tests::{Kind, Server, TestDb, on_both_stores};
+use steps_tests::{DatabaseKind, Server, TestDb, on_both_stores};
 
 on_both_stores!(an_older_server_goes_on_serving_and_starts_again);
 
@@ -12,7 +12,7 @@ async fn an_older_server_goes_on_serving_and_starts_again(db: TestDb) {
     db.execute("ALTER TABLE steps ADD COLUMN cost INTEGER").await;
     db.execute("ALTER TABLE deployments ADD COLUMN cost INTEGER").await;
     db.execute("CREATE TABLE novelties (id INTEGER NOT NULL PRIMARY KEY)").await;
-    let checksum = if db.kind() == Kind::Sqlite { "x'00'" } else { "0x00" };
+    let checksum = if db.kind() == DatabaseKind::Sqlite { "x'00'" } else { "0x00" };
     let applied = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES \
                    (9999, 'novelties', TRUE, ";
     db.execute(&format!("{applied}{checksum}, 0)")).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use steps_shared::StepId;
 use steps_tests::server::Builder;
 use steps_tests::steps::column;
-use steps_tests::{Kind, Run, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{DatabaseKind, Run, Server, TestDb, block_on, eventually, on_both_stores};
 use tempfile::TempDir;
 
 on_both_stores!(
@@ -125,7 +125,7 @@ async fn an_answer_says_who_answers(db: TestDb) {
 /// A copy is what the database was at one moment: of every batch all steps or none.
 #[test]
 fn a_backup_made_while_serving_is_whole_and_serves() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     let folder = TempDir::new().unwrap();
     let copy = folder.path().join("copy.db");
     block_on(async {
@@ -177,7 +177,7 @@ fn a_backup_made_while_serving_is_whole_and_serves() {
 /// The commands of the README for MySQL and MariaDB.
 #[test]
 fn a_dump_of_mariadb_is_restored() {
-    let (db, other) = (TestDb::new(Kind::MySql), TestDb::new(Kind::MySql));
+    let (db, other) = (TestDb::new(DatabaseKind::MySql), TestDb::new(DatabaseKind::MySql));
     let refused = maintain(&db.url(), "backup", &["/tmp/never"]);
     assert!(refused.code == 1 && refused.stderr.contains("mariadb-dump --single-transaction"), "{refused:?}");
     block_on(async {

@@ -12,7 +12,9 @@ use sqlx::Executor as _;
 use steps_shared::{NewStep, Step, StepId};
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, columns};
-use steps_tests::{Answer, Cli, Kind, Run, Server, TestDb, binary, block_on, eventually, on_both_stores, repository};
+use steps_tests::{
+    Answer, Cli, DatabaseKind, Run, Server, TestDb, binary, block_on, eventually, on_both_stores, repository,
+};
 
 on_both_stores!(
     verify_finds_what_was_changed_and_rebuild_repairs_it,
@@ -54,7 +56,7 @@ fn any_step() -> Value {
 /// Several servers on one database, one of which dies at any moment.
 #[test]
 fn three_servers_and_a_sudden_death_leave_what_the_steps_say() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let mut servers = join_all((0..3).map(|_| Server::start(&db))).await;
         let (dead, recorded) = (AtomicBool::new(false), AtomicU32::new(0));
@@ -129,7 +131,7 @@ fn three_servers_and_a_sudden_death_leave_what_the_steps_say() {
 /// Reads neither wait for ever nor answer with what is old, and recording waits for nothing.
 #[test]
 fn a_read_that_would_be_stale_is_503_and_recording_goes_on() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let server = Builder::on(&db.url()).args(&["--deadline", "700ms"]).start().await;
         let mut other = db.connection().await;
@@ -242,7 +244,7 @@ async fn other_statuses_are_told_at_start_and_rebuild_applies_them(db: TestDb) {
 
 /// A database as the version before deployments left it.
 async fn steps_of_the_version_before_get_their_deployments(db: TestDb) {
-    let dialect = if db.kind() == Kind::MySql { "mysql" } else { "sqlite" };
+    let dialect = if db.kind() == DatabaseKind::MySql { "mysql" } else { "sqlite" };
     let before = tempfile::tempdir().unwrap();
     let first = Path::new("steps-server/migrations").join(dialect).join("0001_steps.sql");
     std::fs::copy(repository().join(first), before.path().join("0001_steps.sql")).unwrap();

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::process::Command;
 
-use steps_tests::{Cli, Kind, Server, TestDb, binaries, block_on, eventually, repository};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, binaries, block_on, eventually, repository};
 
 /// A block of shell commands.
 #[derive(Debug, PartialEq)]
@@ -49,7 +49,7 @@ fn the_commands_of_the_readme_run() {
     let readme = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let blocks = blocks(&readme);
     assert!(!blocks.is_empty(), "the README has no commands");
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let search = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());

@@ -6,9 +6,9 @@ use chrono::{DateTime, Days, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use steps_shared::{SpanOutcome, Step, StepId, Timestamp};
+use steps_shared::{Step, StepId, StepOutcome, Timestamp};
 use steps_tests::steps::{encoded, rows};
-use steps_tests::{Cli, Kind, Server, TestDb, block_on};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on};
 
 const CASES: u32 = 64;
 
@@ -69,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
     let id = any::<u128>().prop_map(|bits| uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
     let names = (name(255), name(64), name(255), name(255), name(64), prop::option::of(name(255)));
     // A step is no span, an open one, or one with its end: how it ended, after how long, and its exit code.
-    let end = (prop::sample::select(vec![SpanOutcome::Succeeded, SpanOutcome::Failed]), 0..90_000_000_i64);
+    let end = (prop::sample::select(vec![StepOutcome::Succeeded, StepOutcome::Failed]), 0..90_000_000_i64);
     let span = prop::option::of(prop::option::of((end, prop::option::of(any::<i32>()))));
     (id, names, 0..86_400_000_000_i64, span).prop_map(
         |(id, (component, environment, version, owner, status, run), micros, span)| Step {
@@ -159,7 +159,7 @@ async fn comes_back(server: &Server, steps: &[Step], case: u64) {
     }
 }
 
-fn any_valid_step_comes_back(kind: Kind) {
+fn any_valid_step_comes_back(kind: DatabaseKind) {
     let db = TestDb::new(kind);
     let server = block_on(Server::start(&db));
     let case = Cell::new(0);
@@ -187,10 +187,10 @@ fn any_valid_step_comes_back(kind: Kind) {
 
 #[test]
 fn any_valid_step_comes_back_from_sqlite() {
-    any_valid_step_comes_back(Kind::Sqlite);
+    any_valid_step_comes_back(DatabaseKind::Sqlite);
 }
 
 #[test]
 fn any_valid_step_comes_back_from_mysql() {
-    any_valid_step_comes_back(Kind::MySql);
+    any_valid_step_comes_back(DatabaseKind::MySql);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use steps_tests::steps::{column, columns};
-use steps_tests::{Cli, Kind, Run, Server, TestDb, binaries, block_on, on_both_stores};
+use steps_tests::{Cli, DatabaseKind, Run, Server, TestDb, binaries, block_on, on_both_stores};
 
 on_both_stores!(
     a_command_is_recorded_with_its_code_and_duration,
@@ -92,7 +92,7 @@ async fn a_deployment_is_wrapped_and_what_runs_in_it_needs_no_flags(db: TestDb) 
 
 #[test]
 fn the_command_has_our_input_output_and_error() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server);
@@ -121,7 +121,7 @@ fn the_command_has_our_input_output_and_error() {
 /// What a CI system sends when a job is cancelled: to us alone.
 #[test]
 fn signals_reach_the_command() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server);

@@ -9,7 +9,7 @@ use reqwest::Method;
 use steps_tests::db::PASSWORD;
 use steps_tests::server::Builder;
 use steps_tests::steps::{as_recorded, column};
-use steps_tests::{Answer, Kind, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on, eventually, on_both_stores};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -149,7 +149,7 @@ async fn free_port() -> u16 {
 
 #[test]
 fn waits_for_a_database_that_is_still_starting() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let port = free_port().await;
         let mut process = Builder::on(&db.url_at_port(port)).spawn();
@@ -180,7 +180,7 @@ fn gives_up_on_a_database_that_never_comes() {
 
 #[test]
 fn not_ready_while_the_database_is_away_and_ready_again_after() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -212,7 +212,7 @@ fn not_ready_while_the_database_is_away_and_ready_again_after() {
 
 #[test]
 fn a_password_is_seen_nowhere() {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let url = db.with_password();
         assert!(url.contains(PASSWORD));
@@ -273,7 +273,7 @@ fn a_port_in_use_and_a_wrong_setting_are_said_clearly() {
 
 #[test]
 fn every_request_is_one_line_of_json() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let id = "line-by-line";

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, columns};
-use steps_tests::{Cli, Kind, Run, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{Cli, DatabaseKind, Run, Server, TestDb, block_on, eventually, on_both_stores};
 
 on_both_stores!(
     what_was_kept_is_delivered_by_the_next_record,
@@ -72,7 +72,7 @@ async fn what_was_kept_is_delivered_by_the_next_record(db: TestDb) {
 
 #[test]
 fn flush_says_what_it_did_and_what_waits_on() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let (cli, port) = away().await;
         for version in 0..3 {
@@ -90,7 +90,7 @@ fn flush_says_what_it_did_and_what_waits_on() {
 
 #[test]
 fn status_tells_what_there_is() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server);
@@ -104,7 +104,7 @@ fn status_tells_what_there_is() {
 /// What the server refuses would be refused for ever.
 #[test]
 fn what_is_refused_is_not_kept() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let server = Server::start(&db).await;
         let cli = Cli::of(&server);
@@ -173,7 +173,7 @@ fn a_full_spool_and_a_full_disk_are_clear_errors_and_lose_nothing() {
 /// A writer that is killed leaves a part of a line, whichever.
 #[test]
 fn a_torn_line_is_set_aside_and_blocks_nothing() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let (cli, port) = away().await;
         kept(cli.run(&record("1", &[])));
@@ -199,7 +199,7 @@ fn a_torn_line_is_set_aside_and_blocks_nothing() {
 
 #[test]
 fn what_the_server_refuses_later_is_set_aside_with_the_reason() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let (cli, port) = away().await;
         let id = "0197a000-0000-7000-8000-000000000001";

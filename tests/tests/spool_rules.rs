@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, now};
-use steps_tests::{Cli, Kind, Run, TestDb, block_on};
+use steps_tests::{Cli, DatabaseKind, Run, TestDb, block_on};
 
 const STEP: [&str; 8] = ["--component", "c", "--version", "1", "--owner", "o", "--status", "s"];
 
@@ -72,7 +72,7 @@ fn only_a_refusal_is_not_kept() {
 /// As on a full disk, where the file that keeps others out cannot be made.
 #[test]
 fn who_cannot_keep_others_out_asks_all_the_same() {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let port = steps_tests::faults::free_port().await;
         let cli = Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}"));

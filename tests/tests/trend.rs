@@ -1,7 +1,7 @@
 //! `GET /v1/trend` and `steps trend`: how durations grow, and what makes them.
 
 use reqwest::Method;
-use steps_shared::{Change, Duration, Estimate, Part, Timestamp, Trend, Verdict};
+use steps_shared::{CauseShare, Duration, Estimate, StepPresence, Timestamp, Trend, Verdict};
 use steps_tests::history::{History, lasting, wobble};
 use steps_tests::steps::{columns, now};
 use steps_tests::{Answer, Server, TestDb, on_both_stores};
@@ -44,12 +44,12 @@ fn growing() -> impl Iterator<Item = String> {
 }
 
 /// The parts of a trend's cause: the step, or `-`, before, after, and what became of it.
-fn parts(trend: &Trend) -> Vec<(&str, f64, f64, Option<Change>)> {
+fn parts(trend: &Trend) -> Vec<(&str, f64, f64, Option<StepPresence>)> {
     let parts = &trend.cause.as_ref().expect("a cause").parts;
     parts
         .iter()
         .map(|part| {
-            let Part { step: of, before_seconds, after_seconds, change, .. } = part;
+            let CauseShare { step: of, before_seconds, after_seconds, change, .. } = part;
             (of.as_ref().map_or("-", |status| status.as_str()), *before_seconds, *after_seconds, *change)
         })
         .collect()
@@ -184,8 +184,8 @@ async fn the_cause_adds_up_and_names_the_step(db: TestDb) {
     History::of("c").record(&server, (0..50).map(deployment)).await;
     let trend = server.trend("since=2026-01-01").await;
     let told: Vec<_> = parts(&trend).into_iter().map(|(step, .., change)| (step, change)).collect();
-    assert_eq!((told[0], told[1]), (("migrating", None), ("scan", Some(Change::Appeared))));
-    assert_eq!(told[4], ("lint", Some(Change::Vanished)));
+    assert_eq!((told[0], told[1]), (("migrating", None), ("scan", Some(StepPresence::Appeared))));
+    assert_eq!(told[4], ("lint", Some(StepPresence::Vanished)));
     let cause = trend.cause.unwrap();
     assert_eq!((cause.deployments_before, cause.deployments_after, cause.parts.len()), (10, 10, 5));
     let whole = 40.0 * 1.000_004 + 7.654_321 - 10.123_457;
@@ -195,7 +195,7 @@ async fn the_cause_adds_up_and_names_the_step(db: TestDb) {
     near(cause.parts.iter().filter_map(|part| part.share).sum(), 1.0);
 
     let micros = |seconds: f64| (seconds * 1e6).round() as i64;
-    let sum = |of: fn(&Part) -> f64| cause.parts.iter().map(|part| micros(of(part))).sum::<i64>();
+    let sum = |of: fn(&CauseShare) -> f64| cause.parts.iter().map(|part| micros(of(part))).sum::<i64>();
     assert_eq!(sum(|part| part.before_seconds), cause.before.micros());
     assert_eq!(sum(|part| part.after_seconds), cause.after.micros());
     assert_eq!(sum(|part| part.change_seconds), micros(cause.change_seconds));

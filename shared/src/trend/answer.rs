@@ -53,7 +53,7 @@ pub struct Trend {
     /// What makes the difference between the beginning and the end; null where there is not enough data, and of a step.
     pub cause: Option<Cause>,
     /// Where the level changed, the oldest first.
-    pub change_points: Vec<ChangePoint>,
+    pub change_points: Vec<LevelChange>,
     /// What is to be thought of the deployments since the last change of the level alone: a jump is no growth that goes on.
     /// Null where it did not change.
     pub since_change: Option<SinceChange>,
@@ -144,12 +144,12 @@ pub struct Cause {
     /// The difference, in seconds; negative where it shrank. Exactly the sum of the parts', to the microsecond.
     pub change_seconds: f64,
     /// The steps and the waiting between them; what contributes most to the difference comes first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<CauseShare>,
 }
 
 /// A step's part in the difference, or that of waiting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct CauseShare {
     /// The step; null for the time in which none was open.
     pub step: Option<Status>,
     /// Its mean part of a deployment at the beginning, in seconds.
@@ -162,13 +162,13 @@ pub struct Part {
     /// there is no difference.
     pub share: Option<f64>,
     /// Whether it is new, or gone.
-    pub change: Option<Change>,
+    pub change: Option<StepPresence>,
 }
 
 /// Whether a step is new, or gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum StepPresence {
     /// No deployment at the beginning had it.
     Appeared,
     /// No deployment at the end has it.
@@ -177,7 +177,7 @@ pub enum Change {
 
 /// Where the level changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChangePoint {
+pub struct LevelChange {
     /// The first deployment of the new level.
     pub deployment_id: StepId,
     /// Which version it was.
@@ -277,7 +277,7 @@ impl Trend {
 
     /// The part that contributes most to a growth or shrinking that is told.
     #[must_use]
-    pub fn main_cause(&self) -> Option<&Part> {
+    pub fn main_cause(&self) -> Option<&CauseShare> {
         self.explanation()?.parts.first()
     }
 }

@@ -7,7 +7,8 @@ mod column;
 mod query;
 
 pub use answer::{
-    Cause, Change, ChangePoint, Estimate, Growth, Part, Period, Point, SinceChange, Trend, TrendAnswer, Verdict,
+    Cause, CauseShare, Estimate, Growth, LevelChange, Period, Point, SinceChange, StepPresence, Trend, TrendAnswer,
+    Verdict,
 };
 pub use budget::{Baseline, Budget, BudgetKind, GrowthLimit};
 pub use check::{BudgetAnswer, CheckAnswer, CheckQuery, CheckResult, Firing, Judged, Replay, ReplayedBudget};

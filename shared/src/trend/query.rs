@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::query::{put, read_parameters};
-use crate::{Bound, Component, Duration, Environment, FieldError, FieldErrors, Format, Percent, Status, Timestamp};
+use crate::{Bound, Component, Duration, Environment, FieldError, FieldErrors, ListFormat, Percent, Status, Timestamp};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -32,7 +32,7 @@ pub struct TrendQuery {
     /// The smallest growth in a week that matters.
     pub min_change: SmallestChange,
     /// How it is written; what the Accept header prefers, else JSON, unless said.
-    pub format: Option<Format>,
+    pub format: Option<ListFormat>,
 }
 
 /// What medians are of.

@@ -5,8 +5,8 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, Format, ListColumn, ListQuery, NewStep, StatsQuery,
-    Step, StepFilter, StepId, TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery, NewStep,
+    StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, Trouble};
@@ -73,7 +73,7 @@ impl Client {
     pub async fn one<F: Listed>(
         &self,
         id: StepId,
-        format: Format,
+        format: ListFormat,
         columns: &[impl ListColumn],
     ) -> Result<Response, Error> {
         let mut parameters = vec![("format", format.to_string())];

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::args::Connection;
 use crate::error::Error;
-use crate::output::pairs::Format;
+use crate::output::pairs::PairsFormat;
 use crate::output::{self, table};
 use crate::settings::{Key, Setting, SettingsFile, Sources, shown};
 
@@ -24,7 +24,7 @@ and then rules for 'steps check', such as
 pub struct Args {
     /// How the settings are printed [default: a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    format: Option<PairsFormat>,
 }
 
 /// One line of the answer: a setting, or a file that settings are read from.
@@ -46,14 +46,16 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
     let rows: Vec<_> = settings.chain(files).chain(rules(&sources)).collect();
-    let default = if output::is_terminal() { Format::Table } else { Format::Csv };
+    let default = if output::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
     output::print(match args.format.unwrap_or(default) {
-        Format::Table => {
+        PairsFormat::Table => {
             let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
             table::render(&["setting", "value", "from"], rows).into_bytes()
         }
-        Format::Csv => csv(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
-        Format::Json => json(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
+        PairsFormat::Csv => csv(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
+        PairsFormat::Json => {
+            json(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?
+        }
     })
 }
 

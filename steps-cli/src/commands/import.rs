@@ -50,11 +50,11 @@ pub struct Args {
     file: PathBuf,
     /// How the file is written [default: by its name, else by its first character]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    format: Option<FileFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum FileFormat {
     /// Comma-separated, with a header
     Csv,
     /// One JSON object a line
@@ -81,8 +81,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         None => by_content(&mut source).map_err(|error| wrong(error.to_string()))?,
     };
     let rows = match format {
-        Format::Csv => Rows::csv(source).map_err(wrong)?,
-        Format::Jsonl => Rows::Jsonl(source, 0),
+        FileFormat::Csv => Rows::csv(source).map_err(wrong)?,
+        FileFormat::Jsonl => Rows::Jsonl(source, 0),
     };
 
     let (sender, batches) = mpsc::channel(1);
@@ -123,18 +123,18 @@ fn open(file: &Path) -> io::Result<(Source, ProgressBar)> {
     Ok((Box::new(BufReader::with_capacity(64 * 1024, progress.wrap_read(source))), progress))
 }
 
-fn by_name(file: &Path) -> Option<Format> {
+fn by_name(file: &Path) -> Option<FileFormat> {
     match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        "csv" => Some(FileFormat::Csv),
+        "jsonl" | "ndjson" => Some(FileFormat::Jsonl),
         _ => None,
     }
 }
 
-fn by_content(source: &mut impl BufRead) -> io::Result<Format> {
+fn by_content(source: &mut impl BufRead) -> io::Result<FileFormat> {
     let start = source.fill_buf()?;
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
-    Ok(if start.starts_with(b"{") { Format::Jsonl } else { Format::Csv })
+    Ok(if start.starts_with(b"{") { FileFormat::Jsonl } else { FileFormat::Csv })
 }
 
 /// Sends the batches in the order of the file, a few at a time, and tells what is wrong with which line.

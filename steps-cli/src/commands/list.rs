@@ -1,6 +1,6 @@
 //! `steps list`.
 
-use steps_shared::{Format, ListQuery, Order, StepColumn, StepFilter, StepId};
+use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId};
 
 use super::listing;
 use crate::args::Connection;
@@ -58,7 +58,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
     block_on(async {
         match (id, format) {
             (Some(id), None) => {
-                let response = client.one::<StepFilter>(id, Format::Json, &[] as &[StepColumn]).await?;
+                let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
                 output::print(table(&listing::rows(&client, response).await?, &columns))
             }
             (Some(id), Some(format)) => {

@@ -3,7 +3,7 @@
 use reqwest::Response;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
-use steps_shared::{Format, ListColumn, ListQuery, Order, Timestamp};
+use steps_shared::{ListColumn, ListFormat, ListQuery, Order, Timestamp};
 
 use crate::client::{Client, Count, Listed, clock};
 use crate::error::Error;
@@ -35,7 +35,8 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let limit = limit.unwrap_or(TABLE_ROWS);
     let from = order.unwrap_or(Order::Descending);
     let ListQuery { filter, columns, .. } = query;
-    let query = ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(Format::Jsonl) };
+    let query =
+        ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(ListFormat::Jsonl) };
     let response = client.list::<F, C>(&query).await?;
     let now = clock(&response);
     let mut rows: Vec<T> = rows(client, response).await?;

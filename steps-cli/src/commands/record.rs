@@ -50,11 +50,11 @@ pub struct Args {
     quiet: bool,
     /// How the recorded step is printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: AnswerFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+enum AnswerFormat {
     /// One line to read
     Text,
     /// The step as JSON, on one line
@@ -91,8 +91,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         }
         Sent::Recorded(..) if quiet => Ok(()),
         Sent::Recorded(now, step) => match format {
-            Format::Text => output::print(sentence(now, &step)),
-            Format::Json => {
+            AnswerFormat::Text => output::print(sentence(now, &step)),
+            AnswerFormat::Json => {
                 let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
                 output::print(json + "\n")
             }

@@ -6,8 +6,8 @@ mod timeline;
 
 use clap::ValueEnum;
 use steps_shared::{
-    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment, Format,
-    Order, StepColumn, StepFilter, StepId, Version,
+    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment,
+    ListFormat, Order, StepColumn, StepFilter, StepId, Version,
 };
 
 use super::listing;
@@ -84,8 +84,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         };
         match format.unwrap_or(default) {
             ShowFormat::Table => output::print(timeline(&client, id, Canvas::of_output(ascii)).await?),
-            ShowFormat::Json => steps(&client, id, Format::Json).await,
-            ShowFormat::Csv => steps(&client, id, Format::Csv).await,
+            ShowFormat::Json => steps(&client, id, ListFormat::Json).await,
+            ShowFormat::Csv => steps(&client, id, ListFormat::Csv).await,
         }
     })
 }
@@ -97,7 +97,7 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
         order: Order::Descending,
         limit: Some(1),
         columns: Vec::<DeploymentColumn>::new(),
-        format: Some(Format::Jsonl),
+        format: Some(ListFormat::Jsonl),
     };
     let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?).await?;
     let StepFilter { component, version, environment, .. } = query.filter.base;
@@ -108,13 +108,13 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
     found.first().map(|deployment| deployment.id).ok_or_else(none)
 }
 
-async fn steps(client: &Client, id: StepId, format: Format) -> Result<(), Error> {
+async fn steps(client: &Client, id: StepId, format: ListFormat) -> Result<(), Error> {
     let response = client.one::<DeploymentFilter>(id, format, &[] as &[StepColumn]).await?;
     export(client, response, format, Destination::open(None)?).await
 }
 
 async fn timeline(client: &Client, id: StepId, canvas: Canvas) -> Result<String, Error> {
-    let response = client.one::<DeploymentFilter>(id, Format::Json, &[] as &[StepColumn]).await?;
+    let response = client.one::<DeploymentFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
     let now = clock(&response).unwrap_or_default();
     let detail: DeploymentDetail = listing::one(client, response).await?;
     Ok(draw::draw(&detail, now, canvas))

@@ -1,6 +1,6 @@
 //! `steps stats`.
 
-use steps_shared::{Format, GroupBy, StatsAnswer, StatsQuery, TimeZone};
+use steps_shared::{GroupBy, ListFormat, StatsAnswer, StatsQuery, TimeZone};
 
 use super::listing;
 use crate::args::Connection;
@@ -56,7 +56,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
     let filter = filter.filter()?;
     let format = place.choose()?;
     let client = Client::new(&Sources::load()?, connection)?;
-    let query = StatsQuery { filter, by, tz, format: Some(format.unwrap_or(Format::Json)) };
+    let query = StatsQuery { filter, by, tz, format: Some(format.unwrap_or(ListFormat::Json)) };
     block_on(async {
         if let Some(format) = format {
             let destination = place.open()?;

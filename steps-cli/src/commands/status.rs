@@ -25,7 +25,7 @@ pub struct Args {
     spool: SpoolFlags,
     /// How it is printed [default: a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<pairs::Format>,
+    format: Option<pairs::PairsFormat>,
 }
 
 /// Shows whether the server is there, and what waits for it; returns the exit code.

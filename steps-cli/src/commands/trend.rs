@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, ValueHint};
-use steps_shared::{Bound, Component, Environment, Format, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::listing;
 use crate::args::Connection;
@@ -124,7 +124,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         by: by.unwrap_or(usual),
         sprints: sources.sprints(sprint_start.as_deref(), sprint_length.as_deref())?,
         min_change: sources.min_change(min_change.as_deref())?,
-        format: Some(Format::Json),
+        format: Some(ListFormat::Json),
     };
     let file = svg.map(SvgFile::open).transpose()?;
     let client = Client::new(&sources, connection)?;

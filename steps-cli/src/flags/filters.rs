@@ -3,8 +3,8 @@
 //! What is listed is chosen by flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
 use steps_shared::{
-    Bound, Component, DeploymentFilter, Duration, Environment, Outcome, Owner, Run, Status, StepFilter, Timestamp,
-    Version,
+    Bound, Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Owner, Run, Status, StepFilter,
+    Timestamp, Version,
 };
 
 use crate::error::Error;
@@ -46,7 +46,7 @@ pub struct DeploymentFilterFlags {
     base: FilterFlags,
     /// Only with this outcome: succeeded, failed, running or abandoned
     #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
-    outcome: Option<Outcome>,
+    outcome: Option<DeploymentOutcome>,
     /// Only what took so long, or longer: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     min_duration: Option<Duration>,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum, ValueHint, value_parser};
-use steps_shared::{Format, Order};
+use steps_shared::{ListFormat, Order};
 
 use crate::error::Error;
 use crate::output;
@@ -14,7 +14,7 @@ use crate::output::destination::Destination;
 pub struct OutputFlags {
     /// How it is written [default: by the name of --output; else a table on a terminal, csv when piped]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<ListFormat>,
+    format: Option<FormatFlag>,
     /// Write to this file, which appears when it is complete
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub struct ListFlags {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ListFormat {
+enum FormatFlag {
     /// Columns to read; of a list the newest 100 unless --limit says otherwise
     Table,
     /// RFC 4180 with a header, and the line ends of the shell's tools
@@ -56,7 +56,7 @@ impl OutputFlags {
     ///
     /// # Errors
     /// A format that is not for that place.
-    pub fn choose(&self) -> Result<Option<Format>, Error> {
+    pub fn choose(&self) -> Result<Option<ListFormat>, Error> {
         let output = self.output.as_deref();
         let stdout = output.is_none_or(|path| path == Path::new("-"));
         choose_format(self.format, output, stdout && output::is_terminal())
@@ -71,23 +71,27 @@ impl OutputFlags {
     }
 }
 
-fn choose_format(asked: Option<ListFormat>, output: Option<&Path>, on_terminal: bool) -> Result<Option<Format>, Error> {
+fn choose_format(
+    asked: Option<FormatFlag>,
+    output: Option<&Path>,
+    on_terminal: bool,
+) -> Result<Option<ListFormat>, Error> {
     let file = output.filter(|path| *path != Path::new("-"));
     let extension = file.map(|file| file.extension().unwrap_or_default().to_ascii_lowercase());
     let format = match (asked, extension) {
-        (Some(ListFormat::Table), Some(_)) => {
+        (Some(FormatFlag::Table), Some(_)) => {
             return Err(Error::Usage("a table is not written to a file; choose csv, json, jsonl or xlsx".to_owned()));
         }
-        (Some(ListFormat::Table), None) => return Ok(None),
-        (Some(ListFormat::Csv), _) => Format::Csv,
-        (Some(ListFormat::Json), _) => Format::Json,
-        (Some(ListFormat::Jsonl), _) => Format::Jsonl,
-        (Some(ListFormat::Xlsx), _) => Format::Xlsx,
+        (Some(FormatFlag::Table), None) => return Ok(None),
+        (Some(FormatFlag::Csv), _) => ListFormat::Csv,
+        (Some(FormatFlag::Json), _) => ListFormat::Json,
+        (Some(FormatFlag::Jsonl), _) => ListFormat::Jsonl,
+        (Some(FormatFlag::Xlsx), _) => ListFormat::Xlsx,
         (None, Some(extension)) => extension.to_str().and_then(|name| name.parse().ok()).unwrap_or_default(),
         (None, None) if on_terminal => return Ok(None),
-        (None, None) => Format::Csv,
+        (None, None) => ListFormat::Csv,
     };
-    if format == Format::Xlsx && on_terminal {
+    if format == ListFormat::Xlsx && on_terminal {
         return Err(Error::Usage("a workbook is not for a terminal; give --output FILE.xlsx".to_owned()));
     }
     Ok(Some(format))
@@ -101,14 +105,14 @@ mod tests {
     fn the_format_follows_flag_file_and_terminal() {
         let choose = |asked, output: Option<&str>, terminal| choose_format(asked, output.map(Path::new), terminal);
         assert_eq!(choose(None, None, true).unwrap(), None);
-        assert_eq!(choose(None, None, false).unwrap(), Some(Format::Csv));
-        assert_eq!(choose(None, Some("-"), false).unwrap(), Some(Format::Csv));
-        assert_eq!(choose(None, Some("a/b.XLSX"), false).unwrap(), Some(Format::Xlsx));
-        assert_eq!(choose(None, Some("b.jsonl"), false).unwrap(), Some(Format::Jsonl));
-        assert_eq!(choose(None, Some("b.txt"), false).unwrap(), Some(Format::Csv));
-        assert_eq!(choose(Some(ListFormat::Json), Some("b.csv"), false).unwrap(), Some(Format::Json));
-        assert_eq!(choose(Some(ListFormat::Table), None, false).unwrap(), None);
-        assert!(choose(Some(ListFormat::Xlsx), None, true).is_err());
-        assert!(choose(Some(ListFormat::Table), Some("b.csv"), false).is_err());
+        assert_eq!(choose(None, None, false).unwrap(), Some(ListFormat::Csv));
+        assert_eq!(choose(None, Some("-"), false).unwrap(), Some(ListFormat::Csv));
+        assert_eq!(choose(None, Some("a/b.XLSX"), false).unwrap(), Some(ListFormat::Xlsx));
+        assert_eq!(choose(None, Some("b.jsonl"), false).unwrap(), Some(ListFormat::Jsonl));
+        assert_eq!(choose(None, Some("b.txt"), false).unwrap(), Some(ListFormat::Csv));
+        assert_eq!(choose(Some(FormatFlag::Json), Some("b.csv"), false).unwrap(), Some(ListFormat::Json));
+        assert_eq!(choose(Some(FormatFlag::Table), None, false).unwrap(), None);
+        assert!(choose(Some(FormatFlag::Xlsx), None, true).is_err());
+        assert!(choose(Some(FormatFlag::Table), Some("b.csv"), false).is_err());
     }
 }

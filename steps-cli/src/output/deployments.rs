@@ -1,7 +1,7 @@
 //! Tables of deployments.
 
 use comfy_table::{Cell, Color};
-use steps_shared::{Deployment, DeploymentColumn, Duration, ListColumn, Outcome, Timestamp};
+use steps_shared::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, ListColumn, Timestamp};
 
 use super::table::{Head, lay_out};
 use super::wants_colour;
@@ -43,7 +43,7 @@ pub fn table(deployments: &[Deployment], columns: &[DeploymentColumn], now: Opti
 fn so_far(deployment: &Deployment, now: Option<Timestamp>) -> String {
     match (deployment.duration, deployment.outcome) {
         (Some(duration), _) => duration.to_string(),
-        (None, Outcome::Running) => now
+        (None, DeploymentOutcome::Running) => now
             .and_then(|now| Duration::between(deployment.started_at, now))
             .map(|duration| format!("{duration} so far"))
             .unwrap_or_default(),
@@ -81,10 +81,10 @@ fn cell(deployment: &Deployment, column: DeploymentColumn, colour: bool) -> Cell
     };
     let cell = Cell::new_owned(content);
     match (column, deployment.outcome) {
-        (DeploymentColumn::Outcome, Outcome::Succeeded) if colour => cell.fg(Color::Green),
-        (DeploymentColumn::Outcome, Outcome::Failed) if colour => cell.fg(Color::Red),
-        (DeploymentColumn::Outcome, Outcome::Running) if colour => cell.fg(Color::Cyan),
-        (DeploymentColumn::Outcome, Outcome::Abandoned) if colour => cell.fg(Color::Yellow),
+        (DeploymentColumn::Outcome, DeploymentOutcome::Succeeded) if colour => cell.fg(Color::Green),
+        (DeploymentColumn::Outcome, DeploymentOutcome::Failed) if colour => cell.fg(Color::Red),
+        (DeploymentColumn::Outcome, DeploymentOutcome::Running) if colour => cell.fg(Color::Cyan),
+        (DeploymentColumn::Outcome, DeploymentOutcome::Abandoned) if colour => cell.fg(Color::Yellow),
         _ => cell,
     }
 }

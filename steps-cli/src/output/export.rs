@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Response;
-use steps_shared::Format;
+use steps_shared::ListFormat;
 
 use super::destination::Destination;
 use super::line_ends::LineEnds;
@@ -18,15 +18,15 @@ use crate::error::Error;
 pub async fn export(
     client: &Client,
     mut response: Response,
-    format: Format,
+    format: ListFormat,
     mut destination: Destination,
 ) -> Result<(), Error> {
     let progress = spinner(&destination);
     let mut ends = LineEnds::default();
     while let Some(chunk) = client.next_chunk(&mut response).await? {
         match format {
-            Format::Csv => destination.write(&ends.turn(&chunk))?,
-            Format::Json | Format::Jsonl | Format::Xlsx => destination.write(&chunk)?,
+            ListFormat::Csv => destination.write(&ends.turn(&chunk))?,
+            ListFormat::Json | ListFormat::Jsonl | ListFormat::Xlsx => destination.write(&chunk)?,
         }
         progress.inc(chunk.len() as u64);
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// How names and values are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Format {
+pub enum PairsFormat {
     /// Columns to read
     Table,
     /// With a header
@@ -18,15 +18,15 @@ pub enum Format {
 }
 
 /// Prints them: by default a table on a terminal, else CSV.
-pub fn print(rows: &[(&'static str, String)], format: Option<Format>) -> Result<(), Error> {
-    let default = if super::is_terminal() { Format::Table } else { Format::Csv };
+pub fn print(rows: &[(&'static str, String)], format: Option<PairsFormat>) -> Result<(), Error> {
+    let default = if super::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
     super::print(match format.unwrap_or(default) {
-        Format::Table => {
+        PairsFormat::Table => {
             let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
             table::render(&["name", "value"], rows).into_bytes()
         }
-        Format::Csv => csv(rows).map_err(|error| Error::Failed(error.to_string()))?,
-        Format::Json => {
+        PairsFormat::Csv => csv(rows).map_err(|error| Error::Failed(error.to_string()))?,
+        PairsFormat::Json => {
             let number = |value: &str| value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
             let all: Map<_, _> = rows.iter().map(|(name, value)| ((*name).to_owned(), number(value))).collect();
             format!("{:#}\n", Value::from(all)).into_bytes()

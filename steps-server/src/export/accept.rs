@@ -1,17 +1,17 @@
 //! Which format an Accept header prefers.
 
-use steps_shared::Format;
+use steps_shared::ListFormat;
 use warp::http::{HeaderMap, header};
 
 /// The format that the Accept header prefers; `None` when it names none of ours, as `*/*` does.
 #[must_use]
-pub fn accepted(headers: &HeaderMap) -> Option<Format> {
+pub fn accepted(headers: &HeaderMap) -> Option<ListFormat> {
     let ranges = headers
         .get_all(header::ACCEPT)
         .into_iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    let mut best: Option<(f32, Format)> = None;
+    let mut best: Option<(f32, ListFormat)> = None;
     for range in ranges {
         let mut parts = range.split(';').map(str::trim);
         let Some(format) = parts.next().and_then(format_of) else { continue };
@@ -23,12 +23,12 @@ pub fn accepted(headers: &HeaderMap) -> Option<Format> {
     best.map(|(_, format)| format)
 }
 
-fn format_of(essence: &str) -> Option<Format> {
+fn format_of(essence: &str) -> Option<ListFormat> {
     match essence.to_ascii_lowercase().as_str() {
-        "text/csv" => Some(Format::Csv),
-        "application/json" => Some(Format::Json),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Jsonl),
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Some(Format::Xlsx),
+        "text/csv" => Some(ListFormat::Csv),
+        "application/json" => Some(ListFormat::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(ListFormat::Jsonl),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Some(ListFormat::Xlsx),
         _ => None,
     }
 }
@@ -44,8 +44,8 @@ mod tests {
             headers.insert(header::ACCEPT, header::HeaderValue::from_static(text));
             accepted(&headers)
         };
-        assert_eq!(accept("application/json"), Some(Format::Json));
-        assert_eq!(accept("text/csv;q=0.5, application/x-ndjson;q=0.9"), Some(Format::Jsonl));
+        assert_eq!(accept("application/json"), Some(ListFormat::Json));
+        assert_eq!(accept("text/csv;q=0.5, application/x-ndjson;q=0.9"), Some(ListFormat::Jsonl));
         assert_eq!(accept("text/html, application/json;q=0, */*"), None);
         assert_eq!(accept("*/*"), None);
     }

@@ -1,7 +1,9 @@
 //! Which columns a list has, and what stands in them.
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use steps_shared::{Deployment, DeploymentColumn, Duration, Format, ListColumn, Step, StepColumn, StepId, Timestamp};
+use steps_shared::{
+    Deployment, DeploymentColumn, Duration, ListColumn, ListFormat, Step, StepColumn, StepId, Timestamp,
+};
 
 /// What stands in one cell.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +44,7 @@ pub trait Row: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Layout<C> {
     /// How it is written.
-    pub format: Format,
+    pub format: ListFormat,
     /// What is written, in this order.
     pub columns: Vec<C>,
 }
@@ -50,10 +52,10 @@ pub struct Layout<C> {
 impl<C: ListColumn> Layout<C> {
     /// The chosen columns, or those the format has by itself.
     #[must_use]
-    pub fn new<R: Row<Column = C>>(format: Format, chosen: &[C]) -> Self {
+    pub fn new<R: Row<Column = C>>(format: ListFormat, chosen: &[C]) -> Self {
         let columns = match (chosen, format) {
-            ([], Format::Json | Format::Jsonl) => R::JSON,
-            ([], Format::Csv | Format::Xlsx) => C::ALL,
+            ([], ListFormat::Json | ListFormat::Jsonl) => R::JSON,
+            ([], ListFormat::Csv | ListFormat::Xlsx) => C::ALL,
             (chosen, _) => chosen,
         };
         Self { format, columns: columns.to_vec() }

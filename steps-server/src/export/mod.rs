@@ -10,7 +10,7 @@ mod workbook;
 
 use std::time::Duration;
 
-use steps_shared::Format;
+use steps_shared::ListFormat;
 use warp::reply::Response;
 
 pub use accept::accepted;
@@ -28,8 +28,8 @@ use crate::store::{Rows, StoreError};
 /// The database fails before the answer has begun.
 pub async fn answer<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
     match layout.format {
-        Format::Xlsx => workbook::workbook(rows, layout, stall).await,
-        Format::Csv | Format::Json | Format::Jsonl => stream::text(rows, layout, stall).await,
+        ListFormat::Xlsx => workbook::workbook(rows, layout, stall).await,
+        ListFormat::Csv | ListFormat::Json | ListFormat::Jsonl => stream::text(rows, layout, stall).await,
     }
 }
 
@@ -39,7 +39,7 @@ pub async fn answer<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Dur
 /// # Errors
 /// There are more rows than the format holds, or they cannot be counted.
 pub async fn limit(
-    format: Format,
+    format: ListFormat,
     limit: Option<u64>,
     count: impl AsyncFnOnce(u64) -> Result<u64, StoreError>,
 ) -> Result<Option<u64>, ApiError> {

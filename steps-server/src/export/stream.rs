@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
-use steps_shared::Format;
+use steps_shared::ListFormat;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use warp::Reply as _;
@@ -87,7 +87,7 @@ pub(super) async fn send_part(sender: &mpsc::Sender<Part>, part: Bytes, stall: D
 }
 
 /// An answer whose body is what `receiver` receives.
-pub(super) fn response<R: Row>(receiver: mpsc::Receiver<Part>, format: Format) -> Response {
+pub(super) fn response<R: Row>(receiver: mpsc::Receiver<Part>, format: ListFormat) -> Response {
     let body =
         stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|part| (part, receiver)) });
     let mut response = warp::reply::stream(body).into_response();
@@ -95,7 +95,7 @@ pub(super) fn response<R: Row>(receiver: mpsc::Receiver<Part>, format: Format) -
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.xlsx\"", R::NAME));
-    if let (Format::Xlsx, Ok(name)) = (format, name) {
+    if let (ListFormat::Xlsx, Ok(name)) = (format, name) {
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     response

@@ -3,7 +3,7 @@
 use std::io;
 
 use csv::{Terminator, WriterBuilder};
-use steps_shared::{Format, ListColumn as _};
+use steps_shared::{ListColumn as _, ListFormat};
 use uuid::Uuid;
 
 use super::layout::{Cell, Layout, Row};
@@ -25,42 +25,44 @@ impl<R: Row> TextWriter<R> {
     /// What stands before the first row.
     pub fn head(&self) -> io::Result<Vec<u8>> {
         match self.layout.format {
-            Format::Csv => csv_records(|csv| csv.write_record(self.layout.columns.iter().map(|column| column.name()))),
-            Format::Json => Ok(format!(r#"{{"{}":["#, R::NAME).into_bytes()),
-            Format::Jsonl | Format::Xlsx => Ok(Vec::new()),
+            ListFormat::Csv => {
+                csv_records(|csv| csv.write_record(self.layout.columns.iter().map(|column| column.name())))
+            }
+            ListFormat::Json => Ok(format!(r#"{{"{}":["#, R::NAME).into_bytes()),
+            ListFormat::Jsonl | ListFormat::Xlsx => Ok(Vec::new()),
         }
     }
 
     /// The next rows.
     pub fn rows(&mut self, rows: &[R]) -> io::Result<Vec<u8>> {
         match self.layout.format {
-            Format::Csv => csv_records(|csv| {
+            ListFormat::Csv => csv_records(|csv| {
                 rows.iter().try_for_each(|row| {
                     self.layout.columns.iter().try_for_each(|column| csv_field(csv, row.cell(*column)))?;
                     csv.write_record(None::<&[u8]>)
                 })
             }),
-            Format::Json | Format::Jsonl | Format::Xlsx => self.json_rows(rows),
+            ListFormat::Json | ListFormat::Jsonl | ListFormat::Xlsx => self.json_rows(rows),
         }
     }
 
     /// What stands behind the last row.
     pub fn foot(&self) -> &'static [u8] {
         match self.layout.format {
-            Format::Json => b"\n]}\n",
-            Format::Csv | Format::Jsonl | Format::Xlsx => b"",
+            ListFormat::Json => b"\n]}\n",
+            ListFormat::Csv | ListFormat::Jsonl | ListFormat::Xlsx => b"",
         }
     }
 
     fn json_rows(&mut self, rows: &[R]) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(rows.len() * 256);
         for row in rows {
-            if self.layout.format == Format::Json {
+            if self.layout.format == ListFormat::Json {
                 bytes.extend_from_slice(if self.begun { b",\n" } else { b"\n" });
                 self.begun = true;
             }
             serde_json::to_writer(&mut bytes, &self.layout.object(row))?;
-            if self.layout.format == Format::Jsonl {
+            if self.layout.format == ListFormat::Jsonl {
                 bytes.push(b'\n');
             }
         }

@@ -1,6 +1,6 @@
 //! Trends as rows of a list.
 
-use steps_shared::{ChangePoint, Duration, Estimate, ListColumn as _, Part, Status, Trend, TrendColumn};
+use steps_shared::{CauseShare, Duration, Estimate, LevelChange, ListColumn as _, Status, Trend, TrendColumn};
 
 use super::layout::{Cell, Row};
 
@@ -60,10 +60,10 @@ fn fraction(estimate: Option<Estimate>, of: fn(&Estimate) -> f64) -> Cell<'stati
     estimate.as_ref().map(of).map_or(Cell::Empty, Cell::Fraction)
 }
 
-fn level(change: Option<&ChangePoint>, of: fn(&ChangePoint) -> Duration) -> Cell<'static> {
+fn level(change: Option<&LevelChange>, of: fn(&LevelChange) -> Duration) -> Cell<'static> {
     change.map(of).map_or(Cell::Empty, Cell::Seconds)
 }
 
-fn name(part: &Part) -> &str {
+fn name(part: &CauseShare) -> &str {
     part.step.as_ref().map_or(WAITING, Status::as_str)
 }

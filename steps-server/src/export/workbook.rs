@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
-use steps_shared::{FieldError, FieldErrors, Format, ListColumn, Timestamp};
+use steps_shared::{FieldError, FieldErrors, ListColumn, ListFormat, Timestamp};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use warp::reply::Response;
@@ -54,7 +54,7 @@ pub async fn workbook<R: Row>(list: Rows<R>, layout: Layout<R::Column>, stall: D
             tracing::warn!(%error, "a workbook broke off");
         }
     });
-    Ok(response::<R>(receiver, Format::Xlsx))
+    Ok(response::<R>(receiver, ListFormat::Xlsx))
 }
 
 async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::Result<()> {
@@ -69,7 +69,7 @@ async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::R
 }
 
 fn write<R: Row>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
-    let most_rows = Format::Xlsx.most_rows().unwrap_or(u64::MAX);
+    let most_rows = ListFormat::Xlsx.most_rows().unwrap_or(u64::MAX);
     let internal = |error: XlsxError| ApiError::Internal(error.to_string());
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().map_err(internal)?;

@@ -16,7 +16,7 @@ use super::body::{self, MediaType};
 use super::record::{conflict, recordable};
 use super::{json, query, respond};
 use crate::problem::ApiError;
-use crate::recorder::{Entry, Outcome};
+use crate::recorder::{Entry, RecordOutcome};
 use crate::state::State;
 
 /// The routes of this resource.
@@ -103,12 +103,12 @@ fn entry(text: &[u8], now: Timestamp) -> Result<Entry, FieldErrors> {
     Ok(Entry { step: new.into_step(now)?, sent_ts })
 }
 
-fn line_answer(line: usize, outcome: Outcome) -> LineAnswer {
+fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {
     let answer = |result, id: StepId, errors| LineAnswer { line, result, id: Some(id), errors };
     match outcome {
-        Outcome::Recorded(step) => answer(LineResult::Recorded, step.id, Vec::new()),
-        Outcome::AlreadyRecorded(step) => answer(LineResult::AlreadyRecorded, step.id, Vec::new()),
-        Outcome::Conflict(id, fields) => answer(LineResult::Refused, id, vec![conflict(&id, &fields)]),
-        Outcome::Refused(id, reason) => answer(LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),
+        RecordOutcome::Recorded(step) => answer(LineResult::Recorded, step.id, Vec::new()),
+        RecordOutcome::AlreadyRecorded(step) => answer(LineResult::AlreadyRecorded, step.id, Vec::new()),
+        RecordOutcome::Conflict(id, fields) => answer(LineResult::Refused, id, vec![conflict(&id, &fields)]),
+        RecordOutcome::Refused(id, reason) => answer(LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::stream::{self, StreamExt as _};
 use steps_shared::{
     Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, FieldError, FieldErrors, Filter as _,
-    Format, Step, StepId, TimelineStep,
+    ListFormat, Step, StepId, TimelineStep,
 };
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -78,8 +78,8 @@ async fn one(id: String, state: State, query: String, headers: HeaderMap) -> Res
         Ok((deployment, state.store.steps_of(&[id]).await?))
     };
     let (deployment, steps) = state.within_deadline(asking).await?;
-    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json) {
-        Format::Json => {
+    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json) {
+        ListFormat::Json => {
             let detail = state.within_deadline(detail(&state, deployment, steps)).await?;
             Ok(super::json(StatusCode::OK, &detail))
         }

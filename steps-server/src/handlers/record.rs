@@ -11,7 +11,7 @@ use warp::reply::Response;
 use super::body::{self, Body, MediaType};
 use super::{fields, json, query, respond};
 use crate::problem::ApiError;
-use crate::recorder::{Entry, Outcome};
+use crate::recorder::{Entry, RecordOutcome};
 use crate::state::State;
 
 /// The routes of this resource.
@@ -39,10 +39,10 @@ async fn record<B: Buf>(
     let sent_ts = matches!(new.when, When::At(_));
     let entry = Entry { step: new.into_step((state.now)())?, sent_ts };
     match state.recorder.record(vec![entry]).await?.pop() {
-        Some(Outcome::Recorded(step)) => Ok(with_location(StatusCode::CREATED, &step)),
-        Some(Outcome::AlreadyRecorded(step)) => Ok(with_location(StatusCode::OK, &step)),
-        Some(Outcome::Conflict(id, fields)) => Err(ApiError::Conflict(conflict(&id, &fields))),
-        Some(Outcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
+        Some(RecordOutcome::Recorded(step)) => Ok(with_location(StatusCode::CREATED, &step)),
+        Some(RecordOutcome::AlreadyRecorded(step)) => Ok(with_location(StatusCode::OK, &step)),
+        Some(RecordOutcome::Conflict(id, fields)) => Err(ApiError::Conflict(conflict(&id, &fields))),
+        Some(RecordOutcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
         None => Err(ApiError::Internal("a recorded step was not accounted for".to_owned())),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, Format, GroupBy, ListColumn as _, StatsAnswer, StatsQuery};
+use steps_shared::{FieldError, FieldErrors, GroupBy, ListColumn as _, ListFormat, StatsAnswer, StatsQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -53,8 +53,8 @@ async fn stats(state: State, query: String, headers: HeaderMap) -> Result<Respon
         }
     }
     let stats = groups.finish();
-    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json) {
-        Format::Json => {
+    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json) {
+        ListFormat::Json => {
             let by = query.by.iter().map(|by| by.name().to_owned()).collect();
             Ok(super::json(StatusCode::OK, &StatsAnswer { by, stats }))
         }

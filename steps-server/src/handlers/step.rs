@@ -1,7 +1,7 @@
 //! `GET /v1/steps/{id}`: one step.
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, Format, Step, StepId};
+use steps_shared::{FieldError, FieldErrors, ListFormat, Step, StepId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -32,10 +32,10 @@ async fn step(id: String, state: State, query: String, headers: HeaderMap) -> Re
         state.store.step(id).await?.ok_or_else(|| ApiError::NotFound(format!("no step has the id {id}")))
     };
     let step = state.within_deadline(asking).await?;
-    let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json);
+    let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json);
     let layout = Layout::new::<Step>(format, &query.columns);
     match format {
-        Format::Json => Ok(super::json(StatusCode::OK, &layout.object(&step))),
+        ListFormat::Json => Ok(super::json(StatusCode::OK, &layout.object(&step))),
         _ => export::answer(stream::iter([Ok(step)]).boxed(), layout, state.stall_timeout).await,
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/trend`: how durations grow, and what makes them.
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{Format, TrendQuery};
+use steps_shared::{ListFormat, TrendQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -28,8 +28,8 @@ pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
 async fn trend(state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
     let query = TrendQuery::from_parameters(query::pairs(query.as_bytes())?)?;
     let answer = trends(&state, &query).await?;
-    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(Format::Json) {
-        Format::Json => Ok(super::json(StatusCode::OK, &answer)),
+    match query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json) {
+        ListFormat::Json => Ok(super::json(StatusCode::OK, &answer)),
         format => {
             let layout = Layout::new::<TrendRow>(format, &[]);
             let rows = stream::iter(answer.trends.into_iter().map(|trend| Ok(TrendRow(trend)))).boxed();

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use chrono_tz::Tz;
-use steps_shared::{Duration, GroupBy, ListColumn as _, Outcome, Stat, Timestamp};
+use steps_shared::{DeploymentOutcome, Duration, GroupBy, ListColumn as _, Stat, Timestamp};
 
 use super::quantile::{from_micros, quantile};
-use crate::fold::{Kind, Statuses};
+use crate::fold::{StatusKind, Statuses};
 
 /// One deployment, or one of its steps, for the statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Sample {
     /// The step's status; of a deployment, nothing.
     pub status: Option<String>,
     /// How the deployment ended.
-    pub outcome: Outcome,
+    pub outcome: DeploymentOutcome,
     /// When the deployment started.
     pub started_at: Timestamp,
     /// How long it, or the step, took.
@@ -34,7 +34,7 @@ impl Sample {
     /// Whether it is a step that takes no time by its nature: an end.
     #[must_use]
     pub fn is_instant(&self, statuses: &Statuses) -> bool {
-        self.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, self.span), Kind::Terminal(_)))
+        self.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, self.span), StatusKind::Terminal(_)))
     }
 }
 
@@ -68,13 +68,13 @@ impl Groups {
         let key = self.by.iter().map(|by| value(*by, sample, self.zone)).collect();
         let tally = self.groups.entry(key).or_default();
         match sample.outcome {
-            Outcome::Succeeded => {
+            DeploymentOutcome::Succeeded => {
                 tally.succeeded += 1;
                 tally.durations.extend(sample.duration.map(Duration::micros));
             }
-            Outcome::Failed => tally.failed += 1,
-            Outcome::Running => tally.running += 1,
-            Outcome::Abandoned => tally.abandoned += 1,
+            DeploymentOutcome::Failed => tally.failed += 1,
+            DeploymentOutcome::Running => tally.running += 1,
+            DeploymentOutcome::Abandoned => tally.abandoned += 1,
         }
     }
 
@@ -138,7 +138,7 @@ pub fn monday(day: NaiveDate) -> NaiveDate {
 mod tests {
     use super::*;
 
-    fn sample(owner: &str, started: &str, outcome: Outcome, seconds: f64) -> Sample {
+    fn sample(owner: &str, started: &str, outcome: DeploymentOutcome, seconds: f64) -> Sample {
         Sample {
             component: "checkout".to_owned(),
             environment: "production".to_owned(),
@@ -155,11 +155,15 @@ mod tests {
     fn failed_and_running_ones_are_counted_apart() {
         let mut groups = Groups::new(vec![GroupBy::Owner], Tz::UTC);
         let at = "2026-01-05 09:30:00";
-        for (outcome, seconds) in [(Outcome::Succeeded, 10.0), (Outcome::Succeeded, 20.0), (Outcome::Failed, 900.0)] {
+        for (outcome, seconds) in [
+            (DeploymentOutcome::Succeeded, 10.0),
+            (DeploymentOutcome::Succeeded, 20.0),
+            (DeploymentOutcome::Failed, 900.0),
+        ] {
             groups.add(&sample("ann", at, outcome, seconds));
         }
-        groups.add(&Sample { duration: None, ..sample("ann", at, Outcome::Running, 0.0) });
-        groups.add(&sample("bob", at, Outcome::Failed, 1.0));
+        groups.add(&Sample { duration: None, ..sample("ann", at, DeploymentOutcome::Running, 0.0) });
+        groups.add(&sample("bob", at, DeploymentOutcome::Failed, 1.0));
         let stats = groups.finish();
         assert_eq!(stats.len(), 2);
         let ann = &stats[0];
@@ -175,7 +179,7 @@ mod tests {
         let mut utc = Groups::new(vec![GroupBy::Week, GroupBy::Day, GroupBy::Month], Tz::UTC);
         let mut berlin = Groups::new(vec![GroupBy::Week, GroupBy::Day, GroupBy::Month], chrono_tz::Europe::Berlin);
         // A Sunday in London, a Monday in Berlin already, and a new month there.
-        let sunday = sample("ann", "2026-05-31 22:30:00", Outcome::Succeeded, 1.0);
+        let sunday = sample("ann", "2026-05-31 22:30:00", DeploymentOutcome::Succeeded, 1.0);
         utc.add(&sunday);
         berlin.add(&sunday);
         let values = |groups: Groups| groups.finish()[0].group.values().cloned().collect::<Vec<_>>();

@@ -21,7 +21,7 @@ const MOST_DEGREE: usize = 3;
 
 /// A change of the level.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LevelChange {
+pub struct ChangeIndex {
     /// The first value of the new level.
     pub at: usize,
     /// How probable such a jump is at this place where there is none. As the place was looked for, only what is far below
@@ -41,7 +41,7 @@ pub struct LevelChange {
 ///
 /// Takes time proportional to the square of the number of values, a few times.
 #[must_use]
-pub fn level_changes(values: &[f64]) -> Vec<LevelChange> {
+pub fn level_changes(values: &[f64]) -> Vec<ChangeIndex> {
     let wanted = SIGNIFICANCE / values.len() as f64;
     let calm = winsorised(values);
     let mut places: Vec<usize> = Vec::new();
@@ -56,9 +56,9 @@ pub fn level_changes(values: &[f64]) -> Vec<LevelChange> {
         places.sort_unstable();
     }
     loop {
-        let tested: Vec<LevelChange> = with_ends(&places, values.len())
+        let tested: Vec<ChangeIndex> = with_ends(&places, values.len())
             .windows(3)
-            .map(|around| LevelChange {
+            .map(|around| ChangeIndex {
                 at: around[1],
                 p_value: jump(&values[around[0]..around[2]], around[1] - around[0]),
             })

@@ -116,5 +116,5 @@ fn few_and_equal_values() {
     assert_eq!(level_changes(&[1.0; 9]), []);
     assert_eq!(level_changes(&[5.0; 50]), []);
     let values: Vec<f64> = (0..40).map(|nth| if nth < 20 { 5.0 } else { 6.0 }).collect();
-    assert_eq!(level_changes(&values), [LevelChange { at: 20, p_value: 0.0 }], "whole seconds without any noise");
+    assert_eq!(level_changes(&values), [ChangeIndex { at: 20, p_value: 0.0 }], "whole seconds without any noise");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steps_shared::{Cause, Change, Duration, Part, Status};
+use steps_shared::{Cause, CauseShare, Duration, Status, StepPresence};
 
 use super::series::{Timed, seconds};
 use crate::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
@@ -41,22 +41,22 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     let whole_before: i64 = means_before.iter().sum();
     let whole_after: i64 = means_after.iter().sum();
     let whole = whole_after - whole_before;
-    let mut parts: Vec<(i64, Part)> = names
+    let mut parts: Vec<(i64, CauseShare)> = names
         .into_iter()
         .zip(sides)
         .zip(means_before.iter().zip(&means_after))
         .filter(|((step, sides), _)| step.is_some() || sides.iter().any(|side| side.sum > 0))
         .map(|((step, [was, is]), (before, after))| {
             let change = after - before;
-            let part = Part {
+            let part = CauseShare {
                 step: step.cloned(),
                 before_seconds: to_seconds(*before),
                 after_seconds: to_seconds(*after),
                 change_seconds: to_seconds(change),
                 share: (whole != 0).then(|| change as f64 / whole as f64),
                 change: match (step, was.present, is.present) {
-                    (Some(_), false, true) => Some(Change::Appeared),
-                    (Some(_), true, false) => Some(Change::Vanished),
+                    (Some(_), false, true) => Some(StepPresence::Appeared),
+                    (Some(_), true, false) => Some(StepPresence::Vanished),
                     _ => None,
                 },
             };
@@ -120,7 +120,7 @@ mod tests {
         Cost { steps, waiting: waiting * 1_000_000 }
     }
 
-    fn told(cause: &Cause) -> Vec<(&str, f64, Option<f64>, Option<Change>)> {
+    fn told(cause: &Cause) -> Vec<(&str, f64, Option<f64>, Option<StepPresence>)> {
         let name = |part: &'static str| part;
         cause
             .parts
@@ -142,9 +142,9 @@ mod tests {
             told(&cause),
             [
                 ("build", 12.0, Some(12.0 / 18.0), None),
-                ("scan", 8.0, Some(8.0 / 18.0), Some(Change::Appeared)),
+                ("scan", 8.0, Some(8.0 / 18.0), Some(StepPresence::Appeared)),
                 ("(waiting)", 0.0, Some(0.0), None),
-                ("lint", -2.0, Some(-2.0 / 18.0), Some(Change::Vanished)),
+                ("lint", -2.0, Some(-2.0 / 18.0), Some(StepPresence::Vanished)),
             ]
         );
     }
@@ -182,7 +182,7 @@ mod tests {
         ) {
             let cause = cause(&before, &after).unwrap();
             let micros = |seconds: f64| (seconds * 1e6).round() as i64;
-            let sum = |of: fn(&Part) -> f64| cause.parts.iter().map(|part| micros(of(part))).sum::<i64>();
+            let sum = |of: fn(&CauseShare) -> f64| cause.parts.iter().map(|part| micros(of(part))).sum::<i64>();
             prop_assert_eq!(sum(|part| part.change_seconds), micros(cause.change_seconds));
             prop_assert_eq!(sum(|part| part.before_seconds), cause.before.micros());
             prop_assert_eq!(sum(|part| part.after_seconds), cause.after.micros());

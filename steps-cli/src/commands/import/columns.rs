@@ -1,6 +1,6 @@
 //! The columns of an import, and how a row of them becomes a step.
 
-use steps_shared::{FieldError, FieldErrors, ImportIds, Moment, NewStep, TimeError, nearest};
+use steps_shared::{FieldError, FieldErrors, ImportIds, NewStep, TimeError, TimeInterval, nearest};
 
 /// What a file may have.
 pub const COLUMNS: [&str; 13] = [
@@ -129,17 +129,18 @@ fn without_derived(fields: &mut Vec<(&str, String)>) {
 }
 
 /// When the step began. `started_at` is exact and wins; `ts` may be the same moment in whole seconds.
-fn began(ts: Option<&str>, started_at: Option<&str>) -> Result<Moment, FieldError> {
+fn began(ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
     let read = |name: &str, text: Option<&str>| {
         let text = text.filter(|text| !text.trim().is_empty());
         text.map(|text| text.parse().map_err(|error: TimeError| FieldError::wrong(name, error))).transpose()
     };
-    let (ts, started_at): (Option<Moment>, Option<Moment>) = (read("ts", ts)?, read("started_at", started_at)?);
+    let (ts, started_at): (Option<TimeInterval>, Option<TimeInterval>) =
+        (read("ts", ts)?, read("started_at", started_at)?);
     match (ts, started_at) {
         (None, None) => Err(FieldError::wrong("ts", "is missing, and no time is guessed")),
         (Some(moment), None) | (None, Some(moment)) => Ok(moment),
         (Some(ts), Some(exact)) => {
-            let second = |moment: Moment| moment.start.micros() / 1_000_000;
+            let second = |moment: TimeInterval| moment.start.micros() / 1_000_000;
             if second(ts) == second(exact) {
                 return Ok(exact);
             }

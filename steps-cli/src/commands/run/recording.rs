@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, Url};
-use steps_shared::{Age, NewFinish, NewStep, SpanEnd, SpanOutcome, StepId, When};
+use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::{Client, Trouble};
@@ -30,8 +30,8 @@ pub struct End {
 }
 
 impl End {
-    fn outcome(self) -> SpanOutcome {
-        if self.code == 0 { SpanOutcome::Succeeded } else { SpanOutcome::Failed }
+    fn outcome(self) -> StepOutcome {
+        if self.code == 0 { StepOutcome::Succeeded } else { StepOutcome::Failed }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Draws a timeline on a terminal of some width. Pure.
 
-use steps_shared::{Deployment, DeploymentDetail, Duration, Outcome, Timestamp};
+use steps_shared::{Deployment, DeploymentDetail, DeploymentOutcome, Duration, Timestamp};
 use unicode_width::UnicodeWidthStr;
 
 use super::timeline::{Kind, Row, Timeline, lay_out};
@@ -54,7 +54,7 @@ pub fn draw(detail: &DeploymentDetail, now: Timestamp, canvas: Canvas) -> String
     for (row, texts) in &rows {
         lines.push(line(row, texts, &widths, detail.deployment.outcome, canvas));
     }
-    if detail.deployment.outcome == Outcome::Running {
+    if detail.deployment.outcome == DeploymentOutcome::Running {
         lines.push(String::new());
         lines.push(progress(timeline.length.unwrap_or_default(), detail.usual, canvas));
     }
@@ -67,13 +67,15 @@ fn header(detail: &DeploymentDetail, timeline: &Timeline, canvas: Canvas) -> Vec
         &detail.deployment;
     let arrow = canvas.glyphs.pick("→", "->");
     let ended = match outcome {
-        Outcome::Succeeded | Outcome::Failed if !status.as_str().eq_ignore_ascii_case(outcome.name()) => {
+        DeploymentOutcome::Succeeded | DeploymentOutcome::Failed
+            if !status.as_str().eq_ignore_ascii_case(outcome.name()) =>
+        {
             format!("{outcome} ({status})")
         }
         _ => outcome.to_string(),
     };
     let took = match (outcome, timeline.length) {
-        (Outcome::Running, Some(length)) => Some((format!("for {length}"), Look::Bold)),
+        (DeploymentOutcome::Running, Some(length)) => Some((format!("for {length}"), Look::Bold)),
         (_, Some(length)) => Some((format!("in {length}"), Look::Bold)),
         (_, None) => None,
     };
@@ -91,12 +93,12 @@ fn header(detail: &DeploymentDetail, timeline: &Timeline, canvas: Canvas) -> Vec
     flow(pieces, 2, canvas.width)
 }
 
-fn look_of(outcome: Outcome) -> Look {
+fn look_of(outcome: DeploymentOutcome) -> Look {
     match outcome {
-        Outcome::Succeeded => Look::Good,
-        Outcome::Failed => Look::Bad,
-        Outcome::Running => Look::Open,
-        Outcome::Abandoned => Look::Striking,
+        DeploymentOutcome::Succeeded => Look::Good,
+        DeploymentOutcome::Failed => Look::Bad,
+        DeploymentOutcome::Running => Look::Open,
+        DeploymentOutcome::Abandoned => Look::Striking,
     }
 }
 
@@ -115,7 +117,7 @@ fn texts(row: &Row, glyphs: Glyphs) -> Texts {
     }
 }
 
-fn line(row: &Row, texts: &Texts, widths: &Widths, outcome: Outcome, canvas: Canvas) -> String {
+fn line(row: &Row, texts: &Texts, widths: &Widths, outcome: DeploymentOutcome, canvas: Canvas) -> String {
     let Canvas { glyphs, colours, .. } = canvas;
     let (bar, look) = match row.kind {
         Kind::Took if row.slow.is_some() => (glyphs.bar(row.from, row.to, widths.bar), Look::Striking),

@@ -1,6 +1,6 @@
 //! The timeline of a deployment: which rows it has, and where each stands. Pure: it knows no terminal.
 
-use steps_shared::{DeploymentDetail, Duration, Outcome, SpanOutcome, Step, Timestamp};
+use steps_shared::{DeploymentDetail, DeploymentOutcome, Duration, Step, StepOutcome, Timestamp};
 
 /// A gap that is shorter than this share of the whole is not told …
 const LEAST_GAP: f64 = 0.005;
@@ -67,7 +67,7 @@ pub enum Kind {
 pub fn lay_out(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
     let DeploymentDetail { deployment, usual: _, timeline } = detail;
     let start = deployment.started_at;
-    let running = deployment.outcome == Outcome::Running;
+    let running = deployment.outcome == DeploymentOutcome::Running;
     let now = if running { Some(timeline.iter().map(|step| step.step.ts).fold(now, Ord::max)) } else { None };
     let told = timeline.iter().filter_map(|step| step.step.ended_at);
     let last = deployment.ended_at.or(now).unwrap_or(start);
@@ -75,7 +75,9 @@ pub fn lay_out(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
     // A span may outlive its deployment; a correction of its end may come days later, and is left at the edge.
     let spans = timeline.iter().filter(|step| step.step.span).filter_map(|step| step.step.ended_at);
     let edge = match deployment.outcome {
-        Outcome::Abandoned => told.fold(timeline.iter().map(|step| step.step.ts).fold(start, Ord::max), Ord::max),
+        DeploymentOutcome::Abandoned => {
+            told.fold(timeline.iter().map(|step| step.step.ts).fold(start, Ord::max), Ord::max)
+        }
         _ => spans.fold(last, Ord::max),
     };
     let scale = Scale { start, edge };
@@ -115,7 +117,7 @@ fn kind(
     // The start of `steps run --deployment` lasts as long as the spans within it: it is not what took the time.
     let frames = is_start(step) && later.any(|ts| ts > step.ts && end.is_none_or(|end| ts < end));
     match (step.span, step.outcome, step.ended_at) {
-        (true, Some(SpanOutcome::Failed), _) => (Kind::Failed, end),
+        (true, Some(StepOutcome::Failed), _) => (Kind::Failed, end),
         (true, None, Some(_)) => (Kind::Unfinished, end),
         (false, _, Some(ended)) if ended == step.ts && ended_at.is_some_and(|end| step.ts >= end) => (Kind::End, None),
         (false, _, _) if frames => (Kind::Moment, None),

@@ -1,6 +1,6 @@
 //! What a chart of a trend shows, and where: on a terminal and in a file alike. Pure.
 
-use steps_shared::{ChangePoint, Duration, Timestamp, Trend, TrendAnswer};
+use steps_shared::{Duration, LevelChange, Timestamp, Trend, TrendAnswer};
 
 use crate::output::axis::{Axis, dates};
 
@@ -32,7 +32,7 @@ pub struct Plot<'a> {
     /// The median of each week or sprint: from, to, and how long.
     pub medians: Vec<(f64, f64, f64)>,
     /// Where the level changed.
-    pub changes: Vec<(f64, &'a ChangePoint)>,
+    pub changes: Vec<(f64, &'a LevelChange)>,
     /// How long a week or a sprint is.
     pub period: f64,
     /// When one of them began.

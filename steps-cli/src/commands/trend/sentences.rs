@@ -1,8 +1,8 @@
 //! What is to be said of a trend. Pure.
 
 use steps_shared::{
-    Cause, Change, ChangePoint, Duration, Environment, Estimate, Growth, Part, SinceChange, Timestamp, Trend,
-    TrendAnswer, Verdict,
+    Cause, CauseShare, Duration, Environment, Estimate, Growth, LevelChange, SinceChange, StepPresence, Timestamp,
+    Trend, TrendAnswer, Verdict,
 };
 
 use crate::output::canvas::Glyphs;
@@ -149,15 +149,15 @@ fn cause(trend: &Trend) -> Option<String> {
             _ => "all".to_owned(),
         };
         let news = match part.change {
-            Some(Change::Appeared) => ", which is new",
-            Some(Change::Vanished) => ", which is gone",
+            Some(StepPresence::Appeared) => ", which is new",
+            Some(StepPresence::Vanished) => ", which is gone",
             None => "",
         };
         texts.push(format!("{much} of it is {}{news}{others}", part_name(part)));
     }
     let Cause { parts, .. } = trend.cause.as_ref()?;
-    let told = |part: &&Part| main.is_none_or(|main| main.step != part.step);
-    for (change, is) in [(Change::Appeared, "new"), (Change::Vanished, "gone")] {
+    let told = |part: &&CauseShare| main.is_none_or(|main| main.step != part.step);
+    for (change, is) in [(StepPresence::Appeared, "new"), (StepPresence::Vanished, "gone")] {
         let named = parts.iter().filter(told).filter(|part| part.change == Some(change) && part.step.is_some());
         let named: Vec<_> = named.map(part_name).collect();
         texts.extend(match named.len() {
@@ -171,13 +171,13 @@ fn cause(trend: &Trend) -> Option<String> {
 }
 
 /// The step, or what it is where there is none.
-fn part_name(part: &Part) -> String {
+fn part_name(part: &CauseShare) -> String {
     part.step.as_ref().map_or_else(|| "waiting, with no step open".to_owned(), |step| format!("`{step}`"))
 }
 
 /// The latest change of the level.
-fn jump(changes: &[ChangePoint]) -> Option<String> {
-    let ChangePoint { version, owner, started_at, before, after, .. } = changes.last()?;
+fn jump(changes: &[LevelChange]) -> Option<String> {
+    let LevelChange { version, owner, started_at, before, after, .. } = changes.last()?;
     let last = if changes.len() > 1 { "last " } else { "" };
     let went = if after >= before { "jumped" } else { "dropped" };
     let when = date(*started_at);

@@ -1,7 +1,7 @@
 //! The tables of trends. Pure but for the place that they are written to, which is handed in.
 
 use comfy_table::{Attribute, Cell, Color};
-use steps_shared::{Cause, Change, ChangePoint, Environment, Estimate, Part, Trend, TrendAnswer, Verdict};
+use steps_shared::{Cause, CauseShare, Environment, Estimate, LevelChange, StepPresence, Trend, TrendAnswer, Verdict};
 
 use super::plot::{period_seconds, seconds};
 use super::sentences::{date, length, percent, signed};
@@ -98,7 +98,7 @@ fn cause(trend: &Trend) -> String {
     main.map_or_else(String::new, |(part, share)| format!("{:.0}% {}", share * 100.0, name(part)))
 }
 
-fn latest(trend: &Trend, told: impl Fn(&ChangePoint) -> String) -> String {
+fn latest(trend: &Trend, told: impl Fn(&LevelChange) -> String) -> String {
     trend.change_points.last().map(told).unwrap_or_default()
 }
 
@@ -125,11 +125,11 @@ fn spark(answer: &TrendAnswer, trend: &Trend, start: f64, glyphs: Glyphs) -> Str
 pub fn parts(trend: &Trend, paper: Paper) -> Option<String> {
     let cause = trend.cause.as_ref().filter(|cause| !cause.parts.is_empty())?;
     let share = |share: Option<f64>| share.map(|share| format!("{:.0}%", share * 100.0)).unwrap_or_default();
-    let row = |part: &Part| {
-        let Part { before_seconds, after_seconds, change_seconds, share: of, change, .. } = part;
+    let row = |part: &CauseShare| {
+        let CauseShare { before_seconds, after_seconds, change_seconds, share: of, change, .. } = part;
         let note = match change {
-            Some(Change::Appeared) => "new",
-            Some(Change::Vanished) => "gone",
+            Some(StepPresence::Appeared) => "new",
+            Some(StepPresence::Vanished) => "gone",
             None => "",
         };
         let change = signed(*change_seconds, "+");
@@ -189,7 +189,7 @@ pub fn changes(trend: &Trend, paper: Paper) -> Option<String> {
         Head::number("change"),
     ];
     let rows = trend.change_points.iter().map(|change| {
-        let ChangePoint { version, owner, started_at, before, after, change_percent, .. } = change;
+        let LevelChange { version, owner, started_at, before, after, change_percent, .. } = change;
         let by = change_percent.map(percent).unwrap_or_default();
         let texts =
             [date(*started_at), version.to_string(), owner.to_string(), before.to_string(), after.to_string(), by];
@@ -199,7 +199,7 @@ pub fn changes(trend: &Trend, paper: Paper) -> Option<String> {
 }
 
 /// The step, or `waiting` for the time in which none was open.
-fn name(part: &Part) -> String {
+fn name(part: &CauseShare) -> String {
     part.step.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string)
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use steps_shared::TrendAnswer;
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, encoded};
-use steps_tests::{Kind, Server, TestDb, block_on};
+use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::tools::{median, percentile, query};
 use crate::{Figure, Size};
@@ -24,7 +24,7 @@ const RAW: &str = "SELECT component, COUNT(*), AVG(next_ts - ts) / 1000000 FROM 
 
 /// Everything on one database.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     let url = db.url();
     block_on(async { Server::start(&db).await.stop().await });
     let start = Instant::now();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use steps_tests::{Cli, Kind, Server, TestDb, binary, block_on};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
 use crate::tools::{database, mariadb, median, output_of};
 use crate::{Figure, Size};
@@ -16,7 +16,7 @@ const SELECT: &str =
 
 /// How long a whole CSV takes, and the server's memory.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     import(&db, size.rows)?;
     // Another process than that which took the import, so that the peak is the export's.
     let server = block_on(Server::start(&db));

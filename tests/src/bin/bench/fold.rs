@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use futures_util::future::join_all;
-use steps_tests::{Cli, Kind, Server, TestDb, binary, block_on};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
 use crate::tools::{percentile, query};
 use crate::{Figure, Size};
@@ -21,7 +21,7 @@ const FORGET: &str = "DELETE FROM deployments; UPDATE steps SET ended_at = NULL,
 
 /// An import with others recording, then the fold alone.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let db = TestDb::new(Kind::MySql);
+    let db = TestDb::new(DatabaseKind::MySql);
     let url = db.url();
     let server = block_on(Server::start(&db));
     let cli = Cli::of(&server);

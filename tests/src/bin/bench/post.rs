@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
-use steps_tests::{Kind, Server, TestDb, block_on};
+use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 use tempfile::NamedTempFile;
 
 use crate::tools::{database, mariadb, median, ms, output_of};
@@ -29,7 +29,7 @@ struct Load {
 /// At 1, 16 and 64 connections, on both stores.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for kind in [Kind::MySql, Kind::Sqlite] {
+    for kind in [DatabaseKind::MySql, DatabaseKind::Sqlite] {
         let db = TestDb::new(kind);
         let server = block_on(Server::start(&db));
         for connections in [1, 16, 64] {
@@ -40,13 +40,13 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn at(db: &TestDb, kind: Kind, server: &Server, connections: usize, size: Size) -> anyhow::Result<Figure> {
+fn at(db: &TestDb, kind: DatabaseKind, server: &Server, connections: usize, size: Size) -> anyhow::Result<Figure> {
     let mut loads = Vec::new();
     let mut bare = Vec::new();
     for _ in 0..size.rounds {
         bare.push(match kind {
-            Kind::MySql => mysqlslap(db, connections, size.seconds)?,
-            Kind::Sqlite => bare_loop(db, size.seconds)?,
+            DatabaseKind::MySql => mysqlslap(db, connections, size.seconds)?,
+            DatabaseKind::Sqlite => bare_loop(db, size.seconds)?,
         });
         loads.push(wrk(server, connections, size.seconds)?);
     }
@@ -55,12 +55,12 @@ fn at(db: &TestDb, kind: Kind, server: &Server, connections: usize, size: Size) 
     let p50 = Duration::from_secs_f64(middle(|load| load.p50.as_secs_f64()));
     let p99 = Duration::from_secs_f64(middle(|load| load.p99.as_secs_f64()));
     let (store, tool) = match kind {
-        Kind::MySql => ("MariaDB", "mysqlslap"),
-        Kind::Sqlite => ("SQLite", "bare loop"),
+        DatabaseKind::MySql => ("MariaDB", "mysqlslap"),
+        DatabaseKind::Sqlite => ("SQLite", "bare loop"),
     };
     let target = match (kind, connections) {
-        (Kind::MySql, 64) => Some((">= 1.5x, p99 <= 10 ms", ratio >= 1.5 && p99 <= Duration::from_millis(10))),
-        (Kind::Sqlite, 64) => Some((">= 4x", ratio >= 4.0)),
+        (DatabaseKind::MySql, 64) => Some((">= 1.5x, p99 <= 10 ms", ratio >= 1.5 && p99 <= Duration::from_millis(10))),
+        (DatabaseKind::Sqlite, 64) => Some((">= 4x", ratio >= 4.0)),
         _ => None,
     };
     Ok(Figure {

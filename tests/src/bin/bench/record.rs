@@ -4,14 +4,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use steps_tests::{Cli, Kind, Server, TestDb, block_on};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on};
 
 use crate::tools::{median, ms};
 use crate::{Figure, Size};
 
 /// Pairs of the two commands, in turn who is first.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     let server = block_on(Server::start(&db));
     let cli = Cli::of(&server);
     let fields = [("component", "checkout"), ("version", "4.2.0"), ("owner", "ann"), ("status", "building")];

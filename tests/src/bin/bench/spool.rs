@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use steps_tests::server::Builder;
-use steps_tests::{Cli, Kind, TestDb, block_on};
+use steps_tests::{Cli, DatabaseKind, TestDb, block_on};
 
 use crate::tools::{median, ms};
 use crate::{Figure, Size};
@@ -70,7 +70,7 @@ fn forget_that_it_is_away(home: &Path) -> anyhow::Result<()> {
 }
 
 fn deliver() -> anyhow::Result<Duration> {
-    let db = TestDb::new(Kind::Sqlite);
+    let db = TestDb::new(DatabaseKind::Sqlite);
     let port = block_on(steps_tests::faults::free_port());
     let cli = Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}"));
     for _ in 0..WAITING {

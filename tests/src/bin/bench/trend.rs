@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::ensure;
 use serde_json::{Value, json};
 use steps_shared::{TrendAnswer, Verdict};
-use steps_tests::{Kind, Server, TestDb, block_on};
+use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::ask::p95;
 use crate::{Figure, Size};
@@ -29,11 +29,11 @@ const STEPS: [&str; 10] = [
 
 /// On both databases.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let (mysql, sqlite) = (of(Kind::MySql, size), of(Kind::Sqlite, size));
+    let (mysql, sqlite) = (of(DatabaseKind::MySql, size), of(DatabaseKind::Sqlite, size));
     Ok(vec![mysql?, sqlite?])
 }
 
-fn of(kind: Kind, size: Size) -> anyhow::Result<Figure> {
+fn of(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
     let db = TestDb::new(kind);
     block_on(async {
         let server = Server::start(&db).await;
