@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
 use crate::{FieldError, StepId};
 
 /// The most steps in one batch.
@@ -38,18 +39,16 @@ pub struct LineAnswer {
     pub errors: Vec<FieldError>,
 }
 
-/// What became of one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LineResult {
-    /// It was recorded now.
-    #[serde(rename = "recorded")]
-    Recorded,
-    /// It had been recorded before, with the same content.
-    #[serde(rename = "already recorded")]
-    AlreadyRecorded,
-    /// It was refused.
-    #[serde(rename = "refused")]
-    Refused,
+words! {
+    /// What became of one step.
+    LineResult {
+        /// It was recorded now.
+        Recorded = "recorded",
+        /// It had been recorded before, with the same content.
+        AlreadyRecorded = "already recorded",
+        /// It was refused.
+        Refused = "refused",
+    }
 }
 
 impl BatchAnswer {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::nearest;
-
 /// The columns of one kind of list.
 pub trait ListColumn: Copy + PartialEq + fmt::Debug + FromStr<Err = String> + 'static {
     /// All of them, in the order of a CSV export.
@@ -13,37 +11,15 @@ pub trait ListColumn: Copy + PartialEq + fmt::Debug + FromStr<Err = String> + 's
     fn name(self) -> &'static str;
 }
 
+/// Declares the columns of a list and their names; see [`words`](crate::words).
 macro_rules! columns {
-    ($(#[$doc:meta])* $Name:ident { $($(#[$column_doc:meta])* $Column:ident = $name:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $Name {
-            $($(#[$column_doc])* $Column,)*
-        }
+    ($(#[$meta:meta])* $Name:ident { $($columns:tt)* }) => {
+        $crate::words::words! { $(#[$meta])* $Name { $($columns)* } }
 
-        impl ListColumn for $Name {
-            const ALL: &'static [Self] = &[$(Self::$Column,)*];
+        impl $crate::ListColumn for $Name {
+            const ALL: &'static [Self] = Self::ALL;
             fn name(self) -> &'static str {
-                match self {
-                    $(Self::$Column => $name,)*
-                }
-            }
-        }
-
-        impl FromStr for $Name {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                let names = [$($name,)*];
-                Self::ALL.iter().copied().find(|column| column.name() == text).ok_or_else(|| match nearest(text, &names) {
-                    Some(name) => format!("knows no {text:?}; did you mean {name:?}?"),
-                    None => format!("knows no {text:?}; there are {}", names.join(", ")),
-                })
-            }
-        }
-
-        impl fmt::Display for $Name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
+                self.name()
             }
         }
     };

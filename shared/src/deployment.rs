@@ -1,24 +1,22 @@
 //! A deployment: what the steps of a stream are folded into.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Component, Duration, Environment, Owner, Run, Status, Step, StepId, Timestamp, Version, nearest};
+use crate::words::words;
+use crate::{Component, Duration, Environment, Owner, Run, Status, Step, StepId, Timestamp, Version};
 
-/// How a deployment ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeploymentOutcome {
-    /// Its last status is one of success.
-    Succeeded,
-    /// Its last status is one of failure.
-    Failed,
-    /// No end is recorded yet.
-    Running,
-    /// It never ended, and the same stream began again.
-    Abandoned,
+words! {
+    /// How a deployment ended, or that it has not.
+    DeploymentOutcome {
+        /// Its last status is one of success.
+        Succeeded = "succeeded",
+        /// Its last status is one of failure.
+        Failed = "failed",
+        /// No end is recorded yet.
+        Running = "running",
+        /// It never ended, and the same stream began again.
+        Abandoned = "abandoned",
+    }
 }
 
 /// The run of steps that took one version of one component into one environment.
@@ -74,37 +72,4 @@ pub struct TimelineStep {
     /// The median of what this step took in those deployments.
     #[serde(rename = "usual_seconds")]
     pub usual: Option<Duration>,
-}
-
-impl DeploymentOutcome {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Running, Self::Abandoned];
-
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Running => "running",
-            Self::Abandoned => "abandoned",
-        }
-    }
-}
-
-impl FromStr for DeploymentOutcome {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = Self::ALL.map(Self::name);
-        Self::ALL.into_iter().find(|outcome| outcome.name() == text).ok_or_else(|| {
-            let hint = nearest(text, &names).map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
-            format!("must be succeeded, failed, running or abandoned, not {text:?}{hint}")
-        })
-    }
-}
-
-impl fmt::Display for DeploymentOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }

@@ -21,6 +21,7 @@ mod stats;
 mod step;
 mod time;
 mod trend;
+mod words;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;

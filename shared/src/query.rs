@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::words::words;
 use crate::{
     Component, DeploymentColumn, DeploymentOutcome, Duration, Environment, FieldError, FieldErrors, ListColumn,
     ListFormat, Owner, Run, Status, StepColumn, TimeError, TimeInterval, Timestamp, Version,
@@ -64,14 +65,16 @@ pub trait Filter: Default {
     }
 }
 
-/// The order of a list: by `ts`, then by `id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
-    /// The oldest first.
-    #[default]
-    Ascending,
-    /// The newest first.
-    Descending,
+words! {
+    /// The order of a list: by `ts`, then by `id`.
+    #[derive(Default)]
+    Order {
+        /// The oldest first.
+        #[default]
+        Ascending = "asc",
+        /// The newest first.
+        Descending = "desc",
+    }
 }
 
 /// A list: which rows, in what order, how many, and how they are written.
@@ -275,26 +278,6 @@ fn put_moment(
     let moment = value.parse().map_err(|error: TimeError| FieldError::wrong(name, error))?;
     *place = Some(pick(moment));
     Ok(())
-}
-
-impl FromStr for Order {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "asc" => Ok(Self::Ascending),
-            "desc" => Ok(Self::Descending),
-            _ => Err(format!("must be asc or desc, not {text:?}")),
-        }
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ascending => "asc",
-            Self::Descending => "desc",
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! Spans: steps that are told when they end.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::step::{optional, required};
+use crate::words::words;
 use crate::{Duration, FieldError, FieldErrors, Timestamp};
 
-/// How a span ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepOutcome {
-    /// What it timed succeeded.
-    Succeeded,
-    /// What it timed failed.
-    Failed,
+words! {
+    /// How a span ended.
+    StepOutcome {
+        /// What it timed succeeded.
+        Succeeded = "succeeded",
+        /// What it timed failed.
+        Failed = "failed",
+    }
 }
 
 /// The end of a span, as it is sent.
@@ -108,33 +106,5 @@ impl NewFinish {
                 .map_err(|error| FieldError::wrong("duration", error))?,
         };
         Ok(Finish { outcome, ended_at, exit_code })
-    }
-}
-
-impl StepOutcome {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl FromStr for StepOutcome {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "succeeded" => Ok(Self::Succeeded),
-            "failed" => Ok(Self::Failed),
-            _ => Err(format!("must be succeeded or failed, not {text:?}")),
-        }
-    }
-}
-
-impl fmt::Display for StepOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }

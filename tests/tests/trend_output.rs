@@ -5,7 +5,7 @@ use std::io::Cursor;
 use calamine::{Data, Reader, Xlsx};
 use reqwest::Method;
 use serde_json::Value;
-use steps_shared::{ListColumn as _, Timestamp, TrendAnswer, TrendColumn};
+use steps_shared::{Timestamp, TrendAnswer, TrendColumn};
 use steps_tests::history::{History, lasting, wobble};
 use steps_tests::steps::{now, rows};
 use steps_tests::{Answer, Cli, Run, Server, TestDb, on_both_stores};

@@ -1,9 +1,8 @@
 //! What a trend is.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
 use crate::{Component, Duration, Environment, Owner, Status, StepId, Timestamp, Version};
 
 /// The answer of `GET /v1/trend` as JSON.
@@ -63,21 +62,18 @@ pub struct Trend {
     pub points: Option<Vec<Point>>,
 }
 
-/// What is to be thought of a trend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Verdict {
-    /// It takes longer and longer.
-    #[serde(rename = "growing")]
-    Growing,
-    /// No growth that is significant and large enough to matter.
-    #[serde(rename = "steady")]
-    Steady,
-    /// It takes less and less.
-    #[serde(rename = "shrinking")]
-    Shrinking,
-    /// Fewer than ten deployments, or less than two weeks.
-    #[serde(rename = "not enough data")]
-    NotEnoughData,
+words! {
+    /// How a trend is judged.
+    Verdict {
+        /// It takes longer and longer.
+        Growing = "growing",
+        /// No growth that is significant and large enough to matter.
+        Steady = "steady",
+        /// It takes less and less.
+        Shrinking = "shrinking",
+        /// Fewer than ten deployments, or less than two weeks.
+        NotEnoughData = "not enough data",
+    }
 }
 
 /// A number, and between which it lies with a confidence of 95 %.
@@ -165,14 +161,14 @@ pub struct CauseShare {
     pub change: Option<StepPresence>,
 }
 
-/// Whether a step is new, or gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepPresence {
-    /// No deployment at the beginning had it.
-    Appeared,
-    /// No deployment at the end has it.
-    Vanished,
+words! {
+    /// Whether a step is new, or gone.
+    StepPresence {
+        /// No deployment at the beginning had it.
+        Appeared = "appeared",
+        /// No deployment at the end has it.
+        Vanished = "vanished",
+    }
 }
 
 /// Where the level changed.
@@ -220,25 +216,6 @@ pub struct Point {
     pub duration: Duration,
     /// Of how many deployments.
     pub deployments: u32,
-}
-
-impl Verdict {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Growing => "growing",
-            Self::Steady => "steady",
-            Self::Shrinking => "shrinking",
-            Self::NotEnoughData => "not enough data",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 impl Growth {

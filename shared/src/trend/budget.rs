@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
+use crate::words::words;
 use crate::{Duration, Percent};
 
 /// What deployments may take; at least one limit is given.
@@ -22,16 +21,16 @@ pub struct Budget {
     pub max_growth: Option<GrowthLimit>,
 }
 
-/// A limit of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetKind {
-    /// A duration.
-    Max,
-    /// A percentile of the deployments before.
-    Baseline,
-    /// A growth.
-    MaxGrowth,
+words! {
+    /// A limit of a budget, named as the parameter that gives it.
+    BudgetKind {
+        /// A duration.
+        Max = "max",
+        /// A percentile of the deployments before.
+        Baseline = "baseline",
+        /// A growth.
+        MaxGrowth = "max_growth",
+    }
 }
 
 /// A percentile of the deployments before, 1 to 100.
@@ -53,18 +52,6 @@ impl Default for Budget {
     fn default() -> Self {
         const MARGIN: Percent = Percent::new(20.0).expect("a number");
         Self { max: None, baseline: None, last: 30, margin: MARGIN, max_growth: None }
-    }
-}
-
-impl BudgetKind {
-    /// The parameter that gives it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Max => "max",
-            Self::Baseline => "baseline",
-            Self::MaxGrowth => "max_growth",
-        }
     }
 }
 
@@ -106,12 +93,6 @@ impl fmt::Display for Baseline {
 impl fmt::Display for GrowthLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}/week", self.0))
-    }
-}
-
-impl fmt::Display for BudgetKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

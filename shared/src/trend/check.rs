@@ -1,12 +1,12 @@
 //! Whether a deployment is within its budget.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, BudgetKind};
 use crate::query::{put, read_parameters};
+use crate::words::words;
 use crate::{
     Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Percent, Status, StepId, Timestamp,
     Version,
@@ -31,18 +31,16 @@ pub struct CheckQuery {
     pub replay: Option<Duration>,
 }
 
-/// What became of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum CheckResult {
-    /// Within the budget.
-    #[serde(rename = "within")]
-    Within,
-    /// Too few deployments to say so.
-    #[serde(rename = "not enough data")]
-    NotEnoughData,
-    /// Over the budget.
-    #[serde(rename = "over")]
-    Over,
+words! {
+    /// The result of a check; the worst is the greatest.
+    CheckResult {
+        /// Within the budget.
+        Within = "within",
+        /// Too few deployments to say so.
+        NotEnoughData = "not enough data",
+        /// Over the budget.
+        Over = "over",
+    }
 }
 
 /// The answer of `GET /v1/check`.
@@ -258,24 +256,6 @@ impl Given {
             },
             _ => return None,
         })
-    }
-}
-
-impl CheckResult {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::NotEnoughData => "not enough data",
-            Self::Over => "over",
-        }
-    }
-}
-
-impl fmt::Display for CheckResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

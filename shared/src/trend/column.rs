@@ -1,10 +1,6 @@
 //! The columns of a list of trends.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::column::columns;
-use crate::{ListColumn, nearest};
 
 columns! {
     /// A column of a list of trends.

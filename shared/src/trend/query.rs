@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::query::{put, read_parameters};
+use crate::words::words;
 use crate::{Bound, Component, Duration, Environment, FieldError, FieldErrors, ListFormat, Percent, Status, Timestamp};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -35,14 +36,16 @@ pub struct TrendQuery {
     pub format: Option<ListFormat>,
 }
 
-/// What medians are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PeriodKind {
-    /// Weeks, from Monday (ISO 8601), UTC.
-    #[default]
-    Week,
-    /// Sprints.
-    Sprint,
+words! {
+    /// What medians are of.
+    #[derive(Default)]
+    PeriodKind {
+        /// Weeks, from Monday (ISO 8601), UTC.
+        #[default]
+        Week = "week",
+        /// Sprints.
+        Sprint = "sprint",
+    }
 }
 
 /// A team's sprints: one after the other, all of one length, before and after the one that is named.
@@ -196,26 +199,6 @@ impl FromStr for SmallestChange {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         text.strip_suffix("/week").unwrap_or(text).parse().map(Self)
-    }
-}
-
-impl FromStr for PeriodKind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "week" => Ok(Self::Week),
-            "sprint" => Ok(Self::Sprint),
-            _ => Err(format!("must be week or sprint, not {text:?}")),
-        }
-    }
-}
-
-impl fmt::Display for PeriodKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Week => "week",
-            Self::Sprint => "sprint",
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables of deployments.
 
 use comfy_table::{Cell, Color};
-use steps_shared::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, ListColumn, Timestamp};
+use steps_shared::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Timestamp};
 
 use super::table::{Head, lay_out};
 use super::wants_colour;

@@ -1,7 +1,7 @@
 //! Tables of statistics.
 
 use comfy_table::Cell;
-use steps_shared::{Duration, GroupBy, ListColumn, Stat, StatsAnswer};
+use steps_shared::{Duration, GroupBy, Stat, StatsAnswer};
 
 use super::grouped;
 use super::table::{Head, lay_out};

@@ -1,7 +1,7 @@
 //! Tables of steps.
 
 use comfy_table::{Cell, Color};
-use steps_shared::{ListColumn, Step, StepColumn};
+use steps_shared::{Step, StepColumn};
 
 use super::table::{Head, lay_out};
 use super::wants_colour;

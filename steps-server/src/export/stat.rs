@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steps_shared::{Duration, GroupBy, ListColumn as _, Stat, StatColumn};
+use steps_shared::{Duration, GroupBy, Stat, StatColumn};
 
 use super::layout::{Cell, Row};
 

@@ -1,6 +1,6 @@
 //! Trends as rows of a list.
 
-use steps_shared::{CauseShare, Duration, Estimate, LevelChange, ListColumn as _, Status, Trend, TrendColumn};
+use steps_shared::{CauseShare, Duration, Estimate, LevelChange, Status, Trend, TrendColumn};
 
 use super::layout::{Cell, Row};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, GroupBy, ListColumn as _, ListFormat, StatsAnswer, StatsQuery};
+use steps_shared::{FieldError, FieldErrors, GroupBy, ListFormat, StatsAnswer, StatsQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use chrono_tz::Tz;
-use steps_shared::{DeploymentOutcome, Duration, GroupBy, ListColumn as _, Stat, Timestamp};
+use steps_shared::{DeploymentOutcome, Duration, GroupBy, Stat, Timestamp};
 
 use super::quantile::{from_micros, quantile};
 use crate::fold::{StatusKind, Statuses};
