@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::resource::columns;
 use crate::words::words;
-use crate::{Component, Duration, Environment, Owner, Run, Status, Step, StepId, Timestamp, Version};
+use crate::{Cell, Component, Duration, Environment, Owner, Resource, Run, Status, Step, StepId, Timestamp, Version};
 
 words! {
     /// How a deployment ended, or that it has not.
@@ -49,6 +50,36 @@ pub struct Deployment {
     pub steps: u32,
 }
 
+columns! {
+    /// A column of a list of deployments.
+    DeploymentColumn {
+        /// What was deployed.
+        Component = "component",
+        /// Which version.
+        Version = "version",
+        /// When its first step began.
+        StartedAt = "started_at",
+        /// When it ended.
+        EndedAt = "ended_at",
+        /// How long it took, in seconds.
+        DurationSeconds = "duration_seconds",
+        /// How it ended.
+        Outcome = "outcome",
+        /// The status that was recorded last.
+        Status = "status",
+        /// Who began it.
+        Owner = "owner",
+        /// Where to.
+        Environment = "environment",
+        /// The CI run.
+        Run = "run",
+        /// How many steps it has.
+        Steps = "steps",
+        /// The identity.
+        Id = "id",
+    }
+}
+
 /// A deployment with its steps, and how long each usually takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentDetail {
@@ -72,4 +103,52 @@ pub struct TimelineStep {
     /// The median of what this step took in those deployments.
     #[serde(rename = "usual_seconds")]
     pub usual: Option<Duration>,
+}
+
+impl Resource for Deployment {
+    type Column = DeploymentColumn;
+    const NAME: &'static str = "deployments";
+
+    fn cell(&self, column: DeploymentColumn) -> Cell<'_> {
+        match column {
+            DeploymentColumn::Component => self.component.as_str().into(),
+            DeploymentColumn::Version => self.version.as_str().into(),
+            DeploymentColumn::StartedAt => self.started_at.into(),
+            DeploymentColumn::EndedAt => self.ended_at.into(),
+            DeploymentColumn::DurationSeconds => self.duration.into(),
+            DeploymentColumn::Outcome => self.outcome.name().into(),
+            DeploymentColumn::Status => self.status.as_str().into(),
+            DeploymentColumn::Owner => self.owner.as_str().into(),
+            DeploymentColumn::Environment => self.environment.as_str().into(),
+            DeploymentColumn::Run => self.run.as_ref().map(Run::as_str).into(),
+            DeploymentColumn::Steps => self.steps.into(),
+            DeploymentColumn::Id => self.id.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_a_member_for_each_column_and_no_more() {
+        let deployment = Deployment {
+            id: StepId(uuid::Uuid::nil()),
+            component: "c".parse().unwrap(),
+            environment: Environment::default(),
+            version: "1".parse().unwrap(),
+            owner: "o".parse().unwrap(),
+            run: None,
+            outcome: DeploymentOutcome::Running,
+            status: "s".parse().unwrap(),
+            started_at: Timestamp::default(),
+            ended_at: None,
+            duration: None,
+            steps: 1,
+        };
+        let json = serde_json::to_value(&deployment).unwrap();
+        let columns = crate::Selected { columns: DeploymentColumn::ALL, row: &deployment };
+        assert_eq!(json, serde_json::to_value(&columns).unwrap());
+    }
 }

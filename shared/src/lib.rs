@@ -6,16 +6,18 @@
 
 mod batch;
 mod bound;
-mod column;
 mod deployment;
 mod duration;
 mod error;
+mod fields;
 mod format;
 mod id;
 mod json_fields;
 mod name;
+mod new_step;
 mod percent;
 mod query;
+mod resource;
 mod span;
 mod stats;
 mod step;
@@ -25,19 +27,20 @@ mod words;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
-pub use column::{DeploymentColumn, GroupBy, ListColumn, StatColumn, StepColumn};
-pub use deployment::{Deployment, DeploymentDetail, DeploymentOutcome, TimelineStep};
+pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, TimelineStep};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
 pub use format::ListFormat;
 pub use id::{ImportIds, StepId};
 pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
+pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;
 pub use query::{DeploymentFilter, DeploymentQuery, Filter, ListQuery, Order, StepFilter, StepQuery};
+pub use resource::{Cell, ListColumn, Resource, Selected};
 pub use span::{Finish, NewFinish, SpanEnd, StepOutcome};
-pub use stats::{Stat, StatsAnswer, StatsQuery, TimeZone};
-pub use step::{Age, NewStep, Step, When};
+pub use stats::{GroupBy, StatsAnswer, StatsColumn, StatsQuery, StatsRow, TimeZone};
+pub use step::{Step, StepColumn};
 pub use time::{TimeError, TimeInterval, Timestamp};
 pub use trend::{
     Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult, Estimate,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::step::{optional, required};
+use crate::fields::{optional, required, sort};
 use crate::words::words;
 use crate::{Duration, FieldError, FieldErrors, Timestamp};
 
@@ -65,7 +65,7 @@ impl NewFinish {
         V: Into<String>,
     {
         let mut errors = Vec::new();
-        let values = crate::step::sort(&Self::FIELDS, fields, &mut errors);
+        let values = sort(&Self::FIELDS, fields, &mut errors);
         let finish = Self::from_values(values, &mut errors);
         finish.filter(|_| errors.is_empty()).ok_or(FieldErrors(errors))
     }

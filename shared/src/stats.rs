@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::query::{Filter, put, read_parameters};
-use crate::{DeploymentFilter, Duration, FieldError, FieldErrors, GroupBy, ListFormat};
+use crate::resource::columns;
+use crate::{Cell, DeploymentFilter, Duration, FieldError, FieldErrors, ListFormat, Resource};
 
 /// Which statistics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +31,9 @@ pub struct TimeZone(String);
 
 /// The statistics of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stat {
-    /// What the group is of: a value for each of [`StatsQuery::by`], by its name.
+pub struct StatsRow {
+    /// What the group is of: a value for each of [`StatsQuery::by`], by its name. Flat members in JSON.
+    #[serde(flatten, deserialize_with = "groups")]
     pub group: BTreeMap<String, String>,
     /// How many deployments (of `by=status`: steps).
     pub count: u64,
@@ -70,7 +73,126 @@ pub struct StatsAnswer {
     /// What the groups are of.
     pub by: Vec<String>,
     /// Each group, sorted by its values.
-    pub stats: Vec<Stat>,
+    pub stats: Vec<StatsRow>,
+}
+
+columns! {
+    /// What statistics can be grouped by.
+    GroupBy {
+        /// What was deployed.
+        Component = "component",
+        /// The phase: statistics of steps rather than of whole deployments.
+        Status = "status",
+        /// Who began it.
+        Owner = "owner",
+        /// Where to.
+        Environment = "environment",
+        /// The day it started.
+        Day = "day",
+        /// The Monday of the week it started (ISO 8601).
+        Week = "week",
+        /// The month it started.
+        Month = "month",
+    }
+}
+
+columns! {
+    /// A column of statistics: what they are grouped by, then the numbers.
+    StatsColumn {
+        /// A group: what was deployed.
+        Component = "component",
+        /// A group: the phase.
+        Status = "status",
+        /// A group: who began it.
+        Owner = "owner",
+        /// A group: where to.
+        Environment = "environment",
+        /// A group: the day.
+        Day = "day",
+        /// A group: the week.
+        Week = "week",
+        /// A group: the month.
+        Month = "month",
+        /// How many.
+        Count = "count",
+        /// How many succeeded.
+        Succeeded = "succeeded",
+        /// How many failed.
+        Failed = "failed",
+        /// How many have not ended yet.
+        Running = "running",
+        /// How many never ended.
+        Abandoned = "abandoned",
+        /// Failed of those that ended.
+        FailureRate = "failure_rate",
+        /// The mean duration.
+        MeanSeconds = "mean_seconds",
+        /// The median.
+        P50Seconds = "p50_seconds",
+        /// The 90th percentile.
+        P90Seconds = "p90_seconds",
+        /// The 95th percentile.
+        P95Seconds = "p95_seconds",
+        /// The 99th percentile.
+        P99Seconds = "p99_seconds",
+        /// The longest.
+        MaxSeconds = "max_seconds",
+    }
+}
+
+impl StatsColumn {
+    /// How many of [`Self::ALL`] are groups; they come first.
+    const GROUPS: usize = 7;
+
+    /// The columns of statistics that are grouped like this: the groups, then the numbers.
+    #[must_use]
+    pub fn of(by: &[GroupBy]) -> Vec<Self> {
+        let (groups, numbers) = Self::ALL.split_at(Self::GROUPS);
+        let group = |by: &GroupBy| groups.iter().find(|column| column.name() == by.name());
+        by.iter().filter_map(group).chain(numbers).copied().collect()
+    }
+}
+
+impl Resource for StatsRow {
+    type Column = StatsColumn;
+    const NAME: &'static str = "stats";
+
+    fn cell(&self, column: StatsColumn) -> Cell<'_> {
+        match column {
+            StatsColumn::Count => Cell::count(self.count),
+            StatsColumn::Succeeded => Cell::count(self.succeeded),
+            StatsColumn::Failed => Cell::count(self.failed),
+            StatsColumn::Running => Cell::count(self.running),
+            StatsColumn::Abandoned => Cell::count(self.abandoned),
+            StatsColumn::FailureRate => self.failure_rate.into(),
+            StatsColumn::MeanSeconds => self.mean.into(),
+            StatsColumn::P50Seconds => self.p50.into(),
+            StatsColumn::P90Seconds => self.p90.into(),
+            StatsColumn::P95Seconds => self.p95.into(),
+            StatsColumn::P99Seconds => self.p99.into(),
+            StatsColumn::MaxSeconds => self.max.into(),
+            StatsColumn::Component
+            | StatsColumn::Status
+            | StatsColumn::Owner
+            | StatsColumn::Environment
+            | StatsColumn::Day
+            | StatsColumn::Week
+            | StatsColumn::Month => self.group.get(column.name()).map(String::as_str).into(),
+        }
+    }
+}
+
+/// The members that are groups. Older servers wrote them into a `group` of their own.
+fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let mut members = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    if let Some(Value::Object(nested)) = members.remove("group") {
+        members.extend(nested);
+    }
+    let group = |(name, value): (String, Value)| match value {
+        Value::String(value) if name.parse::<GroupBy>().is_ok() => Some((name, value)),
+        _ => None,
+    };
+    Ok(members.into_iter().filter_map(group).collect())
 }
 
 impl StatsQuery {
@@ -145,5 +267,26 @@ impl FromStr for TimeZone {
 impl fmt::Display for TimeZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_flat_members_and_nested_ones_are_read() {
+        let flat = r#"{"component":"checkout","week":"2026-01-05","count":2,"succeeded":1,"failed":1,"running":0,
+            "abandoned":0,"failure_rate":0.5,"mean_seconds":1.5,"p50_seconds":null,"p90_seconds":null,"p95_seconds":null,
+            "p99_seconds":null,"max_seconds":null,"later":7}"#;
+        let row: StatsRow = serde_json::from_str(flat).unwrap();
+        assert_eq!(row.group["component"], "checkout");
+        let groups = r#""component":"checkout","week":"2026-01-05""#;
+        let nested = flat.replace(groups, &format!(r#""group":{{{groups}}}"#));
+        assert_eq!(serde_json::from_str::<StatsRow>(&nested).unwrap(), row);
+        let json = serde_json::to_value(&row).unwrap();
+        let columns = StatsColumn::of(&[GroupBy::Week, GroupBy::Component]);
+        assert_eq!(json, serde_json::to_value(crate::Selected { columns: &columns, row: &row }).unwrap());
+        assert_eq!(serde_json::from_value::<StatsRow>(json).unwrap(), row);
     }
 }

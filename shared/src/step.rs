@@ -1,65 +1,23 @@
-//! A step: as it is sent ([`NewStep`]) and as it is kept ([`Step`]).
+//! A step as it is kept and answered: [`Step`].
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::stream_key;
-use crate::span::{Finish, NewFinish, StepOutcome};
+use crate::resource::columns;
+use crate::span::{Finish, StepOutcome};
 use crate::{
-    Component, Duration, Environment, FieldError, FieldErrors, Owner, Run, Status, StepId, Timestamp, Version,
+    Cell, Component, Duration, Environment, Owner, Resource, Run, Selected, Status, StepId, Timestamp, Version,
 };
 
-/// A step on its way to be recorded. The command and the server build it through the same checks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NewStep {
-    /// The identity given by the client; the server makes one otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<StepId>,
-    /// What is deployed.
-    pub component: Component,
-    /// Where to.
-    pub environment: Environment,
-    /// Which version.
-    pub version: Version,
-    /// Who is responsible.
-    pub owner: Owner,
-    /// The phase, or the end of the deployment.
-    pub status: Status,
-    /// When it began.
-    #[serde(flatten)]
-    pub when: When,
-    /// The CI run it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<Run>,
-    /// Whether it is told when it ends, rather than ending when the next step begins.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub span: bool,
-    /// The end of a span that has ended already.
-    #[serde(flatten)]
-    pub finish: Option<NewFinish>,
-}
-
-/// When a step began, as its sender knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub enum When {
-    /// At this many seconds before the server hears of it; 0 unless the step had to wait.
-    #[serde(rename = "age")]
-    Ago(Age),
-    /// At a moment the sender is sure of: imports and backfills.
-    #[serde(rename = "ts")]
-    At(Timestamp),
-}
-
-/// Seconds that passed between a step and its sending: finite, not negative, at most ten years.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(transparent)]
-pub struct Age(f64);
-
 /// A recorded step. What was recorded never changes; what is derived may, when more steps are recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// In JSON it has the members of [`StepColumn::JSON`]. What is derived from other members is not read back: `duration_seconds`,
+/// and the outcome `unfinished`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Step {
     /// The identity.
     pub id: StepId,
@@ -81,7 +39,7 @@ pub struct Step {
     #[serde(default)]
     pub span: bool,
     /// How a span ended: recorded, once it has been told.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "recorded_outcome")]
     pub outcome: Option<StepOutcome>,
     /// The exit code of the command that a span timed: recorded.
     #[serde(default)]
@@ -94,128 +52,63 @@ pub struct Step {
     pub deployment_id: Option<StepId>,
 }
 
-impl Age {
-    const MOST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
-
-    /// From seconds.
-    ///
-    /// # Errors
-    /// Not a number, negative, or more than ten years.
-    pub fn from_seconds(seconds: f64) -> Result<Self, String> {
-        if (0.0..=Self::MOST_SECONDS).contains(&seconds) {
-            Ok(Self(seconds))
-        } else {
-            Err(format!("is {seconds}; write how many seconds ago the step began, 0 to ten years"))
-        }
-    }
-
-    /// Whole microseconds.
-    #[must_use]
-    pub fn micros(self) -> i64 {
-        (self.0 * 1e6).round() as i64
+columns! {
+    /// A column of a list of steps. The first five are those of the service that this one replaces.
+    StepColumn {
+        /// What is deployed.
+        Component = "component",
+        /// Which version.
+        Version = "version",
+        /// Who is responsible.
+        Owner = "owner",
+        /// The phase.
+        Status = "status",
+        /// When it began: whole seconds in CSV (the old service's form), RFC 3339 in JSON.
+        Ts = "ts",
+        /// Where to.
+        Environment = "environment",
+        /// The CI run.
+        Run = "run",
+        /// The identity.
+        Id = "id",
+        /// When it began: RFC 3339 with microseconds, in every format.
+        StartedAt = "started_at",
+        /// When it ended.
+        EndedAt = "ended_at",
+        /// How long it took, in seconds.
+        DurationSeconds = "duration_seconds",
+        /// The deployment it is part of.
+        DeploymentId = "deployment_id",
+        /// Whether it is told when it ends.
+        Span = "span",
+        /// How a span ended: succeeded, failed, or unfinished when its deployment ended first.
+        Outcome = "outcome",
+        /// The exit code of the command that a span timed.
+        ExitCode = "exit_code",
     }
 }
 
-impl FromStr for Age {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = text.trim().parse().map_err(|_| format!("is not a number of seconds: {text:?}"))?;
-        Self::from_seconds(seconds)
-    }
-}
+/// The outcome of a span that its deployment's end ended.
+const UNFINISHED: &str = "unfinished";
 
-impl NewStep {
-    /// The fields of a step, as they are named on the wire; the first four must be given, and the last four are the
-    /// finish of a span that has ended already.
-    pub const FIELDS: [&'static str; 14] = [
-        "component",
-        "version",
-        "owner",
-        "status",
-        "environment",
-        "ts",
-        "age",
-        "run",
-        "id",
-        "span",
-        "outcome",
-        "duration",
-        "ended_at",
-        "exit_code",
+impl StepColumn {
+    /// The members of a step in JSON: `ts` is exact there, so that it has no `started_at`.
+    pub const JSON: [Self; 14] = [
+        Self::Id,
+        Self::Component,
+        Self::Environment,
+        Self::Version,
+        Self::Owner,
+        Self::Status,
+        Self::Ts,
+        Self::Run,
+        Self::EndedAt,
+        Self::DurationSeconds,
+        Self::DeploymentId,
+        Self::Span,
+        Self::Outcome,
+        Self::ExitCode,
     ];
-
-    /// How far in the future a `ts` may lie: clocks differ a little.
-    pub const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
-
-    /// Reads a step from its fields: a query string, a form, a row of a file, the flags of the command.
-    ///
-    /// An empty optional field counts as not given.
-    ///
-    /// # Errors
-    /// Every missing, wrong, repeated or unknown field, all at once.
-    pub fn from_fields<K, V>(fields: impl IntoIterator<Item = (K, V)>) -> Result<Self, FieldErrors>
-    where
-        K: AsRef<str>,
-        V: Into<String>,
-    {
-        let mut errors = Vec::new();
-        let values = sort(&Self::FIELDS, fields, &mut errors);
-        let [component, version, owner, status, environment, ts, age, run, id, span, finish @ ..] = values;
-        let when = when(ts, age, &mut errors);
-        let span = optional::<bool>("span", span, &mut errors).unwrap_or_default();
-        let finish = finish_of(span, finish, &mut errors);
-        let step = (
-            required("component", component, &mut errors),
-            required("version", version, &mut errors),
-            required("owner", owner, &mut errors),
-            required("status", status, &mut errors),
-            optional("environment", environment, &mut errors),
-            optional("run", run, &mut errors),
-            optional("id", id, &mut errors),
-        );
-        match step {
-            (Some(component), Some(version), Some(owner), Some(status), environment, run, id) if errors.is_empty() => {
-                let environment = environment.unwrap_or_default();
-                Ok(Self { id, component, environment, version, owner, status, when, run, span, finish })
-            }
-            _ => Err(FieldErrors(errors)),
-        }
-    }
-
-    /// The step as it is kept, when the clock of the server shows `now`.
-    ///
-    /// # Errors
-    /// A `ts` more than five minutes in the future, or an `age` that reaches back before 1970.
-    pub fn into_step(self, now: Timestamp) -> Result<Step, FieldErrors> {
-        let Self { id, component, environment, version, owner, status, when, run, span, finish } = self;
-        let ts = match when {
-            When::At(ts) if ts.micros() > now.micros() + Self::FUTURE_MICROS => {
-                let reason = format!("is more than 5 minutes in the future: {ts}, and it is {now} now");
-                return Err(FieldError::wrong("ts", reason).into());
-            }
-            When::At(ts) => ts,
-            When::Ago(age) => {
-                Timestamp::from_micros(now.micros() - age.micros()).map_err(|error| FieldError::wrong("age", error))?
-            }
-        };
-        let id = id.unwrap_or_else(StepId::generate);
-        let finish = finish.map(|finish| finish.into_finish(ts, now)).transpose()?;
-        Ok(Step {
-            id,
-            component,
-            environment,
-            version,
-            owner,
-            status,
-            ts,
-            run,
-            span,
-            outcome: finish.map(|finish| finish.outcome),
-            exit_code: finish.and_then(|finish| finish.exit_code),
-            ended_at: finish.map(|finish| finish.ended_at),
-            deployment_id: None,
-        })
-    }
 }
 
 impl Step {
@@ -272,86 +165,42 @@ impl Step {
     }
 }
 
-/// Sorts fields into the order of `known`; unknown and repeated ones are errors.
-pub(crate) fn sort<const N: usize, K: AsRef<str>, V: Into<String>>(
-    known: &[&str; N],
-    fields: impl IntoIterator<Item = (K, V)>,
-    errors: &mut Vec<FieldError>,
-) -> [Option<String>; N] {
-    let mut values = [const { None }; N];
-    for (field, value) in fields {
-        let field = field.as_ref();
-        match known.iter().position(|known| *known == field) {
-            None => errors.push(FieldError::unknown(field, known)),
-            Some(at) if values[at].is_some() => errors.push(FieldError::repeated(field)),
-            Some(at) => values[at] = Some(value.into()),
-        }
-    }
-    values
-}
+impl Resource for Step {
+    type Column = StepColumn;
+    const NAME: &'static str = "steps";
 
-/// The finish of a step that is recorded with it; only a span has one, and its end must be said.
-fn finish_of(span: bool, values: [Option<String>; 4], errors: &mut Vec<FieldError>) -> Option<NewFinish> {
-    let given: Vec<_> = NewFinish::FIELDS
-        .into_iter()
-        .zip(&values)
-        .filter(|(_, value)| value.as_deref().is_some_and(|value| !value.is_empty()))
-        .map(|(field, _)| field)
-        .collect();
-    match given.first() {
-        None => None,
-        Some(field) if !span => {
-            errors.push(FieldError::wrong(field, "is only for spans; add span=true"));
-            None
-        }
-        Some(_) => {
-            let finish = NewFinish::from_values(values, errors)?;
-            if finish.end.is_none() {
-                errors.push(FieldError::wrong("outcome", "needs a duration or ended_at beside it"));
-            }
-            Some(finish)
+    fn cell(&self, column: StepColumn) -> Cell<'_> {
+        match column {
+            StepColumn::Component => self.component.as_str().into(),
+            StepColumn::Version => self.version.as_str().into(),
+            StepColumn::Owner => self.owner.as_str().into(),
+            StepColumn::Status => self.status.as_str().into(),
+            StepColumn::Ts => Cell::TimeInSeconds(self.ts),
+            StepColumn::Environment => self.environment.as_str().into(),
+            StepColumn::Run => self.run.as_ref().map(Run::as_str).into(),
+            StepColumn::Id => self.id.into(),
+            StepColumn::StartedAt => self.ts.into(),
+            StepColumn::EndedAt => self.ended_at.into(),
+            StepColumn::DurationSeconds => self.duration().into(),
+            StepColumn::DeploymentId => self.deployment_id.into(),
+            StepColumn::Span => self.span.into(),
+            StepColumn::Outcome if self.is_unfinished() => UNFINISHED.into(),
+            StepColumn::Outcome => self.outcome.map(StepOutcome::name).into(),
+            StepColumn::ExitCode => self.exit_code.into(),
         }
     }
 }
 
-fn when(ts: Option<String>, age: Option<String>, errors: &mut Vec<FieldError>) -> When {
-    let ts = optional("ts", ts, errors);
-    let age = optional("age", age, errors);
-    match (ts, age) {
-        (Some(_), Some(_)) => {
-            errors.push(FieldError::wrong("age", "and ts are both given; give one"));
-            When::Ago(Age::default())
-        }
-        (Some(ts), None) => When::At(ts),
-        (None, age) => When::Ago(age.unwrap_or_default()),
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Selected { columns: &StepColumn::JSON, row: self }.serialize(serializer)
     }
 }
 
-pub(crate) fn required<T>(field: &'static str, value: Option<String>, errors: &mut Vec<FieldError>) -> Option<T>
-where
-    T: FromStr<Err: fmt::Display>,
-{
-    match value {
-        Some(value) => read(field, &value, errors),
-        None => {
-            errors.push(FieldError::missing(field));
-            None
-        }
-    }
-}
-
-pub(crate) fn optional<T>(field: &'static str, value: Option<String>, errors: &mut Vec<FieldError>) -> Option<T>
-where
-    T: FromStr<Err: fmt::Display>,
-{
-    value.filter(|value| !value.is_empty()).and_then(|value| read(field, &value, errors))
-}
-
-fn read<T>(field: &'static str, value: &str, errors: &mut Vec<FieldError>) -> Option<T>
-where
-    T: FromStr<Err: fmt::Display>,
-{
-    value.parse().map_err(|error| errors.push(FieldError::wrong(field, error))).ok()
+/// The outcome as it was recorded: none of a span that is unfinished.
+fn recorded_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StepOutcome>, D::Error> {
+    let outcome = Option::<String>::deserialize(deserializer)?.filter(|outcome| outcome != UNFINISHED);
+    outcome.map(|outcome| outcome.parse().map_err(D::Error::custom)).transpose()
 }
 
 /// What a step needs to be told apart in a message: `checkout 4.2.0 building`.
@@ -364,5 +213,22 @@ impl fmt::Display for Step {
 }
 
 #[cfg(test)]
-#[path = "step_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_comes_back_from_its_own_json_and_from_what_was_written_before() {
+        let old = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"c","environment":"production",
+            "version":"1","owner":"o","status":"s","ts":"2026-01-05T09:30:00.000000Z","run":null,"span":true,
+            "outcome":null,"ended_at":"2026-01-05T09:31:00.000000Z"}"#;
+        let step: Step = serde_json::from_str(old).unwrap();
+        assert!(step.is_unfinished());
+        let json = serde_json::to_value(&step).unwrap();
+        assert_eq!((&json["outcome"], &json["duration_seconds"]), (&"unfinished".into(), &60.0.into()));
+        assert_eq!(serde_json::from_value::<Step>(json).unwrap(), step);
+        let failed = serde_json::from_str::<Step>(&old.replace("null,\"ended", "\"failed\",\"ended")).unwrap();
+        assert_eq!(failed.outcome, Some(StepOutcome::Failed));
+        assert_eq!(serde_json::from_value::<Step>(serde_json::to_value(&failed).unwrap()).unwrap(), failed);
+        assert!(serde_json::from_str::<Step>(&old.replace("null,\"ended", "\"fine\",\"ended")).is_err());
+    }
+}

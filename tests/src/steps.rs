@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 use serde_json::Value;
-use steps_shared::{BatchAnswer, Stat, StatsAnswer, Step, Timestamp};
+use steps_shared::{BatchAnswer, StatsAnswer, StatsRow, Step, Timestamp};
 
 use crate::{Answer, Server, repository};
 
@@ -95,7 +95,7 @@ impl Server {
     ///
     /// # Panics
     /// Where the answer is none.
-    pub async fn stats(&self, query: &str) -> Vec<Stat> {
+    pub async fn stats(&self, query: &str) -> Vec<StatsRow> {
         let answer = self.get(&format!("/v1/stats?{query}")).await;
         let answer: StatsAnswer = serde_json::from_str(answer.ok()).expect("the answer is statistics");
         answer.stats

@@ -39,6 +39,7 @@ on_both_stores!(
     a_misspelt_filter_does_not_return_everything,
     columns_are_chosen_and_ordered,
     formats_are_named_or_accepted,
+    a_step_has_one_shape_everywhere,
     an_empty_list_is_whole_in_every_format,
     a_spreadsheet_opens_the_workbook,
     a_client_that_leaves_frees_its_connection,
@@ -165,6 +166,31 @@ async fn formats_are_named_or_accepted(db: TestDb) {
     let said =
         Answer::of(server.request(Method::GET, "/v1/steps?format=csv").header("accept", "application/json")).await;
     assert_eq!(said.text(), csv, "what is said in the query wins");
+}
+
+async fn a_step_has_one_shape_everywhere(db: TestDb) {
+    let server = Server::start(&db).await;
+    let mut span = step("a", "2026-01-05 09:30:00");
+    span["span"] = json!(true);
+    let posted = server.post_body("/v1/steps", "application/json", span.to_string()).await;
+    let id = posted.step(201).id;
+    let mut posted = posted.json();
+    assert_eq!((&posted["outcome"], &posted["duration_seconds"]), (&Value::Null, &Value::Null));
+    server.batch(&[step("failed", "2026-01-05 09:30:05")]).await;
+
+    let listed = server.get("/v1/steps?limit=1&format=json").await.json()["steps"][0].clone();
+    assert_eq!((&listed["outcome"], &listed["duration_seconds"]), (&json!("unfinished"), &json!(5.0)));
+    assert_eq!(server.get(&format!("/v1/steps/{id}")).await.json(), listed);
+    let line = server.get("/v1/steps?limit=1&format=jsonl").await;
+    assert_eq!(serde_json::from_str::<Value>(line.ok()).unwrap(), listed);
+    let mut timed = server.get(&format!("/v1/deployments/{id}")).await.json()["timeline"][0].clone();
+    assert_eq!(timed.as_object_mut().unwrap().remove("usual_seconds"), Some(Value::Null));
+    timed.as_object_mut().unwrap().retain(|name, _| listed.get(name).is_some());
+    assert_eq!(timed, listed);
+    for derived in ["ended_at", "duration_seconds", "deployment_id", "outcome"] {
+        posted[derived] = listed[derived].clone();
+    }
+    assert_eq!(posted, listed, "recorded first, derived later");
 }
 
 async fn an_empty_list_is_whole_in_every_format(db: TestDb) {

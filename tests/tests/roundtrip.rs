@@ -116,7 +116,7 @@ fn recorded(mut shown: Value) -> Step {
 /// As it is sent.
 fn sent(step: &Step) -> Value {
     let mut json = json!(step);
-    json.as_object_mut().unwrap().remove("deployment_id");
+    json.as_object_mut().unwrap().retain(|name, _| !["deployment_id", "duration_seconds"].contains(&name.as_str()));
     json
 }
 

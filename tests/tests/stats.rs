@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use calamine::{Data, Reader, Xlsx};
 use serde_json::{Value, json};
-use steps_shared::{Duration, Stat};
+use steps_shared::{Duration, StatsRow};
 use steps_tests::history::step;
 use steps_tests::steps::columns;
 use steps_tests::{Cli, Server, TestDb, on_both_stores};
@@ -49,11 +49,11 @@ fn seconds(durations: [Option<Duration>; 6]) -> [f64; 6] {
     durations.map(|duration| duration.unwrap().seconds())
 }
 
-fn durations(stat: &Stat) -> [Option<Duration>; 6] {
+fn durations(stat: &StatsRow) -> [Option<Duration>; 6] {
     [stat.mean, stat.p50, stat.p90, stat.p95, stat.p99, stat.max]
 }
 
-fn counts(stat: &Stat) -> [u64; 5] {
+fn counts(stat: &StatsRow) -> [u64; 5] {
     [stat.count, stat.succeeded, stat.failed, stat.running, stat.abandoned]
 }
 
@@ -91,6 +91,9 @@ async fn what_is_unknown_is_empty(db: TestDb) {
          p99_seconds,max_seconds\nfailed,1,0,1,0,0,1,,,,,,\nlone,1,1,0,0,0,0,,,,,,\nrunning,1,0,0,1,0,,,,,,,\n"
     );
     let json = server.get("/v1/stats?by=component&component=running").await.json();
+    let line = server.get("/v1/stats?by=component&component=running&format=jsonl").await;
+    assert_eq!(serde_json::from_str::<Value>(line.ok()).unwrap(), json["stats"][0], "one object in both");
+    assert_eq!(json["stats"][0]["component"], "running");
     for unknown in ["failure_rate", "mean_seconds", "p50_seconds", "p99_seconds", "max_seconds"] {
         assert_eq!(json["stats"][0][unknown], Value::Null, "{unknown}");
     }

@@ -79,7 +79,8 @@ async fn lists_are_for_spreadsheets_and_tools(db: TestDb) {
     let lines: Vec<Value> = jsonl.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
     assert_eq!((&lines[0]["component"], &lines[0]["deployments"]), (&Value::from("c"), &Value::from(60)));
-    assert_eq!((&lines[2]["verdict"], &lines[2]["p_value"]), (&Value::from("not enough data"), &Value::Null));
+    assert_eq!((&lines[2]["verdict"], &lines[2]["growth"]), (&Value::from("not enough data"), &Value::Null));
+    assert_eq!(Value::from(lines), list("json").await.json()["trends"], "the same objects");
 
     let mut book = Xlsx::new(Cursor::new(list("xlsx").await.bytes)).unwrap();
     let name = book.sheet_names()[0].clone();

@@ -1,6 +1,11 @@
-//! The columns of a list of trends.
+//! Trends as rows of a list.
 
-use crate::column::columns;
+use super::{CauseShare, Estimate, Trend};
+use crate::resource::columns;
+use crate::{Cell, Resource, Status};
+
+/// What CSV calls the time in which no step was open.
+const WAITING: &str = "(waiting)";
 
 columns! {
     /// A column of a list of trends.
@@ -58,4 +63,51 @@ columns! {
         /// The median after it.
         ChangedToSeconds = "changed_to_seconds",
     }
+}
+
+impl Resource for Trend {
+    type Column = TrendColumn;
+    const NAME: &'static str = "trends";
+
+    fn cell(&self, column: TrendColumn) -> Cell<'_> {
+        let growth = self.growth.as_ref();
+        let seconds = |of: fn(&Estimate) -> f64| Cell::from(growth.map(|growth| of(&growth.seconds_per_week)));
+        let percent = growth.and_then(|growth| growth.percent_per_week.as_ref());
+        let percent = |of: fn(&Estimate) -> f64| Cell::from(percent.map(of));
+        let change = self.change_points.last();
+        match column {
+            TrendColumn::Component => self.component.as_str().into(),
+            TrendColumn::Environment => self.environment.as_str().into(),
+            TrendColumn::Step => self.step.as_ref().map(Status::as_str).into(),
+            TrendColumn::Deployments => self.deployments.into(),
+            TrendColumn::FirstStartedAt => self.first_started_at.into(),
+            TrendColumn::LastStartedAt => self.last_started_at.into(),
+            TrendColumn::Verdict => self.verdict.name().into(),
+            TrendColumn::StartMedianSeconds => self.start_median.into(),
+            TrendColumn::NowMedianSeconds => self.now_median.into(),
+            TrendColumn::PercentPerWeek => percent(|estimate| estimate.value),
+            TrendColumn::PercentPerWeekLow => percent(|estimate| estimate.low),
+            TrendColumn::PercentPerWeekHigh => percent(|estimate| estimate.high),
+            TrendColumn::SecondsPerWeek => seconds(|estimate| estimate.value),
+            TrendColumn::SecondsPerWeekLow => seconds(|estimate| estimate.low),
+            TrendColumn::SecondsPerWeekHigh => seconds(|estimate| estimate.high),
+            TrendColumn::PercentPerSprint => {
+                growth.and_then(|growth| growth.percent_per_sprint).map(|estimate| estimate.value).into()
+            }
+            TrendColumn::SecondsPerSprint => growth.map(|growth| growth.seconds_per_sprint.value).into(),
+            TrendColumn::PValue => growth.map(|growth| growth.p_value).into(),
+            TrendColumn::Cause => self.main_cause().map(name).into(),
+            TrendColumn::CauseShare => self.main_cause().and_then(|cause| cause.share).into(),
+            TrendColumn::ChangePoints => Cell::count(self.change_points.len() as u64),
+            TrendColumn::ChangedAt => change.map(|change| change.started_at).into(),
+            TrendColumn::ChangedVersion => change.map(|change| change.version.as_str()).into(),
+            TrendColumn::ChangedOwner => change.map(|change| change.owner.as_str()).into(),
+            TrendColumn::ChangedFromSeconds => change.map(|change| change.before).into(),
+            TrendColumn::ChangedToSeconds => change.map(|change| change.after).into(),
+        }
+    }
+}
+
+fn name(cause: &CauseShare) -> &str {
+    cause.step.as_ref().map_or(WAITING, Status::as_str)
 }

@@ -1,7 +1,7 @@
 //! Tables of deployments.
 
 use comfy_table::{Cell, Color};
-use steps_shared::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Timestamp};
+use steps_shared::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Resource as _, Timestamp};
 
 use super::table::{Head, lay_out};
 use super::wants_colour;
@@ -62,24 +62,7 @@ fn head(column: DeploymentColumn) -> Head {
 
 /// What a deployment has in a column, as an export has it.
 fn cell(deployment: &Deployment, column: DeploymentColumn, colour: bool) -> Cell {
-    fn text(value: Option<impl ToString>) -> String {
-        value.map(|value| value.to_string()).unwrap_or_default()
-    }
-    let content = match column {
-        DeploymentColumn::Component => deployment.component.to_string(),
-        DeploymentColumn::Version => deployment.version.to_string(),
-        DeploymentColumn::StartedAt => deployment.started_at.to_rfc3339(),
-        DeploymentColumn::EndedAt => text(deployment.ended_at),
-        DeploymentColumn::DurationSeconds => text(deployment.duration.map(Duration::seconds)),
-        DeploymentColumn::Outcome => deployment.outcome.to_string(),
-        DeploymentColumn::Status => deployment.status.to_string(),
-        DeploymentColumn::Owner => deployment.owner.to_string(),
-        DeploymentColumn::Environment => deployment.environment.to_string(),
-        DeploymentColumn::Run => text(deployment.run.as_ref()),
-        DeploymentColumn::Steps => deployment.steps.to_string(),
-        DeploymentColumn::Id => deployment.id.to_string(),
-    };
-    let cell = Cell::new_owned(content);
+    let cell = Cell::new_owned(deployment.cell(column).to_string());
     match (column, deployment.outcome) {
         (DeploymentColumn::Outcome, DeploymentOutcome::Succeeded) if colour => cell.fg(Color::Green),
         (DeploymentColumn::Outcome, DeploymentOutcome::Failed) if colour => cell.fg(Color::Red),

@@ -1,13 +1,13 @@
 //! Tables of statistics.
 
 use comfy_table::Cell;
-use steps_shared::{Duration, GroupBy, Stat, StatsAnswer};
+use steps_shared::{Duration, GroupBy, StatsAnswer, StatsRow};
 
 use super::grouped;
 use super::table::{Head, lay_out};
 
 /// A column of numbers, and what a group has in it.
-type Column = (Head, fn(&Stat) -> String);
+type Column = (Head, fn(&StatsRow) -> String);
 
 const COLUMNS: [Column; 12] = [
     (Head::number("count"), |stat| grouped(stat.count)),
@@ -27,7 +27,7 @@ const COLUMNS: [Column; 12] = [
 /// A table of statistics. What no group has running or abandoned is left out.
 pub fn table(answer: &StatsAnswer) -> String {
     let StatsAnswer { by, stats } = answer;
-    let some = |count: fn(&Stat) -> u64| stats.iter().any(|stat| count(stat) > 0);
+    let some = |count: fn(&StatsRow) -> u64| stats.iter().any(|stat| count(stat) > 0);
     let (some_running, some_abandoned) = (some(|stat| stat.running), some(|stat| stat.abandoned));
     let columns: Vec<_> = COLUMNS
         .into_iter()
@@ -65,10 +65,10 @@ mod tests {
     fn answer(running: u64) -> StatsAnswer {
         serde_json::from_str(&format!(
             r#"{{"by":["component","week"],"stats":[
-            {{"group":{{"component":"checkout","week":"2026-01-05"}},"count":1234,"succeeded":1200,"failed":34,"running":{running},
+            {{"component":"checkout","week":"2026-01-05","count":1234,"succeeded":1200,"failed":34,"running":{running},
             "abandoned":0,"failure_rate":0.02755,"mean_seconds":370,"p50_seconds":300,"p90_seconds":500.5,
             "p95_seconds":600,"p99_seconds":900,"max_seconds":7500}},
-            {{"group":{{"component":"api","week":"2026-01-05"}},"count":1,"succeeded":0,"failed":0,"running":0,"abandoned":0,
+            {{"component":"api","week":"2026-01-05","count":1,"succeeded":0,"failed":0,"running":0,"abandoned":0,
             "failure_rate":null,"mean_seconds":null,"p50_seconds":null,"p90_seconds":null,"p95_seconds":null,
             "p99_seconds":null,"max_seconds":null}}]}}"#
         ))

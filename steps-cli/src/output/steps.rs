@@ -1,7 +1,7 @@
 //! Tables of steps.
 
 use comfy_table::{Cell, Color};
-use steps_shared::{Step, StepColumn};
+use steps_shared::{Resource as _, Step, StepColumn};
 
 use super::table::{Head, lay_out};
 use super::wants_colour;
@@ -50,27 +50,7 @@ fn head(column: StepColumn) -> Head {
 
 /// What a step has in a column, as an export has it.
 fn cell(step: &Step, column: StepColumn, colour: bool) -> Cell {
-    fn text(value: Option<impl ToString>) -> String {
-        value.map(|value| value.to_string()).unwrap_or_default()
-    }
-    let content = match column {
-        StepColumn::Component => step.component.to_string(),
-        StepColumn::Version => step.version.to_string(),
-        StepColumn::Owner => step.owner.to_string(),
-        StepColumn::Status => step.status.to_string(),
-        StepColumn::Ts => step.ts.to_seconds_text(),
-        StepColumn::Environment => step.environment.to_string(),
-        StepColumn::Run => text(step.run.as_ref()),
-        StepColumn::Id => step.id.to_string(),
-        StepColumn::StartedAt => step.ts.to_rfc3339(),
-        StepColumn::EndedAt => text(step.ended_at),
-        StepColumn::DurationSeconds => text(step.duration().map(|duration| duration.seconds())),
-        StepColumn::DeploymentId => text(step.deployment_id),
-        StepColumn::Span => step.span.to_string(),
-        StepColumn::Outcome if step.is_unfinished() => "unfinished".to_owned(),
-        StepColumn::Outcome => text(step.outcome),
-        StepColumn::ExitCode => text(step.exit_code),
-    };
+    let content = step.cell(column).to_string();
     match column {
         StepColumn::Status | StepColumn::Outcome if colour => {
             status_colour(&content).map_or(Cell::new(&content), |colour| Cell::new(&content).fg(colour))

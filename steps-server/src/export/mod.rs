@@ -2,21 +2,17 @@
 
 mod accept;
 mod layout;
-mod stat;
 mod stream;
 mod text;
-mod trend;
 mod workbook;
 
 use std::time::Duration;
 
-use steps_shared::ListFormat;
+use steps_shared::{ListFormat, Resource};
 use warp::reply::Response;
 
 pub use accept::accepted;
-pub use layout::{Cell, Layout, Row};
-pub use stat::StatRow;
-pub use trend::TrendRow;
+pub use layout::Layout;
 pub use workbook::too_long;
 
 use crate::problem::ApiError;
@@ -26,7 +22,11 @@ use crate::store::{Rows, StoreError};
 ///
 /// # Errors
 /// The database fails before the answer has begun.
-pub async fn answer<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
+pub async fn answer<R: Resource>(
+    rows: Rows<R>,
+    layout: Layout<R::Column>,
+    stall: Duration,
+) -> Result<Response, ApiError> {
     match layout.format {
         ListFormat::Xlsx => workbook::workbook(rows, layout, stall).await,
         ListFormat::Csv | ListFormat::Json | ListFormat::Jsonl => stream::text(rows, layout, stall).await,

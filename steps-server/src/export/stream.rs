@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
-use steps_shared::ListFormat;
+use steps_shared::{ListFormat, Resource};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use warp::Reply as _;
 use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 
-use super::layout::{Layout, Row};
+use super::layout::Layout;
 use super::text::TextWriter;
 use crate::problem::ApiError;
 use crate::store::{Rows, StoreError};
@@ -31,7 +31,11 @@ pub type Part = Result<Bytes, io::Error>;
 ///
 /// # Errors
 /// The database fails before the answer has begun.
-pub async fn text<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
+pub async fn text<R: Resource>(
+    rows: Rows<R>,
+    layout: Layout<R::Column>,
+    stall: Duration,
+) -> Result<Response, ApiError> {
     let format = layout.format;
     let mut parts = rows.ready_chunks(ROWS);
     let mut first = None;
@@ -56,7 +60,7 @@ pub async fn text<R: Row>(rows: Rows<R>, layout: Layout<R::Column>, stall: Durat
     Ok(response::<R>(receiver, format))
 }
 
-async fn send<R: Row>(
+async fn send<R: Resource>(
     parts: impl Stream<Item = Vec<Result<R, StoreError>>>,
     mut writer: TextWriter<R>,
     sender: &mpsc::Sender<Part>,
@@ -87,7 +91,7 @@ pub(super) async fn send_part(sender: &mpsc::Sender<Part>, part: Bytes, stall: D
 }
 
 /// An answer whose body is what `receiver` receives.
-pub(super) fn response<R: Row>(receiver: mpsc::Receiver<Part>, format: ListFormat) -> Response {
+pub(super) fn response<R: Resource>(receiver: mpsc::Receiver<Part>, format: ListFormat) -> Response {
     let body =
         stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|part| (part, receiver)) });
     let mut response = warp::reply::stream(body).into_response();

@@ -3,20 +3,20 @@
 use std::io;
 
 use csv::{Terminator, WriterBuilder};
-use steps_shared::{ListColumn as _, ListFormat};
+use steps_shared::{Cell, ListColumn as _, ListFormat, Resource};
 use uuid::Uuid;
 
-use super::layout::{Cell, Layout, Row};
+use super::layout::Layout;
 
 /// Writes a list part by part.
 #[derive(Debug)]
-pub struct TextWriter<R: Row> {
+pub struct TextWriter<R: Resource> {
     layout: Layout<R::Column>,
     /// Whether a row has been written: in JSON the next one needs a comma.
     begun: bool,
 }
 
-impl<R: Row> TextWriter<R> {
+impl<R: Resource> TextWriter<R> {
     /// A writer that has written nothing yet.
     pub fn new(layout: Layout<R::Column>) -> Self {
         Self { layout, begun: false }
@@ -84,11 +84,9 @@ fn csv_field(csv: &mut CsvWriter, cell: Cell<'_>) -> csv::Result<()> {
         Cell::Empty => csv.write_field(""),
         Cell::Text(text) => csv.write_field(text),
         Cell::Id(id) => csv.write_field(id.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer())),
-        Cell::Moment(moment) => csv.write_field(moment.to_rfc3339()),
-        Cell::Second(moment) => csv.write_field(moment.to_seconds_text()),
-        Cell::Seconds(duration) => csv.write_field(duration.seconds().to_string()),
-        Cell::Number(number) => csv.write_field(number.to_string()),
-        Cell::Fraction(number) => csv.write_field(number.to_string()),
-        Cell::Truth(truth) => csv.write_field(if truth { "true" } else { "false" }),
+        Cell::Time(time) => csv.write_field(time.to_rfc3339()),
+        Cell::TimeInSeconds(time) => csv.write_field(time.to_seconds_text()),
+        Cell::Bool(value) => csv.write_field(if value { "true" } else { "false" }),
+        Cell::Duration(_) | Cell::Integer(_) | Cell::Float(_) => csv.write_field(cell.to_string()),
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
-use steps_shared::{FieldError, FieldErrors, ListColumn, ListFormat, Timestamp};
+use steps_shared::{Cell, FieldError, FieldErrors, ListColumn, ListFormat, Resource, Timestamp};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use warp::reply::Response;
 
-use super::layout::{Cell, Layout, Row};
+use super::layout::Layout;
 use super::stream::{Part, next, response, send_part};
 use crate::problem::ApiError;
 use crate::store::{Rows, StoreError};
@@ -35,7 +35,11 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm:ss.000";
 ///
 /// # Errors
 /// The database fails, there is no room for the temporary file, or the list has more rows than a sheet.
-pub async fn workbook<R: Row>(list: Rows<R>, layout: Layout<R::Column>, stall: Duration) -> Result<Response, ApiError> {
+pub async fn workbook<R: Resource>(
+    list: Rows<R>,
+    layout: Layout<R::Column>,
+    stall: Duration,
+) -> Result<Response, ApiError> {
     let (rows, received) = mpsc::channel(PARTS);
     let writing = tokio::task::spawn_blocking(move || write::<R>(received, &layout));
     let mut parts = list.ready_chunks(ROWS);
@@ -68,7 +72,7 @@ async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::R
     }
 }
 
-fn write<R: Row>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
+fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
     let most_rows = ListFormat::Xlsx.most_rows().unwrap_or(u64::MAX);
     let internal = |error: XlsxError| ApiError::Internal(error.to_string());
     let mut workbook = Workbook::new();
@@ -108,7 +112,7 @@ fn write_header<C: ListColumn>(sheet: &mut Worksheet, name: &str, columns: &[C])
 }
 
 /// Texts are always written as strings, so that a leading `=` never becomes a formula.
-fn write_row<R: Row>(
+fn write_row<R: Resource>(
     sheet: &mut Worksheet,
     at_row: u32,
     row: &R,
@@ -120,13 +124,13 @@ fn write_row<R: Row>(
             Cell::Empty => {}
             Cell::Text(text) => drop(sheet.write_string(at_row, at, text)?),
             Cell::Id(id) => drop(sheet.write_string(at_row, at, id.to_string())?),
-            Cell::Moment(when) | Cell::Second(when) => {
+            Cell::Time(when) | Cell::TimeInSeconds(when) => {
                 sheet.write_number_with_format(at_row, at, excel_days(when), moment)?;
             }
-            Cell::Seconds(duration) => drop(sheet.write_number(at_row, at, duration.seconds())?),
-            Cell::Number(number) => drop(sheet.write_number(at_row, at, number as f64)?),
-            Cell::Fraction(number) => drop(sheet.write_number(at_row, at, number)?),
-            Cell::Truth(truth) => drop(sheet.write_boolean(at_row, at, truth)?),
+            Cell::Duration(duration) => drop(sheet.write_number(at_row, at, duration.seconds())?),
+            Cell::Integer(number) => drop(sheet.write_number(at_row, at, number as f64)?),
+            Cell::Float(number) => drop(sheet.write_number(at_row, at, number)?),
+            Cell::Bool(value) => drop(sheet.write_boolean(at_row, at, value)?),
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use futures_util::stream::{self, StreamExt as _};
 use steps_shared::{
-    Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, FieldError, FieldErrors, Filter as _,
-    ListFormat, Step, StepId, TimelineStep,
+    Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, FieldError,
+    FieldErrors, Filter as _, ListFormat, Step, StepColumn, StepId, TimelineStep,
 };
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -49,7 +49,7 @@ pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
 async fn list(state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
     let mut query = DeploymentQuery::from_parameters(query::pairs(query.as_bytes())?)?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or_default();
-    let layout = Layout::new::<Deployment>(format, &query.columns);
+    let layout = Layout::new(format, &query.columns, DeploymentColumn::ALL);
     let asking = async {
         state.caught_up().await?;
         let count = async |most| state.store.count_deployments(&query.filter, most).await;
@@ -84,7 +84,7 @@ async fn one(id: String, state: State, query: String, headers: HeaderMap) -> Res
             Ok(super::json(StatusCode::OK, &detail))
         }
         format => {
-            let layout = Layout::new::<Step>(format, &query.columns);
+            let layout = Layout::new(format, &query.columns, StepColumn::ALL);
             let steps = stream::iter(steps.into_iter().map(Ok)).boxed();
             export::answer(steps, layout, state.stall_timeout).await
         }

@@ -1,6 +1,6 @@
 //! `GET /v1/steps` and `GET /v1/steps/count`: lists of steps.
 
-use steps_shared::{Filter as _, Step, StepFilter, StepQuery};
+use steps_shared::{Filter as _, StepColumn, StepFilter, StepQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::HeaderMap;
@@ -32,7 +32,7 @@ pub fn routes(state: &State) -> BoxedFilter<(Response,)> {
 async fn list(state: State, query: String, headers: HeaderMap) -> Result<Response, ApiError> {
     let mut query = StepQuery::from_parameters(query::pairs(query.as_bytes())?)?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or_default();
-    let layout = Layout::new::<Step>(format, &query.columns);
+    let layout = Layout::new(format, &query.columns, StepColumn::ALL);
     let asking = async {
         state.caught_up().await?;
         let count = async |most| state.store.count_steps(&query.filter, most).await;

@@ -1,16 +1,14 @@
 //! `GET /v1/stats`: how long deployments take, and how often they fail.
 
-use std::sync::Arc;
-
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, GroupBy, ListFormat, StatsAnswer, StatsQuery};
+use steps_shared::{FieldError, FieldErrors, GroupBy, ListFormat, StatsAnswer, StatsColumn, StatsQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::{query, respond};
-use crate::export::{self, Layout, StatRow};
+use crate::export::{self, Layout};
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::statistics::Groups;
@@ -59,8 +57,8 @@ async fn stats(state: State, query: String, headers: HeaderMap) -> Result<Respon
             Ok(super::json(StatusCode::OK, &StatsAnswer { by, stats }))
         }
         format => {
-            let layout = Layout { format, columns: StatRow::columns(&query.by) };
-            let rows = stream::iter(stats.into_iter().map(|stat| Ok(StatRow(Arc::new(stat))))).boxed();
+            let layout = Layout::new(format, &[], &StatsColumn::of(&query.by));
+            let rows = stream::iter(stats.into_iter().map(Ok)).boxed();
             export::answer(rows, layout, state.stall_timeout).await
         }
     }

@@ -1,7 +1,7 @@
 //! `GET /v1/steps/{id}`: one step.
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{FieldError, FieldErrors, ListFormat, Step, StepId};
+use steps_shared::{FieldError, FieldErrors, ListFormat, StepColumn, StepId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
@@ -33,7 +33,7 @@ async fn step(id: String, state: State, query: String, headers: HeaderMap) -> Re
     };
     let step = state.within_deadline(asking).await?;
     let format = query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json);
-    let layout = Layout::new::<Step>(format, &query.columns);
+    let layout = Layout::new(format, &query.columns, StepColumn::ALL);
     match format {
         ListFormat::Json => Ok(super::json(StatusCode::OK, &layout.object(&step))),
         _ => export::answer(stream::iter([Ok(step)]).boxed(), layout, state.stall_timeout).await,

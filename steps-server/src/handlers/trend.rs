@@ -1,14 +1,14 @@
 //! `GET /v1/trend`: how durations grow, and what makes them.
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{ListFormat, TrendQuery};
+use steps_shared::{ListFormat, TrendColumn, TrendQuery};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::{query, respond};
-use crate::export::{self, Layout, TrendRow};
+use crate::export::{self, Layout};
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::trends::trends;
@@ -31,8 +31,8 @@ async fn trend(state: State, query: String, headers: HeaderMap) -> Result<Respon
     match query.format.or_else(|| export::accepted(&headers)).unwrap_or(ListFormat::Json) {
         ListFormat::Json => Ok(super::json(StatusCode::OK, &answer)),
         format => {
-            let layout = Layout::new::<TrendRow>(format, &[]);
-            let rows = stream::iter(answer.trends.into_iter().map(|trend| Ok(TrendRow(trend)))).boxed();
+            let layout = Layout::new(format, &[], TrendColumn::ALL);
+            let rows = stream::iter(answer.trends.into_iter().map(Ok)).boxed();
             export::answer(rows, layout, state.stall_timeout).await
         }
     }

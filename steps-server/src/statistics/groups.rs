@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use chrono_tz::Tz;
-use steps_shared::{DeploymentOutcome, Duration, GroupBy, Stat, Timestamp};
+use steps_shared::{DeploymentOutcome, Duration, GroupBy, StatsRow, Timestamp};
 
 use super::quantile::{from_micros, quantile};
 use crate::fold::{StatusKind, Statuses};
@@ -80,7 +80,7 @@ impl Groups {
 
     /// The statistics of each group, sorted by its values.
     #[must_use]
-    pub fn finish(self) -> Vec<Stat> {
+    pub fn finish(self) -> Vec<StatsRow> {
         let by = self.by;
         let mut groups: Vec<_> = self.groups.into_iter().collect();
         groups.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -90,13 +90,13 @@ impl Groups {
 }
 
 impl Tally {
-    fn finish(self, group: BTreeMap<String, String>) -> Stat {
+    fn finish(self, group: BTreeMap<String, String>) -> StatsRow {
         let Self { mut durations, succeeded, failed, running, abandoned } = self;
         durations.sort_unstable();
         let quantile = |q| quantile(&durations, q).and_then(from_micros);
         let ended = succeeded + failed;
         let sum: i128 = durations.iter().map(|micros| i128::from(*micros)).sum();
-        Stat {
+        StatsRow {
             group,
             count: ended + running + abandoned,
             succeeded,
