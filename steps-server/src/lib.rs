@@ -1,30 +1,18 @@
 //! The server: owns the recorded steps, and answers for them over HTTP.
 //!
-//! A step's way: [`handlers`] take the request apart, [`recorder`] commits whatever waits in one transaction through
-//! [`store`], and the caller is answered. The [`projector`] folds the streams that changed into deployments. Lists go from the database's
-//! cursor through [`export`] to the socket; [`trends`] and [`checks`] read whole series, and [`trend`] computes.
+//! A step's way: [`http`] takes the request apart, [`app`] commits whatever waits in one transaction through [`store`], and
+//! the caller is answered. [`projection`] folds the streams that changed into deployments. Lists go from the database's cursor
+//! through `http::export` to the socket; for trends and budgets [`app`] reads whole series, and [`analysis`] computes.
+//!
+//! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`; `setup` and this file put them together.
 
-pub mod checks;
-pub mod config;
-pub mod export;
-pub mod fold;
-mod gathered_log;
-pub mod handlers;
-pub mod logging;
+pub mod analysis;
+pub mod app;
+pub mod http;
 pub mod maintenance;
-pub mod problem;
 pub mod projection;
-pub mod projector;
-pub mod recorder;
-mod request_id;
-pub mod routes;
-pub mod secret_args;
-pub mod serve;
-pub mod state;
-pub mod statistics;
+pub mod setup;
 pub mod store;
-pub mod trend;
-pub mod trends;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -34,11 +22,12 @@ use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::Settings;
-use crate::projector::Projector;
-use crate::recorder::Recorder;
-use crate::serve::{Limits, Shutdown};
-use crate::state::{BODY_BYTES, State};
+use crate::app::recorder::Recorder;
+use crate::app::state::{self, BODY_BYTES, State};
+use crate::http::endpoints;
+use crate::projection::worker::Projector;
+use crate::setup::listener::{self, Limits, Shutdown};
+use crate::setup::settings::Settings;
 use crate::store::Store;
 
 /// How long the queue may take to be committed after the last request was answered.
@@ -75,14 +64,14 @@ pub async fn run(
         replays: Arc::new(Semaphore::new(1)),
         stopping: Arc::default(),
     };
-    let app = warp::service(routes::filter(state.clone()));
+    let app = warp::service(endpoints::filter(state.clone()));
     let limits = Limits { connections: settings.connections, stall: settings.stall_timeout };
     let told = async {
         shutdown.await;
         state.stop();
     };
     let shutdown = Shutdown { told, delay: settings.shutdown_delay };
-    serve::serve(listener, app, limits, shutdown).await;
+    listener::serve(listener, app, limits, shutdown).await;
     drop(state);
     if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use chrono::Utc;
 use clap::Parser as _;
-use steps_server::config::{Args, Command, Settings};
+use steps_server::maintenance;
+use steps_server::projection::apply;
+use steps_server::setup::settings::{Args, Command, Settings};
+use steps_server::setup::{log, secret_args};
 use steps_server::store::{OpenError, OpenOptions, Store};
-use steps_server::{logging, maintenance, projection, secret_args};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,8 +27,8 @@ fn main() -> ExitCode {
     }
     let args = Args::parse();
     let command = args.command.clone();
-    let loaded = Settings::load(args).and_then(|settings| logging::start(&settings).map(|log| (settings, log)));
-    let (settings, _log) = match loaded {
+    let loaded = Settings::load(args).and_then(|settings| log::start(&settings).map(|guard| (settings, guard)));
+    let (settings, _guard) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("error: {error}");
@@ -75,7 +77,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
 }
 
 async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    if let Some(before) = projection::other_statuses(&store, &settings.statuses()).await? {
+    if let Some(before) = apply::other_statuses(&store, &settings.statuses()).await? {
         tracing::warn!(
             %before,
             now = settings.statuses().fingerprint(),

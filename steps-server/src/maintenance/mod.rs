@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::Timestamp;
 
-use crate::config::Command;
-use crate::fold::Statuses;
-use crate::projection::{self, Difference};
+use crate::projection::apply::{self, Difference};
+use crate::projection::fold::Statuses;
+use crate::setup::settings::Command;
 use crate::store::Store;
 
 /// `verify` found differences.
@@ -27,13 +27,13 @@ pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Time
     let mut found = Found::default();
     match command {
         Command::Rebuild => {
-            projection::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
+            apply::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
             bar.finish_and_clear();
             println!("rebuilt {} streams: {}", found.streams, found.summary("corrected"));
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify => {
-            projection::verify(store, statuses, |streams, difference| {
+            apply::verify(store, statuses, |streams, difference| {
                 let told = found.deployments + found.steps;
                 if told < MOST_TOLD {
                     tell(difference, MOST_TOLD - told, &bar);

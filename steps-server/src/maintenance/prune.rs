@@ -8,8 +8,8 @@ use steps_shared::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::fold::Statuses;
-use crate::projection;
+use crate::projection::apply;
+use crate::projection::fold::Statuses;
 use crate::store::{OldDeployment, Store, StoreError};
 
 /// Deployments that are looked at in one transaction.
@@ -45,7 +45,7 @@ pub async fn run(
     let mut after = (0, Uuid::nil());
     loop {
         let began = Instant::now();
-        let next = projection::despite_others(|| prune_some(store, statuses, after, until, dry_run));
+        let next = apply::despite_others(|| prune_some(store, statuses, after, until, dry_run));
         let Some((last, deployments, steps)) = next.await? else { break };
         after = last;
         pruned.deployments += deployments;
@@ -73,7 +73,7 @@ async fn prune_some(
     let mut tx = store.begin_projection().await?;
     tx.take_turn().await?;
     // What waits to be folded may belong to one of these.
-    projection::fold_all(&mut tx, statuses).await?;
+    apply::fold_all(&mut tx, statuses).await?;
     let old = first_of(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
     let Some(last) = old.last() else { return Ok(None) };
     let steps = match dry_run {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::migrate::lock_folder;
 use super::renewable::RenewablePool;
 use super::{Pools, Store};
-use crate::config::DatabaseUrl;
+use crate::setup::settings::DatabaseUrl;
 
 /// How to open a database.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::{push_deployment_filter, push_text};
 use super::steps::{Rows, moment, wrong};
 use super::{Store, StoreError, with_pools};
-use crate::statistics::Sample;
+use crate::analysis::statistics::Sample;
 
 #[derive(Debug, sqlx::FromRow)]
 struct Row {

@@ -8,7 +8,7 @@ use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::push_text;
 use super::steps::{moment, read, wrong};
 use super::{Store, StoreError, with_pools};
-use crate::trend::Timed;
+use crate::analysis::Timed;
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
 const MOST_DEPLOYMENTS: u32 = 200_000;

@@ -1,0 +1,272 @@
+//! Whether deployments are within a budget: each as of its own time, by what was there before it.
+
+use std::collections::VecDeque;
+
+use steps_shared::{
+    Bound, Budget, BudgetKind, CheckResult, Duration, Growth, GrowthLimit, Percent, Timestamp, USUAL_REACH_MICROS,
+};
+
+use super::growth::{LEAST_DEPLOYMENTS, growth_of};
+use super::series::Timed;
+use crate::analysis::statistics::{from_micros, quantile};
+
+/// The fewest deployments that make a baseline.
+pub const LEAST_BASELINE: usize = Budget::LEAST_LAST as usize;
+
+/// Of so many deployments growth is judged as of each …
+const JUDGED: usize = 3;
+
+/// … and so many must be over the limit: one alone is no alarm.
+const PERSISTENT: usize = 2;
+
+/// Which deployments before another one count for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookback {
+    /// Those that started then or later.
+    From(Timestamp),
+    /// Those that started at most so long before it.
+    Span(Duration),
+}
+
+/// What is known of a series beside a budget.
+#[derive(Debug)]
+pub struct Budgets<'a> {
+    series: &'a [Timed],
+    budget: &'a Budget,
+    lookback: Lookback,
+    baselines: Vec<Option<Baseline>>,
+    /// How many deployments in a row, up to each, took longer than allowed.
+    flagged: Vec<u32>,
+}
+
+/// What the deployments before one took.
+#[derive(Debug, Clone, Copy)]
+struct Baseline {
+    /// How many they are.
+    deployments: usize,
+    /// How many among them are left out, because they took longer than allowed.
+    left_out: usize,
+    /// Their percentile; unknown of too few.
+    percentile: Option<Duration>,
+}
+
+/// What a limit says of a deployment, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Which limit.
+    pub budget: BudgetKind,
+    /// What it says.
+    pub result: CheckResult,
+    /// Why.
+    pub reason: String,
+}
+
+impl Lookback {
+    /// What is asked for; 90 days before each deployment where nothing is.
+    #[must_use]
+    pub fn new(since: Option<Bound>) -> Self {
+        match since {
+            Some(Bound::At(moment)) => Self::From(moment.start),
+            Some(Bound::Ago(span)) => Self::Span(span),
+            None => Self::Span(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default()),
+        }
+    }
+
+    /// From when on deployments count for one that started at a moment.
+    #[must_use]
+    pub fn begin(self, started_at: Timestamp) -> Timestamp {
+        match self {
+            Self::From(moment) => moment,
+            Self::Span(span) => Timestamp::from_micros(started_at.micros() - span.micros()).unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a> Budgets<'a> {
+    /// Goes through a series, which is in order of time and begins with the first deployment there is, and notes which
+    /// deployments took too long: they are left out of the baselines after them.
+    #[must_use]
+    pub fn new(series: &'a [Timed], budget: &'a Budget, lookback: Lookback) -> Self {
+        let mut budgets = Self { series, budget, lookback, baselines: Vec::new(), flagged: Vec::new() };
+        let mut recent = Recent::default();
+        for (at, timed) in series.iter().enumerate() {
+            let begin = lookback.begin(timed.started_at);
+            while recent.oldest().is_some_and(|oldest| series[oldest].started_at < begin) {
+                recent.forget(series);
+            }
+            let baseline = budget.baseline.map(|percentile| recent.baseline(percentile.share(), at));
+            let allowed = baseline.and_then(|baseline| baseline.allowed(budget.margin));
+            let is_over = |limit: Option<Duration>| limit.is_some_and(|limit| timed.duration > limit);
+            budgets.baselines.push(baseline);
+            if is_over(budget.max) || is_over(allowed) {
+                let before = budgets.flagged.last().copied().unwrap_or(0);
+                budgets.flagged.push(before + 1);
+            } else {
+                budgets.flagged.push(0);
+                recent.add(at, timed);
+                if recent.places.len() > budget.last as usize {
+                    recent.forget(series);
+                }
+            }
+        }
+        budgets
+    }
+
+    /// What each limit says of a deployment of the series, by its place.
+    #[must_use]
+    pub fn judge(&self, at: usize) -> Vec<Said> {
+        let growth: Vec<_> = (at.saturating_sub(JUDGED - 1)..=at).map(|at| self.growth(at)).collect();
+        self.judge_with(at, &growth)
+    }
+
+    /// How many deployments in a row, that at a place being the last of them, took longer than allowed.
+    #[must_use]
+    pub fn over_in_a_row(&self, at: usize) -> u32 {
+        self.flagged.get(at).copied().unwrap_or(0)
+    }
+
+    /// What each limit says of every deployment from a place on, computed as it is asked for.
+    pub fn replay(&self, from: usize) -> impl Iterator<Item = (&'a Timed, Vec<Said>)> {
+        let first = from.saturating_sub(JUDGED - 1);
+        let mut growth: VecDeque<Option<Growth>> = (first..from).map(|at| self.growth(at)).collect();
+        (from..self.series.len()).map(move |at| {
+            growth.push_back(self.growth(at));
+            if growth.len() > JUDGED {
+                growth.pop_front();
+            }
+            (&self.series[at], self.judge_with(at, growth.make_contiguous()))
+        })
+    }
+
+    fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<Said> {
+        let Some(timed) = self.series.get(at) else { return Vec::new() };
+        let max = self.budget.max.map(|max| said_of_max(timed.duration, max));
+        let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(timed.duration, baseline));
+        let limit = self.budget.max_growth.map(|limit| said_of_growth(growth, limit));
+        [max, baseline, limit].into_iter().flatten().collect()
+    }
+
+    /// How the deployments grow that count for this one, itself among them; nothing where no limit asks.
+    fn growth(&self, at: usize) -> Option<Growth> {
+        self.budget.max_growth?;
+        let last = self.series.get(at)?;
+        let begin = self.lookback.begin(last.started_at);
+        let series = &self.series[..=at];
+        let series = &series[series.partition_point(|timed| timed.started_at < begin)..];
+        growth_of(series, Duration::default())
+    }
+
+    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> Said {
+        let said = |result, reason| Said { budget: BudgetKind::Baseline, result, reason };
+        let Baseline { deployments: many, left_out, .. } = baseline;
+        let (Some(percentile), Some(allowed)) = (baseline.percentile, baseline.allowed(self.budget.margin)) else {
+            return said(
+                CheckResult::NotEnoughData,
+                format!("{many} deployments before it count; {LEAST_BASELINE} are needed"),
+            );
+        };
+        let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
+        let without = match left_out {
+            0 => String::new(),
+            1 => " (one that was over is left out)".to_owned(),
+            _ => format!(" ({left_out} that were over are left out)"),
+        };
+        let margin = self.budget.margin;
+        let basis = format!("{margin} more than {percentile}, the {name} of the {many} before it{without}");
+        match took <= allowed {
+            true => said(CheckResult::Within, format!("{took} is within {allowed}, {basis}")),
+            false => said(CheckResult::Over, format!("{took} is over {allowed}, {basis}")),
+        }
+    }
+}
+
+/// The deployments that a baseline is of.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Their places in the series, the oldest first.
+    places: VecDeque<usize>,
+    /// Their durations in microseconds, sorted.
+    sorted: Vec<i64>,
+}
+
+impl Recent {
+    fn oldest(&self) -> Option<usize> {
+        self.places.front().copied()
+    }
+
+    fn add(&mut self, at: usize, timed: &Timed) {
+        let micros = timed.duration.micros();
+        self.places.push_back(at);
+        self.sorted.insert(self.sorted.partition_point(|other| *other < micros), micros);
+    }
+
+    fn forget(&mut self, series: &[Timed]) {
+        if let Some(oldest) = self.places.pop_front() {
+            let micros = series[oldest].duration.micros();
+            self.sorted.remove(self.sorted.partition_point(|other| *other < micros));
+        }
+    }
+
+    /// What they are for the deployment at a place.
+    fn baseline(&self, share: f64, at: usize) -> Baseline {
+        let deployments = self.places.len();
+        let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
+        let enough = deployments >= LEAST_BASELINE;
+        let percentile = quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
+        Baseline { deployments, left_out, percentile }
+    }
+}
+
+impl Baseline {
+    /// What a deployment may take.
+    fn allowed(self, margin: Percent) -> Option<Duration> {
+        let allowed = self.percentile?.seconds() * (1.0 + margin.share());
+        // A margin beyond all times allows all of them.
+        Duration::from_seconds(allowed).ok().or(Duration::from_micros(i64::MAX))
+    }
+}
+
+fn said_of_max(took: Duration, max: Duration) -> Said {
+    let (result, reason) = match Duration::from_micros(took.micros() - max.micros()) {
+        Some(more) if took > max => (CheckResult::Over, format!("{took} is {more} over {max}")),
+        _ => (CheckResult::Within, format!("{took} is within {max}")),
+    };
+    Said { budget: BudgetKind::Max, result, reason }
+}
+
+/// Growth is judged as of the last deployments, and by the last of all where it can be told at all.
+fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> Said {
+    let said = |result, reason| Said { budget: BudgetKind::MaxGrowth, result, reason };
+    let Some(Some(last)) = growth.last() else {
+        let reason = format!("{LEAST_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
+        return said(CheckResult::NotEnoughData, reason);
+    };
+    let is_over = |growth: &&Growth| {
+        let beyond = growth.percent_per_week.is_none_or(|percent| percent.value > limit.0.value());
+        growth.is_significant() && growth.seconds_per_week.value > 0.0 && beyond
+    };
+    let over = growth.iter().flatten().filter(is_over).count();
+    let told = match last.percent_per_week {
+        Some(percent) => format!("{:+.1}% a week ({:.1} to {:.1})", percent.value, percent.low, percent.high),
+        None => format!("{:+.1} s a week", last.seconds_per_week.value),
+    };
+    let doubt =
+        if last.is_significant() { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
+    let many = growth.len();
+    let newest = if over >= PERSISTENT && !is_over(&last) { ", though not of the newest" } else { "" };
+    match over {
+        PERSISTENT.. => said(
+            CheckResult::Over,
+            format!("{told}{doubt}; over {limit} as of {over} of the last {many} deployments{newest}"),
+        ),
+        0 => said(CheckResult::Within, format!("{told}{doubt}; within {limit}")),
+        _ => said(
+            CheckResult::Within,
+            format!("{told}{doubt}; over {limit} as of one deployment, which is no alarm yet"),
+        ),
+    }
+}
+
+#[cfg(test)]
+#[path = "budget_tests.rs"]
+mod tests;

@@ -1,0 +1,195 @@
+//! What makes the difference between the beginning of a series and its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steps_shared::{Cause, CauseShare, Duration, Status, StepPresence};
+
+use super::series::{Timed, seconds};
+use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
+
+/// What one deployment's time was spent on, in microseconds: its parts add up to its duration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// The time in which each step held it up; a step that never did has 0.
+    pub steps: BTreeMap<Status, i64>,
+    /// The time in which no step was open.
+    pub waiting: i64,
+}
+
+/// The deployments of one end that are compared: all but outliers. One that hung for an hour says nothing of the others.
+#[must_use]
+pub fn compared(end: &[Timed]) -> Vec<Timed> {
+    let seconds = seconds(end);
+    let (median, deviation) = (median_of(&seconds), robust_deviation(&seconds));
+    let most = if deviation > 0.0 { OUTLIER_DEVIATIONS * deviation } else { f64::INFINITY };
+    end.iter().filter(|timed| (timed.seconds() - median).abs() <= most).copied().collect()
+}
+
+/// The difference between the mean deployment before and the mean deployment after, split over its steps and the waiting
+/// between them. `None` where there is nothing to compare.
+#[must_use]
+pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
+    if before.is_empty() || after.is_empty() {
+        return None;
+    }
+    // Waiting is None.
+    let steps = before.iter().chain(after).flat_map(|cost| cost.steps.keys()).map(Some);
+    let names: BTreeSet<Option<&Status>> = steps.chain([None]).collect();
+    let sides: Vec<[Side; 2]> = names.iter().map(|name| [side(before, *name), side(after, *name)]).collect();
+    let means_before = means(sides.iter().map(|[was, _]| was.sum), before.len());
+    let means_after = means(sides.iter().map(|[_, is]| is.sum), after.len());
+    let whole_before: i64 = means_before.iter().sum();
+    let whole_after: i64 = means_after.iter().sum();
+    let whole = whole_after - whole_before;
+    let mut parts: Vec<(i64, CauseShare)> = names
+        .into_iter()
+        .zip(sides)
+        .zip(means_before.iter().zip(&means_after))
+        .filter(|((step, sides), _)| step.is_some() || sides.iter().any(|side| side.sum > 0))
+        .map(|((step, [was, is]), (before, after))| {
+            let change = after - before;
+            let part = CauseShare {
+                step: step.cloned(),
+                before_seconds: to_seconds(*before),
+                after_seconds: to_seconds(*after),
+                change_seconds: to_seconds(change),
+                share: (whole != 0).then(|| change as f64 / whole as f64),
+                change: match (step, was.present, is.present) {
+                    (Some(_), false, true) => Some(StepPresence::Appeared),
+                    (Some(_), true, false) => Some(StepPresence::Vanished),
+                    _ => None,
+                },
+            };
+            (change, part)
+        })
+        .collect();
+    // What contributes most comes first: to growth where it grew, to shrinking where it shrank.
+    parts.sort_by_key(|(change, _)| if whole < 0 { *change } else { -change });
+    Some(Cause {
+        deployments_before: u32::try_from(before.len()).unwrap_or(u32::MAX),
+        deployments_after: u32::try_from(after.len()).unwrap_or(u32::MAX),
+        before: Duration::from_micros(whole_before)?,
+        after: Duration::from_micros(whole_after)?,
+        change_seconds: to_seconds(whole),
+        parts: parts.into_iter().map(|(_, part)| part).collect(),
+    })
+}
+
+/// A step, or waiting, in the deployments of one end.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    sum: i128,
+    present: bool,
+}
+
+fn side(costs: &[Cost], step: Option<&Status>) -> Side {
+    let of = |cost: &Cost| match step {
+        Some(step) => cost.steps.get(step).copied(),
+        None => Some(cost.waiting),
+    };
+    let found = || costs.iter().filter_map(of);
+    Side { sum: found().map(i128::from).sum(), present: found().next().is_some() }
+}
+
+/// The sums divided by a number, each rounded so that together they are the whole divided by it, rounded.
+fn means(sums: impl Iterator<Item = i128>, by: usize) -> Vec<i64> {
+    let by = by as i128;
+    let rounded = |sum: i128| (sum + by / 2).div_euclid(by);
+    let mut total = 0;
+    sums.map(|sum| {
+        let before = rounded(total);
+        total += sum;
+        i64::try_from(rounded(total) - before).unwrap_or(i64::MAX)
+    })
+    .collect()
+}
+
+fn to_seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::series::tests::series;
+    use super::*;
+
+    fn cost(waiting: i64, steps: &[(&str, i64)]) -> Cost {
+        let steps = steps.iter().map(|(name, seconds)| (name.parse().unwrap(), seconds * 1_000_000)).collect();
+        Cost { steps, waiting: waiting * 1_000_000 }
+    }
+
+    fn told(cause: &Cause) -> Vec<(&str, f64, Option<f64>, Option<StepPresence>)> {
+        let name = |part: &'static str| part;
+        cause
+            .parts
+            .iter()
+            .map(|part| {
+                let step = part.step.as_ref().map_or(name("(waiting)"), Status::as_str);
+                (step, part.change_seconds, part.share, part.change)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn names_what_grew_what_is_new_and_what_is_gone() {
+        let before = [cost(1, &[("build", 10), ("lint", 4)]), cost(3, &[("build", 20)])];
+        let after = [cost(2, &[("build", 27), ("scan", 8)])];
+        let cause = cause(&before, &after).unwrap();
+        assert_eq!((cause.before.seconds(), cause.after.seconds(), cause.change_seconds), (19.0, 37.0, 18.0));
+        assert_eq!(
+            told(&cause),
+            [
+                ("build", 12.0, Some(12.0 / 18.0), None),
+                ("scan", 8.0, Some(8.0 / 18.0), Some(StepPresence::Appeared)),
+                ("(waiting)", 0.0, Some(0.0), None),
+                ("lint", -2.0, Some(-2.0 / 18.0), Some(StepPresence::Vanished)),
+            ]
+        );
+    }
+
+    #[test]
+    fn of_what_got_faster_the_most_comes_first() {
+        let cause = cause(&[cost(0, &[("a", 10), ("b", 10)])], &[cost(0, &[("a", 9), ("b", 2)])]).unwrap();
+        assert_eq!(told(&cause), [("b", -8.0, Some(8.0 / 9.0), None), ("a", -1.0, Some(1.0 / 9.0), None)]);
+        assert_eq!(super::cause(&[], &[cost(0, &[])]), None);
+    }
+
+    #[test]
+    fn an_outlier_is_not_compared() {
+        let end = series([60.0, 61.0, 62.0, 3600.0, 63.0]);
+        let kept: Vec<f64> = compared(&end).iter().map(Timed::seconds).collect();
+        assert_eq!(kept, [60.0, 61.0, 62.0, 63.0]);
+        assert_eq!(
+            compared(&series([60.0, 60.0, 60.0, 90.0])).len(),
+            4,
+            "most are equal: none is usual enough to judge"
+        );
+    }
+
+    fn any_cost() -> impl Strategy<Value = Cost> {
+        let steps =
+            prop::collection::btree_map("[a-d]".prop_map(|name| name.parse().unwrap()), 0_i64..1_000_000_007, 0..4);
+        (steps, 0_i64..1_000_003).prop_map(|(steps, waiting)| Cost { steps, waiting })
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_add_up_to_the_whole_exactly(
+            before in prop::collection::vec(any_cost(), 1..8),
+            after in prop::collection::vec(any_cost(), 1..8),
+        ) {
+            let cause = cause(&before, &after).unwrap();
+            let micros = |seconds: f64| (seconds * 1e6).round() as i64;
+            let sum = |of: fn(&CauseShare) -> f64| cause.parts.iter().map(|part| micros(of(part))).sum::<i64>();
+            prop_assert_eq!(sum(|part| part.change_seconds), micros(cause.change_seconds));
+            prop_assert_eq!(sum(|part| part.before_seconds), cause.before.micros());
+            prop_assert_eq!(sum(|part| part.after_seconds), cause.after.micros());
+            prop_assert_eq!(cause.after.micros() - cause.before.micros(), micros(cause.change_seconds));
+            for part in &cause.parts {
+                prop_assert_eq!(micros(part.before_seconds) + micros(part.change_seconds), micros(part.after_seconds));
+            }
+        }
+    }
+}

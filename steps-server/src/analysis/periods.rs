@@ -1,0 +1,62 @@
+//! Medians of weeks and of sprints.
+
+use steps_shared::{Period, PeriodKind, Sprints, Timestamp};
+
+use super::series::{Timed, median};
+use crate::analysis::statistics::monday;
+
+/// The medians of the weeks or sprints that a series has deployments in; each belongs to the one that it started in.
+#[must_use]
+pub fn periods(series: &[Timed], kind: PeriodKind, sprints: Sprints) -> Vec<Period> {
+    let start = |timed: &Timed| match kind {
+        PeriodKind::Week => week_of(timed.started_at),
+        PeriodKind::Sprint => sprints.start_of(timed.started_at),
+    };
+    series
+        .chunk_by(|one, other| start(one) == start(other))
+        .map(|within| Period {
+            start: within.first().map(start).unwrap_or_default(),
+            deployments: u32::try_from(within.len()).unwrap_or(u32::MAX),
+            median: median(within),
+        })
+        .collect()
+}
+
+/// The midnight (UTC) of the Monday before a moment.
+fn week_of(moment: Timestamp) -> Timestamp {
+    let monday = monday(moment.to_datetime().date_naive());
+    monday.and_time(chrono::NaiveTime::MIN).and_utc().try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::series::tests::timed;
+    use super::*;
+
+    #[test]
+    fn weeks_and_sprints_that_have_deployments() {
+        let day = 1440.0;
+        let series = [
+            timed(0.0, 10.0),
+            timed(day, 30.0),
+            timed(7.0 * day - 0.1, 20.0),
+            timed(7.0 * day, 5.0),
+            timed(30.0 * day, 7.0),
+        ];
+        let found = |kind| -> Vec<(String, u32, f64)> {
+            let periods = periods(&series, kind, Sprints::default());
+            periods
+                .iter()
+                .map(|period| (period.start.to_seconds_text(), period.deployments, period.median.seconds()))
+                .collect()
+        };
+        let expected = |periods: &[(&str, u32, f64)]| -> Vec<(String, u32, f64)> {
+            periods.iter().map(|(day, many, median)| (format!("{day} 00:00:00"), *many, *median)).collect()
+        };
+        assert_eq!(
+            found(PeriodKind::Week),
+            expected(&[("2026-01-05", 3, 20.0), ("2026-01-12", 1, 5.0), ("2026-02-02", 1, 7.0)])
+        );
+        assert_eq!(found(PeriodKind::Sprint), expected(&[("2026-01-05", 4, 15.0), ("2026-02-02", 1, 7.0)]));
+    }
+}

@@ -1,0 +1,6 @@
+//! What the server does: it records, and answers questions. Knows neither HTTP nor SQL.
+
+pub mod checks;
+pub mod recorder;
+pub mod state;
+pub mod trends;

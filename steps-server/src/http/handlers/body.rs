@@ -1,0 +1,125 @@
+//! Bodies: bounded in size and in the time they take.
+
+use std::ops::Deref;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::OwnedSemaphorePermit;
+use warp::Filter;
+use warp::Rejection;
+use warp::http::{HeaderMap, header};
+
+use crate::app::state::State;
+use crate::http::problem::ApiError;
+
+/// What a body says it is, without parameters such as a charset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaType {
+    /// There is no Content-Type.
+    Unsaid,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `application/json`.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// Anything else.
+    Other,
+}
+
+impl MediaType {
+    /// Reads it from the headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Self::Unsaid };
+        let text = value.to_str().unwrap_or_default();
+        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-www-form-urlencoded" => Self::Form,
+            "application/json" => Self::Json,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Self::Ndjson
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The body as it arrives, and how long it says it is.
+pub fn incoming()
+-> impl Filter<Extract = (Option<u64>, impl Stream<Item = Result<impl Buf, warp::Error>> + Send), Error = Rejection> + Copy
+{
+    warp::header::optional::<u64>("content-length").and(warp::body::stream())
+}
+
+/// How much of a body that is not wanted is read and thrown away, and for how long: a client that is still sending would
+/// otherwise see a broken connection instead of the answer.
+const DRAIN_BYTES: usize = 32 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// A whole body. It gives its place back when it is dropped.
+#[derive(Debug)]
+pub struct Body {
+    bytes: Bytes,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// It is larger, it breaks off, it takes longer than a client may stall, or there is no room for it in memory.
+pub async fn read<B: Buf>(
+    state: &State,
+    length: Option<u64>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: usize,
+) -> Result<Body, ApiError> {
+    let mut body = pin!(body);
+    let too_large = || ApiError::TooLarge(format!("the body is larger than {limit} bytes"));
+    let collect = async {
+        if length.is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let (mut bytes, mut place) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the body broke off: {error}")))?;
+            if bytes.len() + chunk.remaining() > limit {
+                return Err(too_large());
+            }
+            let more = state.place_for(chunk.remaining())?;
+            match &mut place {
+                Some(place) => place.merge(more),
+                None => place = Some(more),
+            }
+            bytes.put(chunk);
+        }
+        Ok(Body { bytes: bytes.freeze(), _place: place })
+    };
+    let read = tokio::time::timeout(state.stall_timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout));
+    if let Err(ApiError::TooLarge(_) | ApiError::NotRecorded(_)) = read {
+        drain(body).await;
+    }
+    read
+}
+
+/// Throws the rest of a body away. However that goes, the answer is the same.
+pub async fn drain<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) {
+    let mut body = pin!(body);
+    let drain = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = body.next().await
+            && drained < DRAIN_BYTES
+        {
+            drained += chunk.remaining();
+        }
+    };
+    let _: Result<(), _> = tokio::time::timeout(DRAIN_TIME, drain).await;
+}

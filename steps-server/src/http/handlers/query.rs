@@ -1,0 +1,45 @@
+//! Names and values out of a query string or a form.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use percent_encoding::percent_decode;
+use steps_shared::{FieldError, FieldErrors, StepQuery};
+use url::form_urlencoded;
+use warp::Filter;
+
+use crate::http::problem::ApiError;
+
+/// The query string; empty where there is none.
+pub fn raw() -> impl Filter<Extract = (String,), Error = Infallible> + Copy {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+/// The pairs of a query string or form.
+///
+/// # Errors
+/// It is not UTF-8: decoding it all the same would change what was sent.
+pub fn pairs(encoded: &[u8]) -> Result<impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>, ApiError> {
+    match percent_decode(encoded).decode_utf8() {
+        Ok(_) => Ok(form_urlencoded::parse(encoded)),
+        Err(error) => Err(ApiError::Malformed(format!("the parameters are not UTF-8: {error}"))),
+    }
+}
+
+/// What may be asked of one thing.
+const PARAMETERS_OF_ONE: [&str; 2] = ["format", "columns"];
+
+/// How one step, or the steps of one deployment, are to be written.
+///
+/// # Errors
+/// Any other parameter, and a wrong value.
+pub fn of_one(query: &str) -> Result<StepQuery, ApiError> {
+    let unknown: Vec<_> = pairs(query.as_bytes())?
+        .filter(|(name, _)| !PARAMETERS_OF_ONE.contains(&name.as_ref()))
+        .map(|(name, _)| FieldError::unknown(&name, &PARAMETERS_OF_ONE))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(FieldErrors(unknown).into());
+    }
+    Ok(StepQuery::from_parameters(pairs(query.as_bytes())?)?)
+}

@@ -1,0 +1,6 @@
+//! Deployments, as they follow from the recorded steps: what they are (`fold`), what is read and written for it (`apply`),
+//! and when (`worker`).
+
+pub mod apply;
+pub mod fold;
+pub mod worker;

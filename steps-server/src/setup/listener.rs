@@ -1,0 +1,120 @@
+//! The accept loop: connections bounded in number and in what they may hold open, and a shutdown that ends.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
+use tower_service::Service;
+use warp::http::Request;
+use warp::reply::Response;
+
+use crate::http::endpoints;
+
+/// How long the requests under way may take once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(7);
+/// Pause after the system had no connection to give, for instance because every file descriptor is in use.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The largest head of a request, in bytes.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// What a client may hold open.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most connections at the same time; more wait in the system's queue.
+    pub connections: u32,
+    /// How long a connection may be idle, take to send a request's head, or not read what it asked for.
+    pub stall: Duration,
+}
+
+/// When the server is to stop.
+#[derive(Debug)]
+pub struct Shutdown<F> {
+    /// Ready when it is told to.
+    pub told: F,
+    /// How long it goes on accepting connections then, for load balancers to notice.
+    pub delay: Duration,
+}
+
+/// Serves until it is told to stop, then finishes what is under way, within a deadline.
+pub async fn serve<S>(listener: TcpListener, app: S, limits: Limits, shutdown: Shutdown<impl Future<Output = ()>>)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let room = Arc::new(Semaphore::new(limits.connections as usize));
+    let graceful = GracefulShutdown::new();
+    let take = |stream, peer, place: Option<OwnedSemaphorePermit>| {
+        let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall));
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "a connection broke off");
+            }
+        });
+    };
+    let Shutdown { told, delay } = shutdown;
+    let mut shutdown = pin!(async {
+        told.await;
+        tokio::time::sleep(delay).await;
+    });
+    loop {
+        let next = async {
+            let place = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => take(stream, peer, place.ok()),
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    // Whoever is in the system's queue has been connected already, as far as it knows.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        take(stream, peer, None);
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way after {} s; they are cut off", DRAIN.as_secs());
+    }
+}
+
+fn connection<S>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: S,
+    stall: Duration,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(stall));
+    let service = service_fn(move |request| endpoints::answer(app.clone(), request, peer));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(stall)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+}

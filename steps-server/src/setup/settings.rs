@@ -1,0 +1,390 @@
+//! The settings of the server: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use figment::Figment;
+use figment::providers::{Format as _, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::projection::fold::Statuses;
+
+const VERSION: &str = git_version::git_version!(
+    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
+    suffix = ")",
+    args = ["--always", "--dirty=-modified", "--abbrev=12", "--exclude=*"],
+    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
+);
+
+/// Owns the recorded deployment steps: records them, keeps them, answers for them over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "steps-server", version = VERSION, after_help = AFTER_HELP)]
+pub struct Args {
+    /// A TOML file with settings, named as the long flags with _ for - [default: steps/server.toml in the user's
+    /// configuration folder, if it is there]
+    #[arg(long, global = true, env = "STEPS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A file that holds the database URL, for secrets that are mounted
+    #[arg(long, global = true, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
+    /// What to do; without one, serve
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else the program does than serve.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Fold every deployment again from the recorded steps; safe while servers are serving
+    Rebuild,
+    /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
+    Verify,
+    /// Write a consistent copy of the SQLite database to a new file, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server backup steps-2026-01-05.db
+  steps-server --database-url sqlite:steps-2026-01-05.db        (serves the copy)
+
+MySQL and MariaDB have their own command for the same:
+  mariadb-dump --single-transaction steps > steps.sql
+  mariadb steps < steps.sql")]
+    Backup {
+        /// The file to write; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Delete whole deployments that ended long ago, with their steps, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server prune --older-than 2y --dry-run
+  steps-server prune --older-than 2y
+
+A deployment is old when its end and the last of its steps are. One that never ended goes by its last step.")]
+    Prune {
+        /// How long ago a deployment must have ended, such as 2y, 18months or 400days
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        older_than: Duration,
+        /// Count what would be deleted, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Settings, strongest first: flag, variable, file, default. A password in --database-url is taken out of the process
+list at once; STEPS_DATABASE_URL or a file is better still.
+
+Examples:
+  steps-server
+  STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server --listen 0.0.0.0:7878
+  steps-server --listen 127.0.0.1:0 --database-url sqlite:/var/lib/steps/steps.db
+
+Exit codes: 0 stopped as asked, 1 failed (the database or the address cannot be had), 2 a setting is wrong,
+4 verify found differences.";
+
+/// What was given by flag or variable, or stands in the file.
+#[derive(Debug, Default, clap::Args, Serialize)]
+struct Given {
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:7878]
+    #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH [default: sqlite:steps/steps.db in the user's data folder]
+    #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_url: Option<DatabaseUrl>,
+    /// How long to wait at start for a database that does not answer yet [default: 60s]
+    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    database_wait: Option<Duration>,
+    /// The most connections to the database for reading [default: 8]
+    #[arg(long, global = true, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_connections: Option<u32>,
+    /// The most steps that may wait to be committed; more are answered 503 at once [default: 20000]
+    #[arg(long, global = true, env = "STEPS_QUEUE", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<u32>,
+    /// How long a request may wait for the database before it is answered 503 [default: 5s]
+    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    deadline: Option<Duration>,
+    /// How long a client may stall while it sends or reads before it is cut off [default: 30s]
+    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    stall_timeout: Option<Duration>,
+    /// How long to go on serving after SIGTERM, while /readyz is 503 already: behind a load balancer, as long as it
+    /// takes to notice [default: 0s]
+    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    shutdown_delay: Option<Duration>,
+    /// The most connections from clients at the same time [default: 4096]
+    #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<u32>,
+    /// Statuses that end a deployment well, ignoring case
+    #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that end a deployment well, ignoring case", &SUCCESS))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_statuses: Option<Vec<String>>,
+    /// Statuses that end a deployment badly, ignoring case
+    #[arg(long, global = true, env = "STEPS_FAILURE_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that end a deployment badly, ignoring case", &FAILURE))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_statuses: Option<Vec<String>>,
+    /// Statuses that begin a deployment, ignoring case
+    #[arg(long, global = true, env = "STEPS_START_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that begin a deployment, ignoring case", &START))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_statuses: Option<Vec<String>>,
+    /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
+    #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    /// How to write the log: auto is text on a terminal and JSON otherwise [default: auto]
+    #[arg(long, global = true, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogFormat>,
+}
+
+/// The statuses that end a deployment well, unless said.
+const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
+/// The statuses that end a deployment badly, unless said.
+const FAILURE: [&str; 8] =
+    ["failed", "failure", "error", "aborted", "cancelled", "canceled", "timed_out", "rolled_back"];
+/// The statuses that begin a deployment, unless said.
+const START: [&str; 3] = ["started", "start", "begin"];
+
+fn status_help(sentence: &str, default: &[&str]) -> String {
+    format!("{sentence} [default: {}]", default.join(","))
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Every setting with its value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which database.
+    pub database_url: DatabaseUrl,
+    /// How long to wait for it at start.
+    #[serde(with = "humantime_serde")]
+    pub database_wait: Duration,
+    /// The most connections for reading from it.
+    pub database_connections: u32,
+    /// The most steps that wait to be committed.
+    pub queue: u32,
+    /// How long a request may wait for the database.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+    /// How long a client may stall.
+    #[serde(with = "humantime_serde")]
+    pub stall_timeout: Duration,
+    /// How long to go on serving once told to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_delay: Duration,
+    /// The most connections from clients.
+    pub connections: u32,
+    /// Statuses that end a deployment well.
+    pub success_statuses: Vec<String>,
+    /// Statuses that end a deployment badly.
+    pub failure_statuses: Vec<String>,
+    /// Statuses that begin a deployment.
+    pub start_statuses: Vec<String>,
+    /// What to log.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+}
+
+impl Settings {
+    /// The settings in force.
+    ///
+    /// # Errors
+    /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
+    pub fn load(args: Args) -> anyhow::Result<Self> {
+        let Args { config, database_url_file, mut given, command: _ } = args;
+        let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(path) = config.or(usual) {
+            anyhow::ensure!(path.is_file(), "{}: there is no such file with settings", path.display());
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        // A variable that is set but empty counts as not set.
+        given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
+        if let (None, Some(path)) = (&given.database_url, database_url_file) {
+            given.database_url = Some(DatabaseUrl::read(&path)?);
+        }
+        let settings: Self = figment.merge(Serialized::defaults(given)).extract()?;
+        anyhow::ensure!(
+            !settings.database_url.expose().is_empty(),
+            "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
+        );
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    /// What each status means.
+    #[must_use]
+    pub fn statuses(&self) -> Statuses {
+        let words = |words: &'_ [String]| words.iter().map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+        let [success, failure, start] =
+            [&self.success_statuses, &self.failure_statuses, &self.start_statuses].map(|list| words(list));
+        Statuses::new(
+            success.iter().map(String::as_str),
+            failure.iter().map(String::as_str),
+            start.iter().map(String::as_str),
+        )
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let data = dirs::data_dir().map(|folder| format!("sqlite:{}", folder.join("steps/steps.db").display()));
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            database_url: DatabaseUrl(data.unwrap_or_default()),
+            database_wait: Duration::from_secs(60),
+            database_connections: 8,
+            queue: 20_000,
+            deadline: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
+            connections: 4096,
+            success_statuses: SUCCESS.map(str::to_owned).to_vec(),
+            failure_statuses: FAILURE.map(str::to_owned).to_vec(),
+            start_statuses: START.map(str::to_owned).to_vec(),
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+        }
+    }
+}
+
+/// Where the database is. It may hold a password, so `Debug` and `Display` show none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL with its password, for the database's driver alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads it from a file; white space around it does not count.
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) if !text.trim().is_empty() => Ok(Self(text.trim().to_owned())),
+            Ok(_) => anyhow::bail!("{}: the file with the database URL is empty", path.display()),
+            Err(error) => anyhow::bail!("{}: the file with the database URL cannot be read: {error}", path.display()),
+        }
+    }
+
+    /// Whether it holds a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        Url::parse(&self.0)
+            .map_or_else(|_| self.0.contains('@'), |url| url.password().is_some() || url.query().is_some())
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(mut url) = Url::parse(&self.0) else { return f.write_str("(not a URL)") };
+        if url.password().is_some() {
+            // It has a password, so it can have another.
+            let _: Result<(), ()> = url.set_password(Some("…"));
+        }
+        url.set_query(None);
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(args: &[&str]) -> anyhow::Result<Settings> {
+        Settings::load(Args::try_parse_from(["steps-server"].iter().chain(args))?)
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.toml");
+        std::fs::write(&file, "queue = 30000\ndeadline = '2s'\n").unwrap();
+        let loaded = settings(&["--config", file.to_str().unwrap(), "--deadline", "3s"]).unwrap();
+        assert_eq!((loaded.queue, loaded.deadline, loaded.connections), (30_000, Duration::from_secs(3), 4096));
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_missing_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.toml");
+        std::fs::write(&file, "qeue = 30000\n").unwrap();
+        let error = settings(&["--config", file.to_str().unwrap()]).unwrap_err().to_string();
+        assert!(error.contains("qeue") && error.contains("queue"), "{error}");
+        assert!(settings(&["--config", "/nowhere.toml"]).is_err());
+    }
+
+    #[test]
+    fn help_tells_every_default() {
+        use clap::CommandFactory as _;
+        let help = Args::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let default = Settings::default();
+        let texts = [
+            default.listen.to_string(),
+            humantime::format_duration(default.database_wait).to_string().replace("1m", "60s"),
+            default.database_connections.to_string(),
+            default.queue.to_string(),
+            humantime::format_duration(default.deadline).to_string(),
+            humantime::format_duration(default.stall_timeout).to_string(),
+            default.connections.to_string(),
+            default.log,
+            "auto".to_owned(),
+        ];
+        for text in texts {
+            assert!(help.contains(&format!("[default: {text}]")), "{text} is not in\n{help}");
+        }
+    }
+
+    #[test]
+    fn no_output_shows_a_password() {
+        let url = DatabaseUrl::from("mysql://ann:s3cret@db:3306/steps?ssl-mode=required&x=s3cret".to_owned());
+        assert!(url.has_password());
+        assert_eq!(format!("{url} {url:?}"), "mysql://ann:%E2%80%A6@db:3306/steps mysql://ann:%E2%80%A6@db:3306/steps");
+    }
+}
