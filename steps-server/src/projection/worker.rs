@@ -61,8 +61,8 @@ impl Projector {
         Ok(Self { store, signals, rounds })
     }
 
-    /// Something was recorded.
-    pub fn notice(&self) {
+    /// Tells the worker that something was recorded.
+    pub fn notify_recorded(&self) {
         self.signals.changes.fetch_add(1, Ordering::Relaxed);
         self.signals.changed.notify_one();
     }

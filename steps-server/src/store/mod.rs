@@ -23,6 +23,7 @@ pub use error::StoreError;
 pub use maintenance::OldDeployment;
 pub use open::{OpenError, OpenOptions};
 pub use projection::{Change, DeploymentRow, FoldRow, Names, StepEnd, StreamKey};
+pub use record::EndedSpan;
 pub use series::{SeriesKey, StepOf};
 pub use steps::Rows;
 pub use transaction::Tx;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
-use steps_shared::{Finish, Step, StepId};
+use steps_shared::{Finish, Step, StepId, Timestamp};
 
+use super::projection::StreamKey;
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
@@ -15,50 +16,57 @@ const ROWS_PER_INSERT: usize = 64;
 /// Ids in one SELECT.
 const IDS_PER_SELECT: usize = 500;
 
+/// The end of a span that is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct EndedSpan {
+    /// The span.
+    pub id: StepId,
+    /// When it began.
+    ts: Timestamp,
+    stream: StreamKey,
+    finish: Finish,
+}
+
+impl EndedSpan {
+    /// The end that `span` has; `None` when it has none.
+    #[must_use]
+    pub fn of(span: &Step) -> Option<Self> {
+        Some(Self { id: span.id, ts: span.ts, stream: span.stream(), finish: span.finish()? })
+    }
+}
+
 impl Store {
-    /// Commits all of `steps` in one transaction, or none. That their streams have changed is committed with them.
+    /// Commits `steps` and `ends` in one transaction, or nothing. That their streams have changed is committed with them.
+    /// Returns those of the ended spans that had an end before, or are gone: they are left as they are.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] when one of the ids is stored already; see [`StoreError`] for the others.
-    pub async fn insert(&self, steps: &[&Step]) -> Result<(), StoreError> {
-        let mut changes: HashMap<[u8; 16], i64> = HashMap::new();
-        for step in steps {
-            let since = changes.entry(step.stream()).or_insert(i64::MAX);
-            *since = step.ts.micros().min(*since);
+    /// [`StoreError::Duplicate`] when the id of a step is stored already; see [`StoreError`] for the others.
+    pub async fn record(&self, steps: &[&Step], ends: &[EndedSpan]) -> Result<Vec<StepId>, StoreError> {
+        let mut unchanged = Vec::new();
+        if steps.is_empty() && ends.is_empty() {
+            return Ok(unchanged);
+        }
+        let mut changes: HashMap<StreamKey, i64> = HashMap::new();
+        let changed = steps.iter().map(|step| (step.stream(), step.ts));
+        for (stream, ts) in changed.chain(ends.iter().map(|end| (end.stream, end.ts))) {
+            let since = changes.entry(stream).or_insert(i64::MAX);
+            *since = ts.micros().min(*since);
         }
         let mut tx = self.begin().await?;
         for rows in steps.chunks(ROWS_PER_INSERT) {
             tx.insert_steps(rows).await?;
         }
+        for end in ends {
+            if !tx.set_finish(end).await? {
+                unchanged.push(end.id);
+            }
+        }
         let changes: Vec<_> = changes.into_iter().collect();
         for rows in changes.chunks(ROWS_PER_INSERT) {
             tx.insert_changes(rows).await?;
         }
-        tx.commit().await
-    }
-
-    /// Records the end of a span, unless it has one already; returns the span as it is then.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn finish(&self, span: &Step, finish: Finish) -> Result<Option<Step>, StoreError> {
-        let Finish { outcome, ended_at, exit_code } = finish;
-        let mut tx = self.begin().await?;
-        let finished = with_connection!(&mut tx, connection => {
-            let mut update = QueryBuilder::new("UPDATE steps SET finished_at = ");
-            update.push_bind(ended_at.micros());
-            update.push(", outcome = ").push_bind(outcome.name());
-            update.push(", exit_code = ").push_bind(exit_code);
-            update.push(" WHERE ts = ").push_bind(span.ts.micros());
-            update.push(" AND id = ").push_bind(span.id.0);
-            update.push(" AND finished_at IS NULL");
-            update.build().execute(connection).await?.rows_affected()
-        });
-        if finished > 0 {
-            tx.insert_changes(&[(span.stream(), span.ts.micros())]).await?;
-        }
         tx.commit().await?;
-        Ok(self.stored(&[span.id]).await?.remove(&span.id))
+        Ok(unchanged)
     }
 
     /// Those of `ids` that are stored.
@@ -67,6 +75,9 @@ impl Store {
     /// The database does not answer.
     pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, Step>, StoreError> {
         let mut stored = HashMap::new();
+        if ids.is_empty() {
+            return Ok(stored);
+        }
         with_pools!(self, pools => {
             for ids in ids.chunks(IDS_PER_SELECT) {
                 let mut select = QueryBuilder::new("SELECT ");
@@ -88,6 +99,22 @@ impl Store {
 }
 
 impl Tx {
+    /// Writes the end of a span that has none; `false` when it has one.
+    async fn set_finish(&mut self, end: &EndedSpan) -> Result<bool, StoreError> {
+        let EndedSpan { id, ts, stream: _, finish: Finish { outcome, ended_at, exit_code } } = *end;
+        let rows = with_connection!(self, connection => {
+            let mut update = QueryBuilder::new("UPDATE steps SET finished_at = ");
+            update.push_bind(ended_at.micros());
+            update.push(", outcome = ").push_bind(outcome.name());
+            update.push(", exit_code = ").push_bind(exit_code);
+            update.push(" WHERE ts = ").push_bind(ts.micros());
+            update.push(" AND id = ").push_bind(id.0);
+            update.push(" AND finished_at IS NULL");
+            update.build().execute(connection).await?.rows_affected()
+        });
+        Ok(rows > 0)
+    }
+
     async fn insert_steps(&mut self, steps: &[&Step]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let mut insert = QueryBuilder::new(
@@ -115,7 +142,7 @@ impl Tx {
         Ok(())
     }
 
-    async fn insert_changes(&mut self, changes: &[([u8; 16], i64)]) -> Result<(), StoreError> {
+    async fn insert_changes(&mut self, changes: &[(StreamKey, i64)]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
             insert.push_values(changes, |mut row, (stream, since)| {

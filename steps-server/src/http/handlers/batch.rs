@@ -4,8 +4,8 @@ use bytes::Buf;
 use futures_util::Stream;
 use serde_json::value::RawValue;
 use steps_shared::{
-    BatchAnswer, FieldError, FieldErrors, JsonFields, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS, StepId,
-    Timestamp, When,
+    BatchAnswer, FieldError, FieldErrors, JsonFields, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS,
+    Timestamp,
 };
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -13,9 +13,9 @@ use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::body::{self, MediaType};
-use super::record::{conflict, recordable};
+use super::record::recordable;
 use super::{json, query, respond};
-use crate::app::recorder::{Entry, RecordOutcome};
+use crate::app::fact::{Fact, RecordOutcome};
 use crate::app::state::State;
 use crate::http::problem::ApiError;
 
@@ -57,19 +57,19 @@ async fn record_batch<B: Buf>(
         return Err(ApiError::TooLarge(limit));
     }
     let now = (state.now)();
-    let mut entries = Vec::with_capacity(lines.len());
+    let mut facts = Vec::with_capacity(lines.len());
     let mut read: Vec<(usize, Option<FieldErrors>)> = Vec::with_capacity(lines.len());
     for (line, text) in lines {
-        match entry(text, now) {
-            Ok(entry) => {
-                entries.push(entry);
+        match fact(text, now) {
+            Ok(fact) => {
+                facts.push(fact);
                 read.push((line, None));
             }
             Err(errors) => read.push((line, Some(errors))),
         }
     }
     drop(body);
-    let mut outcomes = state.recorder.record(entries).await?.into_iter();
+    let mut outcomes = state.recorder.record(facts).await?.into_iter();
     let mut answer = BatchAnswer::default();
     for (line, errors) in read {
         answer.push(match errors {
@@ -95,20 +95,20 @@ fn lines(body: &[u8]) -> Vec<(usize, &[u8])> {
     (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty()).collect()
 }
 
-fn entry(text: &[u8], now: Timestamp) -> Result<Entry, FieldErrors> {
+fn fact(text: &[u8], now: Timestamp) -> Result<Fact, FieldErrors> {
     let fields: JsonFields =
         serde_json::from_slice(text).map_err(|error| FieldError::wrong("step", format!("cannot be read: {error}")))?;
-    let new = fields.into_new_step()?;
-    let sent_ts = matches!(new.when, When::At(_));
-    Ok(Entry { step: new.into_step(now)?, sent_ts })
+    Fact::from_fields(fields.into_texts()?, None, now)
 }
 
 fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {
-    let answer = |result, id: StepId, errors| LineAnswer { line, result, id: Some(id), errors };
-    match outcome {
-        RecordOutcome::Recorded(step) => answer(LineResult::Recorded, step.id, Vec::new()),
-        RecordOutcome::AlreadyRecorded(step) => answer(LineResult::AlreadyRecorded, step.id, Vec::new()),
-        RecordOutcome::Conflict(id, fields) => answer(LineResult::Refused, id, vec![conflict(&id, &fields)]),
-        RecordOutcome::Refused(id, reason) => answer(LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),
-    }
+    let (result, id, errors) = match outcome {
+        RecordOutcome::Recorded(step) => (LineResult::Recorded, step.id, Vec::new()),
+        RecordOutcome::AlreadyRecorded(step) => (LineResult::AlreadyRecorded, step.id, Vec::new()),
+        RecordOutcome::Conflict(id, error) => (LineResult::Refused, id, vec![error]),
+        RecordOutcome::NoSuchStep(id) => (LineResult::Refused, id, vec![FieldError::wrong("id", "is of no step")]),
+        RecordOutcome::Invalid(id, FieldErrors(errors)) => (LineResult::Refused, id, errors),
+        RecordOutcome::Refused(id, reason) => (LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),
+    };
+    LineAnswer { line, result, id: Some(id), errors }
 }

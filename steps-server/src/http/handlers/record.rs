@@ -2,7 +2,7 @@
 
 use bytes::Buf;
 use futures_util::Stream;
-use steps_shared::{FieldError, NewStep, Step, When};
+use steps_shared::Step;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -10,7 +10,7 @@ use warp::reply::Response;
 
 use super::body::{self, Body, MediaType};
 use super::{fields, json, query, respond};
-use crate::app::recorder::{Entry, RecordOutcome};
+use crate::app::fact::{Fact, RecordOutcome};
 use crate::app::state::State;
 use crate::http::problem::ApiError;
 
@@ -35,13 +35,22 @@ async fn record<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, ApiError> {
     let body = recordable(&state, length, body, fields::MOST_BYTES).await?;
-    let new = NewStep::from_fields(fields::read(&query, &MediaType::of(&headers), &body)?)?;
-    let sent_ts = matches!(new.when, When::At(_));
-    let entry = Entry { step: new.into_step((state.now)())?, sent_ts };
-    match state.recorder.record(vec![entry]).await?.pop() {
+    let fields = fields::read(&query, &MediaType::of(&headers), &body)?;
+    record_one(&state, Fact::from_fields(fields, None, (state.now)())?).await
+}
+
+/// Records one fact and answers with the step.
+pub(super) async fn record_one(state: &State, fact: Fact) -> Result<Response, ApiError> {
+    let is_end = matches!(fact, Fact::SpanEnd { .. });
+    match state.recorder.record(vec![fact]).await?.pop() {
+        Some(RecordOutcome::Recorded(step) | RecordOutcome::AlreadyRecorded(step)) if is_end => {
+            Ok(json(StatusCode::OK, &step))
+        }
         Some(RecordOutcome::Recorded(step)) => Ok(with_location(StatusCode::CREATED, &step)),
         Some(RecordOutcome::AlreadyRecorded(step)) => Ok(with_location(StatusCode::OK, &step)),
-        Some(RecordOutcome::Conflict(id, fields)) => Err(ApiError::Conflict(conflict(&id, &fields))),
+        Some(RecordOutcome::Conflict(_, error)) => Err(ApiError::Conflict(error)),
+        Some(RecordOutcome::NoSuchStep(id)) => Err(ApiError::NotFound(format!("no step has the id {id}"))),
+        Some(RecordOutcome::Invalid(_, errors)) => Err(errors.into()),
         Some(RecordOutcome::Refused(_, reason)) => Err(ApiError::Malformed(reason)),
         None => Err(ApiError::Internal("a recorded step was not accounted for".to_owned())),
     }
@@ -55,16 +64,11 @@ pub(super) async fn recordable<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: usize,
 ) -> Result<Body, ApiError> {
-    if let Err(full) = state.recorder.has_room() {
+    if let Err(full) = state.recorder.check_room() {
         body::drain(body).await;
         return Err(full.into());
     }
     body::read(state, length, body, limit).await
-}
-
-/// What is said when an id is used again for something else.
-pub(super) fn conflict(id: &impl std::fmt::Display, fields: &[&str]) -> FieldError {
-    FieldError::wrong("id", format!("{id} is recorded already with another {}", fields.join(", ")))
 }
 
 fn with_location(status: StatusCode, step: &Step) -> Response {
