@@ -20,21 +20,18 @@ use std::time::Duration;
 
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-use crate::app::recorder::Recorder;
-use crate::app::state::{self, BODY_BYTES, State};
-use crate::http::endpoints;
-use crate::projection::worker::Projector;
+use crate::app::App;
+use crate::http::Context;
 use crate::setup::listener::{self, Limits, Shutdown};
 use crate::setup::settings::Settings;
 use crate::store::Store;
 
 /// How long the queue may take to be committed after the last request was answered.
-const LAST_COMMIT: Duration = Duration::from_secs(2);
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the database may take to say goodbye.
-const LAST_CLOSE: Duration = Duration::from_millis(500);
+/// How long the connections to the database may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
 ///
@@ -47,35 +44,22 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let statuses = Arc::new(settings.statuses());
-    let projector = Projector::start(store.clone(), Arc::clone(&statuses))?;
-    let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), settings.queue, settings.deadline);
-    let state = State {
-        store: store.clone(),
-        recorder,
-        projector,
-        statuses,
-        now,
-        deadline: settings.deadline,
-        stall_timeout: settings.stall_timeout,
-        bodies: Arc::new(Semaphore::new(BODY_BYTES)),
-        askers: Arc::new(Semaphore::new(state::ASKERS)),
-        computers: Arc::new(Semaphore::new(state::computers())),
-        replays: Arc::new(Semaphore::new(1)),
-        stopping: Arc::default(),
-    };
-    let app = warp::service(endpoints::filter(state.clone()));
-    let limits = Limits { connections: settings.connections, stall: settings.stall_timeout };
-    let told = async {
+    let options =
+        app::Options { statuses: settings.statuses(), now, queue: settings.queue, deadline: settings.deadline };
+    let (app, writer) = App::start(store.clone(), options)?;
+    let context = Arc::new(Context::new(app, settings.stall_timeout));
+    let service = warp::service(http::service(Arc::clone(&context)));
+    let limits = Limits { connections: settings.connections, stall_timeout: settings.stall_timeout };
+    let signal = async {
         shutdown.await;
-        state.stop();
+        context.app.stop();
     };
-    let shutdown = Shutdown { told, delay: settings.shutdown_delay };
-    listener::serve(listener, app, limits, shutdown).await;
-    drop(state);
-    if tokio::time::timeout(LAST_COMMIT, writer).await.is_err() {
+    let shutdown = Shutdown { signal, delay: settings.shutdown_delay };
+    listener::serve(listener, service, limits, shutdown).await;
+    drop(context);
+    if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");
     }
-    let _: Result<(), _> = tokio::time::timeout(LAST_CLOSE, store.close()).await;
+    let _: Result<(), _> = tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(())
 }

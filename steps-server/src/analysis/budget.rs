@@ -52,7 +52,7 @@ struct Baseline {
 
 /// What a limit says of a deployment, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct LimitVerdict {
     /// Which limit.
     pub budget: BudgetKind,
     /// What it says.
@@ -114,7 +114,7 @@ impl<'a> Budgets<'a> {
 
     /// What each limit says of a deployment of the series, by its place.
     #[must_use]
-    pub fn judge(&self, at: usize) -> Vec<Said> {
+    pub fn judge(&self, at: usize) -> Vec<LimitVerdict> {
         let growth: Vec<_> = (at.saturating_sub(JUDGED - 1)..=at).map(|at| self.growth(at)).collect();
         self.judge_with(at, &growth)
     }
@@ -126,7 +126,7 @@ impl<'a> Budgets<'a> {
     }
 
     /// What each limit says of every deployment from a place on, computed as it is asked for.
-    pub fn replay(&self, from: usize) -> impl Iterator<Item = (&'a Timed, Vec<Said>)> {
+    pub fn replay(&self, from: usize) -> impl Iterator<Item = (&'a Timed, Vec<LimitVerdict>)> {
         let first = from.saturating_sub(JUDGED - 1);
         let mut growth: VecDeque<Option<Growth>> = (first..from).map(|at| self.growth(at)).collect();
         (from..self.series.len()).map(move |at| {
@@ -138,7 +138,7 @@ impl<'a> Budgets<'a> {
         })
     }
 
-    fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<Said> {
+    fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<LimitVerdict> {
         let Some(timed) = self.series.get(at) else { return Vec::new() };
         let max = self.budget.max.map(|max| said_of_max(timed.duration, max));
         let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(timed.duration, baseline));
@@ -156,8 +156,8 @@ impl<'a> Budgets<'a> {
         growth_of(series, Duration::default())
     }
 
-    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> Said {
-        let said = |result, reason| Said { budget: BudgetKind::Baseline, result, reason };
+    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> LimitVerdict {
+        let said = |result, reason| LimitVerdict { budget: BudgetKind::Baseline, result, reason };
         let Baseline { deployments: many, left_out, .. } = baseline;
         let (Some(percentile), Some(allowed)) = (baseline.percentile, baseline.allowed(self.budget.margin)) else {
             return said(
@@ -226,17 +226,17 @@ impl Baseline {
     }
 }
 
-fn said_of_max(took: Duration, max: Duration) -> Said {
+fn said_of_max(took: Duration, max: Duration) -> LimitVerdict {
     let (result, reason) = match Duration::from_micros(took.micros() - max.micros()) {
         Some(more) if took > max => (CheckResult::Over, format!("{took} is {more} over {max}")),
         _ => (CheckResult::Within, format!("{took} is within {max}")),
     };
-    Said { budget: BudgetKind::Max, result, reason }
+    LimitVerdict { budget: BudgetKind::Max, result, reason }
 }
 
 /// Growth is judged as of the last deployments, and by the last of all where it can be told at all.
-fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> Said {
-    let said = |result, reason| Said { budget: BudgetKind::MaxGrowth, result, reason };
+fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict {
+    let said = |result, reason| LimitVerdict { budget: BudgetKind::MaxGrowth, result, reason };
     let Some(Some(last)) = growth.last() else {
         let reason = format!("{LEAST_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
         return said(CheckResult::NotEnoughData, reason);

@@ -1,90 +1,88 @@
-//! What is read to judge a deployment by its budget; how it is judged is in [`crate::analysis::budget`].
+//! Checks: what is read to judge a deployment by its budget. How it is judged is in [`crate::analysis::budget`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use steps_shared::{
     Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, Firing, Judged, Replay,
-    ReplayedBudget, Timestamp,
+    ReplayedBudget, StepId, Timestamp,
 };
 
-use crate::analysis::budget::Said;
+use super::compute::Cancellation;
+use super::trends::timed;
+use super::{App, Error};
+use crate::analysis::budget::LimitVerdict;
 use crate::analysis::{Budgets, Lookback, Timed};
-use crate::app::state::{State, Wanted};
-use crate::http::problem::ApiError;
-use crate::store::SeriesKey;
+use crate::store::{Access, SeriesKey};
 
-/// How many deployments are told of those that a limit would have been over at.
+/// How many of the deployments that were over a limit a replay lists: the newest.
 const MOST_FIRINGS: usize = 20;
 
-/// Judges a deployment by its budget, and those of the past where that is asked for.
-///
-/// # Errors
-/// The database does not answer in time.
-pub async fn check(state: &State, query: CheckQuery) -> Result<CheckAnswer, ApiError> {
-    // A replay takes long: gates do not wait behind it.
-    let replaying = if query.replay.is_some() { Some(state.turn(&state.replays).await?) } else { None };
-    let _asker = state.turn(&state.askers).await?;
-    let key = SeriesKey {
-        component: query.component.clone(),
-        environment: query.environment.clone(),
-        step: query.step.clone(),
-    };
-    let asking = async {
-        state.caught_up().await?;
-        let newest = match &query.version {
-            Some(version) => Some(state.store.newest_of(&key, version).await?),
-            None => None,
+impl App {
+    /// Judges a deployment by its budget, and those of the past where the query has a `replay`.
+    ///
+    /// # Errors
+    /// There is no slot to compute, or the database does not answer in time.
+    pub async fn check(&self, access: &Access, query: CheckQuery) -> Result<CheckAnswer, Error> {
+        // A replay takes long: checks do not wait for it.
+        let replay_slot = if query.replay.is_some() { Some(self.acquire(&self.slots.replay).await?) } else { None };
+        let _slot = self.acquire(&self.slots.series).await?;
+        let key = SeriesKey {
+            component: query.component.clone(),
+            environment: query.environment.clone(),
+            step: query.step.clone(),
         };
-        // Which deployments took too long depends on all that there are before them.
-        Ok((newest, state.store.series(&key, Timestamp::default(), None).await?))
-    };
-    let (newest, series) = state.within_deadline(asking).await?;
-    let at = match newest {
-        Some(newest) => newest.and_then(|newest| series.iter().rposition(|timed| timed.id == newest.id)),
-        None => series.len().checked_sub(1),
-    };
-    let series = Arc::new(series);
-    let turn = match replaying {
-        Some(turn) => turn,
-        None => state.turn(&state.computers).await?,
-    };
-    let now = (state.now)();
-    let replayed_since = query.replay.map(|span| Lookback::Span(span).begin(now));
-    let lookback = Lookback::new(query.since);
-    let (said, replayed) = state
-        .computing(turn, {
+        let (key, version) = (&key, query.version.as_ref());
+        let read = self.read(access, |reader| async move {
+            let newest = match version {
+                Some(version) => Some(reader.newest_of(key, version).await?),
+                None => None,
+            };
+            // Which deployments took too long depends on all of those before them.
+            Ok((newest, timed(reader.series(key, Timestamp::default(), None).await?)))
+        });
+        let (newest, series) = read.await?;
+        let at = match newest {
+            Some(newest) => newest.and_then(|newest| series.iter().rposition(|timed| timed.id == newest.id)),
+            None => series.len().checked_sub(1),
+        };
+        let series = Arc::new(series);
+        let slot = match replay_slot {
+            Some(slot) => slot,
+            None => self.acquire(&self.slots.cpu).await?,
+        };
+        let now = self.now();
+        let replayed_since = query.replay.map(|span| Lookback::Span(span).begin(now));
+        let lookback = Lookback::new(query.since);
+        let computing = self.compute(slot, {
             let (series, budget) = (Arc::clone(&series), query.budget.clone());
-            move |wanted| {
+            move |cancellation| {
                 let budgets = Budgets::new(&series, &budget, lookback);
-                let said = at.map(|at| (budgets.judge(at), budgets.over_in_a_row(at)));
-                (said, replayed_since.map(|since| replay(&budgets, &series, since, wanted)))
+                let judged = at.map(|at| (budgets.judge(at), budgets.over_in_a_row(at)));
+                (judged, replayed_since.map(|since| replay(&budgets, &series, since, cancellation)))
             }
-        })
-        .await?;
-    let (said, over_in_a_row) = said.unwrap_or_else(|| (nothing_to_judge(&query), 0));
-    let telling = async {
-        let deployment = match at.and_then(|at| series.get(at)) {
-            Some(timed) => judged(state, *timed).await?,
-            None => None,
-        };
+        });
+        let (judged, replayed) = computing.await?;
+        let (verdicts, over_in_a_row) = judged.unwrap_or_else(|| (nothing_to_judge(&query), 0));
+        let timed = at.and_then(|at| series.get(at)).copied();
+        let firings = replayed.iter().flat_map(Replayed::deployments);
+        let ids: Vec<StepId> = timed.iter().map(|timed| timed.id).chain(firings).collect();
+        let deployments = self.deployments_of(access, &ids).await?;
         let replay = match (replayed, replayed_since) {
-            (Some(replayed), Some(since)) => Some(replayed.told(state, given(&query.budget), (since, now)).await?),
+            (Some(replayed), Some(since)) => Some(replayed.answer(given(&query.budget), (since, now), &deployments)),
             _ => None,
         };
-        Ok((deployment, replay))
-    };
-    let (deployment, replay) = state.within_deadline(telling).await?;
-    Ok(CheckAnswer {
-        component: query.component,
-        environment: query.environment,
-        step: query.step,
-        result: said.iter().map(|said| said.result).max().unwrap_or(CheckResult::NotEnoughData),
-        deployment,
-        over_in_a_row,
-        budgets: said.into_iter().map(answer).collect(),
-        replay,
-    })
+        Ok(CheckAnswer {
+            component: query.component,
+            environment: query.environment,
+            step: query.step,
+            result: verdicts.iter().map(|verdict| verdict.result).max().unwrap_or(CheckResult::NotEnoughData),
+            deployment: timed.and_then(|timed| named(timed, &deployments)),
+            over_in_a_row,
+            budgets: verdicts.into_iter().map(answer).collect(),
+            replay,
+        })
+    }
 }
 
 /// The limits that are given.
@@ -98,29 +96,29 @@ fn given(budget: &Budget) -> impl Iterator<Item = BudgetKind> {
     limits.into_iter().filter(|(_, given)| *given).map(|(budget, _)| budget)
 }
 
-/// What each limit says where there is nothing to judge.
-fn nothing_to_judge(query: &CheckQuery) -> Vec<Said> {
+/// The verdict of each limit where there is nothing to judge.
+fn nothing_to_judge(query: &CheckQuery) -> Vec<LimitVerdict> {
     let CheckQuery { component, environment, version, step, budget, since: _, replay: _ } = query;
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let step = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
     let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}");
-    let said = |budget| Said { budget, result: CheckResult::NotEnoughData, reason: reason.clone() };
-    given(budget).map(said).collect()
+    let verdict = |budget| LimitVerdict { budget, result: CheckResult::NotEnoughData, reason: reason.clone() };
+    given(budget).map(verdict).collect()
 }
 
-fn answer(said: Said) -> BudgetAnswer {
-    let Said { budget, result, reason } = said;
+fn answer(verdict: LimitVerdict) -> BudgetAnswer {
+    let LimitVerdict { budget, result, reason } = verdict;
     BudgetAnswer { budget, result, reason }
 }
 
-/// A deployment by its names; `None` where folding has taken it away meanwhile.
-async fn judged(state: &State, timed: Timed) -> Result<Option<Judged>, ApiError> {
+/// A deployment with its version and owner; `None` when folding has taken it away meanwhile.
+fn named(timed: Timed, deployments: &HashMap<StepId, Deployment>) -> Option<Judged> {
     let Timed { id, started_at, duration } = timed;
-    let found = state.store.deployment(id).await?;
-    Ok(found.map(|Deployment { version, owner, .. }| Judged { id, version, owner, started_at, duration }))
+    let Deployment { version, owner, .. } = deployments.get(&id)?;
+    Some(Judged { id, version: version.clone(), owner: owner.clone(), started_at, duration })
 }
 
-/// What the limits would have said.
+/// The verdicts of the past.
 #[derive(Debug, Default)]
 struct Replayed {
     first: Option<Timestamp>,
@@ -136,15 +134,15 @@ struct Tally {
     firings: VecDeque<(Timed, String)>,
 }
 
-/// Judges every deployment since a moment, as long as somebody waits for it.
-fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, wanted: &Wanted) -> Replayed {
+/// Judges every deployment since a moment, until it is cancelled.
+fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, cancellation: &Cancellation) -> Replayed {
     let mut replayed = Replayed::default();
     let all = budgets.replay(series.partition_point(|timed| timed.started_at < since));
-    for (timed, said) in all.take_while(|_| wanted.still()) {
+    for (timed, verdicts) in all.take_while(|_| !cancellation.is_cancelled()) {
         replayed.first.get_or_insert(timed.started_at);
         replayed.deployments += 1;
-        replayed.over += u32::from(said.iter().any(|said| said.result == CheckResult::Over));
-        for Said { budget, result, reason } in said {
+        replayed.over += u32::from(verdicts.iter().any(|verdict| verdict.result == CheckResult::Over));
+        for LimitVerdict { budget, result, reason } in verdicts {
             let tally = replayed.budgets.entry(budget).or_default();
             match result {
                 CheckResult::Within => {}
@@ -163,22 +161,24 @@ fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, wanted: &Wa
 }
 
 impl Replayed {
-    async fn told(
+    /// The deployments that are listed.
+    fn deployments(&self) -> impl Iterator<Item = StepId> {
+        self.budgets.values().flat_map(|tally| &tally.firings).map(|(timed, _)| timed.id)
+    }
+
+    fn answer(
         mut self,
-        state: &State,
         given: impl Iterator<Item = BudgetKind>,
         (since, until): (Timestamp, Timestamp),
-    ) -> Result<Replay, ApiError> {
-        let mut budgets = Vec::new();
-        for budget in given {
+        deployments: &HashMap<StepId, Deployment>,
+    ) -> Replay {
+        let of = |budget| {
             let Tally { over, not_enough_data, firings } = self.budgets.remove(&budget).unwrap_or_default();
-            let mut told = Vec::new();
-            for (timed, reason) in firings {
-                told.extend(judged(state, timed).await?.map(|deployment| Firing { deployment, reason }));
-            }
-            budgets.push(ReplayedBudget { budget, over, not_enough_data, firings: told });
-        }
+            let firing = |(timed, reason)| Some(Firing { deployment: named(timed, deployments)?, reason });
+            ReplayedBudget { budget, over, not_enough_data, firings: firings.into_iter().filter_map(firing).collect() }
+        };
+        let budgets = given.map(of).collect();
         let Self { first: first_started_at, deployments, over, budgets: _ } = self;
-        Ok(Replay { since, until, first_started_at, deployments, over, budgets })
+        Replay { since, until, first_started_at, deployments, over, budgets }
     }
 }

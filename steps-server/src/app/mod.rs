@@ -1,8 +1,88 @@
-//! What the server does: it records, and answers questions. Knows neither HTTP nor SQL.
+//! What the server does: it records facts and answers questions. Knows neither HTTP nor SQL.
 
-pub mod checks;
+mod checks;
 mod commit;
-pub mod fact;
-pub mod recorder;
-pub mod state;
-pub mod trends;
+mod compute;
+mod deployments;
+mod error;
+mod fact;
+mod reading;
+mod recorder;
+mod recording;
+mod stats;
+mod steps;
+mod trends;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use steps_shared::Timestamp;
+use tokio::task::JoinHandle;
+
+use crate::projection::fold::Statuses;
+use crate::projection::worker::Projector;
+use crate::store::Store;
+
+pub use crate::store::{Access, Rows, StoreError};
+pub use deployments::Timeline;
+pub use error::Error;
+pub use fact::Fact;
+pub use recorder::RecordError;
+pub use steps::Count;
+
+use compute::Slots;
+use recorder::Recorder;
+
+/// Records facts and answers questions.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    recorder: Recorder,
+    projector: Projector,
+    statuses: Arc<Statuses>,
+    now: fn() -> Timestamp,
+    deadline: Duration,
+    slots: Slots,
+    stopping: AtomicBool,
+}
+
+/// What an [`App`] needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What each status means.
+    pub statuses: Statuses,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// The most facts that wait to be committed.
+    pub queue: u32,
+    /// How long a request may wait for the database.
+    pub deadline: Duration,
+}
+
+impl App {
+    /// Starts the recorder and the projector. The task ends, with everything committed, after the app has been dropped.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let Options { statuses, now, queue, deadline } = options;
+        let statuses = Arc::new(statuses);
+        let projector = Projector::start(store.clone(), Arc::clone(&statuses))?;
+        let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
+        let slots = Slots::default();
+        let stopping = AtomicBool::new(false);
+        Ok((Self { store, recorder, projector, statuses, now, deadline, slots, stopping }, writer))
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    /// From now on the server is not ready for new work.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,7 +1,6 @@
-//! What is read for a trend or a budget, in which order; what is computed of it is in [`crate::analysis`], on threads that
-//! hold up nobody else.
+//! Trends: what is read for them, and in which order. What is computed is in [`crate::analysis`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -10,54 +9,163 @@ use steps_shared::{
     Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
 };
 
+use super::{App, Error};
 use crate::analysis::cause::compared;
 use crate::analysis::{self, Changed, Cost, Interval, Timed};
-use crate::app::state::State;
-use crate::http::problem::ApiError;
 use crate::projection::fold::{StatusKind, Statuses};
-use crate::store::{SeriesKey, StepOf};
+use crate::store::{Access, SeriesKey, SeriesRow, StepOf};
 
 /// How many series are read and computed at the same time: while one is computed, the next is read.
-const AT_A_TIME: usize = 3;
+const SERIES_AT_A_TIME: usize = 3;
 
-/// Answers with the trends that are asked for.
-///
-/// # Errors
-/// Bounds that nothing can be between, and a database that does not answer in time.
-pub async fn trends(state: &State, query: &TrendQuery) -> Result<TrendAnswer, ApiError> {
-    let now = (state.now)();
-    let usual = Bound::Ago(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default());
-    let wrong = |field| move |error| FieldErrors::from(FieldError::wrong(field, error));
-    let since = query.since.unwrap_or(usual).start(now).map_err(wrong("since"))?;
-    let until = query.until.map(|until| until.end(now)).transpose().map_err(wrong("until"))?;
-    if until.is_some_and(|until| until < since) {
-        let reason = format!("is before since ({since}): nothing can be between");
-        return Err(FieldErrors::from(FieldError::wrong("until", reason)).into());
+impl App {
+    /// The trends of every series that the query asks for, the most alarming first.
+    ///
+    /// # Errors
+    /// `until` is before `since`, there is no slot to compute, or the database does not answer in time.
+    pub async fn trends(&self, access: &Access, query: &TrendQuery) -> Result<TrendAnswer, Error> {
+        let now = self.now();
+        let default = Bound::Ago(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default());
+        let wrong = |field| move |error| FieldErrors::from(FieldError::wrong(field, error));
+        let since = query.since.unwrap_or(default).start(now).map_err(wrong("since"))?;
+        let until = query.until.map(|until| until.end(now)).transpose().map_err(wrong("until"))?;
+        if until.is_some_and(|until| until < since) {
+            let reason = format!("is before since ({since}): nothing can be between");
+            return Err(FieldErrors::from(FieldError::wrong("until", reason)).into());
+        }
+        let _slot = self.acquire(&self.slots.series).await?;
+        let names = (query.component.as_ref(), query.environment.as_ref());
+        let deployed = self.read(access, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
+        let one = |(component, environment)| async move {
+            let key = SeriesKey { component, environment, step: query.step.clone() };
+            // The deadline is of each series, because there may be many.
+            let read = self.read_unfolded(access, |reader| {
+                let key = &key;
+                async move { Ok(timed(reader.series(key, since, until).await?)) }
+            });
+            let series = read.await?;
+            self.trend(access, key, series, query).await
+        };
+        let found: Vec<Option<Trend>> =
+            stream::iter(deployed).map(one).buffered(SERIES_AT_A_TIME).try_collect().await?;
+        let mut trends: Vec<Trend> = found.into_iter().flatten().collect();
+        trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
+        Ok(TrendAnswer {
+            by: query.by.to_string(),
+            sprint_start: query.sprints.start.to_string(),
+            sprint_length: query.sprints.length.to_string(),
+            min_change_percent: query.min_change.0.value(),
+            since,
+            until,
+            trends,
+        })
     }
-    let _asker = state.turn(&state.askers).await?;
-    let asking = async {
-        state.caught_up().await?;
-        Ok(state.store.deployed(query.component.as_ref(), query.environment.as_ref()).await?)
-    };
-    let deployed = state.within_deadline(asking).await?;
-    let one = |(component, environment)| async move {
-        let key = SeriesKey { component, environment, step: query.step.clone() };
-        // However many there are: each has its own time.
-        let series = state.within_deadline(async { Ok(state.store.series(&key, since, until).await?) }).await?;
-        trend(state, key, series, query).await
-    };
-    let found: Vec<Option<Trend>> = stream::iter(deployed).map(one).buffered(AT_A_TIME).try_collect().await?;
-    let mut trends: Vec<Trend> = found.into_iter().flatten().collect();
-    trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
-    Ok(TrendAnswer {
-        by: query.by.to_string(),
-        sprint_start: query.sprints.start.to_string(),
-        sprint_length: query.sprints.length.to_string(),
-        min_change_percent: query.min_change.0.value(),
-        since,
-        until,
-        trends,
-    })
+
+    /// The trend of a series; `None` of an empty one.
+    async fn trend(
+        &self,
+        access: &Access,
+        key: SeriesKey,
+        series: Vec<Timed>,
+        query: &TrendQuery,
+    ) -> Result<Option<Trend>, Error> {
+        let (Some(first), Some(last)) = (series.first().copied(), series.last().copied()) else { return Ok(None) };
+        let (kind, sprints, least) = (query.by, query.sprints, query.min_change.0);
+        let series = Arc::new(series);
+        let slot = self.acquire(&self.slots.cpu).await?;
+        let computing = self.compute(slot, {
+            let series = Arc::clone(&series);
+            move |_| compute(&series, kind, sprints, least)
+        });
+        let Computed { points, growth, changes, since_change, periods } = computing.await?;
+        let (before, after) = analysis::ends(&series);
+        let explained = growth.is_some() && key.step.is_none();
+        let cause = if explained { self.cause(access, compared(before), compared(after)).await? } else { None };
+        let change_points = self.level_changes(access, &series, &changes).await?;
+        Ok(Some(Trend {
+            component: key.component,
+            environment: key.environment,
+            step: key.step,
+            deployments: u32::try_from(series.len()).unwrap_or(u32::MAX),
+            first_started_at: first.started_at,
+            last_started_at: last.started_at,
+            verdict: analysis::verdict(growth.as_ref(), least),
+            start_median: analysis::series::median(before),
+            now_median: analysis::series::median(after),
+            growth,
+            cause,
+            change_points,
+            since_change,
+            periods,
+            points: query.component.is_some().then_some(points),
+        }))
+    }
+
+    /// The changes with the versions and owners of the deployments that they begin with.
+    async fn level_changes(
+        &self,
+        access: &Access,
+        series: &[Timed],
+        changes: &[Changed],
+    ) -> Result<Vec<LevelChange>, Error> {
+        let ids: Vec<StepId> = changes.iter().filter_map(|change| Some(series.get(change.at)?.id)).collect();
+        let mut deployments = self.deployments_of(access, &ids).await?;
+        let named = changes.iter().filter_map(|change| {
+            let timed = series.get(change.at)?;
+            // Folding may have taken the deployment away meanwhile.
+            let Deployment { version, owner, .. } = deployments.remove(&timed.id)?;
+            Some(LevelChange {
+                deployment_id: timed.id,
+                version,
+                owner,
+                started_at: timed.started_at,
+                before: Duration::from_seconds(change.before).unwrap_or_default(),
+                after: Duration::from_seconds(change.after).unwrap_or_default(),
+                change_percent: change.percent(),
+                p_value: change.p_value,
+            })
+        });
+        Ok(named.collect())
+    }
+
+    /// Those of the deployments that there are.
+    pub(super) async fn deployments_of(
+        &self,
+        access: &Access,
+        ids: &[StepId],
+    ) -> Result<HashMap<StepId, Deployment>, Error> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let read = self.read_unfolded(access, |reader| async move { Ok(reader.deployments_of(ids).await?) });
+        Ok(read.await?.into_iter().map(|deployment| (deployment.id, deployment)).collect())
+    }
+
+    /// The cause of the difference between the deployments of both ends; `None` when they have too many steps to tell.
+    async fn cause(&self, access: &Access, before: Vec<Timed>, after: Vec<Timed>) -> Result<Option<Cause>, Error> {
+        let ids: Vec<StepId> = before.iter().chain(&after).map(|timed| timed.id).collect();
+        let ids = &ids;
+        let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
+        let Some(steps) = read.await? else { return Ok(None) };
+        let statuses = Arc::clone(&self.statuses);
+        let slot = self.acquire(&self.slots.cpu).await?;
+        let computing = self.compute(slot, move |_| {
+            let costs: BTreeMap<StepId, Cost> = steps
+                .chunk_by(|one, other| one.deployment == other.deployment)
+                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &statuses))))
+                .collect();
+            let of =
+                |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
+            analysis::cause(&of(&before), &of(&after))
+        });
+        computing.await
+    }
+}
+
+/// A series as it is analysed.
+pub(super) fn timed(rows: Vec<SeriesRow>) -> Vec<Timed> {
+    let timed = |SeriesRow { id, started_at, duration }| Timed { id, started_at, duration };
+    rows.into_iter().map(timed).collect()
 }
 
 /// How alarming a trend is: first what grows, then the more the faster.
@@ -98,84 +206,6 @@ fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, least: Percent)
     });
     let growth = if analysis::is_enough(series) { analysis::growth(&points, sprint) } else { None };
     Computed { points, growth, changes, since_change, periods: analysis::periods(series, kind, sprints) }
-}
-
-/// The trend of a series; `None` of an empty one.
-async fn trend(
-    state: &State,
-    key: SeriesKey,
-    series: Vec<Timed>,
-    query: &TrendQuery,
-) -> Result<Option<Trend>, ApiError> {
-    let (Some(first), Some(last)) = (series.first().copied(), series.last().copied()) else { return Ok(None) };
-    let (kind, sprints, least) = (query.by, query.sprints, query.min_change.0);
-    let series = Arc::new(series);
-    let turn = state.turn(&state.computers).await?;
-    let computing = state.computing(turn, {
-        let series = Arc::clone(&series);
-        move |_| compute(&series, kind, sprints, least)
-    });
-    let Computed { points, growth, changes, since_change, periods } = computing.await?;
-    let (before, after) = analysis::ends(&series);
-    let explained = growth.is_some() && key.step.is_none();
-    let cause = if explained { cause(state, compared(before), compared(after)).await? } else { None };
-    let change_points = state.within_deadline(change_points(state, &series, &changes)).await?;
-    Ok(Some(Trend {
-        component: key.component,
-        environment: key.environment,
-        step: key.step,
-        deployments: u32::try_from(series.len()).unwrap_or(u32::MAX),
-        first_started_at: first.started_at,
-        last_started_at: last.started_at,
-        verdict: analysis::verdict(growth.as_ref(), least),
-        start_median: analysis::series::median(before),
-        now_median: analysis::series::median(after),
-        growth,
-        cause,
-        change_points,
-        since_change,
-        periods,
-        points: query.component.is_some().then_some(points),
-    }))
-}
-
-async fn change_points(state: &State, series: &[Timed], changes: &[Changed]) -> Result<Vec<LevelChange>, ApiError> {
-    let mut points = Vec::new();
-    for change in changes {
-        let Some(timed) = series.get(change.at) else { continue };
-        // Folding may have taken a deployment away meanwhile.
-        let Some(Deployment { version, owner, .. }) = state.store.deployment(timed.id).await? else { continue };
-        points.push(LevelChange {
-            deployment_id: timed.id,
-            version,
-            owner,
-            started_at: timed.started_at,
-            before: Duration::from_seconds(change.before).unwrap_or_default(),
-            after: Duration::from_seconds(change.after).unwrap_or_default(),
-            change_percent: change.percent(),
-            p_value: change.p_value,
-        });
-    }
-    Ok(points)
-}
-
-/// The cause of the difference between the deployments of both ends; `None` where they have too many steps to tell.
-async fn cause(state: &State, before: Vec<Timed>, after: Vec<Timed>) -> Result<Option<Cause>, ApiError> {
-    let ids: Vec<StepId> = before.iter().chain(&after).map(|timed| timed.id).collect();
-    let reading = async { Ok(state.store.steps_within(&ids).await?) };
-    let Some(steps) = state.within_deadline(reading).await? else { return Ok(None) };
-    let statuses = Arc::clone(&state.statuses);
-    let turn = state.turn(&state.computers).await?;
-    let computing = state.computing(turn, move |_| {
-        let costs: BTreeMap<StepId, Cost> = steps
-            .chunk_by(|one, other| one.deployment == other.deployment)
-            .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &statuses))))
-            .collect();
-        let of =
-            |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
-        analysis::cause(&of(&before), &of(&after))
-    });
-    computing.await
 }
 
 /// What a deployment's time was spent on, by its steps in their order.

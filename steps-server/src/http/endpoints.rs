@@ -1,137 +1,185 @@
-//! Which paths there are, and what every request goes through: its id, its method, its line in the log.
+//! The table of endpoints. The router, the Allow header and the log's label come from it.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::Arc;
 
-use hyper::body::Incoming;
-use tower_service::Service;
-use warp::http::{HeaderValue, Method, Request, header};
+use futures_util::future::BoxFuture;
+use warp::http::Method;
 use warp::reply::Response;
-use warp::{Filter, Reply};
 
-use crate::app::state::State;
-use crate::http::problem::ApiError;
-use crate::http::{handlers, request_id};
+use super::context::Context;
+use super::handlers::{batch, check, deployments, health, stats, steps, trend};
+use super::problem::ApiError;
+use super::request::Request;
 
-/// Who answers, in every answer: `steps status` shows it.
-const SERVER: &str = concat!("steps-server/", env!("CARGO_PKG_VERSION"));
+/// Answers the requests to an endpoint.
+type Handler = fn(Arc<Context>, Request) -> BoxFuture<'static, Result<Response, ApiError>>;
 
-/// A path, as it is logged, and the methods it knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// The path, with `{…}` for what varies.
+/// A method of a path.
+pub struct Endpoint {
+    /// The method. An endpoint of GET answers HEAD as well.
+    pub method: Method,
+    /// The path, with `{…}` for a segment that varies.
     pub path: &'static str,
-    /// The methods, as in an Allow header.
-    pub allow: &'static str,
+    /// The name of the operation.
+    pub operation: &'static str,
+    /// What answers.
+    pub handler: Handler,
 }
 
-/// Every path. The filters of [`filter`] answer exactly these.
-pub const ROUTES: [Route; 14] = [
-    Route { path: "/", allow: "GET, HEAD" },
-    Route { path: "/healthz", allow: "GET, HEAD" },
-    Route { path: "/readyz", allow: "GET, HEAD" },
-    Route { path: "/v1/steps", allow: "GET, HEAD, POST" },
-    Route { path: "/v1/steps/batch", allow: "POST" },
-    Route { path: "/v1/steps/count", allow: "GET, HEAD" },
-    Route { path: "/v1/steps/{id}", allow: "GET, HEAD" },
-    Route { path: "/v1/steps/{id}/finish", allow: "POST" },
-    Route { path: "/v1/deployments", allow: "GET, HEAD" },
-    Route { path: "/v1/deployments/count", allow: "GET, HEAD" },
-    Route { path: "/v1/deployments/{id}", allow: "GET, HEAD" },
-    Route { path: "/v1/stats", allow: "GET, HEAD" },
-    Route { path: "/v1/trend", allow: "GET, HEAD" },
-    Route { path: "/v1/check", allow: "GET, HEAD" },
-];
+macro_rules! endpoints {
+    ($($method:ident $path:literal $operation:literal $handler:path;)+) => {
+        &[$(Endpoint {
+            method: Method::$method,
+            path: $path,
+            operation: $operation,
+            handler: |context, request| Box::pin($handler(context, request)),
+        }),+]
+    };
+}
+
+/// Every endpoint. Of the paths that match, the first counts. Recording is first, because it happens most.
+pub static ENDPOINTS: &[Endpoint] = endpoints! {
+    POST "/v1/steps" "record_step" steps::record;
+    GET "/v1/steps" "list_steps" steps::list;
+    POST "/v1/steps/batch" "record_batch" batch::record;
+    GET "/v1/steps/count" "count_steps" steps::count;
+    GET "/v1/steps/{id}" "get_step" steps::one;
+    POST "/v1/steps/{id}/finish" "finish_step" steps::finish;
+    GET "/v1/deployments" "list_deployments" deployments::list;
+    GET "/v1/deployments/count" "count_deployments" deployments::count;
+    GET "/v1/deployments/{id}" "get_deployment" deployments::one;
+    GET "/v1/stats" "get_stats" stats::stats;
+    GET "/v1/trend" "get_trend" trend::trend;
+    GET "/v1/check" "check_budget" check::check;
+    GET "/" "hello" health::hello;
+    GET "/healthz" "get_health" health::alive;
+    GET "/readyz" "get_readiness" health::ready;
+};
+
+/// What a request is for.
+#[derive(Clone, Copy)]
+pub enum Route {
+    /// An endpoint.
+    Endpoint(&'static Endpoint),
+    /// A path that is there, but not with this method.
+    OtherMethod(&'static str),
+    /// No such path.
+    NoSuchPath,
+}
 
 impl Route {
-    /// The route of a path: the first in [`ROUTES`] that matches.
-    #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
-        ROUTES.into_iter().find(|route| {
-            let mut given = path.split('/');
-            let matches = route.path.split('/').all(|part| match given.next() {
-                Some(segment) => part == segment || (part.starts_with('{') && !segment.is_empty()),
-                None => false,
-            });
-            matches && given.next().is_none()
-        })
+    /// Finds the endpoint of a request.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let Some(first) = ENDPOINTS.iter().find(|endpoint| endpoint.matches(path)) else { return Self::NoSuchPath };
+        let mut same_path = ENDPOINTS.iter().filter(|endpoint| endpoint.path == first.path);
+        same_path.find(|endpoint| endpoint.method == *method).map_or(Self::OtherMethod(first.path), Self::Endpoint)
     }
 
-    fn allows(self, method: &Method) -> bool {
-        self.allow.split(", ").any(|allowed| allowed == method.as_str())
-    }
-}
-
-/// All handlers. Rejections only say that another route may match; [`ApiError`] says what is wrong.
-pub fn filter(state: State) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + 'static {
-    // Recording comes first: it is what happens most.
-    handlers::record::routes(&state)
-        .or(handlers::batch::routes(&state))
-        .or(handlers::finish::routes(&state))
-        .or(handlers::list::routes(&state))
-        .or(handlers::step::routes(&state))
-        .or(handlers::deployments::routes(&state))
-        .or(handlers::stats::routes(&state))
-        .or(handlers::trend::routes(&state))
-        .or(handlers::check::routes(&state))
-        .or(handlers::health::routes(&state))
-        .recover(|_| async { Ok::<_, Infallible>(ApiError::NoSuchPath.into_response()) })
-}
-
-/// Takes one request from its id to its line in the log.
-///
-/// # Errors
-/// Never; the type is what hyper asks for.
-pub async fn answer<S>(mut filter: S, mut request: Request<Incoming>, peer: SocketAddr) -> Result<Response, Infallible>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
-{
-    let began = Instant::now();
-    let id = request_id::take_or_make(request.headers());
-    let id_header = HeaderValue::from_str(&id);
-    let method = request.method().clone();
-    let route = Route::of(request.uri().path());
-    let head = method == Method::HEAD;
-    if head {
-        *request.method_mut() = Method::GET;
-    }
-    let answer = async {
-        match route {
-            Some(route) if !route.allows(&method) => ApiError::Method(route.allow).into_response(),
-            _ => filter.call(request).await.unwrap_or_else(|never| match never {}),
+    /// The path as it is logged.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.path,
+            Self::OtherMethod(path) => path,
+            Self::NoSuchPath => "unknown",
         }
-    };
-    let mut response = request_id::scope(id.clone(), answer).await;
-    if head {
-        // The headers of the GET, without its body.
-        let (parts, _) = response.into_parts();
-        response = Response::from_parts(parts, warp::reply::Response::default().into_body());
     }
-    let headers = response.headers_mut();
-    headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
-    if let Ok(id_header) = id_header {
-        headers.insert(request_id::HEADER, id_header);
+
+    /// The name of the operation; empty where there is no endpoint.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.operation,
+            Self::OtherMethod(_) | Self::NoSuchPath => "",
+        }
     }
-    let route = route.map_or("unknown", |route| route.path);
-    let ms = began.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(%id, %method, route, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, peer = %peer.ip(), "request");
-    Ok(response)
+}
+
+/// The methods of a path, as in an Allow header.
+pub fn allowed_methods(path: &str) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.path == path) {
+        methods.push(endpoint.method.as_str());
+        if endpoint.method == Method::GET {
+            methods.push(Method::HEAD.as_str());
+        }
+    }
+    methods.sort_unstable();
+    methods.join(", ")
+}
+
+impl Endpoint {
+    fn matches(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        let matches = self.path.split('/').all(|expected| match segments.next() {
+            Some(segment) => expected == segment || (expected.starts_with('{') && !segment.is_empty()),
+            None => false,
+        });
+        matches && segments.next().is_none()
+    }
+
+    /// The segment of a path that varies.
+    pub fn parameter<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut segments = self.path.split('/').zip(path.split('/'));
+        segments.find(|(expected, _)| expected.starts_with('{')).map(|(_, segment)| segment)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    #[test]
-    fn a_path_has_one_route() {
-        let path = |path| Route::of(path).map(|route| route.path);
-        assert_eq!(path("/"), Some("/"));
-        assert_eq!(path("/v1/steps"), Some("/v1/steps"));
-        assert_eq!(path("/v1/steps/batch"), Some("/v1/steps/batch"));
-        assert_eq!(path("/v1/steps/0197a000-0000-7000-8000-000000000001"), Some("/v1/steps/{id}"));
-        for none in ["", "//", "/v1", "/v1/steps/", "/v1/steps/a/b", "/v2/steps"] {
-            assert_eq!(path(none), None, "{none:?}");
+    fn label(method: Method, path: &str) -> Option<(&'static str, bool)> {
+        match Route::of(&method, path) {
+            Route::NoSuchPath => None,
+            route => Some((route.label(), matches!(route, Route::Endpoint(_)))),
         }
+    }
+
+    #[test]
+    fn a_request_has_one_route() {
+        assert_eq!(label(Method::GET, "/"), Some(("/", true)));
+        assert_eq!(label(Method::HEAD, "/v1/steps"), Some(("/v1/steps", true)));
+        assert_eq!(label(Method::POST, "/v1/steps/batch"), Some(("/v1/steps/batch", true)));
+        assert_eq!(label(Method::GET, "/v1/steps/batch"), Some(("/v1/steps/batch", false)));
+        let id = "/v1/steps/0197a000-0000-7000-8000-000000000001";
+        assert_eq!(label(Method::GET, id), Some(("/v1/steps/{id}", true)));
+        for none in ["", "//", "/v1", "/v1/steps/", "/v1/steps/a/b", "/v2/steps"] {
+            assert_eq!(label(Method::GET, none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_holds_the_id() {
+        let Route::Endpoint(finish) = Route::of(&Method::POST, "/v1/steps/7/finish") else { panic!("no endpoint") };
+        assert_eq!((finish.operation, finish.parameter("/v1/steps/7/finish")), ("finish_step", Some("7")));
+    }
+
+    #[test]
+    fn allow_names_every_method() {
+        assert_eq!(allowed_methods("/v1/steps"), "GET, HEAD, POST");
+        assert_eq!(allowed_methods("/v1/steps/batch"), "POST");
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let names: BTreeSet<_> = ENDPOINTS.iter().map(|endpoint| endpoint.operation).collect();
+        assert_eq!(names.len(), ENDPOINTS.len());
+    }
+
+    #[test]
+    fn the_readme_describes_every_endpoint_and_no_other() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        let section = readme.split("\n## ").find(|section| section.starts_with("The HTTP API")).unwrap();
+        let calls = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+        let described: BTreeSet<(&str, &str)> = calls
+            .flat_map(|calls| calls.split('`'))
+            .filter_map(|call| call.split_once(' '))
+            .filter(|(method, _)| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method))
+            .map(|(method, path)| (method, path.split('?').next().unwrap_or(path)))
+            .collect();
+        let served: BTreeSet<_> = ENDPOINTS.iter().map(|endpoint| (endpoint.method.as_str(), endpoint.path)).collect();
+        assert_eq!(described, served);
     }
 }

@@ -7,16 +7,15 @@ use warp::Reply as _;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use crate::app::recorder::RecordError;
-use crate::http::request_id;
-use crate::store::StoreError;
+use super::{export, request_id};
+use crate::app::{self, StoreError};
 
-/// Why a request was not answered as asked.
+/// Why a request was not fulfilled.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Fields or parameters are missing or wrong.
+    /// The application says why.
     #[error(transparent)]
-    Fields(#[from] FieldErrors),
+    App(#[from] app::Error),
     /// The body or the query cannot be understood.
     #[error("{0}")]
     Malformed(String),
@@ -29,36 +28,24 @@ pub enum ApiError {
     /// The client did not send its body in time.
     #[error("the body did not arrive in time")]
     BodyTimeout,
-    /// A step with this id exists, and differs.
-    #[error("{}", .0.message)]
-    Conflict(FieldError),
-    /// The path is right, and nothing is there.
-    #[error("{0}")]
-    NotFound(String),
     /// No such path.
     #[error("Not found")]
     NoSuchPath,
     /// The path does not know this method; it knows these.
     #[error("this path allows {0}")]
-    Method(&'static str),
-    /// The step could not be recorded now.
-    #[error(transparent)]
-    NotRecorded(#[from] RecordError),
-    /// The database does not answer.
-    #[error("the database does not answer; try again a little later")]
-    Store(#[from] StoreError),
-    /// So much was recorded at once that the deployments are not up to date yet.
-    #[error("deployments are still being computed from what was recorded last; try again a little later")]
-    Behind,
-    /// It takes too long to compute, perhaps because others ask at the same time.
-    #[error("this takes too long to compute now; ask for a shorter time (since, replay), or again a little later")]
-    Busy,
-    /// The server is stopping.
-    #[error("the server is stopping")]
-    Stopping,
-    /// A fault of the server itself.
-    #[error("the server failed: {0}")]
-    Internal(String),
+    Method(String),
+}
+
+impl From<FieldErrors> for ApiError {
+    fn from(errors: FieldErrors) -> Self {
+        app::Error::Fields(errors).into()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        app::Error::Store(error).into()
+    }
 }
 
 /// Whether a parameter is a date of the old service; `start_datatetime` is how its page misspelt one.
@@ -72,70 +59,73 @@ const BAD_DATE: &str = "Datetimes must follow the YYYY-MM-DD HH:MM:SS format";
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Fields(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::App(error) => status(error),
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::NotFound(_) | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Busy | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    fn fields(&self) -> Vec<FieldError> {
+    fn fields(&self) -> &[FieldError] {
         match self {
-            Self::Fields(FieldErrors(errors)) => errors.clone(),
-            Self::Conflict(error) => vec![error.clone()],
-            _ => Vec::new(),
+            Self::App(app::Error::Fields(FieldErrors(errors))) => errors,
+            Self::App(app::Error::Conflict(error)) => std::slice::from_ref(error),
+            _ => &[],
         }
     }
 
-    /// What the old service's `Error` member says.
-    fn legacy(&self) -> String {
-        match self {
-            Self::Fields(FieldErrors(errors)) if errors.iter().any(|error| is_date(&error.field)) => {
-                BAD_DATE.to_owned()
-            }
-            _ => self.to_string(),
-        }
-    }
-
-    /// The answer: the problem document with its status, and what headers belong to it.
+    /// The problem document with its status and headers.
     #[must_use]
     pub fn into_response(self) -> Response {
         match &self {
-            Self::Store(error) => tracing::error!(%error, "the database failed a request"),
-            Self::Internal(error) => tracing::error!(%error, "a request failed"),
+            Self::App(app::Error::Store(error)) => tracing::error!(%error, "the database failed a request"),
+            Self::App(app::Error::Internal(error)) => tracing::error!(%error, "a request failed"),
+            Self::App(app::Error::TooManyRows(most)) => return Self::from(export::too_long(*most)).into_response(),
             _ => {}
         }
         let status = self.status();
+        let detail = self.to_string();
+        let legacy = if self.fields().iter().any(|error| is_date(&error.field)) { BAD_DATE } else { &detail };
         let problem = Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: self.to_string(),
-            legacy: self.legacy(),
+            legacy: legacy.to_owned(),
             not_found: matches!(self, Self::NoSuchPath).then(|| "Not found".to_owned()),
-            errors: self.fields(),
+            errors: self.fields().to_vec(),
             request_id: request_id::current(),
+            detail,
         };
         let mut response = warp::reply::with_status(warp::reply::json(&problem), status).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self {
-            Self::Method(allowed) => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-            }
-            Self::NotRecorded(_) | Self::Store(_) | Self::Behind | Self::Busy | Self::Stopping => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
-            }
-            _ => {}
+        if let Self::Method(allowed) = &self
+            && let Ok(allowed) = HeaderValue::from_str(allowed)
+        {
+            headers.insert(header::ALLOW, allowed);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
         }
         response
+    }
+}
+
+/// The status of what the application says.
+fn status(error: &app::Error) -> StatusCode {
+    match error {
+        app::Error::Fields(_) | app::Error::Refused(_) | app::Error::TooManyRows(_) => StatusCode::BAD_REQUEST,
+        app::Error::Conflict(_) => StatusCode::CONFLICT,
+        app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) => StatusCode::NOT_FOUND,
+        app::Error::NotRecorded(_)
+        | app::Error::Store(_)
+        | app::Error::Behind
+        | app::Error::Busy
+        | app::Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        app::Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -72,7 +72,7 @@ impl Projector {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn caught_up(&self, deadline: Instant) -> Result<bool, StoreError> {
+    pub async fn wait_until_folded(&self, deadline: Instant) -> Result<bool, StoreError> {
         let Some(last) = self.store.last_change().await? else { return Ok(true) };
         let mut rounds = self.rounds.clone();
         loop {

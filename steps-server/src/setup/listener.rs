@@ -20,7 +20,7 @@ use tower_service::Service;
 use warp::http::Request;
 use warp::reply::Response;
 
-use crate::http::endpoints;
+use crate::http;
 
 /// How long the requests under way may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -35,14 +35,14 @@ pub struct Limits {
     /// The most connections at the same time; more wait in the system's queue.
     pub connections: u32,
     /// How long a connection may be idle, take to send a request's head, or not read what it asked for.
-    pub stall: Duration,
+    pub stall_timeout: Duration,
 }
 
 /// When the server is to stop.
 #[derive(Debug)]
 pub struct Shutdown<F> {
-    /// Ready when it is told to.
-    pub told: F,
+    /// Ready when the server is to stop.
+    pub signal: F,
     /// How long it goes on accepting connections then, for load balancers to notice.
     pub delay: Duration,
 }
@@ -56,7 +56,7 @@ where
     let room = Arc::new(Semaphore::new(limits.connections as usize));
     let graceful = GracefulShutdown::new();
     let take = |stream, peer, place: Option<OwnedSemaphorePermit>| {
-        let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall));
+        let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall_timeout));
         tokio::spawn(async move {
             let _place = place;
             if let Err(error) = connection.await {
@@ -64,9 +64,9 @@ where
             }
         });
     };
-    let Shutdown { told, delay } = shutdown;
+    let Shutdown { signal, delay } = shutdown;
     let mut shutdown = pin!(async {
-        told.await;
+        signal.await;
         tokio::time::sleep(delay).await;
     });
     loop {
@@ -100,7 +100,7 @@ fn connection<S>(
     stream: TcpStream,
     peer: SocketAddr,
     app: S,
-    stall: Duration,
+    stall_timeout: Duration,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
@@ -110,11 +110,11 @@ where
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(stall));
-    let service = service_fn(move |request| endpoints::answer(app.clone(), request, peer));
+    stream.set_write_timeout(Some(stall_timeout));
+    let service = service_fn(move |request| http::answer(app.clone(), request, peer));
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(stall)
+        .header_read_timeout(stall_timeout)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }

@@ -6,9 +6,9 @@ use sqlx::QueryBuilder;
 use steps_shared::{Deployment, DeploymentFilter, DeploymentQuery, Duration, Order, Step, StepId};
 use uuid::Uuid;
 
-use super::filter::push_deployment_filter;
+use super::filter::{push_access, push_deployment_filter, push_ids};
 use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, moment, read, wrong};
-use super::{Store, StoreError, with_pools};
+use super::{Reader, StoreError, with_pools};
 
 const COLUMNS: &str =
     "id, component, environment, version, owner, run, outcome, status, started_at, ended_at, duration, steps";
@@ -19,7 +19,7 @@ pub(super) const DEPLOYMENTS_WITH_STEPS: &str = " FROM deployments AS whole JOIN
      AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id";
 
 #[derive(Debug, sqlx::FromRow)]
-struct Row {
+struct DeploymentRow {
     id: Uuid,
     component: String,
     environment: String,
@@ -34,9 +34,9 @@ struct Row {
     steps: i32,
 }
 
-impl TryFrom<Row> for Deployment {
+impl TryFrom<DeploymentRow> for Deployment {
     type Error = sqlx::Error;
-    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+    fn try_from(row: DeploymentRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: StepId(row.id),
             component: read("component", row.component)?,
@@ -54,18 +54,19 @@ impl TryFrom<Row> for Deployment {
     }
 }
 
-impl Store {
+impl Reader {
     /// The deployments that `query` asks for, in its order, one by one.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
-        with_pools!(self, pools => {
+        let access = self.access.clone();
+        with_pools!(&self.store, pools => {
             let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments");
-                push_deployment_filter(&mut select, &query.filter);
+                push_deployment_filter(&mut select, &access, &query.filter);
                 select.push(match query.order {
                     Order::Ascending => " ORDER BY started_at, id",
                     Order::Descending => " ORDER BY started_at DESC, id DESC",
@@ -73,7 +74,7 @@ impl Store {
                 if let Some(limit) = query.limit {
                     select.push(" LIMIT ").push(limit);
                 }
-                let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
+                let mut rows = select.build_query_as::<DeploymentRow>().fetch(&mut *connection);
                 while let Some(row) = rows.try_next().await? {
                     yield Deployment::try_from(row)?;
                 }
@@ -86,9 +87,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn count_deployments(&self, filter: &DeploymentFilter, most: u64) -> Result<u64, StoreError> {
-        with_pools!(self, pools => {
+        with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
-            push_deployment_filter(&mut select, filter);
+            push_deployment_filter(&mut select, &self.access, filter);
             select.push(" LIMIT ").push(most).push(") AS counted");
             let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
             Ok(count.unsigned_abs())
@@ -96,15 +97,22 @@ impl Store {
     }
 
     /// One deployment.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn deployment(&self, id: StepId) -> Result<Option<Deployment>, StoreError> {
-        with_pools!(self, pools => {
+        Ok(self.deployments_of(&[id]).await?.pop())
+    }
+
+    /// Those of the deployments that there are, in no order.
+    pub async fn deployments_of(&self, ids: &[StepId]) -> Result<Vec<Deployment>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");
-            select.push(COLUMNS).push(" FROM deployments WHERE id = ").push_bind(id.0);
-            let row: Option<Row> = select.build_query_as().fetch_optional(&pools.read.get()).await?;
-            Ok(row.map(Deployment::try_from).transpose()?)
+            select.push(COLUMNS).push(" FROM deployments");
+            push_access(&mut select, &self.access, "");
+            push_ids(&mut select, "id", ids);
+            let rows: Vec<DeploymentRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
+            Ok(rows.into_iter().map(Deployment::try_from).collect::<Result<_, _>>()?)
         })
     }
 
@@ -116,18 +124,16 @@ impl Store {
         if deployments.is_empty() {
             return Ok(Vec::new());
         }
-        with_pools!(self, pools => {
+        with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");
             for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
                 select.push("steps.").push(column).push(", ");
             }
             select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
-            select.push(DEPLOYMENTS_WITH_STEPS).push(" WHERE whole.id IN (");
-            let mut list = select.separated(", ");
-            for id in deployments {
-                list.push_bind(id.0);
-            }
-            select.push(") ORDER BY steps.ts, steps.id");
+            select.push(DEPLOYMENTS_WITH_STEPS);
+            push_access(&mut select, &self.access, "whole.");
+            push_ids(&mut select, "whole.id", deployments);
+            select.push(" ORDER BY steps.ts, steps.id");
             let rows: Vec<StepRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
             Ok(rows.into_iter().map(Step::try_from).collect::<Result<_, _>>()?)
         })
@@ -142,9 +148,10 @@ impl Store {
         deployment: &Deployment,
         most: u32,
     ) -> Result<Vec<(StepId, Duration)>, StoreError> {
-        let rows: Vec<(Uuid, i64)> = with_pools!(self, pools => {
-            let mut select = QueryBuilder::new("SELECT id, duration FROM deployments WHERE component = ");
-            select.push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
+        let rows: Vec<(Uuid, i64)> = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT id, duration FROM deployments");
+            push_access(&mut select, &self.access, "");
+            select.push(" AND component = ").push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
             select.push(" AND outcome = 'succeeded' AND duration IS NOT NULL AND started_at < ");
             select.push_bind(deployment.started_at.micros()).push(" ORDER BY started_at DESC LIMIT ").push(most);
             select.build_query_as().fetch_all(&pools.read.get()).await?

@@ -1,17 +1,29 @@
 //! Filters as conditions.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{DeploymentFilter, StepFilter};
+use steps_shared::{DeploymentFilter, StepFilter, StepId};
+use uuid::Uuid;
 
-/// Adds ` WHERE …` with every condition of the filter; `time` is the column that `since` and `until` are of.
-pub(super) fn push_filter<DB>(select: &mut QueryBuilder<DB>, filter: &StepFilter, time: &str)
+use super::Access;
+
+/// Adds ` WHERE …` with what the caller may see; every query of a [`super::Reader`] begins its conditions with it. `table`
+/// qualifies the columns `component` and `environment`: it is empty, or ends with a dot.
+pub(super) fn push_access<DB: Database>(select: &mut QueryBuilder<DB>, access: &Access, _table: &str) {
+    match access {
+        Access::Everything => select.push(" WHERE 1 = 1"),
+    };
+}
+
+/// Adds ` WHERE …` with what the caller may see and every condition of the filter; `time` is the column that `since` and
+/// `until` are of.
+pub(super) fn push_filter<DB>(select: &mut QueryBuilder<DB>, access: &Access, filter: &StepFilter, time: &str)
 where
     DB: Database,
     String: for<'q> Encode<'q, DB> + Type<DB>,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
     let StepFilter { component, version, owner, status, environment, run, since, until } = filter;
-    select.push(" WHERE 1 = 1");
+    push_access(select, access, "");
     let texts = [
         ("component", component.as_ref().map(ToString::to_string)),
         ("version", version.as_ref().map(ToString::to_string)),
@@ -41,15 +53,29 @@ where
     }
 }
 
-/// The same for deployments.
-pub(super) fn push_deployment_filter<DB>(select: &mut QueryBuilder<DB>, filter: &DeploymentFilter)
+/// Adds ` AND column IN (…)`; there must be at least one id.
+pub(super) fn push_ids<DB>(select: &mut QueryBuilder<DB>, column: &str, ids: &[StepId])
+where
+    DB: Database,
+    Uuid: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    select.push(" AND ").push(column).push(" IN (");
+    let mut list = select.separated(", ");
+    for id in ids {
+        list.push_bind(id.0);
+    }
+    select.push(")");
+}
+
+/// The same as [`push_filter`] for deployments.
+pub(super) fn push_deployment_filter<DB>(select: &mut QueryBuilder<DB>, access: &Access, filter: &DeploymentFilter)
 where
     DB: Database,
     String: for<'q> Encode<'q, DB> + Type<DB>,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
     let DeploymentFilter { base, outcome, min_duration, max_duration } = filter;
-    push_filter(select, base, "started_at");
+    push_filter(select, access, base, "started_at");
     if let Some(outcome) = outcome {
         select.push(" AND outcome = ").push_bind(outcome.to_string());
     }

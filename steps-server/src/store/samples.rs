@@ -3,13 +3,33 @@
 use async_stream::try_stream;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use sqlx::QueryBuilder;
-use steps_shared::{DeploymentFilter, Duration};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, Duration, Timestamp};
 
 use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::{push_deployment_filter, push_text};
 use super::steps::{Rows, moment, wrong};
-use super::{Store, StoreError, with_pools};
-use crate::analysis::statistics::Sample;
+use super::{Reader, StoreError, with_pools};
+
+/// A deployment, or one of its steps, for statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleRow {
+    /// What was deployed.
+    pub component: String,
+    /// Where to.
+    pub environment: String,
+    /// Who began the deployment.
+    pub owner: String,
+    /// The step's status; `None` of a deployment.
+    pub status: Option<String>,
+    /// How the deployment ended.
+    pub outcome: DeploymentOutcome,
+    /// When the deployment started.
+    pub started_at: Timestamp,
+    /// How long it, or the step, took.
+    pub duration: Option<Duration>,
+    /// Whether it is a step that is a span.
+    pub span: bool,
+}
 
 #[derive(Debug, sqlx::FromRow)]
 struct Row {
@@ -23,7 +43,7 @@ struct Row {
     span: bool,
 }
 
-impl TryFrom<Row> for Sample {
+impl TryFrom<Row> for SampleRow {
     type Error = sqlx::Error;
     fn try_from(row: Row) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -39,15 +59,16 @@ impl TryFrom<Row> for Sample {
     }
 }
 
-impl Store {
+impl Reader {
     /// The deployments of a filter, or each of their steps; then the filter's status is that of the step.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
-    pub async fn samples(&self, filter: &DeploymentFilter, steps: bool) -> Result<Rows<Sample>, StoreError> {
+    pub async fn samples(&self, filter: &DeploymentFilter, steps: bool) -> Result<Rows<SampleRow>, StoreError> {
         let mut filter = filter.clone();
         let status = if steps { filter.base.status.take() } else { None };
-        with_pools!(self, pools => {
+        let access = self.access.clone();
+        with_pools!(&self.store, pools => {
             let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT component, environment, owner, ");
@@ -61,11 +82,11 @@ impl Store {
                 } else {
                     select.push("NULL AS status, outcome, started_at, duration, FALSE AS span FROM deployments");
                 }
-                push_deployment_filter(&mut select, &filter);
+                push_deployment_filter(&mut select, &access, &filter);
                 push_text(&mut select, "step_status", status.map(String::from));
                 let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
                 while let Some(row) = rows.try_next().await? {
-                    yield Sample::try_from(row)?;
+                    yield SampleRow::try_from(row)?;
                 }
             }.boxed())
         })

@@ -5,10 +5,9 @@ use steps_shared::{Component, Duration, Environment, Status, StepId, Timestamp, 
 use uuid::Uuid;
 
 use super::deployments::DEPLOYMENTS_WITH_STEPS;
-use super::filter::push_text;
+use super::filter::{push_access, push_ids, push_text};
 use super::steps::{moment, read, wrong};
-use super::{Store, StoreError, with_pools};
-use crate::analysis::Timed;
+use super::{Reader, StoreError, with_pools};
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
 const MOST_DEPLOYMENTS: u32 = 200_000;
@@ -25,6 +24,17 @@ pub struct SeriesKey {
     pub environment: Environment,
     /// The time of this step in them, rather than of the whole.
     pub step: Option<Status>,
+}
+
+/// A successful deployment of a series, and how long it, or the step in it, took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesRow {
+    /// The deployment.
+    pub id: StepId,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
 }
 
 /// A step of a deployment, with when the deployment began and ended.
@@ -72,7 +82,7 @@ impl TryFrom<StepRow> for StepOf {
     }
 }
 
-impl Store {
+impl Reader {
     /// Every component and environment that there are deployments of, or those of the filter.
     ///
     /// # Errors
@@ -82,8 +92,9 @@ impl Store {
         component: Option<&Component>,
         environment: Option<&Environment>,
     ) -> Result<Vec<(Component, Environment)>, StoreError> {
-        let rows: Vec<(String, String)> = with_pools!(self, pools => {
-            let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments WHERE 1 = 1");
+        let rows: Vec<(String, String)> = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments");
+            push_access(&mut select, &self.access, "");
             push_text(&mut select, "component", component.map(ToString::to_string));
             push_text(&mut select, "environment", environment.map(ToString::to_string));
             select.push(" ORDER BY component, environment");
@@ -105,7 +116,7 @@ impl Store {
         key: &SeriesKey,
         since: Timestamp,
         until: Option<Timestamp>,
-    ) -> Result<Vec<Timed>, StoreError> {
+    ) -> Result<Vec<SeriesRow>, StoreError> {
         let mut newest_first = self.newest(key, (since, until), None, MOST_DEPLOYMENTS).await?;
         newest_first.reverse();
         Ok(newest_first)
@@ -115,7 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn newest_of(&self, key: &SeriesKey, version: &Version) -> Result<Option<Timed>, StoreError> {
+    pub async fn newest_of(&self, key: &SeriesKey, version: &Version) -> Result<Option<SeriesRow>, StoreError> {
         Ok(self.newest(key, (Timestamp::default(), None), Some(version), 1).await?.pop())
     }
 
@@ -125,8 +136,8 @@ impl Store {
         (since, until): (Timestamp, Option<Timestamp>),
         version: Option<&Version>,
         most: u32,
-    ) -> Result<Vec<Timed>, StoreError> {
-        let rows: Vec<(Uuid, i64, i64)> = with_pools!(self, pools => {
+    ) -> Result<Vec<SeriesRow>, StoreError> {
+        let rows: Vec<(Uuid, i64, i64)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT whole.id, whole.started_at, ");
             match step {
                 None => select.push("whole.duration FROM deployments AS whole"),
@@ -134,7 +145,8 @@ impl Store {
                     .push("CAST(SUM(COALESCE(steps.finished_at, steps.ended_at) - steps.ts) AS SIGNED) AS duration")
                     .push(DEPLOYMENTS_WITH_STEPS),
             };
-            select.push(" WHERE whole.outcome = 'succeeded' AND whole.duration IS NOT NULL AND whole.started_at >= ");
+            push_access(&mut select, &self.access, "whole.");
+            select.push(" AND whole.outcome = 'succeeded' AND whole.duration IS NOT NULL AND whole.started_at >= ");
             select.push_bind(since.micros());
             if let Some(until) = until {
                 select.push(" AND whole.started_at <= ").push_bind(until.micros());
@@ -151,7 +163,7 @@ impl Store {
         });
         let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
             let duration = Duration::from_micros(micros).ok_or_else(|| wrong("duration", "is negative"))?;
-            Ok(Timed { id: StepId(id), started_at: moment("started_at", started_at)?, duration })
+            Ok(SeriesRow { id: StepId(id), started_at: moment("started_at", started_at)?, duration })
         };
         Ok(rows.into_iter().map(timed).collect::<Result<_, sqlx::Error>>()?)
     }
@@ -165,18 +177,16 @@ impl Store {
         if deployments.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let rows: Vec<StepRow> = with_pools!(self, pools => {
+        let rows: Vec<StepRow> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new(
                 "SELECT whole.id, whole.started_at, whole.ended_at AS whole_ended_at, steps.status, steps.ts, \
                  COALESCE(steps.finished_at, steps.ended_at) AS step_ended_at, steps.span",
             );
-            select.push(DEPLOYMENTS_WITH_STEPS).push(" WHERE whole.ended_at IS NOT NULL");
-            select.push(" AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL AND whole.id IN (");
-            let mut list = select.separated(", ");
-            for id in deployments {
-                list.push_bind(id.0);
-            }
-            select.push(") ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(MOST_STEPS + 1);
+            select.push(DEPLOYMENTS_WITH_STEPS);
+            push_access(&mut select, &self.access, "whole.");
+            select.push(" AND whole.ended_at IS NOT NULL AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL");
+            push_ids(&mut select, "whole.id", deployments);
+            select.push(" ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(MOST_STEPS + 1);
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         if rows.len() > MOST_STEPS {

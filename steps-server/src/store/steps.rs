@@ -6,8 +6,8 @@ use sqlx::QueryBuilder;
 use steps_shared::{Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use uuid::Uuid;
 
-use super::filter::push_filter;
-use super::{Store, StoreError, with_pools};
+use super::filter::{push_access, push_filter};
+use super::{Reader, StoreError, with_pools};
 
 /// The columns of a [`StepRow`]. The end of a span that has been told is a fact; any other end is derived.
 pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, span, outcome, exit_code, \
@@ -74,19 +74,20 @@ pub(super) fn wrong(column: &str, error: impl std::fmt::Display) -> sqlx::Error 
 /// A list as it comes from the database's cursor.
 pub type Rows<T> = BoxStream<'static, Result<T, StoreError>>;
 
-impl Store {
+impl Reader {
     /// The steps that `query` asks for, in its order, one by one: memory does not depend on their number. Dropping
     /// the stream frees its connection.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
-        with_pools!(self, pools => {
+        let access = self.access.clone();
+        with_pools!(&self.store, pools => {
             let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM steps");
-                push_filter(&mut select, &query.filter, "ts");
+                push_filter(&mut select, &access, &query.filter, "ts");
                 select.push(match query.order {
                     Order::Ascending => " ORDER BY ts, id",
                     Order::Descending => " ORDER BY ts DESC, id DESC",
@@ -107,9 +108,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn count_steps(&self, filter: &StepFilter, most: u64) -> Result<u64, StoreError> {
-        with_pools!(self, pools => {
+        with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM steps");
-            push_filter(&mut select, filter, "ts");
+            push_filter(&mut select, &self.access, filter, "ts");
             select.push(" LIMIT ").push(most).push(") AS counted");
             let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
             Ok(count.unsigned_abs())
@@ -121,9 +122,11 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn step(&self, id: StepId) -> Result<Option<Step>, StoreError> {
-        with_pools!(self, pools => {
+        with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");
-            select.push(COLUMNS).push(" FROM steps WHERE id = ").push_bind(id.0);
+            select.push(COLUMNS).push(" FROM steps");
+            push_access(&mut select, &self.access, "");
+            select.push(" AND id = ").push_bind(id.0);
             let row: Option<StepRow> = select.build_query_as().fetch_optional(&pools.read.get()).await?;
             Ok(row.map(Step::try_from).transpose()?)
         })

@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 use steps_shared::{DeploymentOutcome, Duration, GroupBy, StatsRow, Timestamp};
 
 use super::quantile::{from_micros, quantile};
-use crate::projection::fold::{StatusKind, Statuses};
 
 /// One deployment, or one of its steps, for the statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,16 +25,6 @@ pub struct Sample {
     pub started_at: Timestamp,
     /// How long it, or the step, took.
     pub duration: Option<Duration>,
-    /// Whether it is a step that was told when it ended.
-    pub span: bool,
-}
-
-impl Sample {
-    /// Whether it is a step that takes no time by its nature: an end.
-    #[must_use]
-    pub fn is_instant(&self, statuses: &Statuses) -> bool {
-        self.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, self.span), StatusKind::Terminal(_)))
-    }
 }
 
 /// Counts and durations, group by group.
@@ -147,7 +136,6 @@ mod tests {
             outcome,
             started_at: started.parse().unwrap(),
             duration: Duration::from_seconds(seconds).ok(),
-            span: false,
         }
     }
 

@@ -15,8 +15,8 @@ pub use accept::accepted;
 pub use layout::Layout;
 pub use workbook::too_long;
 
+use crate::app::Rows;
 use crate::http::problem::ApiError;
-use crate::store::{Rows, StoreError};
 
 /// Answers with a list in its format. A client that reads no further for `stall` is cut off.
 ///
@@ -31,22 +31,4 @@ pub async fn answer<R: Resource>(
         ListFormat::Xlsx => workbook::workbook(rows, layout, stall).await,
         ListFormat::Csv | ListFormat::Json | ListFormat::Jsonl => stream::text(rows, layout, stall).await,
     }
-}
-
-/// The limit with which a list may be read in its format. Where the format holds only so many rows, `count` says how
-/// many there are, up to a limit.
-///
-/// # Errors
-/// There are more rows than the format holds, or they cannot be counted.
-pub async fn limit(
-    format: ListFormat,
-    limit: Option<u64>,
-    count: impl AsyncFnOnce(u64) -> Result<u64, StoreError>,
-) -> Result<Option<u64>, ApiError> {
-    let Some(most) = format.most_rows() else { return Ok(limit) };
-    if limit.is_none_or(|limit| limit > most) && count(most + 1).await? > most {
-        return Err(too_long(most).into());
-    }
-    // Should some be recorded between the counting and the reading, the writer sees one too many and refuses.
-    Ok(Some(limit.unwrap_or(u64::MAX).min(most + 1)))
 }

@@ -14,8 +14,8 @@ use warp::reply::Response;
 
 use super::layout::Layout;
 use super::text::TextWriter;
+use crate::app::{Rows, StoreError};
 use crate::http::problem::ApiError;
-use crate::store::{Rows, StoreError};
 
 /// The most rows that are written before they are sent on.
 const ROWS: usize = 512;

@@ -15,8 +15,8 @@ use warp::reply::Response;
 
 use super::layout::Layout;
 use super::stream::{Part, next, response, send_part};
+use crate::app::{self, Rows, StoreError};
 use crate::http::problem::ApiError;
-use crate::store::{Rows, StoreError};
 
 /// Rows that are handed to the writer together.
 const ROWS: usize = 512;
@@ -51,7 +51,7 @@ pub async fn workbook<R: Resource>(
         }
     }
     drop(rows);
-    let file = writing.await.map_err(|error| ApiError::Internal(error.to_string()))??;
+    let file = writing.await.map_err(internal)??;
     let (sender, receiver) = mpsc::channel(PARTS);
     tokio::spawn(async move {
         if let Err(error) = send(file, &sender, stall).await {
@@ -74,7 +74,6 @@ async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::R
 
 fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
     let most_rows = ListFormat::Xlsx.most_rows().unwrap_or(u64::MAX);
-    let internal = |error: XlsxError| ApiError::Internal(error.to_string());
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().map_err(internal)?;
     let moment = CellFormat::new().set_num_format(MOMENT);
@@ -89,13 +88,17 @@ fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Colu
             write_row(sheet, at, row, &layout.columns, &moment).map_err(internal)?;
         }
     }
-    let mut file = tempfile::tempfile().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let mut file = tempfile::tempfile().map_err(internal)?;
     workbook.save_to_writer(&mut file).map_err(internal)?;
-    file.rewind().map_err(|error| ApiError::Internal(error.to_string()))?;
+    file.rewind().map_err(internal)?;
     Ok(file)
 }
 
-/// What is said when a list has more rows than a sheet.
+fn internal(error: impl std::fmt::Display) -> ApiError {
+    app::Error::Internal(error.to_string()).into()
+}
+
+/// The error of a list that has more rows than a sheet.
 pub fn too_long(most_rows: u64) -> FieldErrors {
     let reason =
         format!("xlsx holds at most {most_rows} rows and this list has more; narrow it, give a limit, or take csv");

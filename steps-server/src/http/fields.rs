@@ -3,8 +3,8 @@
 use steps_shared::JsonFields;
 
 use super::body::MediaType;
+use super::problem::ApiError;
 use super::query;
-use crate::http::problem::ApiError;
 
 /// The largest body, in bytes: far more than the longest fields need.
 pub const MOST_BYTES: usize = 64 * 1024;
@@ -28,7 +28,7 @@ pub fn read(query: &str, media_type: &MediaType, body: &[u8]) -> Result<Vec<(Str
                 .map_err(|error| ApiError::Malformed(format!("the body is not a JSON object of fields: {error}")))?;
             fields.extend(json.into_texts()?);
         }
-        MediaType::Unsaid | MediaType::Ndjson | MediaType::Other => {
+        MediaType::Missing | MediaType::Ndjson | MediaType::Other => {
             return Err(ApiError::MediaType(
                 "application/json or application/x-www-form-urlencoded, and say so in Content-Type",
             ));

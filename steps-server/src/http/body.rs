@@ -7,18 +7,17 @@ use std::time::Duration;
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
-use warp::Filter;
-use warp::Rejection;
 use warp::http::{HeaderMap, header};
 
-use crate::app::state::State;
-use crate::http::problem::ApiError;
+use super::context::Context;
+use super::problem::ApiError;
+use crate::app;
 
 /// What a body says it is, without parameters such as a charset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaType {
     /// There is no Content-Type.
-    Unsaid,
+    Missing,
     /// `application/x-www-form-urlencoded`.
     Form,
     /// `application/json`.
@@ -32,7 +31,7 @@ pub enum MediaType {
 impl MediaType {
     /// Reads it from the headers.
     pub fn of(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Self::Unsaid };
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Self::Missing };
         let text = value.to_str().unwrap_or_default();
         let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
@@ -46,11 +45,9 @@ impl MediaType {
     }
 }
 
-/// The body as it arrives, and how long it says it is.
-pub fn incoming()
--> impl Filter<Extract = (Option<u64>, impl Stream<Item = Result<impl Buf, warp::Error>> + Send), Error = Rejection> + Copy
-{
-    warp::header::optional::<u64>("content-length").and(warp::body::stream())
+/// How long the body is, by its headers.
+pub fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// How much of a body that is not wanted is read and thrown away, and for how long: a client that is still sending would
@@ -58,11 +55,11 @@ pub fn incoming()
 const DRAIN_BYTES: usize = 32 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// A whole body. It gives its place back when it is dropped.
+/// A whole body. The memory that is reserved for it is given back when it is dropped.
 #[derive(Debug)]
 pub struct Body {
     bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    _reserved: Option<OwnedSemaphorePermit>,
 }
 
 impl Deref for Body {
@@ -77,7 +74,7 @@ impl Deref for Body {
 /// # Errors
 /// It is larger, it breaks off, it takes longer than a client may stall, or there is no room for it in memory.
 pub async fn read<B: Buf>(
-    state: &State,
+    context: &Context,
     length: Option<u64>,
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: usize,
@@ -88,23 +85,23 @@ pub async fn read<B: Buf>(
         if length.is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
-        let (mut bytes, mut place) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
+        let (mut bytes, mut reserved) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the body broke off: {error}")))?;
             if bytes.len() + chunk.remaining() > limit {
                 return Err(too_large());
             }
-            let more = state.place_for(chunk.remaining())?;
-            match &mut place {
-                Some(place) => place.merge(more),
-                None => place = Some(more),
+            let more = context.reserve_body(chunk.remaining()).map_err(app::Error::from)?;
+            match &mut reserved {
+                Some(reserved) => reserved.merge(more),
+                None => reserved = Some(more),
             }
             bytes.put(chunk);
         }
-        Ok(Body { bytes: bytes.freeze(), _place: place })
+        Ok(Body { bytes: bytes.freeze(), _reserved: reserved })
     };
-    let read = tokio::time::timeout(state.stall_timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout));
-    if let Err(ApiError::TooLarge(_) | ApiError::NotRecorded(_)) = read {
+    let read = tokio::time::timeout(context.stall_timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout));
+    if let Err(ApiError::TooLarge(_) | ApiError::App(app::Error::NotRecorded(_))) = read {
         drain(body).await;
     }
     read

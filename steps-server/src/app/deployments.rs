@@ -1,0 +1,91 @@
+//! Questions about deployments.
+
+use std::collections::HashMap;
+
+use steps_shared::{
+    Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, Step, StepId, TimelineStep,
+};
+
+use super::steps::{Count, checked_limit};
+use super::{App, Error};
+use crate::analysis::statistics::median;
+use crate::store::{Access, Reader, Rows};
+
+/// How many deployments before one say what is usual.
+const USUAL_OF: u32 = 20;
+
+/// A deployment with its steps in order.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+impl App {
+    /// A list of deployments; as [`App::steps`].
+    ///
+    /// # Errors
+    /// There are more rows than `most`, or the database does not answer.
+    pub async fn deployments(
+        &self,
+        access: &Access,
+        query: DeploymentQuery,
+        most: Option<u64>,
+    ) -> Result<Rows<Deployment>, Error> {
+        self.read(access, |reader| async move {
+            let count = async |most| reader.count_deployments(&query.filter, most).await;
+            let limit = checked_limit(query.limit, most, count).await?;
+            Ok(reader.deployments(DeploymentQuery { limit, ..query }).await?)
+        })
+        .await
+    }
+
+    /// How many deployments match.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count_deployments(&self, access: &Access, filter: &DeploymentFilter) -> Result<Count, Error> {
+        let count =
+            |reader: Reader| async move { Count::of(async |most| reader.count_deployments(filter, most).await).await };
+        self.read(access, count).await
+    }
+
+    /// One deployment with its steps.
+    ///
+    /// # Errors
+    /// There is none, or the database does not answer.
+    pub async fn timeline(&self, access: &Access, id: StepId) -> Result<Timeline, Error> {
+        self.read(access, |reader| async move {
+            let deployment = reader.deployment(id).await?.ok_or(Error::NoSuchDeployment(id))?;
+            Ok(Timeline { deployment, steps: reader.steps_of(&[id]).await? })
+        })
+        .await
+    }
+
+    /// Adds to a timeline what it and each of its steps usually take: the medians of the successful deployments before it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn detail(&self, access: &Access, timeline: Timeline) -> Result<DeploymentDetail, Error> {
+        let Timeline { deployment, steps } = timeline;
+        let before = &deployment;
+        let (durations, steps_before) = self
+            .read_unfolded(access, |reader| async move {
+                let before = reader.successful_before(before, USUAL_OF).await?;
+                let (ids, durations): (Vec<StepId>, Vec<Duration>) = before.into_iter().unzip();
+                Ok((durations, reader.steps_of(&ids).await?))
+            })
+            .await?;
+        let mut by_status: HashMap<String, Vec<Duration>> = HashMap::new();
+        for step in steps_before {
+            if let Some(duration) = step.duration() {
+                by_status.entry(step.status.to_string()).or_default().push(duration);
+            }
+        }
+        let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|durations| median(durations));
+        let timeline = steps.into_iter().map(|step| TimelineStep { usual: usual_of(&step), step }).collect();
+        Ok(DeploymentDetail { deployment, usual: median(&durations), timeline })
+    }
+}

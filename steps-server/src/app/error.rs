@@ -1,0 +1,47 @@
+//! Why a request was not fulfilled. Knows no statuses: HTTP maps it in one place.
+
+use steps_shared::{FieldError, FieldErrors, StepId};
+
+use super::recorder::RecordError;
+use crate::store::StoreError;
+
+/// Why a request was not fulfilled.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields or parameters are missing or wrong.
+    #[error(transparent)]
+    Fields(#[from] FieldErrors),
+    /// What was sent contradicts what is recorded.
+    #[error("{}", .0.message)]
+    Conflict(FieldError),
+    /// No step has this id.
+    #[error("no step has the id {0}")]
+    NoSuchStep(StepId),
+    /// No deployment has this id.
+    #[error("no deployment has the id {0}; it is the id of its first step")]
+    NoSuchDeployment(StepId),
+    /// The database can never store what was sent, for this reason.
+    #[error("{0}")]
+    Refused(String),
+    /// The list has more rows than can be written.
+    #[error("the list has more than {0} rows")]
+    TooManyRows(u64),
+    /// Nothing was recorded, and it may be tried again.
+    #[error(transparent)]
+    NotRecorded(#[from] RecordError),
+    /// The database does not answer.
+    #[error("the database does not answer; try again a little later")]
+    Store(#[from] StoreError),
+    /// So much was recorded at once that the deployments are not up to date yet.
+    #[error("deployments are still being computed from what was recorded last; try again a little later")]
+    Behind,
+    /// Every slot is taken, or the computation takes longer than the deadline.
+    #[error("this takes too long to compute now; ask for a shorter time (since, replay), or again a little later")]
+    Busy,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// A fault of the server itself.
+    #[error("the server failed: {0}")]
+    Internal(String),
+}

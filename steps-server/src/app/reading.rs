@@ -1,0 +1,69 @@
+//! How the database is read: after the projection, with what the caller may see, within the deadline.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{App, Error};
+use crate::store::{Access, Reader, StoreError};
+
+/// How long the database may take to show that it is there.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl App {
+    /// Waits until everything that was committed before this call is folded, then runs `question`, within the deadline.
+    pub(super) async fn read<T, F>(&self, access: &Access, question: impl FnOnce(Reader) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let reader = self.store.reader(access);
+        let answer = async {
+            match self.projector.wait_until_folded(self.deadline_with_margin()).await? {
+                true => question(reader).await,
+                false => Err(Error::Behind),
+            }
+        };
+        self.within_deadline(answer).await
+    }
+
+    /// Runs `question` within the deadline, without waiting for the projection: for recorded facts, and for the further
+    /// parts of an answer that began with [`App::read`].
+    pub(super) async fn read_unfolded<T, F>(
+        &self,
+        access: &Access,
+        question: impl FnOnce(Reader) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.within_deadline(question(self.store.reader(access))).await
+    }
+
+    /// Ends `answer` at the deadline. When the database did not answer, its connections are given up.
+    pub(super) async fn within_deadline<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let began = Instant::now();
+        let answered = timeout_at(began + self.deadline, answer).await.unwrap_or(Err(StoreError::TimedOut.into()));
+        if let Err(Error::Store(StoreError::TimedOut | StoreError::Unavailable(_))) = answered {
+            self.store.renew_readers(began);
+        }
+        answered
+    }
+
+    /// The deadline of what begins now, less the time to answer that it is over.
+    pub(super) fn deadline_with_margin(&self) -> Instant {
+        Instant::now() + self.deadline * 9 / 10
+    }
+
+    /// Whether new work can be done.
+    ///
+    /// # Errors
+    /// The server is stopping, or the database does not answer.
+    pub async fn check_ready(&self) -> Result<(), Error> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(Error::Stopping);
+        }
+        let ping = async { Ok(timeout(PING_TIMEOUT, self.store.ping()).await.unwrap_or(Err(StoreError::TimedOut))?) };
+        self.within_deadline(ping).await
+    }
+}

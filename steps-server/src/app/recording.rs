@@ -1,0 +1,69 @@
+//! Recording: one fact, or a batch of steps.
+
+use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult, Step};
+
+use super::fact::{Fact, RecordOutcome};
+use super::{App, Error, RecordError};
+
+impl App {
+    /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
+    ///
+    /// # Errors
+    /// [`RecordError::Full`].
+    pub fn check_room(&self) -> Result<(), RecordError> {
+        self.recorder.check_room()
+    }
+
+    /// Records one fact. Returns the step as it is then, and whether the fact was recorded now.
+    ///
+    /// # Errors
+    /// It contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
+    pub async fn record(&self, fact: Fact) -> Result<(Step, bool), Error> {
+        match self.recorder.record(vec![fact]).await?.pop() {
+            Some(RecordOutcome::Recorded(step)) => Ok((step, true)),
+            Some(RecordOutcome::AlreadyRecorded(step)) => Ok((step, false)),
+            Some(RecordOutcome::Conflict(_, error)) => Err(Error::Conflict(error)),
+            Some(RecordOutcome::NoSuchStep(id)) => Err(Error::NoSuchStep(id)),
+            Some(RecordOutcome::Invalid(_, errors)) => Err(errors.into()),
+            Some(RecordOutcome::Refused(_, reason)) => Err(Error::Refused(reason)),
+            None => Err(unaccounted()),
+        }
+    }
+
+    /// Records the lines of a batch that could be read, and answers for every line.
+    ///
+    /// # Errors
+    /// Nothing of it could be committed now.
+    pub async fn record_batch(&self, lines: Vec<(usize, Result<Fact, FieldErrors>)>) -> Result<BatchAnswer, Error> {
+        let mut facts = Vec::with_capacity(lines.len());
+        let mut read = Vec::with_capacity(lines.len());
+        for (line, fact) in lines {
+            read.push((line, fact.map(|fact| facts.push(fact))));
+        }
+        let mut outcomes = self.recorder.record(facts).await?.into_iter();
+        let mut answer = BatchAnswer::default();
+        for (line, read) in read {
+            answer.push(match read {
+                Err(FieldErrors(errors)) => LineAnswer { line, result: LineResult::Refused, id: None, errors },
+                Ok(()) => line_answer(line, outcomes.next().ok_or_else(unaccounted)?),
+            });
+        }
+        Ok(answer)
+    }
+}
+
+fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {
+    let (result, id, errors) = match outcome {
+        RecordOutcome::Recorded(step) => (LineResult::Recorded, step.id, Vec::new()),
+        RecordOutcome::AlreadyRecorded(step) => (LineResult::AlreadyRecorded, step.id, Vec::new()),
+        RecordOutcome::Conflict(id, error) => (LineResult::Refused, id, vec![error]),
+        RecordOutcome::NoSuchStep(id) => (LineResult::Refused, id, vec![FieldError::wrong("id", "is of no step")]),
+        RecordOutcome::Invalid(id, FieldErrors(errors)) => (LineResult::Refused, id, errors),
+        RecordOutcome::Refused(id, reason) => (LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),
+    };
+    LineAnswer { line, result, id: Some(id), errors }
+}
+
+fn unaccounted() -> Error {
+    Error::Internal("a recorded step was not accounted for".to_owned())
+}

@@ -1,0 +1,51 @@
+//! Statistics of deployments, or of their steps.
+
+use futures_util::stream::StreamExt as _;
+use steps_shared::{FieldError, FieldErrors, GroupBy, ListColumn as _, StatsAnswer, StatsQuery};
+
+use super::{App, Error};
+use crate::analysis::statistics::{Groups, Sample};
+use crate::projection::fold::{StatusKind, Statuses};
+use crate::store::{Access, SampleRow};
+
+/// The most samples that are taken from the database at a time.
+const SAMPLES: usize = 1000;
+
+impl App {
+    /// The statistics of each group. However many samples there are, only a pause between them is bounded by the deadline.
+    ///
+    /// # Errors
+    /// The time zone is not known, or the database does not answer.
+    pub async fn stats(&self, access: &Access, query: &StatsQuery) -> Result<StatsAnswer, Error> {
+        let zone = query.tz.name().parse().map_err(|_| {
+            let reason =
+                format!("names no time zone that is known here: {:?}; write UTC or Europe/Berlin", query.tz.name());
+            FieldErrors::from(FieldError::wrong("tz", reason))
+        })?;
+        let of_steps = query.by.contains(&GroupBy::Status);
+        let samples =
+            self.read(access, |reader| async move { Ok(reader.samples(&query.filter, of_steps).await?) }).await?;
+        let mut samples = samples.ready_chunks(SAMPLES);
+        let mut groups = Groups::new(query.by.clone(), zone);
+        while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
+            for row in rows {
+                let row = row?;
+                if !is_instant(&row, &self.statuses) {
+                    groups.add(&sample(row));
+                }
+            }
+        }
+        let by = query.by.iter().map(|by| by.name().to_owned()).collect();
+        Ok(StatsAnswer { by, stats: groups.finish() })
+    }
+}
+
+/// Whether it is a step that takes no time by its nature: an end.
+fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
+    row.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, row.span), StatusKind::Terminal(_)))
+}
+
+fn sample(row: SampleRow) -> Sample {
+    let SampleRow { component, environment, owner, status, outcome, started_at, duration, span: _ } = row;
+    Sample { component, environment, owner, status, outcome, started_at, duration }
+}

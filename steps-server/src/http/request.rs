@@ -1,0 +1,79 @@
+//! A request as its handler gets it.
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
+use warp::http::HeaderMap;
+use warp::path::FullPath;
+
+use super::body::{self, Body, MediaType};
+use super::context::Context;
+use super::endpoints::Endpoint;
+use super::problem::ApiError;
+use super::{export, fields, query};
+use crate::app::{self, Access, Fact};
+
+/// A request to an endpoint.
+pub struct Request {
+    /// Which endpoint.
+    pub endpoint: &'static Endpoint,
+    /// The path as it was sent.
+    pub path: FullPath,
+    /// The query string; empty where there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it arrives.
+    pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
+}
+
+impl Request {
+    /// What the caller may see.
+    pub fn access(&self) -> Access {
+        Access::Everything
+    }
+
+    /// The `{id}` of the path.
+    ///
+    /// # Errors
+    /// It is no id.
+    pub fn id(&self) -> Result<StepId, ApiError> {
+        let text = self.endpoint.parameter(self.path.as_str()).unwrap_or_default();
+        Ok(text.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?)
+    }
+
+    /// The parameters of the query string.
+    ///
+    /// # Errors
+    /// They are not UTF-8.
+    pub fn parameters(&self) -> Result<query::Pairs<'_>, ApiError> {
+        query::pairs(self.query.as_bytes())
+    }
+
+    /// The format of the answer: the parameter's, else the one that the Accept header prefers.
+    pub fn format(&self, parameter: Option<ListFormat>) -> Option<ListFormat> {
+        parameter.or_else(|| export::accepted(&self.headers))
+    }
+
+    /// The whole body of what is to be recorded. Where the queue is full, the request is refused before its body is read.
+    ///
+    /// # Errors
+    /// The queue is full, or the body cannot be read: see [`body::read`].
+    pub async fn body_to_record(&mut self, context: &Context, limit: usize) -> Result<Body, ApiError> {
+        if let Err(full) = context.app.check_room() {
+            body::drain(&mut self.body).await;
+            return Err(app::Error::from(full).into());
+        }
+        body::read(context, body::length(&self.headers), &mut self.body, limit).await
+    }
+
+    /// The fact that the query string and the body describe: the end of the span `end_of`, or a step where there is none.
+    ///
+    /// # Errors
+    /// The body cannot be read, or a field is missing or wrong.
+    pub async fn fact(&mut self, context: &Context, end_of: Option<StepId>) -> Result<Fact, ApiError> {
+        let body = self.body_to_record(context, fields::MOST_BYTES).await?;
+        let fields = fields::read(&self.query, &MediaType::of(&self.headers), &body)?;
+        Ok(Fact::from_fields(fields, end_of, context.app.now())?)
+    }
+}

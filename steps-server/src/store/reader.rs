@@ -1,0 +1,25 @@
+//! Reading for a caller: every query of a [`Reader`] is restricted to what the caller may see.
+
+use super::Store;
+
+/// What a caller may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// All of it.
+    Everything,
+}
+
+/// Reads what its caller may see.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(super) store: Store,
+    pub(super) access: Access,
+}
+
+impl Store {
+    /// Reads for a caller.
+    #[must_use]
+    pub fn reader(&self, access: &Access) -> Reader {
+        Reader { store: self.clone(), access: access.clone() }
+    }
+}
