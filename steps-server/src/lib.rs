@@ -6,13 +6,13 @@
 //!
 //! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`; `setup` and this file put them together.
 
-pub mod analysis;
-pub mod app;
-pub mod http;
-pub mod maintenance;
-pub mod projection;
-pub mod setup;
-pub mod store;
+mod analysis;
+mod app;
+mod http;
+mod maintenance;
+mod projection;
+mod setup;
+mod store;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,11 +21,16 @@ use std::time::Duration;
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 
+pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil_sen};
+pub use crate::maintenance::{Command, run as maintain};
+pub use crate::projection::apply::other_statuses;
+pub use crate::setup::log::start as start_log;
+pub use crate::setup::settings::{Args, Settings};
+pub use crate::store::{OpenError, OpenOptions, Store};
+
 use crate::app::App;
 use crate::http::Context;
 use crate::setup::listener::{self, Limits, Shutdown};
-use crate::setup::settings::Settings;
-use crate::store::Store;
 
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);

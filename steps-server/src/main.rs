@@ -4,11 +4,7 @@ use std::process::ExitCode;
 
 use chrono::Utc;
 use clap::Parser as _;
-use steps_server::maintenance;
-use steps_server::projection::apply;
-use steps_server::setup::settings::{Args, Command, Settings};
-use steps_server::setup::{log, secret_args};
-use steps_server::store::{OpenError, OpenOptions, Store};
+use steps_server::{Args, Command, OpenError, OpenOptions, Settings, Store};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,15 +15,10 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    if let Err(error) = secret_args::hide() {
-        eprintln!(
-            "error: the password cannot be taken out of the process list ({error}); give it in STEPS_DATABASE_URL"
-        );
-        return ExitCode::from(USAGE);
-    }
     let args = Args::parse();
     let command = args.command.clone();
-    let loaded = Settings::load(args).and_then(|settings| log::start(&settings).map(|guard| (settings, guard)));
+    let loaded =
+        Settings::load(args).and_then(|settings| steps_server::start_log(&settings).map(|guard| (settings, guard)));
     let (settings, _guard) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -35,7 +26,13 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    // One thread is enough for the work between the sockets, and wastes none of a small machine on handing over.
+    if settings.database_url.has_password() && is_argument(settings.database_url.expose()) {
+        tracing::warn!(
+            "the password in --database-url is visible in the process list; \
+             give the URL in STEPS_DATABASE_URL, or in a file with --database-url-file"
+        );
+    }
+    // One thread is enough for the work between the sockets; on a small machine a second one costs more than it gives.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings))) {
         Ok(code) => code,
@@ -70,14 +67,14 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     match command {
         None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => tokio::select! {
-            done = maintenance::run(command, &store, &statuses, now()) => done,
+            done = steps_server::maintain(command, &store, &statuses, now()) => done,
             () = &mut stop => Ok(ExitCode::from(FAILED)),
         },
     }
 }
 
 async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    if let Some(before) = apply::other_statuses(&store, &settings.statuses()).await? {
+    if let Some(before) = steps_server::other_statuses(&store, &settings.statuses()).await? {
         tracing::warn!(
             %before,
             now = settings.statuses().fingerprint(),
@@ -93,9 +90,14 @@ async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>
     Ok(())
 }
 
+/// Whether one of the program's arguments holds this text.
+fn is_argument(text: &str) -> bool {
+    std::env::args_os().any(|argument| argument.to_string_lossy().contains(text))
+}
+
 /// The server's clock; every time in the program comes from here.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 fn now() -> Timestamp {
-    // A clock before 1970 is no clock; the first moment there is makes that visible at once.
+    // A clock before 1970 is wrong; the earliest time there is makes that visible at once.
     Timestamp::try_from(Utc::now()).unwrap_or_else(|_| Timestamp::default())
 }

@@ -2,7 +2,7 @@
 //! holds them, and the script that made them.
 
 use serde::Deserialize;
-use steps_server::analysis::statistics::{mann_kendall, theil_sen};
+use steps_server::{mann_kendall, theil_sen};
 
 #[derive(Deserialize)]
 struct Series {

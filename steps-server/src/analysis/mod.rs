@@ -13,7 +13,7 @@ pub mod statistics;
 pub use budget::{Budgets, Lookback};
 pub use cause::{Cost, cause};
 pub use changes::{Changed, changes};
-pub use critical_path::{Interval, Shares, shares};
+pub use critical_path::{Interval, shares};
 pub use growth::{growth, growth_of, is_enough, verdict};
 pub use periods::periods;
 pub use series::{Timed, ends, fitted};

@@ -43,9 +43,6 @@ impl App {
     }
 
     /// How many deployments match.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn count_deployments(&self, access: &Access, filter: &DeploymentFilter) -> Result<Count, Error> {
         let count =
             |reader: Reader| async move { Count::of(async |most| reader.count_deployments(filter, most).await).await };
@@ -53,9 +50,6 @@ impl App {
     }
 
     /// One deployment with its steps.
-    ///
-    /// # Errors
-    /// There is none, or the database does not answer.
     pub async fn timeline(&self, access: &Access, id: StepId) -> Result<Timeline, Error> {
         self.read(access, |reader| async move {
             let deployment = reader.deployment(id).await?.ok_or(Error::NoSuchDeployment(id))?;
@@ -65,9 +59,6 @@ impl App {
     }
 
     /// Adds to a timeline what it and each of its steps usually take: the medians of the successful deployments before it.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn detail(&self, access: &Access, timeline: Timeline) -> Result<DeploymentDetail, Error> {
         let Timeline { deployment, steps } = timeline;
         let before = &deployment;

@@ -25,7 +25,6 @@ use crate::projection::worker::Projector;
 use crate::store::Store;
 
 pub use crate::store::{Access, Rows, StoreError};
-pub use deployments::Timeline;
 pub use error::Error;
 pub use fact::Fact;
 pub use recorder::RecordError;

@@ -54,9 +54,6 @@ impl App {
     }
 
     /// How many steps match.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn count_steps(&self, access: &Access, filter: &StepFilter) -> Result<Count, Error> {
         let count = |reader: crate::store::Reader| async move {
             Count::of(async |most| reader.count_steps(filter, most).await).await
@@ -65,9 +62,6 @@ impl App {
     }
 
     /// One step.
-    ///
-    /// # Errors
-    /// There is none, or the database does not answer.
     pub async fn step(&self, access: &Access, id: StepId) -> Result<Step, Error> {
         self.read(access, |reader| async move { reader.step(id).await?.ok_or(Error::NoSuchStep(id)) }).await
     }

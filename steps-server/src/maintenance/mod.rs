@@ -3,15 +3,54 @@
 mod backup;
 mod prune;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use steps_shared::Timestamp;
+use steps_shared::{Duration, Timestamp};
 
 use crate::projection::apply::{self, Difference};
 use crate::projection::fold::Statuses;
-use crate::setup::settings::Command;
 use crate::store::Store;
+
+/// What the program does besides serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Fold every deployment again from the recorded steps; safe while servers are serving
+    Rebuild,
+    /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
+    Verify,
+    /// Write a consistent copy of the SQLite database to a new file, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server backup steps-2026-01-05.db
+  steps-server --database-url sqlite:steps-2026-01-05.db        (serves the copy)
+
+MySQL and MariaDB have their own command for the same:
+  mariadb-dump --single-transaction steps > steps.sql
+  mariadb steps < steps.sql")]
+    Backup {
+        /// The file to write; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Delete whole deployments that ended long ago, with their steps, while servers are serving
+    #[command(after_help = "\
+Examples:
+  steps-server prune --older-than 2y --dry-run
+  steps-server prune --older-than 2y
+
+A deployment is old when its end and the last of its steps are. One that never ended goes by its last step.")]
+    Prune {
+        /// How long ago a deployment must have ended, such as 2y, 90d or 26w
+        #[arg(long, value_name = "DURATION")]
+        older_than: Duration,
+        /// Count what would be deleted, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
 
 /// `verify` found differences.
 const DIFFERENT: u8 = 4;
@@ -19,9 +58,6 @@ const DIFFERENT: u8 = 4;
 const MOST_TOLD: usize = 20;
 
 /// Runs a command to its end.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Timestamp) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
     let mut found = Found::default();

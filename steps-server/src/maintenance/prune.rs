@@ -1,10 +1,8 @@
 //! `steps-server prune`: deletes whole deployments that were over long ago.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use indicatif::ProgressBar;
-use steps_shared::Timestamp;
+use steps_shared::{Duration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -37,10 +35,8 @@ pub async fn run(
     dry_run: bool,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
-    let micros = i64::try_from(older_than.as_micros()).ok().and_then(|micros| now.micros().checked_sub(micros));
-    let until = micros.and_then(|micros| Timestamp::from_micros(micros).ok());
-    let until = until
-        .with_context(|| format!("--older-than {} reaches back before 1970", humantime::format_duration(older_than)))?;
+    let until = Timestamp::from_micros(now.micros() - older_than.micros()).ok();
+    let until = until.with_context(|| format!("--older-than {older_than} reaches back before 1970"))?;
     let mut pruned = Pruned::default();
     let mut after = (0, Uuid::nil());
     loop {

@@ -34,12 +34,6 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.wrong.is_empty() && self.right.is_empty()
-    }
-
     /// Adds those steps of a deployment whose end or deployment is stored otherwise.
     fn add_ends<'a>(
         &mut self,
@@ -97,18 +91,12 @@ where
 }
 
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn drain(store: &Store, statuses: &Statuses) -> Result<(), StoreError> {
     while despite_others(|| fold_changes(store, statuses)).await? == CHANGES as usize {}
     Ok(())
 }
 
 /// Folds everything that waits, within a transaction that has its turn.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn fold_all(tx: &mut Tx, statuses: &Statuses) -> Result<(), StoreError> {
     while fold_waiting(tx, statuses).await? == CHANGES as usize {}
     Ok(())
@@ -312,9 +300,6 @@ async fn refold(
 
 /// Folds everything from scratch. `progress` hears how many streams are done, and what differed in the last ones.
 /// It is safe while servers record and fold.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn rebuild(
     store: &Store,
     statuses: &Statuses,
@@ -328,9 +313,6 @@ pub async fn rebuild(
 }
 
 /// Compares everything with a fold from scratch, after what waits to be folded has been.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn verify(
     store: &Store,
     statuses: &Statuses,
@@ -356,9 +338,6 @@ async fn walk(
 }
 
 /// What the statuses meant when the deployments were folded, where that is something else than now.
-///
-/// # Errors
-/// The database does not answer.
 pub async fn other_statuses(store: &Store, statuses: &Statuses) -> Result<Option<String>, StoreError> {
     let mut tx = store.begin_projection().await?;
     let stored = tx.statuses().await?;

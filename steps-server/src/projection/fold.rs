@@ -112,13 +112,7 @@ impl Statuses {
     }
 }
 
-/// Puts the steps of a stream into its order, each once.
-pub fn order(steps: &mut Vec<FoldStep>) {
-    steps.sort_unstable_by_key(|step| (step.ts, step.id));
-    steps.dedup_by_key(|step| step.id);
-}
-
-/// The deployments of a stream, oldest first. `steps` are in its order: see [`order`].
+/// The deployments of a stream, oldest first. `steps` are sorted by `ts` and then by `id`, each once.
 #[must_use]
 pub fn fold(steps: &[FoldStep]) -> Vec<Folded> {
     let mut deployments = Vec::new();

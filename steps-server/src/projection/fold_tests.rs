@@ -7,6 +7,12 @@ fn statuses() -> Statuses {
     Statuses::new(["succeeded", "deployed"], ["failed", "rolled_back"], ["started"])
 }
 
+/// Puts the steps of a stream into its order, each once.
+fn order(steps: &mut Vec<FoldStep>) {
+    steps.sort_unstable_by_key(|step| (step.ts, step.id));
+    steps.dedup_by_key(|step| step.id);
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000).unwrap()
 }

@@ -69,9 +69,6 @@ impl Projector {
 
     /// Waits until everything that was committed before this call has been folded; `false` when there is more than can
     /// be folded until `deadline`.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn wait_until_folded(&self, deadline: Instant) -> Result<bool, StoreError> {
         let Some(last) = self.store.last_change().await? else { return Ok(true) };
         let mut rounds = self.rounds.clone();

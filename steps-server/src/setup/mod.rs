@@ -3,5 +3,4 @@
 mod gathered_log;
 pub mod listener;
 pub mod log;
-pub mod secret_args;
 pub mod settings;

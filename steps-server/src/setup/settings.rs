@@ -1,17 +1,17 @@
 //! The settings of the server: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
+use crate::maintenance::Command;
 use crate::projection::fold::Statuses;
+use crate::store::DatabaseUrl;
 
 const VERSION: &str = git_version::git_version!(
     prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
@@ -38,47 +38,9 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// What else the program does than serve.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
-    /// Fold every deployment again from the recorded steps; safe while servers are serving
-    Rebuild,
-    /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
-    Verify,
-    /// Write a consistent copy of the SQLite database to a new file, while servers are serving
-    #[command(after_help = "\
-Examples:
-  steps-server backup steps-2026-01-05.db
-  steps-server --database-url sqlite:steps-2026-01-05.db        (serves the copy)
-
-MySQL and MariaDB have their own command for the same:
-  mariadb-dump --single-transaction steps > steps.sql
-  mariadb steps < steps.sql")]
-    Backup {
-        /// The file to write; it must not exist
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Delete whole deployments that ended long ago, with their steps, while servers are serving
-    #[command(after_help = "\
-Examples:
-  steps-server prune --older-than 2y --dry-run
-  steps-server prune --older-than 2y
-
-A deployment is old when its end and the last of its steps are. One that never ended goes by its last step.")]
-    Prune {
-        /// How long ago a deployment must have ended, such as 2y, 18months or 400days
-        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-        older_than: Duration,
-        /// Count what would be deleted, and delete nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
 const AFTER_HELP: &str = "\
-Settings, strongest first: flag, variable, file, default. A password in --database-url is taken out of the process
-list at once; STEPS_DATABASE_URL or a file is better still.
+Settings, strongest first: flag, variable, file, default. A flag can be seen in the process list: give a URL with a
+password in STEPS_DATABASE_URL, or in a file with --database-url-file.
 
 Examples:
   steps-server
@@ -100,9 +62,9 @@ struct Given {
     #[serde(skip_serializing_if = "Option::is_none")]
     database_url: Option<DatabaseUrl>,
     /// How long to wait at start for a database that does not answer yet [default: 60s]
-    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = humantime::parse_duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
-    database_wait: Option<Duration>,
+    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = text_of_duration)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_wait: Option<String>,
     /// The most connections to the database for reading [default: 8]
     #[arg(long, global = true, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,18 +74,18 @@ struct Given {
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<u32>,
     /// How long a request may wait for the database before it is answered 503 [default: 5s]
-    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = humantime::parse_duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
-    deadline: Option<Duration>,
+    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = text_of_duration)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
     /// How long a client may stall while it sends or reads before it is cut off [default: 30s]
-    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
-    stall_timeout: Option<Duration>,
+    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = text_of_duration)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stall_timeout: Option<String>,
     /// How long to go on serving after SIGTERM, while /readyz is 503 already: behind a load balancer, as long as it
     /// takes to notice [default: 0s]
-    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = humantime::parse_duration)]
-    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
-    shutdown_delay: Option<Duration>,
+    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = text_of_duration)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shutdown_delay: Option<String>,
     /// The most connections from clients at the same time [default: 4096]
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,6 +113,32 @@ struct Given {
     #[arg(long, global = true, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log_format: Option<LogFormat>,
+}
+
+/// A duration in a setting, in the grammar of [`steps_shared::Duration`].
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration: steps_shared::Duration = text.parse()?;
+    Ok(Duration::from_micros(duration.micros().unsigned_abs()))
+}
+
+/// The text of a flag that is a duration.
+fn text_of_duration(text: &str) -> Result<String, String> {
+    parse_duration(text).map(|_| text.to_owned())
+}
+
+/// Durations in a file with settings are texts.
+mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{}ms", duration.as_millis()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        super::parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// The statuses that end a deployment well, unless said.
@@ -186,20 +174,20 @@ pub struct Settings {
     /// Which database.
     pub database_url: DatabaseUrl,
     /// How long to wait for it at start.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration_text")]
     pub database_wait: Duration,
     /// The most connections for reading from it.
     pub database_connections: u32,
     /// The most steps that wait to be committed.
     pub queue: u32,
     /// How long a request may wait for the database.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration_text")]
     pub deadline: Duration,
     /// How long a client may stall.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration_text")]
     pub stall_timeout: Duration,
     /// How long to go on serving once told to stop.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration_text")]
     pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,
@@ -262,7 +250,7 @@ impl Default for Settings {
         let data = dirs::data_dir().map(|folder| format!("sqlite:{}", folder.join("steps/steps.db").display()));
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
-            database_url: DatabaseUrl(data.unwrap_or_default()),
+            database_url: DatabaseUrl::from(data.unwrap_or_default()),
             database_wait: Duration::from_secs(60),
             database_connections: 8,
             queue: 20_000,
@@ -276,59 +264,6 @@ impl Default for Settings {
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }
-    }
-}
-
-/// Where the database is. It may hold a password, so `Debug` and `Display` show none.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The URL with its password, for the database's driver alone.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Reads it from a file; white space around it does not count.
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) if !text.trim().is_empty() => Ok(Self(text.trim().to_owned())),
-            Ok(_) => anyhow::bail!("{}: the file with the database URL is empty", path.display()),
-            Err(error) => anyhow::bail!("{}: the file with the database URL cannot be read: {error}", path.display()),
-        }
-    }
-
-    /// Whether it holds a password.
-    #[must_use]
-    pub fn has_password(&self) -> bool {
-        Url::parse(&self.0)
-            .map_or_else(|_| self.0.contains('@'), |url| url.password().is_some() || url.query().is_some())
-    }
-}
-
-impl From<String> for DatabaseUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(mut url) = Url::parse(&self.0) else { return f.write_str("(not a URL)") };
-        if url.password().is_some() {
-            // It has a password, so it can have another.
-            let _: Result<(), ()> = url.set_password(Some("…"));
-        }
-        url.set_query(None);
-        f.write_str(url.as_str())
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -367,11 +302,11 @@ mod tests {
         let default = Settings::default();
         let texts = [
             default.listen.to_string(),
-            humantime::format_duration(default.database_wait).to_string().replace("1m", "60s"),
+            format!("{:?}", default.database_wait),
             default.database_connections.to_string(),
             default.queue.to_string(),
-            humantime::format_duration(default.deadline).to_string(),
-            humantime::format_duration(default.stall_timeout).to_string(),
+            format!("{:?}", default.deadline),
+            format!("{:?}", default.stall_timeout),
             default.connections.to_string(),
             default.log,
             "auto".to_owned(),
@@ -379,12 +314,5 @@ mod tests {
         for text in texts {
             assert!(help.contains(&format!("[default: {text}]")), "{text} is not in\n{help}");
         }
-    }
-
-    #[test]
-    fn no_output_shows_a_password() {
-        let url = DatabaseUrl::from("mysql://ann:s3cret@db:3306/steps?ssl-mode=required&x=s3cret".to_owned());
-        assert!(url.has_password());
-        assert_eq!(format!("{url} {url:?}"), "mysql://ann:%E2%80%A6@db:3306/steps mysql://ann:%E2%80%A6@db:3306/steps");
     }
 }

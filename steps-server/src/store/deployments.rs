@@ -83,9 +83,6 @@ impl Reader {
     }
 
     /// How many deployments match, but never more than `most`.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn count_deployments(&self, filter: &DeploymentFilter, most: u64) -> Result<u64, StoreError> {
         with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
@@ -117,9 +114,6 @@ impl Reader {
     }
 
     /// The steps of deployments, in order.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn steps_of(&self, deployments: &[StepId]) -> Result<Vec<Step>, StoreError> {
         if deployments.is_empty() {
             return Ok(Vec::new());
@@ -140,9 +134,6 @@ impl Reader {
     }
 
     /// The last `most` successful deployments of the same component and environment that started before this one.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn successful_before(
         &self,
         deployment: &Deployment,

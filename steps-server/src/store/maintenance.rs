@@ -40,9 +40,6 @@ impl Store {
 impl Tx {
     /// The first deployments behind `after` (a start and an id) that were over before `until`, in order of their start. All
     /// are in microseconds since 1970.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn deployments_until(
         &mut self,
         after: (i64, Uuid),
@@ -63,9 +60,6 @@ impl Tx {
     }
 
     /// Deletes deployments with all of their steps; returns how many steps there were.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn delete_deployments(&mut self, deployments: &[OldDeployment]) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for deployment in deployments {

@@ -14,6 +14,7 @@ mod samples;
 mod series;
 mod steps;
 mod transaction;
+mod url;
 
 use std::sync::Arc;
 
@@ -23,13 +24,14 @@ use tokio::time::Instant;
 pub use error::StoreError;
 pub use maintenance::OldDeployment;
 pub use open::{OpenError, OpenOptions};
-pub use projection::{Change, DeploymentRow, FoldRow, Names, StepEnd, StreamKey};
+pub use projection::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 pub use reader::{Access, Reader};
 pub use record::EndedSpan;
 pub use samples::SampleRow;
 pub use series::{SeriesKey, SeriesRow, StepOf};
 pub use steps::Rows;
 pub use transaction::Tx;
+pub use url::DatabaseUrl;
 
 use renewable::RenewablePool;
 
@@ -68,9 +70,6 @@ use with_pools;
 impl Store {
     /// Asks the database whether it answers, and not only its doorman: a node that has left its cluster still says what
     /// 1 is.
-    ///
-    /// # Errors
-    /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let turn = "SELECT turn FROM projection WHERE id = 1";
         with_pools!(self, pools => sqlx::query(turn).execute(&pools.read.get()).await.map(drop)?);

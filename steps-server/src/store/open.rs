@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use super::migrate::lock_folder;
 use super::renewable::RenewablePool;
-use super::{Pools, Store};
-use crate::setup::settings::DatabaseUrl;
+use super::{DatabaseUrl, Pools, Store};
 
 /// How to open a database.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ pub enum OpenError {
     #[error("the database URL is not valid: {0}; write mysql://user:password@host:3306/name or sqlite:PATH")]
     Url(String),
     /// It never answered.
-    #[error("no answer from the database at {place} within {}: {error}", humantime::format_duration(*wait))]
+    #[error("no answer from the database at {place} within {wait:?}: {error}")]
     Unreachable {
         /// Host and port, or the file; never the password.
         place: String,

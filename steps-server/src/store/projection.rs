@@ -113,9 +113,6 @@ macro_rules! push_streams {
 
 impl Store {
     /// The last change that waits to be folded.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
         Ok(
             with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read.get()).await?),
@@ -123,9 +120,6 @@ impl Store {
     }
 
     /// Whether a change up to `seq` still waits to be folded.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn has_change_until(&self, seq: i64) -> Result<bool, StoreError> {
         let first: Option<i64> = with_pools!(self, pools => {
             sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&pools.read.get()).await?
@@ -134,9 +128,6 @@ impl Store {
     }
 
     /// The streams after `after` in the order of their keys, at most `limit`.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn streams_after(&self, after: Option<StreamKey>, limit: u32) -> Result<Vec<StreamKey>, StoreError> {
         let after = after.map_or_else(Vec::new, |after| after.to_vec());
         let keys: Vec<Vec<u8>> = with_pools!(self, pools => {
@@ -162,9 +153,6 @@ impl Tx {
     }
 
     /// What the statuses meant when the deployments were folded; empty before the first time.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn statuses(&mut self) -> Result<String, StoreError> {
         Ok(with_connection!(self, connection => {
             sqlx::query_scalar("SELECT statuses FROM projection WHERE id = 1").fetch_one(connection).await?
@@ -172,9 +160,6 @@ impl Tx {
     }
 
     /// Notes what the statuses mean from now on.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn set_statuses(&mut self, statuses: &str) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let update = sqlx::query("UPDATE projection SET statuses = ? WHERE id = 1");
@@ -184,9 +169,6 @@ impl Tx {
     }
 
     /// The oldest changes.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn changes(&mut self, limit: u32) -> Result<Vec<Change>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes ORDER BY seq LIMIT ");
@@ -199,9 +181,6 @@ impl Tx {
     }
 
     /// Takes changes off the queue.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn forget(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         for changes in changes.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
@@ -218,9 +197,6 @@ impl Tx {
     }
 
     /// For each stream, the start of the last deployment that began before the given moment.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn deployments_before(
         &mut self,
         streams: &[(StreamKey, i64)],
@@ -239,9 +215,6 @@ impl Tx {
     }
 
     /// Single steps.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn fold_rows_of(&mut self, ids: &[Uuid]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
         for ids in ids.chunks(PER_STATEMENT) {
@@ -260,9 +233,6 @@ impl Tx {
     }
 
     /// The steps of streams from a moment on, in the order of the fold.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
         for streams in streams.chunks(PER_STATEMENT) {
@@ -277,9 +247,6 @@ impl Tx {
     }
 
     /// The stored deployments of streams that started at a moment or later.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn deployment_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<DeploymentRow>, StoreError> {
         let mut rows = Vec::new();
         for streams in streams.chunks(PER_STATEMENT) {
@@ -296,9 +263,6 @@ impl Tx {
     }
 
     /// Writes what is derived of steps.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
         for ends in ends.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
@@ -323,9 +287,6 @@ impl Tx {
     }
 
     /// Removes deployments.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
         for ids in ids.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
@@ -342,9 +303,6 @@ impl Tx {
     }
 
     /// Adds deployments; their names are read from their first steps.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn add_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
         for deployments in deployments.chunks(PER_STATEMENT) {
             let names = self.names(deployments).await?;

@@ -70,9 +70,6 @@ impl Store {
     }
 
     /// Those of `ids` that are stored.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, Step>, StoreError> {
         let mut stored = HashMap::new();
         if ids.is_empty() {

@@ -84,9 +84,6 @@ impl TryFrom<StepRow> for StepOf {
 
 impl Reader {
     /// Every component and environment that there are deployments of, or those of the filter.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn deployed(
         &self,
         component: Option<&Component>,
@@ -108,9 +105,6 @@ impl Reader {
 
     /// The successful deployments of a series that started between two moments, in order of their start: at most the
     /// newest [`MOST_DEPLOYMENTS`]. Of a step, those that have it, with the sum of its times.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn series(
         &self,
         key: &SeriesKey,
@@ -123,9 +117,6 @@ impl Reader {
     }
 
     /// The newest deployment of a series that is of this version.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn newest_of(&self, key: &SeriesKey, version: &Version) -> Result<Option<SeriesRow>, StoreError> {
         Ok(self.newest(key, (Timestamp::default(), None), Some(version), 1).await?.pop())
     }
@@ -170,9 +161,6 @@ impl Reader {
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
     /// other, in order. `None` where they are more than [`MOST_STEPS`].
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
         if deployments.is_empty() {
             return Ok(Some(Vec::new()));

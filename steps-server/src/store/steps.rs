@@ -104,9 +104,6 @@ impl Reader {
     }
 
     /// How many steps match, but never more than `most`.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn count_steps(&self, filter: &StepFilter, most: u64) -> Result<u64, StoreError> {
         with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM steps");
@@ -118,9 +115,6 @@ impl Reader {
     }
 
     /// One step.
-    ///
-    /// # Errors
-    /// The database does not answer.
     pub async fn step(&self, id: StepId) -> Result<Option<Step>, StoreError> {
         with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");

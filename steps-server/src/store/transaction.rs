@@ -40,9 +40,6 @@ impl Store {
     }
 
     /// Begins to fold: on MySQL not on the recorder's connections.
-    ///
-    /// # Errors
-    /// No connection can be had.
     pub async fn begin_projection(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::MySql(pools) => Tx::MySql(pools.project.get().begin_with(pools.begin).await?),

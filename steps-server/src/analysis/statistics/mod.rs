@@ -7,7 +7,7 @@ mod quantile;
 mod theil_sen;
 
 pub use groups::{Groups, Sample, monday};
-pub use level_changes::{ChangeIndex, LEAST_SEGMENT, level_changes};
+pub use level_changes::level_changes;
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use quantile::{from_micros, median, median_of, quantile, robust_deviation};
 pub use theil_sen::{TheilSen, theil_sen};
