@@ -50,16 +50,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let options =
-        app::Options { statuses: settings.statuses(), now, queue: settings.queue, deadline: settings.deadline };
+        app::Options { statuses: settings.statuses(), now, queue: settings.queue, deadline: settings.deadline.into() };
     let (app, writer) = App::start(store.clone(), options)?;
-    let context = Arc::new(Context::new(app, settings.stall_timeout));
+    let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
     let service = warp::service(http::service(Arc::clone(&context)));
-    let limits = Limits { connections: settings.connections, stall_timeout: settings.stall_timeout };
+    let limits = Limits { connections: settings.connections, stall_timeout: settings.stall_timeout.into() };
     let signal = async {
         shutdown.await;
         context.app.stop();
     };
-    let shutdown = Shutdown { signal, delay: settings.shutdown_delay };
+    let shutdown = Shutdown { signal, delay: settings.shutdown_delay.into() };
     listener::serve(listener, service, limits, shutdown).await;
     drop(context);
     if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {

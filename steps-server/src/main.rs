@@ -56,7 +56,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     let mut stop = std::pin::pin!(stop);
     let options = OpenOptions {
         url: settings.database_url.clone(),
-        wait: settings.database_wait,
+        wait: settings.database_wait.into(),
         connections: settings.database_connections,
     };
     let store = tokio::select! {

@@ -1,7 +1,7 @@
 //! Statistics of deployments, or of their steps.
 
 use futures_util::stream::StreamExt as _;
-use steps_shared::{FieldError, FieldErrors, GroupBy, ListColumn as _, StatsAnswer, StatsQuery};
+use steps_shared::{FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery};
 
 use super::{App, Error};
 use crate::analysis::statistics::{Groups, Sample};

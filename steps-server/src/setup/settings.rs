@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use steps_shared::Duration;
 
 use crate::maintenance::Command;
 use crate::projection::fold::Statuses;
@@ -62,9 +62,9 @@ struct Given {
     #[serde(skip_serializing_if = "Option::is_none")]
     database_url: Option<DatabaseUrl>,
     /// How long to wait at start for a database that does not answer yet [default: 60s]
-    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION", value_parser = text_of_duration)]
+    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    database_wait: Option<String>,
+    database_wait: Option<Duration>,
     /// The most connections to the database for reading [default: 8]
     #[arg(long, global = true, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,18 +74,18 @@ struct Given {
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<u32>,
     /// How long a request may wait for the database before it is answered 503 [default: 5s]
-    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION", value_parser = text_of_duration)]
+    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<String>,
+    deadline: Option<Duration>,
     /// How long a client may stall while it sends or reads before it is cut off [default: 30s]
-    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION", value_parser = text_of_duration)]
+    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    stall_timeout: Option<String>,
+    stall_timeout: Option<Duration>,
     /// How long to go on serving after SIGTERM, while /readyz is 503 already: behind a load balancer, as long as it
     /// takes to notice [default: 0s]
-    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = text_of_duration)]
+    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    shutdown_delay: Option<String>,
+    shutdown_delay: Option<Duration>,
     /// The most connections from clients at the same time [default: 4096]
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,32 +113,6 @@ struct Given {
     #[arg(long, global = true, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log_format: Option<LogFormat>,
-}
-
-/// A duration in a setting, in the grammar of [`steps_shared::Duration`].
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration: steps_shared::Duration = text.parse()?;
-    Ok(Duration::from_micros(duration.micros().unsigned_abs()))
-}
-
-/// The text of a flag that is a duration.
-fn text_of_duration(text: &str) -> Result<String, String> {
-    parse_duration(text).map(|_| text.to_owned())
-}
-
-/// Durations in a file with settings are texts.
-mod duration_text {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{}ms", duration.as_millis()))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        super::parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }
 
 /// The statuses that end a deployment well, unless said.
@@ -174,20 +148,16 @@ pub struct Settings {
     /// Which database.
     pub database_url: DatabaseUrl,
     /// How long to wait for it at start.
-    #[serde(with = "duration_text")]
     pub database_wait: Duration,
     /// The most connections for reading from it.
     pub database_connections: u32,
     /// The most steps that wait to be committed.
     pub queue: u32,
     /// How long a request may wait for the database.
-    #[serde(with = "duration_text")]
     pub deadline: Duration,
     /// How long a client may stall.
-    #[serde(with = "duration_text")]
     pub stall_timeout: Duration,
     /// How long to go on serving once told to stop.
-    #[serde(with = "duration_text")]
     pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,
@@ -256,7 +226,7 @@ impl Default for Settings {
             queue: 20_000,
             deadline: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(30),
-            shutdown_delay: Duration::ZERO,
+            shutdown_delay: Duration::default(),
             connections: 4096,
             success_statuses: SUCCESS.map(str::to_owned).to_vec(),
             failure_statuses: FAILURE.map(str::to_owned).to_vec(),
@@ -302,11 +272,11 @@ mod tests {
         let default = Settings::default();
         let texts = [
             default.listen.to_string(),
-            format!("{:?}", default.database_wait),
+            default.database_wait.to_exact_text().replace("1m", "60s"),
             default.database_connections.to_string(),
             default.queue.to_string(),
-            format!("{:?}", default.deadline),
-            format!("{:?}", default.stall_timeout),
+            default.deadline.to_exact_text(),
+            default.stall_timeout.to_exact_text(),
             default.connections.to_string(),
             default.log,
             "auto".to_owned(),
