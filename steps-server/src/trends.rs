@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
-    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
+    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent,
+    Period, PeriodKind, Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, Verdict,
 };
 
 use crate::fold::{StatusKind, Statuses};
@@ -26,7 +26,7 @@ const AT_A_TIME: usize = 3;
 /// Bounds that nothing can be between, and a database that does not answer in time.
 pub async fn trends(state: &State, query: &TrendQuery) -> Result<TrendAnswer, ApiError> {
     let now = (state.now)();
-    let usual = Bound::Ago(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default());
+    let usual = Bound::Ago(DEFAULT_LOOKBACK);
     let wrong = |field| move |error| FieldErrors::from(FieldError::wrong(field, error));
     let since = query.since.unwrap_or(usual).start(now).map_err(wrong("since"))?;
     let until = query.until.map(|until| until.end(now)).transpose().map_err(wrong("until"))?;

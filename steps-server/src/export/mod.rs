@@ -43,7 +43,7 @@ pub async fn limit(
     limit: Option<u64>,
     count: impl AsyncFnOnce(u64) -> Result<u64, StoreError>,
 ) -> Result<Option<u64>, ApiError> {
-    let Some(most) = format.most_rows() else { return Ok(limit) };
+    let Some(most) = format.max_rows() else { return Ok(limit) };
     if limit.is_none_or(|limit| limit > most) && count(most + 1).await? > most {
         return Err(too_long(most).into());
     }
