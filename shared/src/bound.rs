@@ -1,38 +1,38 @@
-//! One end of a stretch of time, as people write it.
+//! One end of a time range, as people write it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Duration, TimeError, TimeInterval, Timestamp};
 
-/// One end of a stretch of time: a moment, or a span back from now.
+/// One end of a time range: a time, or a span back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// A moment, or a whole second.
+    /// A time, or a whole second.
     At(TimeInterval),
-    /// So long before now; of a check, before each deployment that is judged.
+    /// This long before now; of a check, before each deployment that is judged.
     Ago(Duration),
 }
 
 impl Bound {
-    /// The moment from which on it reaches, where it is the beginning.
+    /// The first time of the range, where this is its beginning.
     ///
     /// # Errors
     /// Before 1970.
     pub fn start(self, now: Timestamp) -> Result<Timestamp, TimeError> {
         match self {
-            Self::At(moment) => Ok(moment.start),
+            Self::At(time) => Ok(time.start),
             Self::Ago(span) => before(now, span),
         }
     }
 
-    /// The last moment that it includes, where it is the end.
+    /// The last time of the range, where this is its end; included.
     ///
     /// # Errors
     /// Before 1970.
     pub fn end(self, now: Timestamp) -> Result<Timestamp, TimeError> {
         match self {
-            Self::At(moment) => Ok(moment.end),
+            Self::At(time) => Ok(time.end),
             Self::Ago(span) => before(now, span),
         }
     }
@@ -47,9 +47,9 @@ impl FromStr for Bound {
     /// Reads what [`TimeInterval`] does, a date alone (its midnight, UTC), and spans such as `2h` or `7d`.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let moment = if text.len() == 10 { format!("{text} 00:00:00").parse() } else { text.parse() };
-        match moment {
-            Ok(moment) => Ok(Self::At(moment)),
+        let time = if text.len() == 10 { format!("{text} 00:00:00").parse() } else { text.parse() };
+        match time {
+            Ok(time) => Ok(Self::At(time)),
             Err(error @ TimeError::OutOfRange) => Err(error.to_string()),
             // Bare seconds are refused: 2026 is rather a year.
             Err(_) => {
@@ -68,8 +68,8 @@ impl FromStr for Bound {
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::At(moment) if moment.start == moment.end => f.pad(&moment.start.to_rfc3339()),
-            Self::At(moment) => f.pad(&moment.start.to_seconds_text()),
+            Self::At(time) if time.start == time.end => f.pad(&time.start.to_rfc3339()),
+            Self::At(time) => f.pad(&time.start.to_seconds_text()),
             Self::Ago(span) => f.pad(&span.to_exact_text()),
         }
     }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_dates_and_whole_seconds() {
+    fn times_dates_and_whole_seconds() {
         let end = |text: &str| text.parse::<Bound>().unwrap().end(now()).unwrap().to_string();
         assert_eq!(start("2026-01-05"), "2026-01-05T00:00:00.000000Z");
         assert_eq!(start("2026-01-05T11:30:00+02:00"), "2026-01-05T09:30:00.000000Z");

@@ -1,4 +1,4 @@
-//! What is said when something is wrong: which field, what was wrong, what would be right.
+//! Errors of a request: which field, what is wrong, what would be right; and the problem document.
 
 use std::fmt;
 

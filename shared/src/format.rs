@@ -32,7 +32,7 @@ impl ListFormat {
 
     /// The most rows the format can hold; Excel's sheet has 1,048,576, one of them the header.
     #[must_use]
-    pub fn most_rows(self) -> Option<u64> {
+    pub fn max_rows(self) -> Option<u64> {
         (self == Self::Xlsx).then_some(1_048_575)
     }
 }

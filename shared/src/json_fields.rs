@@ -1,4 +1,4 @@
-//! A JSON object as a list of fields, for the same gate as a query string or a form.
+//! A JSON object as a list of fields, for the same checks as a query string or a form.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl JsonFields {
         self
     }
 
-    /// The members as texts; `null` counts as not given, and only what is a number or a truth value may be one in JSON.
+    /// The members as texts; `null` counts as not given, and only fields that hold a number or a boolean may be one in JSON.
     ///
     /// # Errors
     /// Every member of another type.
@@ -53,7 +53,7 @@ impl JsonFields {
                 Value::Number(number) if matches!(field.as_str(), "age" | "duration" | "exit_code") => {
                     texts.push((field, number.to_string()));
                 }
-                Value::Bool(truth) if field == "span" => texts.push((field, truth.to_string())),
+                Value::Bool(value) if field == "span" => texts.push((field, value.to_string())),
                 other => errors.push(FieldError::wrong(&field, format!("must be a JSON string, not {other}"))),
             }
         }

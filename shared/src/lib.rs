@@ -1,8 +1,7 @@
 //! The contract between the `steps` command and `steps-server`.
 //!
-//! Everything both sides must agree on lives here once: the validated names, the step itself, the
-//! queries, the columns of an export and the shape of an error. Nothing here does I/O, reads a clock,
-//! or knows HTTP, so that the command, the wire and the database share one gate.
+//! What both sides must agree on is defined here once: names and times with their checks, each resource with its JSON, its columns
+//! and its cells, queries, and errors. Nothing here does I/O, reads a clock, or knows HTTP.
 
 mod batch;
 mod bound;
@@ -10,11 +9,13 @@ mod deployment;
 mod duration;
 mod error;
 mod fields;
+mod filter;
 mod format;
 mod id;
 mod json_fields;
 mod name;
 mod new_step;
+mod parameters;
 mod percent;
 mod query;
 mod resource;
@@ -30,24 +31,25 @@ pub use bound::Bound;
 pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, TimelineStep};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
+pub use filter::{DeploymentFilter, Filter, StepFilter};
 pub use format::ListFormat;
 pub use id::{ImportIds, StepId};
 pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
 pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;
-pub use query::{DeploymentFilter, DeploymentQuery, Filter, ListQuery, Order, StepFilter, StepQuery};
+pub use query::{DeploymentQuery, ListQuery, Order, StepQuery};
 pub use resource::{Cell, ListColumn, Resource, Selected};
 pub use span::{Finish, NewFinish, SpanEnd, StepOutcome};
 pub use stats::{GroupBy, StatsAnswer, StatsColumn, StatsQuery, StatsRow, TimeZone};
 pub use step::{Step, StepColumn};
 pub use time::{TimeError, TimeInterval, Timestamp};
 pub use trend::{
-    Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult, Estimate,
-    Firing, Growth, GrowthLimit, Judged, LevelChange, Period, PeriodKind, Point, Replay, ReplayedBudget, SinceChange,
-    SmallestChange, SprintLength, SprintStart, Sprints, StepPresence, Trend, TrendAnswer, TrendColumn, TrendQuery,
-    USUAL_REACH_MICROS, Verdict,
+    Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult,
+    DEFAULT_LOOKBACK, Estimate, Firing, Growth, GrowthLimit, Judged, LevelChange, Period, PeriodKind, Point, Replay,
+    ReplayedBudget, SinceChange, SmallestChange, SprintLength, SprintStart, Sprints, StepPresence, Trend, TrendAnswer,
+    TrendColumn, TrendQuery, Verdict,
 };
 
-/// Where the server listens, and where the command looks for it, unless told otherwise.
+/// Where the server listens, and where the command looks for it, by default.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7878";

@@ -50,7 +50,7 @@ fn check(text: &str, limit: usize) -> Result<&str, NameError> {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $Name:ident = $field:literal, at most $limit:literal;)*) => {$(
+    ($($(#[$doc:meta])* $Name:ident, at most $limit:literal;)*) => {$(
         $(#[$doc])*
         ///
         /// Trimmed, not empty, no control characters, any Unicode otherwise; compared by bytes.
@@ -59,8 +59,6 @@ macro_rules! names {
         pub struct $Name(String);
 
         impl $Name {
-            /// The field's name on the wire, in files and in messages.
-            pub const FIELD: &'static str = $field;
             /// The largest number of characters.
             pub const LIMIT: usize = $limit;
 
@@ -102,17 +100,17 @@ macro_rules! names {
 
 names! {
     /// What is deployed: a service, an application, a job.
-    Component = "component", at most 255;
+    Component, at most 255;
     /// Which version of the component is deployed.
-    Version = "version", at most 255;
+    Version, at most 255;
     /// Who is responsible for the deployment.
-    Owner = "owner", at most 255;
+    Owner, at most 255;
     /// The phase a step names (`building`), or the end of its deployment (`succeeded`).
-    Status = "status", at most 64;
+    Status, at most 64;
     /// Where it is deployed to.
-    Environment = "environment", at most 64;
+    Environment, at most 64;
     /// The CI run a step belongs to.
-    Run = "run", at most 255;
+    Run, at most 255;
 }
 
 impl From<StepOutcome> for Status {
@@ -123,7 +121,7 @@ impl From<StepOutcome> for Status {
 }
 
 impl Default for Environment {
-    /// `production`, unless said.
+    /// `production`.
     fn default() -> Self {
         Self("production".to_owned())
     }

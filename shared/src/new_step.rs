@@ -30,7 +30,7 @@ pub struct NewStep {
     /// The CI run it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// Whether it is told when it ends, rather than ending when the next step begins.
+    /// Whether it is a span: it ends at a recorded end, not when the next step begins.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub span: bool,
     /// The end of a span that has ended already.
@@ -44,7 +44,7 @@ pub enum When {
     /// At this many seconds before the server hears of it; 0 unless the step had to wait.
     #[serde(rename = "age")]
     Ago(Age),
-    /// At a moment the sender is sure of: imports and backfills.
+    /// At a known time: imports and backfills.
     #[serde(rename = "ts")]
     At(Timestamp),
 }
@@ -55,14 +55,14 @@ pub enum When {
 pub struct Age(f64);
 
 impl Age {
-    const MOST_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
+    const MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 
     /// From seconds.
     ///
     /// # Errors
     /// Not a number, negative, or more than ten years.
     pub fn from_seconds(seconds: f64) -> Result<Self, String> {
-        if (0.0..=Self::MOST_SECONDS).contains(&seconds) {
+        if (0.0..=Self::MAX_SECONDS).contains(&seconds) {
             Ok(Self(seconds))
         } else {
             Err(format!("is {seconds}; write how many seconds ago the step began, 0 to ten years"))
@@ -105,7 +105,7 @@ impl NewStep {
     ];
 
     /// How far in the future a `ts` may lie: clocks differ a little.
-    pub const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
+    const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
 
     /// Reads a step from its fields: a query string, a form, a row of a file, the flags of the command.
     ///
@@ -178,7 +178,7 @@ impl NewStep {
     }
 }
 
-/// The finish of a step that is recorded with it; only a span has one, and its end must be said.
+/// The finish that is recorded together with a step. Only a span has one, and it needs a duration or an end.
 fn finish_of(span: bool, values: [Option<String>; 4], errors: &mut Vec<FieldError>) -> Option<NewFinish> {
     let given: Vec<_> = NewFinish::FIELDS
         .into_iter()

@@ -1,4 +1,4 @@
-//! Spans: steps that are told when they end.
+//! Spans: steps whose end is recorded explicitly.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ words! {
 pub struct NewFinish {
     /// How it ended.
     pub outcome: StepOutcome,
-    /// When it ended; when the server hears of it, unless said.
+    /// When it ended; by default when the server receives it.
     #[serde(flatten)]
     pub end: Option<SpanEnd>,
     /// The exit code of the command that it timed.
@@ -35,7 +35,7 @@ pub enum SpanEnd {
     /// So long after it began, by a monotonic clock.
     #[serde(rename = "duration")]
     After(Duration),
-    /// At a moment the sender is sure of: imports.
+    /// At a known time: imports.
     #[serde(rename = "ended_at")]
     At(Timestamp),
 }

@@ -8,9 +8,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::query::{Filter, put, read_parameters};
+use crate::parameters::{put, read_parameters};
 use crate::resource::columns;
-use crate::{Cell, DeploymentFilter, Duration, FieldError, FieldErrors, ListFormat, Resource};
+use crate::{Cell, DeploymentFilter, Duration, FieldError, FieldErrors, Filter, ListFormat, Resource};
 
 /// Which statistics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ pub struct StatsQuery {
     pub by: Vec<GroupBy>,
     /// The zone of days, weeks and months.
     pub tz: TimeZone,
-    /// How they are written; what the Accept header prefers, else JSON, unless said.
+    /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
 }
 

@@ -35,16 +35,16 @@ pub struct Step {
     pub ts: Timestamp,
     /// The CI run it belongs to.
     pub run: Option<Run>,
-    /// Whether it is told when it ends.
+    /// Whether it is a span: it ends at a recorded end, not when the next step begins.
     #[serde(default)]
     pub span: bool,
-    /// How a span ended: recorded, once it has been told.
+    /// How a span ended: recorded with its end.
     #[serde(default, deserialize_with = "recorded_outcome")]
     pub outcome: Option<StepOutcome>,
     /// The exit code of the command that a span timed: recorded.
     #[serde(default)]
     pub exit_code: Option<i32>,
-    /// When it ended: recorded for a span that has been told, derived otherwise.
+    /// When it ended: recorded for a finished span, derived otherwise.
     #[serde(default)]
     pub ended_at: Option<Timestamp>,
     /// The deployment it is part of: derived.
@@ -79,7 +79,7 @@ columns! {
         DurationSeconds = "duration_seconds",
         /// The deployment it is part of.
         DeploymentId = "deployment_id",
-        /// Whether it is told when it ends.
+        /// Whether it is a span: its end is recorded.
         Span = "span",
         /// How a span ended: succeeded, failed, or unfinished when its deployment ended first.
         Outcome = "outcome",
@@ -203,7 +203,7 @@ fn recorded_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     outcome.map(|outcome| outcome.parse().map_err(D::Error::custom)).transpose()
 }
 
-/// What a step needs to be told apart in a message: `checkout 4.2.0 building`.
+/// For messages: `checkout 4.2.0 building`, and the run where there is one.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { component, version, status, .. } = self;

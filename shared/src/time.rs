@@ -1,4 +1,4 @@
-//! Moments in time: UTC, whole microseconds, written and read in few and strict forms.
+//! Times: UTC, whole microseconds, written and read in few and strict forms.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A moment: UTC, microseconds, from 1970 to the end of the year 9999.
+/// A time: UTC, microseconds, from 1970 to the end of the year 9999.
 ///
 /// On the wire it is RFC 3339 with six digits: `2026-01-05T09:30:00.000000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Timestamp(i64);
 /// 9999-12-31T23:59:59.999999Z in microseconds since 1970.
 const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
-/// Why a text or number is not a moment. The message reads on after the field's name.
+/// Why a text or number is not a time. The message reads on after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// Neither RFC 3339 nor the old service's form.
@@ -30,7 +30,7 @@ pub enum TimeError {
     OutOfRange,
 }
 
-/// A moment as somebody wrote it: either an instant, or (in the old service's form, which has no
+/// A time as it was written: either an instant, or (in the old service's form, which has no
 /// fractions) a whole second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeInterval {
@@ -55,7 +55,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The same moment in chrono's terms.
+    /// The same time in chrono's terms.
     #[must_use]
     pub fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
@@ -79,8 +79,8 @@ impl Timestamp {
 impl TryFrom<DateTime<Utc>> for Timestamp {
     type Error = TimeError;
     /// Fractions below a microsecond are cut off.
-    fn try_from(moment: DateTime<Utc>) -> Result<Self, TimeError> {
-        Self::from_micros(moment.timestamp_micros())
+    fn try_from(time: DateTime<Utc>) -> Result<Self, TimeError> {
+        Self::from_micros(time.timestamp_micros())
     }
 }
 
@@ -90,15 +90,15 @@ impl FromStr for TimeInterval {
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let text = text.trim();
         if is_plain(text) {
-            let moment = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+            let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
                 .map_err(|_| TimeError::Malformed(text.to_owned()))?;
-            let start = Timestamp::try_from(moment.and_utc())?;
+            let start = Timestamp::try_from(time.and_utc())?;
             let end = if text.len() == 19 { Timestamp::from_micros(start.0 + 999_999)? } else { start };
             return Ok(Self { start, end });
         }
         match DateTime::parse_from_rfc3339(text) {
-            Ok(moment) => {
-                let start = Timestamp::try_from(moment.to_utc())?;
+            Ok(time) => {
+                let start = Timestamp::try_from(time.to_utc())?;
                 Ok(Self { start, end: start })
             }
             Err(_) if is_unescaped_plus(text) => Err(TimeError::UnescapedPlus(text.to_owned())),
@@ -136,7 +136,7 @@ fn is_unescaped_plus(text: &str) -> bool {
 impl FromStr for Timestamp {
     type Err = TimeError;
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        text.parse::<TimeInterval>().map(|moment| moment.start)
+        text.parse::<TimeInterval>().map(|time| time.start)
     }
 }
 
@@ -148,8 +148,8 @@ impl TryFrom<String> for Timestamp {
 }
 
 impl From<Timestamp> for String {
-    fn from(moment: Timestamp) -> String {
-        moment.to_rfc3339()
+    fn from(time: Timestamp) -> String {
+        time.to_rfc3339()
     }
 }
 
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn writes_both_forms() {
-        let moment: Timestamp = "2026-01-05T09:30:00.012345Z".parse().unwrap();
-        assert_eq!(moment.to_rfc3339(), "2026-01-05T09:30:00.012345Z");
-        assert_eq!(moment.to_seconds_text(), "2026-01-05 09:30:00");
+        let time: Timestamp = "2026-01-05T09:30:00.012345Z".parse().unwrap();
+        assert_eq!(time.to_rfc3339(), "2026-01-05T09:30:00.012345Z");
+        assert_eq!(time.to_seconds_text(), "2026-01-05 09:30:00");
     }
 }

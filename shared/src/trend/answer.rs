@@ -39,7 +39,7 @@ pub struct Trend {
     pub first_started_at: Timestamp,
     /// When the last of them started.
     pub last_started_at: Timestamp,
-    /// What is to be thought of it.
+    /// How it is judged.
     pub verdict: Verdict,
     /// The median of the deployments at its beginning (a fifth of all, 5 to 50).
     #[serde(rename = "start_median_seconds")]
@@ -53,7 +53,7 @@ pub struct Trend {
     pub cause: Option<Cause>,
     /// Where the level changed, the oldest first.
     pub change_points: Vec<LevelChange>,
-    /// What is to be thought of the deployments since the last change of the level alone: a jump is no growth that goes on.
+    /// The verdict on the deployments since the last change of the level alone: a jump is not continuing growth.
     /// Null where it did not change.
     pub since_change: Option<SinceChange>,
     /// The medians of weeks or sprints that had a deployment, the oldest first.
@@ -116,7 +116,7 @@ pub struct Growth {
 pub struct SinceChange {
     /// How many deployments.
     pub deployments: u32,
-    /// What is to be thought of them.
+    /// How they are judged.
     pub verdict: Verdict,
     /// How they grow; null where there is not enough data.
     pub growth: Option<Growth>,
@@ -239,7 +239,7 @@ impl Estimate {
 }
 
 impl Trend {
-    /// What explains a growth or shrinking that is told; the ends may differ the other way than the line says, and then
+    /// What explains the growth or shrinking of the verdict. The ends may differ in the other direction than the line; then
     /// they explain nothing.
     #[must_use]
     pub fn explanation(&self) -> Option<&Cause> {
@@ -252,7 +252,7 @@ impl Trend {
         explains.then_some(cause)
     }
 
-    /// The part that contributes most to a growth or shrinking that is told.
+    /// The part that contributes most to the growth or shrinking of the verdict.
     #[must_use]
     pub fn main_cause(&self) -> Option<&CauseShare> {
         self.explanation()?.parts.first()

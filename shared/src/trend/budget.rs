@@ -43,9 +43,9 @@ pub struct GrowthLimit(pub Percent);
 
 impl Budget {
     /// The fewest deployments that make a baseline.
-    pub const LEAST_LAST: u32 = 10;
-    /// The most.
-    pub const MOST_LAST: u32 = 1000;
+    pub const MIN_BASELINE_WINDOW: u32 = 10;
+    /// The most deployments that a baseline is made of.
+    pub const MAX_BASELINE_WINDOW: u32 = 1000;
 }
 
 impl Default for Budget {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, BudgetKind};
-use crate::query::{put, read_parameters};
+use crate::parameters::{put, read_parameters};
 use crate::words::words;
 use crate::{
     Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Percent, Status, StepId, Timestamp,
@@ -17,7 +17,7 @@ use crate::{
 pub struct CheckQuery {
     /// What was deployed.
     pub component: Component,
-    /// Where to; `production` unless said.
+    /// Where to; by default `production`.
     pub environment: Environment,
     /// The newest successful deployment of this version, rather than of any.
     pub version: Option<Version>,
@@ -25,7 +25,7 @@ pub struct CheckQuery {
     pub step: Option<Status>,
     /// What it may take.
     pub budget: Budget,
-    /// What deployments before count: from a moment on, or so long before the one that is judged; 90 days unless said.
+    /// What deployments before count: from a time on, or this long before the one that is judged; by default 90 days.
     pub since: Option<Bound>,
     /// Judge every deployment that started in this time back from now, too.
     pub replay: Option<Duration>,
@@ -61,7 +61,7 @@ pub struct CheckAnswer {
     pub over_in_a_row: u32,
     /// Each limit that was given.
     pub budgets: Vec<BudgetAnswer>,
-    /// What each limit would have said in the past, where that was asked for.
+    /// The results of each limit in the past, where they were asked for.
     pub replay: Option<Replay>,
 }
 
@@ -81,7 +81,7 @@ pub struct Judged {
     pub duration: Duration,
 }
 
-/// What one limit says.
+/// The result of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BudgetAnswer {
     /// Which limit.
@@ -92,7 +92,7 @@ pub struct BudgetAnswer {
     pub reason: String,
 }
 
-/// What limits would have said in the past.
+/// The results of the limits in the past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
     /// Since when.
@@ -109,7 +109,7 @@ pub struct Replay {
     pub budgets: Vec<ReplayedBudget>,
 }
 
-/// What one limit would have said.
+/// The results of one limit in the past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReplayedBudget {
     /// Which limit.
@@ -207,7 +207,7 @@ impl CheckQuery {
     }
 }
 
-/// What has been read so far.
+/// The parameters that have been read.
 #[derive(Default)]
 struct Given {
     component: Option<Component>,
@@ -231,12 +231,12 @@ impl Given {
             "max" => put(&mut self.budget.max, name, value),
             "baseline" => put(&mut self.budget.baseline, name, value),
             "last" => match value.trim().parse() {
-                Ok(last) if (Budget::LEAST_LAST..=Budget::MOST_LAST).contains(&last) => {
+                Ok(last) if (Budget::MIN_BASELINE_WINDOW..=Budget::MAX_BASELINE_WINDOW).contains(&last) => {
                     self.last = Some(last);
                     Ok(())
                 }
                 _ => {
-                    let (least, most) = (Budget::LEAST_LAST, Budget::MOST_LAST);
+                    let (least, most) = (Budget::MIN_BASELINE_WINDOW, Budget::MAX_BASELINE_WINDOW);
                     Err(FieldError::wrong(
                         name,
                         format!("must be a whole number from {least} to {most}, not {value:?}"),

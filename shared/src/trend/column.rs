@@ -22,7 +22,7 @@ columns! {
         FirstStartedAt = "first_started_at",
         /// When the last of them started.
         LastStartedAt = "last_started_at",
-        /// What is to be thought of it.
+        /// How it is judged.
         Verdict = "verdict",
         /// The median at its beginning.
         StartMedianSeconds = "start_median_seconds",

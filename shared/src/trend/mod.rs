@@ -15,6 +15,7 @@ pub use check::{BudgetAnswer, CheckAnswer, CheckQuery, CheckResult, Firing, Judg
 pub use column::TrendColumn;
 pub use query::{PeriodKind, SmallestChange, SprintLength, SprintStart, Sprints, TrendQuery};
 
-/// How far back trends reach, and how long before a deployment others count for its budget, unless it is said: 90 days, in
-/// microseconds.
-pub const USUAL_REACH_MICROS: i64 = 90 * 86_400_000_000;
+use crate::Duration;
+
+/// How far back trends reach, and how long before a deployment others count for its budget, by default: 90 days.
+pub const DEFAULT_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);

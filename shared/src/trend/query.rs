@@ -4,25 +4,25 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::query::{put, read_parameters};
+use crate::parameters::{put, read_parameters, replace};
 use crate::words::words;
 use crate::{Bound, Component, Duration, Environment, FieldError, FieldErrors, ListFormat, Percent, Status, Timestamp};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// 2026-01-05T00:00:00Z, a Monday.
-const USUAL_SPRINT_START: i64 = 1_767_571_200_000_000;
+const DEFAULT_SPRINT_START: i64 = 1_767_571_200_000_000;
 
 /// Which trends: of each component and environment that is chosen.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrendQuery {
-    /// Of this component only; then the points are told too.
+    /// Of this component only; then the answer has the points too.
     pub component: Option<Component>,
     /// In this environment only.
     pub environment: Option<Environment>,
     /// Of this step in them, rather than of whole deployments.
     pub step: Option<Status>,
-    /// Of what started then or later; 90 days back unless said.
+    /// Of what started then or later; by default 90 days back.
     pub since: Option<Bound>,
     /// Of what started then or earlier.
     pub until: Option<Bound>,
@@ -32,7 +32,7 @@ pub struct TrendQuery {
     pub sprints: Sprints,
     /// The smallest growth in a week that matters.
     pub min_change: SmallestChange,
-    /// How it is written; what the Accept header prefers, else JSON, unless said.
+    /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
 }
 
@@ -132,19 +132,13 @@ impl TrendQuery {
     }
 }
 
-/// Puts a value in the place of another.
-fn replace<T: FromStr<Err: fmt::Display>>(place: &mut T, name: &str, value: &str) -> Result<(), FieldError> {
-    *place = value.parse().map_err(|error| FieldError::wrong(name, error))?;
-    Ok(())
-}
-
 impl Sprints {
-    /// When the sprint began that a moment is in.
+    /// When the sprint began that contains a time.
     #[must_use]
-    pub fn start_of(self, moment: Timestamp) -> Timestamp {
+    pub fn start_of(self, time: Timestamp) -> Timestamp {
         let (start, length) = (self.start.0.micros(), self.length.0.micros());
-        let into = (moment.micros() - start).rem_euclid(length);
-        Timestamp::from_micros(moment.micros() - into).unwrap_or_default()
+        let into = (time.micros() - start).rem_euclid(length);
+        Timestamp::from_micros(time.micros() - into).unwrap_or_default()
     }
 }
 
@@ -158,7 +152,7 @@ impl SprintLength {
 
 impl Default for SprintStart {
     fn default() -> Self {
-        Self(Timestamp::from_micros(USUAL_SPRINT_START).unwrap_or_default())
+        Self(Timestamp::from_micros(DEFAULT_SPRINT_START).unwrap_or_default())
     }
 }
 

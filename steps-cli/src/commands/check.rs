@@ -113,7 +113,7 @@ struct LimitFlags {
     /// How many of those before make the baseline, 10 to 1000 [default: 30]
     #[arg(
         long, value_name = "N", help_heading = "Limits", requires = "baseline",
-        value_parser = value_parser!(u32).range(i64::from(Budget::LEAST_LAST)..=i64::from(Budget::MOST_LAST))
+        value_parser = value_parser!(u32).range(i64::from(Budget::MIN_BASELINE_WINDOW)..=i64::from(Budget::MAX_BASELINE_WINDOW))
     )]
     last: Option<u32>,
     /// How far above the baseline is still within [default: 20%]

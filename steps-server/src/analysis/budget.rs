@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use steps_shared::{
-    Bound, Budget, BudgetKind, CheckResult, Duration, Growth, GrowthLimit, Percent, Timestamp, USUAL_REACH_MICROS,
+    Bound, Budget, BudgetKind, CheckResult, DEFAULT_LOOKBACK, Duration, Growth, GrowthLimit, Percent, Timestamp,
 };
 
 use super::growth::{LEAST_DEPLOYMENTS, growth_of};
@@ -11,7 +11,7 @@ use super::series::Timed;
 use crate::analysis::statistics::{from_micros, quantile};
 
 /// The fewest deployments that make a baseline.
-pub const LEAST_BASELINE: usize = Budget::LEAST_LAST as usize;
+pub const LEAST_BASELINE: usize = Budget::MIN_BASELINE_WINDOW as usize;
 
 /// Of so many deployments growth is judged as of each …
 const JUDGED: usize = 3;
@@ -68,7 +68,7 @@ impl Lookback {
         match since {
             Some(Bound::At(moment)) => Self::From(moment.start),
             Some(Bound::Ago(span)) => Self::Span(span),
-            None => Self::Span(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default()),
+            None => Self::Span(DEFAULT_LOOKBACK),
         }
     }
 

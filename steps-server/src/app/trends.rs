@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
-    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
+    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
+    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, Verdict,
 };
 
 use super::{App, Error};
@@ -25,7 +25,7 @@ impl App {
     /// `until` is before `since`, there is no slot to compute, or the database does not answer in time.
     pub async fn trends(&self, access: &Access, query: &TrendQuery) -> Result<TrendAnswer, Error> {
         let now = self.now();
-        let default = Bound::Ago(Duration::from_micros(USUAL_REACH_MICROS).unwrap_or_default());
+        let default = Bound::Ago(DEFAULT_LOOKBACK);
         let wrong = |field| move |error| FieldErrors::from(FieldError::wrong(field, error));
         let since = query.since.unwrap_or(default).start(now).map_err(wrong("since"))?;
         let until = query.until.map(|until| until.end(now)).transpose().map_err(wrong("until"))?;

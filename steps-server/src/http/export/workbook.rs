@@ -73,7 +73,7 @@ async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::R
 }
 
 fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Column>) -> Result<File, ApiError> {
-    let most_rows = ListFormat::Xlsx.most_rows().unwrap_or(u64::MAX);
+    let max_rows = ListFormat::Xlsx.max_rows().unwrap_or(u64::MAX);
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().map_err(internal)?;
     let moment = CellFormat::new().set_num_format(MOMENT);
@@ -82,8 +82,8 @@ fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Colu
     while let Some(rows) = parts.blocking_recv() {
         for row in &rows {
             at += 1;
-            if u64::from(at) > most_rows {
-                return Err(too_long(most_rows).into());
+            if u64::from(at) > max_rows {
+                return Err(too_long(max_rows).into());
             }
             write_row(sheet, at, row, &layout.columns, &moment).map_err(internal)?;
         }
@@ -99,9 +99,9 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 }
 
 /// The error of a list that has more rows than a sheet.
-pub fn too_long(most_rows: u64) -> FieldErrors {
+pub fn too_long(max_rows: u64) -> FieldErrors {
     let reason =
-        format!("xlsx holds at most {most_rows} rows and this list has more; narrow it, give a limit, or take csv");
+        format!("xlsx holds at most {max_rows} rows and this list has more; narrow it, give a limit, or take csv");
     FieldError::wrong("format", reason).into()
 }
 

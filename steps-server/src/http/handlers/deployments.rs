@@ -18,7 +18,7 @@ pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, A
     let query = DeploymentQuery::from_parameters(request.parameters()?)?;
     let format = request.format(query.format).unwrap_or_default();
     let layout = Layout::new(format, &query.columns, DeploymentColumn::ALL);
-    let deployments = context.app.deployments(&request.access(), query, format.most_rows()).await?;
+    let deployments = context.app.deployments(&request.access(), query, format.max_rows()).await?;
     export::answer(deployments, layout, context.stall_timeout).await
 }
 

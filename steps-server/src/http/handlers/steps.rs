@@ -35,7 +35,7 @@ pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, A
     let query = StepQuery::from_parameters(request.parameters()?)?;
     let format = request.format(query.format).unwrap_or_default();
     let layout = Layout::new(format, &query.columns, StepColumn::ALL);
-    let steps = context.app.steps(&request.access(), query, format.most_rows()).await?;
+    let steps = context.app.steps(&request.access(), query, format.max_rows()).await?;
     export::answer(steps, layout, context.stall_timeout).await
 }
 
