@@ -15,10 +15,10 @@ mod calls;
 
 pub use calls::{Count, Listed};
 
-use crate::args::Connection;
+use crate::clock;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::settings::{Sources, shown};
-use crate::time;
 
 /// The most of an error's body that is read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;
@@ -65,7 +65,7 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, 
 
 impl Client {
     /// Prepares for requests; nothing is sent.
-    pub fn new(sources: &Sources, flags: &Connection) -> Result<Self, Error> {
+    pub fn new(sources: &Sources, flags: &ConnectionFlags) -> Result<Self, Error> {
         Self::to(&sources.server(flags)?, sources.timeout(flags)?)
     }
 
@@ -229,7 +229,7 @@ pub fn clock(response: &Response) -> Option<Timestamp> {
         let date = chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok()?;
         Timestamp::try_from(date.to_utc()).ok()
     });
-    agreed(time::now().ok(), server)
+    agreed(clock::now().ok(), server)
 }
 
 /// The server tells whole seconds, so that it is right only where the two differ by more than that.

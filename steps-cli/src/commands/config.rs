@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::args::Connection;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output::pairs::PairsFormat;
 use crate::output::{self, table};
 use crate::settings::{Key, Setting, SettingsFile, Sources, shown};
@@ -36,7 +36,7 @@ struct Row {
 }
 
 /// Shows each setting, then the files that were looked for and the rules in them.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let sources = Sources::load()?;
     let settings = Key::ALL.into_iter().map(|key| setting(key, &sources, connection));
     let names = ["project file", "user file"];
@@ -70,7 +70,7 @@ fn rules(sources: &Sources) -> Vec<Row> {
     }
 }
 
-fn setting(key: Key, sources: &Sources, connection: &Connection) -> Row {
+fn setting(key: Key, sources: &Sources, connection: &ConnectionFlags) -> Row {
     let flag = match key {
         Key::Server => connection.server.as_deref(),
         Key::Timeout => connection.timeout.as_deref(),

@@ -3,9 +3,9 @@
 use steps_shared::{DeploymentColumn, ListQuery, Order};
 
 use super::listing;
-use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
 use crate::output::deployments::table;
 use crate::settings::Sources;
@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 /// Lists deployments.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { filter, columns, list } = args;
     let filter = filter.filter()?;
     let format = list.output.choose()?;

@@ -2,14 +2,14 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::Connection;
 use crate::client::{Client, block_on};
+use crate::delivery::open_spool;
+use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output;
-use crate::sender::open_spool;
 use crate::settings::Sources;
-use crate::spool::{self, Delivery};
 
 /// The flags of `steps flush`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 /// Sends what waits.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let sources = Sources::load()?;
     let Some(spool) = open_spool(&sources, &args.spool, connection)? else {
         return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
@@ -43,7 +43,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} steps {eta} left") {
         bar.set_style(style);
     }
-    let delivery = block_on(async { Ok(spool::deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
+    let delivery = block_on(async { Ok(deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
     bar.finish_and_clear();
     let Delivery { recorded, already_recorded, refused, trouble } = delivery;
     let delivered = recorded + already_recorded;

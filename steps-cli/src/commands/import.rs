@@ -16,9 +16,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::{BatchAnswer, FieldErrors, LineResult};
 use tokio::sync::mpsc;
 
-use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output;
 use crate::settings::Sources;
 use csv_rows::Source;
@@ -70,7 +70,7 @@ struct Tally {
 }
 
 /// Imports a file.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { file, format } = args;
     let client = Client::new(&Sources::load()?, connection)?;
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };

@@ -3,9 +3,9 @@
 use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId};
 
 use super::listing;
-use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{FilterFlags, ListFlags, columns_help, listed};
 use crate::output;
 use crate::output::export::export;
@@ -50,7 +50,7 @@ pub struct Args {
 }
 
 /// Lists steps.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { filter, id, columns, list } = args;
     let filter = filter.filter()?;
     let format = list.output.choose()?;

@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+mod args;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -15,7 +16,8 @@ pub mod stats;
 pub mod status;
 pub mod trend;
 
-use crate::args::{Cli, Command};
+pub use args::{Cli, Command};
+
 use crate::error::Error;
 use crate::exit;
 

@@ -4,12 +4,12 @@ use clap::ValueEnum;
 use steps_shared::{NewStep, Step, StepId};
 use tokio::time::Instant;
 
-use crate::args::Connection;
 use crate::client::{Client, block_on};
+use crate::delivery::{Sender, Sent, open_spool};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, StreamFlags};
 use crate::output;
-use crate::sender::{Sender, Sent, open_spool};
 use crate::settings::Sources;
 
 /// The flags of `steps record`.
@@ -62,7 +62,7 @@ enum AnswerFormat {
 }
 
 /// Records a step.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, quiet, format } = args;
     let begun = Instant::now();
     let sources = Sources::load()?;

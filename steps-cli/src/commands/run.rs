@@ -15,13 +15,13 @@ use rustix::io::Errno;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant as Deadline, timeout_at};
 
-use crate::args::Connection;
 use crate::client::block_on;
+use crate::delivery::open_spool;
 use crate::error::Error;
 use crate::exit;
+use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, Stream, StreamFlags};
 use crate::output;
-use crate::sender::open_spool;
 use crate::settings::{Key, Sources};
 use recording::{Begun, End, Kept, Plan, Recording, What};
 use signals::{Signals, pass_on};
@@ -68,7 +68,7 @@ pub struct Args {
 }
 
 /// Runs a command and records it; returns the command's exit code.
-pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { stream, status, deployment: _, spool, strict, command } = args;
     let sources = Sources::load()?;
     let (server, limit) = (sources.server(connection)?, sources.timeout(connection)?);

@@ -11,9 +11,9 @@ use steps_shared::{
 };
 
 use super::listing;
-use crate::args::Connection;
 use crate::client::{Client, block_on, clock};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output;
 use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
@@ -64,7 +64,7 @@ enum ShowFormat {
 }
 
 /// Shows a deployment.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { what, version, environment, format, ascii } = args;
     let wanted = match (what.parse::<StepId>(), &version, &environment) {
         (Ok(id), None, None) => Ok(id),

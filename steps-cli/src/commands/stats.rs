@@ -3,9 +3,9 @@
 use steps_shared::{GroupBy, ListFormat, StatsAnswer, StatsQuery, TimeZone};
 
 use super::listing;
-use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, OutputFlags, listed};
 use crate::output;
 use crate::output::export::export;
@@ -51,7 +51,7 @@ pub struct Args {
 }
 
 /// Shows statistics.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { by, tz, filter, output: place } = args;
     let filter = filter.filter()?;
     let format = place.choose()?;

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use crate::args::Connection;
 use crate::client::{Client, block_on};
+use crate::clock;
+use crate::delivery::open_spool;
 use crate::error::Error;
 use crate::exit;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output::pairs;
-use crate::sender::open_spool;
 use crate::settings::{Sources, shown};
-use crate::time;
 
 /// The flags of `steps status`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 /// Shows whether the server is there, and what waits for it; returns the exit code.
-pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { spool, format } = args;
     let sources = Sources::load()?;
     let client = Client::new(&sources, connection)?;
@@ -51,7 +51,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
         Some(spool) => {
             let waiting = spool.count();
             let waiting = waiting.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
-            let oldest = waiting.oldest.and_then(|oldest| Some(time::now().ok()?.micros() - oldest));
+            let oldest = waiting.oldest.and_then(|oldest| Some(clock::now().ok()?.micros() - oldest));
             rows.extend([
                 ("spool", spool.folder().display().to_string()),
                 ("waiting", format!("{}", waiting.steps)),

@@ -13,9 +13,9 @@ use clap::{ArgGroup, ValueHint};
 use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::listing;
-use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{OutputFlags, check_bounds};
 use crate::output;
 use crate::output::canvas::Canvas;
@@ -107,7 +107,7 @@ fn period() -> impl TypedValueParser<Value = PeriodKind> {
 }
 
 /// Shows trends.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { component, component_flag, environment, step, since, until, by, .. } = args;
     let component = component.or(component_flag);
     let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, .. } = args;

@@ -1,5 +1,6 @@
 //! Flags that several subcommands share, and what they mean.
 
+mod connection;
 mod filters;
 mod list;
 mod spool;
@@ -7,6 +8,7 @@ mod stream;
 
 use steps_shared::ListColumn;
 
+pub use connection::ConnectionFlags;
 pub use filters::{DeploymentFilterFlags, FilterFlags, check_bounds};
 pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;

@@ -21,10 +21,10 @@ pub use file::SettingsFile;
 pub use key::Key;
 pub use rules::Rule;
 
-use crate::args::Connection;
+use crate::clock::parse_timeout;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
-use crate::time::parse_timeout;
 use values::{parse_size, parse_switch};
 
 /// Where a value came from.
@@ -134,12 +134,12 @@ impl Sources {
     }
 
     /// Where the server is.
-    pub fn server(&self, flags: &Connection) -> Result<Url, Error> {
+    pub fn server(&self, flags: &ConnectionFlags) -> Result<Url, Error> {
         self.parse(Key::Server, flags.server.as_deref(), parse_server)
     }
 
     /// How long to wait for the server.
-    pub fn timeout(&self, flags: &Connection) -> Result<Duration, Error> {
+    pub fn timeout(&self, flags: &ConnectionFlags) -> Result<Duration, Error> {
         self.parse(Key::Timeout, flags.timeout.as_deref(), |text| parse_timeout(text.trim()))
     }
 

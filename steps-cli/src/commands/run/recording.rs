@@ -7,9 +7,9 @@ use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::{Client, Trouble};
+use crate::delivery::Spool;
+use crate::delivery::{Asked, Sender, Sent};
 use crate::error::Error;
-use crate::sender::{Asked, Sender, Sent};
-use crate::spool::Spool;
 
 /// What the command is.
 #[derive(Debug, Clone)]

@@ -4,9 +4,6 @@
 //! changes; `delivering` by the one process that sends what waits, so that only it takes something away; `trying` by the
 //! one that finds out whether the server is back.
 
-mod deliver;
-mod entry;
-
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -17,10 +14,9 @@ use reqwest::Url;
 use steps_shared::{NewStep, Timestamp};
 
 use crate::error::Error;
-use crate::{output, time};
+use crate::{clock, output};
 
-pub use deliver::{Delivery, deliver};
-pub use entry::Entry;
+use super::Entry;
 
 /// For so long after a failure the server counts as away, and nobody asks it.
 const AWAY: Duration = Duration::from_secs(30);
@@ -128,7 +124,7 @@ impl Spool {
     }
 
     /// Notes a line that is not whole: its writer was killed before it had said that the step is kept.
-    fn set_aside(&self, torn: &[u8]) -> io::Result<()> {
+    pub(super) fn set_aside(&self, torn: &[u8]) -> io::Result<()> {
         let path = self.folder.join("torn");
         output::note(format!("warning: an unfinished line of the spool is set aside in {}", path.display()));
         let line = [torn.strip_suffix(b"\n").unwrap_or(torn), b"\n"].concat();
@@ -137,13 +133,13 @@ impl Spool {
     }
 
     /// Notes a step that the server refused.
-    fn reject(&self, entry: &Entry, reason: &str) -> io::Result<()> {
+    pub(super) fn reject(&self, entry: &Entry, reason: &str) -> io::Result<()> {
         let path = self.folder.join("rejected");
         output::note(format!(
             "warning: the server refused a kept step: {reason}; it is set aside in {}",
             path.display()
         ));
-        let rejected_at = time::now().map(|now| now.to_string()).unwrap_or_default();
+        let rejected_at = clock::now().map(|now| now.to_string()).unwrap_or_default();
         let line =
             serde_json::json!({"rejected_at": rejected_at, "reason": reason, "step": entry.step}).to_string() + "\n";
         let mut file = private().append(true).create(true).open(path)?;
@@ -151,7 +147,7 @@ impl Spool {
     }
 
     /// Everything that waits, without a torn end. It is read while nobody writes.
-    fn read(&self) -> io::Result<Vec<u8>> {
+    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if self.is_empty() {
             return Ok(bytes);
@@ -165,7 +161,7 @@ impl Spool {
     }
 
     /// Takes the first bytes away. Killed at any moment, it has done so or not.
-    fn remove_front(&self, bytes: u64) -> io::Result<()> {
+    pub(super) fn remove_front(&self, bytes: u64) -> io::Result<()> {
         if bytes == 0 {
             return Ok(());
         }
@@ -229,7 +225,7 @@ impl Spool {
     }
 
     /// The right to send what waits, when nobody else has it or else, with `wait`, when the other one is done.
-    fn delivering(&self, wait: bool) -> io::Result<Option<File>> {
+    pub(super) fn delivering(&self, wait: bool) -> io::Result<Option<File>> {
         let file = private().write(true).create(true).open(self.folder.join("delivering"))?;
         if wait {
             file.lock()?;
@@ -270,8 +266,8 @@ impl Spool {
 }
 
 /// What this machine's clock shows, from which ages are counted.
-fn clock() -> Result<Timestamp, Error> {
-    time::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))
+pub(super) fn clock() -> Result<Timestamp, Error> {
+    clock::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))
 }
 
 /// Files that only the user may read.

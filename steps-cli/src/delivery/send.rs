@@ -5,13 +5,14 @@ use std::time::Duration;
 use steps_shared::{Age, NewStep, Step, When};
 use tokio::time::Instant;
 
-use crate::args::Connection;
 use crate::client::{Client, Trouble};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output;
 use crate::settings::Sources;
-use crate::spool::{self, Spool};
+
+use super::{Spool, deliver};
 
 /// Sends steps to the server, and keeps those that cannot be delivered.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub enum Asked<T> {
 }
 
 /// The spool that the settings name; `None` where none is wanted, or there is no place for one.
-pub fn open_spool(sources: &Sources, flags: &SpoolFlags, connection: &Connection) -> Result<Option<Spool>, Error> {
+pub fn open_spool(sources: &Sources, flags: &SpoolFlags, connection: &ConnectionFlags) -> Result<Option<Spool>, Error> {
     let Some((folder, limit)) = sources.spool(flags)? else { return Ok(None) };
     Ok(Some(Spool::new(&folder, &sources.server(connection)?, limit)))
 }
@@ -94,7 +95,7 @@ impl Sender {
     /// none of the command's.
     pub async fn deliver_rest(&self, deadline: Instant) {
         let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else { return };
-        let delivery = spool::deliver(spool, &self.client, Some(deadline), |_| {}).await;
+        let delivery = deliver(spool, &self.client, Some(deadline), |_| {}).await;
         let delivered = delivery.recorded + delivery.already_recorded;
         if delivered > 0 {
             output::note(format!(

@@ -101,7 +101,7 @@ impl Delivery {
         if entries.is_empty() {
             return Ok(());
         }
-        let now = super::clock()?;
+        let now = super::spool::clock()?;
         let body: String = entries.iter().map(|entry| Value::from(entry.aged(now)).to_string() + "\n").collect();
         let answer = client.batch(body.into()).await?;
         if answer.steps.len() != entries.len() {
