@@ -17,8 +17,6 @@ pub use calls::{Count, Listed};
 
 use crate::clock;
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::settings::{Sources, shown};
 
 /// The most of an error's body that is read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;
@@ -64,13 +62,8 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, 
 }
 
 impl Client {
-    /// Prepares for requests; nothing is sent.
-    pub fn new(sources: &Sources, flags: &ConnectionFlags) -> Result<Self, Error> {
-        Self::to(&sources.server(flags)?, sources.timeout(flags)?)
-    }
-
-    /// Prepares for requests to this server.
-    pub fn to(server: &Url, timeout: Duration) -> Result<Self, Error> {
+    /// Prepares for requests to this server, of which none may take longer than `timeout`. Nothing is sent yet.
+    pub fn new(server: &Url, timeout: Duration) -> Result<Self, Error> {
         // reqwest takes the provider from here, and does no more with it unless the URL is https.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
@@ -223,6 +216,16 @@ impl From<Trouble> for Error {
     }
 }
 
+/// The address as it may be shown: without a password.
+pub fn shown(server: &Url) -> String {
+    let mut server = server.clone();
+    if server.password().is_some() {
+        // It has a host, so that setting one cannot fail.
+        let _ = server.set_password(Some("***"));
+    }
+    server.as_str().trim_end_matches('/').to_owned()
+}
+
 /// The time now: this machine's, unless the server says that its clock is wrong.
 pub fn clock(response: &Response) -> Option<Timestamp> {
     let server = response.headers().get(DATE).and_then(|date| {
@@ -266,6 +269,11 @@ fn secure_proxy() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        assert_eq!(shown(&"https://ann:secret@h/".parse().unwrap()), "https://ann:***@h");
+    }
 
     #[test]
     fn a_wrong_clock_is_not_believed() {

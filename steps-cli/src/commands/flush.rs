@@ -2,14 +2,13 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::client::{Client, block_on};
-use crate::delivery::open_spool;
+use super::setup;
+use crate::client::block_on;
 use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output;
-use crate::settings::Sources;
 
 /// The flags of `steps flush`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +28,8 @@ pub struct Args {
 
 /// Sends what waits.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let sources = Sources::load()?;
-    let Some(spool) = open_spool(&sources, &args.spool, connection)? else {
+    let settings = setup::settings(connection)?.with_flags(args.spool.values());
+    let Some(spool) = setup::spool(&settings)? else {
         return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
     };
     let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
@@ -38,7 +37,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     if waiting == 0 {
         return output::print("nothing waits\n");
     }
-    let client = Client::new(&sources, connection)?;
+    let client = setup::client(&settings)?;
     let bar = ProgressBar::new(waiting);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} steps {eta} left") {
         bar.set_style(style);

@@ -16,11 +16,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::{BatchAnswer, FieldErrors, LineResult};
 use tokio::sync::mpsc;
 
+use super::setup;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::output;
-use crate::settings::Sources;
 use csv_rows::Source;
 use read::{Batch, Rows};
 
@@ -72,7 +72,7 @@ struct Tally {
 /// Imports a file.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { file, format } = args;
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let wrong = |reason: String| Error::Usage(format!("cannot import {name}: {reason}"));
     let (mut source, progress) = open(&file).map_err(|error| wrong(error.to_string()))?;

@@ -11,6 +11,7 @@ pub mod list;
 mod listing;
 pub mod record;
 pub mod run;
+mod setup;
 pub mod show;
 pub mod stats;
 pub mod status;

@@ -4,13 +4,13 @@ use clap::ValueEnum;
 use steps_shared::{NewStep, Step, StepId};
 use tokio::time::Instant;
 
-use crate::client::{Client, block_on};
-use crate::delivery::{Sender, Sent, open_spool};
+use super::setup;
+use crate::client::block_on;
+use crate::delivery::{Sender, Sent};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, StreamFlags};
 use crate::output;
-use crate::settings::Sources;
 
 /// The flags of `steps record`.
 #[derive(Debug, clap::Args)]
@@ -65,10 +65,9 @@ enum AnswerFormat {
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, quiet, format } = args;
     let begun = Instant::now();
-    let sources = Sources::load()?;
-    let spool = open_spool(&sources, &spool, connection)?;
-    let sender = Sender::new(Client::new(&sources, connection)?, spool);
-    let mut step = stream.find(&sources).new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
+    let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
+    let sender = Sender::new(setup::client(&settings)?, setup::spool(&settings)?);
+    let mut step = settings.stream().new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
     // The identity is made here, so that sending the step again could not record it twice.
     step.id.get_or_insert_with(StepId::generate);
 

@@ -2,15 +2,14 @@
 
 use std::time::Instant;
 
-use crate::client::{Client, block_on};
+use super::setup;
+use crate::client::{block_on, shown};
 use crate::clock;
-use crate::delivery::open_spool;
 use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output::pairs;
-use crate::settings::{Sources, shown};
 
 /// The flags of `steps status`.
 #[derive(Debug, clap::Args)]
@@ -31,8 +30,8 @@ pub struct Args {
 /// Shows whether the server is there, and what waits for it; returns the exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { spool, format } = args;
-    let sources = Sources::load()?;
-    let client = Client::new(&sources, connection)?;
+    let settings = setup::settings(connection)?.with_flags(spool.values());
+    let client = setup::client(&settings)?;
     let begun = Instant::now();
     let ready = block_on(async { Ok(client.ready().await) })?;
     let took = begun.elapsed();
@@ -41,12 +40,12 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         Err(error) => (error.to_string(), None, exit::FAILED),
     };
     let mut rows = vec![
-        ("server", shown(&sources.server(connection)?)),
+        ("server", shown(&settings.server()?)),
         ("state", state),
         ("version", version.unwrap_or_else(|| "unknown".to_owned())),
         ("authentication", "none".to_owned()),
     ];
-    match open_spool(&sources, &spool, connection)? {
+    match setup::spool(&settings)? {
         None => rows.push(("spool", "none".to_owned())),
         Some(spool) => {
             let waiting = spool.count();

@@ -7,5 +7,5 @@ mod spool;
 
 pub use entry::Entry;
 pub use flush::{Delivery, deliver};
-pub use send::{Asked, Sender, Sent, open_spool};
+pub use send::{Asked, Sender, Sent};
 pub use spool::Spool;

@@ -7,10 +7,7 @@ use tokio::time::Instant;
 
 use crate::client::{Client, Trouble};
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::SpoolFlags;
 use crate::output;
-use crate::settings::Sources;
 
 use super::{Spool, deliver};
 
@@ -37,12 +34,6 @@ pub enum Asked<T> {
     Answered(T),
     /// It may be delivered later; this is why it could not be now.
     Undelivered(Error),
-}
-
-/// The spool that the settings name; `None` where none is wanted, or there is no place for one.
-pub fn open_spool(sources: &Sources, flags: &SpoolFlags, connection: &ConnectionFlags) -> Result<Option<Spool>, Error> {
-    let Some((folder, limit)) = sources.spool(flags)? else { return Ok(None) };
-    Ok(Some(Spool::new(&folder, &sources.server(connection)?, limit)))
 }
 
 impl Sender {

@@ -12,7 +12,7 @@ pub use connection::ConnectionFlags;
 pub use filters::{DeploymentFilterFlags, FilterFlags, check_bounds};
 pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;
-pub use stream::{Stream, StreamFlags};
+pub use stream::StreamFlags;
 
 /// The help of a flag that chooses columns: it names them all.
 pub fn columns_help<C: ListColumn>() -> String {

@@ -119,7 +119,7 @@ impl Recording {
     /// Prepares to record. It takes a moment to read the system's certificates: not on this thread, which waits for the
     /// command.
     pub fn new(plan: Plan, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
-        let client = spawn_blocking(move || Client::to(&server, limit));
+        let client = spawn_blocking(move || Client::new(&server, limit));
         Self { plan, spool, client }
     }
 
