@@ -178,10 +178,10 @@ async fn send(client: &Client, body: Bytes, lines: &[u64]) -> Result<BatchAnswer
     let answer = loop {
         match client.batch(body.clone()).await {
             Ok(answer) => break answer,
-            Err(trouble) => {
-                let wait = trouble.retry_after.unwrap_or_default().max(pause);
-                if !trouble.transient || begun.elapsed() + wait >= client.timeout() {
-                    return Err(trouble.error);
+            Err(error) => {
+                let wait = error.retry_after.unwrap_or_default().max(pause);
+                if !error.transient || begun.elapsed() + wait >= client.timeout() {
+                    return Err(error.error);
                 }
                 tokio::time::sleep(wait).await;
                 pause *= 2;

@@ -48,16 +48,16 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     match setup::spool(&settings)? {
         None => rows.push(("spool", "none".to_owned())),
         Some(spool) => {
-            let waiting = spool.count();
-            let waiting = waiting.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
-            let oldest = waiting.oldest.and_then(|oldest| Some(clock::now().ok()?.micros() - oldest));
+            let status = spool.status();
+            let status = status.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
+            let oldest = status.oldest.and_then(|oldest| Some(clock::now().ok()?.micros() - oldest));
             rows.extend([
                 ("spool", spool.folder().display().to_string()),
-                ("waiting", format!("{}", waiting.steps)),
-                ("waiting_bytes", waiting.bytes.to_string()),
+                ("waiting", status.steps.to_string()),
+                ("waiting_bytes", status.bytes.to_string()),
                 ("oldest_seconds", oldest.map_or_else(String::new, |age| (age.max(0) / 1_000_000).to_string())),
-                ("rejected", waiting.rejected.to_string()),
-                ("torn", waiting.torn.to_string()),
+                ("rejected", status.rejected.to_string()),
+                ("torn", status.torn.to_string()),
             ]);
         }
     }

@@ -1,4 +1,4 @@
-//! Sending what waits.
+//! Delivering the steps that wait.
 
 use std::collections::HashSet;
 use std::io;
@@ -7,31 +7,33 @@ use serde_json::Value;
 use steps_shared::{FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Entry, Spool};
+use super::SpooledStep;
+use super::spool::{Spool, now};
 use crate::client::Client;
 use crate::error::Error;
 
-/// Steps that are sent together.
+/// Steps in one request.
 const BATCH: usize = 500;
 
 /// What became of the steps that waited.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// They are recorded now.
     pub recorded: u64,
-    /// They had been recorded before: only the answer had been lost.
+    /// The server had them: only its answer had been lost.
     pub already_recorded: u64,
-    /// The server refused them.
     pub refused: u64,
-    /// Why it ended early.
-    pub trouble: Option<Error>,
+    /// What the user should know of steps that were refused or could not be read.
+    pub warnings: Vec<String>,
+    /// Why steps still wait.
+    pub error: Option<Error>,
 }
 
-/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. Without one, it waits for
-/// another process that is doing the same; with one, it leaves it to that. `progress` hears how many steps are done.
+/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. `progress` is told how many
+/// steps are done.
 ///
-/// A step is taken off the spool after the server has answered for it; a process that is killed between the two has it
-/// sent again, and its id keeps it from being recorded twice.
+/// One process delivers at a time. Without a deadline this waits for its turn; with one it leaves the steps to the other.
+/// A step is removed after the server's answer for it. A process that is killed in between has it sent again, and its id
+/// keeps it from being recorded twice.
 pub async fn deliver(
     spool: &Spool,
     client: &Client,
@@ -39,30 +41,40 @@ pub async fn deliver(
     mut progress: impl FnMut(u64),
 ) -> Delivery {
     let mut delivery = Delivery::default();
-    let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
-    while !spool.is_empty() && delivery.trouble.is_none() {
-        let sent = async {
-            let Some(_alone) = spool.delivering(deadline.is_none()).map_err(failed)? else { return Ok(false) };
-            let bytes = spool.read().map_err(failed)?;
-            let mut done = 0;
-            let sent = delivery.send(spool, client, &bytes, deadline, &mut done, &mut progress).await;
-            spool.remove_front(done as u64).map_err(failed)?;
-            sent
-        };
-        match sent.await {
-            // There may be more by now.
+    while !spool.is_empty() {
+        match delivery.send_all(spool, client, deadline, &mut progress).await {
+            // More may have been kept meanwhile.
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) => delivery.trouble = Some(error),
+            Err(error) => {
+                delivery.error = Some(error);
+                break;
+            }
         }
     }
     delivery
 }
 
 impl Delivery {
-    /// Sends the lines of `bytes`; `done` counts those bytes of which nothing is left to do. `false` when the deadline
-    /// came.
-    async fn send(
+    /// Sends what waits now. `false` when another process does, or the deadline came.
+    async fn send_all(
+        &mut self,
+        spool: &Spool,
+        client: &Client,
+        deadline: Option<Instant>,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<bool, Error> {
+        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+        let Some(_lock) = spool.lock_delivery(deadline.is_none()).map_err(failed)? else { return Ok(false) };
+        let bytes = spool.read().map_err(failed)?;
+        let mut done = 0;
+        let sent = self.send_lines(spool, client, &bytes, deadline, &mut done, progress).await;
+        spool.remove_front(done as u64).map_err(failed)?;
+        sent
+    }
+
+    /// Sends the lines of `bytes`, and counts in `done` the bytes that can be removed.
+    async fn send_lines(
         &mut self,
         spool: &Spool,
         client: &Client,
@@ -73,14 +85,16 @@ impl Delivery {
     ) -> Result<bool, Error> {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         for lines in lines.chunks(BATCH) {
-            let mut torn = Vec::new();
-            let read = lines.iter().filter_map(|line| {
-                let entry = Entry::read(line);
-                torn.extend(entry.is_none().then_some(line));
-                entry
-            });
-            let entries = without_beginnings(read.collect());
-            let batch = self.send_batch(spool, client, &entries);
+            let (mut steps, mut torn) = (Vec::new(), Vec::new());
+            // A blank line follows a torn one.
+            for line in lines.iter().filter(|line| **line != b"\n") {
+                match SpooledStep::from_line(line) {
+                    Some(step) => steps.push(step),
+                    None => torn.push(line),
+                }
+            }
+            let steps = without_beginnings(steps);
+            let batch = self.send_batch(spool, client, &steps);
             match deadline {
                 None => batch.await?,
                 Some(deadline) => match timeout_at(deadline, batch).await {
@@ -89,7 +103,9 @@ impl Delivery {
                 },
             }
             for line in torn {
-                spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?;
+                let path = spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?;
+                let path = path.display();
+                self.warnings.push(format!("an unfinished line of the spool is set aside in {path}"));
             }
             *done += lines.iter().map(|line| line.len()).sum::<usize>();
             progress(self.recorded + self.already_recorded + self.refused);
@@ -97,55 +113,55 @@ impl Delivery {
         Ok(true)
     }
 
-    async fn send_batch(&mut self, spool: &Spool, client: &Client, entries: &[Entry]) -> Result<(), Error> {
-        if entries.is_empty() {
+    async fn send_batch(&mut self, spool: &Spool, client: &Client, steps: &[SpooledStep]) -> Result<(), Error> {
+        if steps.is_empty() {
             return Ok(());
         }
-        let now = super::spool::clock()?;
-        let body: String = entries.iter().map(|entry| Value::from(entry.aged(now)).to_string() + "\n").collect();
+        let now = now()?;
+        let body: String = steps.iter().map(|step| Value::from(step.aged(now)).to_string() + "\n").collect();
         let answer = client.batch(body.into()).await?;
-        if answer.steps.len() != entries.len() {
+        if answer.steps.len() != steps.len() {
             return Err(Error::Failed("the server's answer does not cover every step; is --server right?".to_owned()));
         }
-        let mut sum = Self::default();
-        let mut rejected = Vec::new();
-        for (entry, line) in entries.iter().zip(answer.steps) {
+        let (mut recorded, mut already_recorded, mut rejected) = (0, 0, Vec::new());
+        for (step, line) in steps.iter().zip(answer.steps) {
             match line.result {
-                LineResult::Recorded => sum.recorded += 1,
-                LineResult::AlreadyRecorded => sum.already_recorded += 1,
+                LineResult::Recorded => recorded += 1,
+                LineResult::AlreadyRecorded => already_recorded += 1,
                 LineResult::Refused
-                    if line.errors.iter().all(|error| error.field == "id") && finished(client, entry).await? =>
+                    if line.errors.iter().all(|error| error.field == "id") && finish(client, step).await? =>
                 {
-                    sum.recorded += 1;
+                    recorded += 1;
                 }
-                LineResult::Refused => rejected.push((entry, FieldErrors(line.errors).to_string())),
+                LineResult::Refused => rejected.push((step, FieldErrors(line.errors).to_string())),
             }
         }
-        // Only now that nothing of it is going to be sent again.
-        for (entry, reason) in rejected {
-            spool.reject(entry, &reason).map_err(|error| Error::Failed(error.to_string()))?;
-            sum.refused += 1;
+        // Nothing is awaited from here on: what is counted is also removed.
+        self.recorded += recorded;
+        self.already_recorded += already_recorded;
+        for (step, reason) in rejected {
+            let path = spool.reject(step, &reason).map_err(|error| Error::Failed(error.to_string()))?;
+            let path = path.display();
+            self.warnings.push(format!("the server refused a kept step: {reason}; it is set aside in {path}"));
+            self.refused += 1;
         }
-        self.recorded += sum.recorded;
-        self.already_recorded += sum.already_recorded;
-        self.refused += sum.refused;
         Ok(())
     }
 }
 
-/// Without the beginnings of spans that wait with their end, too: that says everything, in one request less.
-fn without_beginnings(mut entries: Vec<Entry>) -> Vec<Entry> {
-    let ended: HashSet<StepId> = entries.iter().filter(|entry| entry.has_ended()).filter_map(Entry::id).collect();
-    entries.retain(|entry| entry.has_ended() || !entry.id().is_some_and(|id| ended.contains(&id)));
-    entries
+/// Leaves out the beginnings of spans whose end waits too: that holds everything.
+fn without_beginnings(mut steps: Vec<SpooledStep>) -> Vec<SpooledStep> {
+    let ended: HashSet<StepId> = steps.iter().filter(|step| step.has_ended()).filter_map(SpooledStep::id).collect();
+    steps.retain(|step| step.has_ended() || !step.id().is_some_and(|id| ended.contains(&id)));
+    steps
 }
 
-/// A span that has ended, of which the beginning is recorded already, lacks only its end. Whether it has that now.
-async fn finished(client: &Client, entry: &Entry) -> Result<bool, Error> {
-    let (Some(id), Some(finish)) = (entry.id(), entry.finish()) else { return Ok(false) };
+/// Sends the end of a span whose beginning is recorded already. `false` where there is no end, or the server refuses it.
+async fn finish(client: &Client, step: &SpooledStep) -> Result<bool, Error> {
+    let (Some(id), Some(finish)) = (step.id(), step.finish()) else { return Ok(false) };
     match client.finish(id, &finish).await {
         Ok(_) => Ok(true),
-        Err(trouble) if trouble.is_refusal() => Ok(false),
-        Err(trouble) => Err(trouble.error),
+        Err(error) if error.is_refusal() => Ok(false),
+        Err(error) => Err(error.error),
     }
 }

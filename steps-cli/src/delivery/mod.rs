@@ -1,11 +1,11 @@
-//! From a step to the server: sending it, keeping what cannot be delivered, and delivering that later.
+//! From a step to the server: sending it, keeping what cannot be sent, and delivering that later.
 
-mod entry;
 mod flush;
-mod send;
+mod sender;
 mod spool;
+mod spooled_step;
 
-pub use entry::Entry;
 pub use flush::{Delivery, deliver};
-pub use send::{Asked, Sender, Sent};
+pub use sender::{Recorded, SendResult, Sender};
 pub use spool::Spool;
+use spooled_step::SpooledStep;
