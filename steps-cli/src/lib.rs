@@ -8,17 +8,15 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
-mod args;
 mod client;
+mod clock;
 mod commands;
+mod delivery;
 mod error;
 pub mod exit;
 mod flags;
 mod output;
-mod sender;
 mod settings;
-mod spool;
-mod time;
 
 pub use error::Error;
 
@@ -27,14 +25,14 @@ pub use error::Error;
 /// # Errors
 /// Whatever went wrong; it knows its exit code, and a closed output pipe is not a failure.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
-    let cli = args::Cli::try_parse_from(arguments)?;
+    let cli = commands::Cli::try_parse_from(arguments)?;
     commands::run(cli)
 }
 
 /// The command line as clap knows it: completions and tests are made from it.
 #[must_use]
 pub fn command() -> clap::Command {
-    args::Cli::command()
+    commands::Cli::command()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The calls of the API, each by its name.
+//! The requests of the API.
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, SERVER};
@@ -9,16 +9,13 @@ use steps_shared::{
     StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
-use super::{Client, Trouble};
+use super::{Client, RequestError};
 use crate::error::Error;
 
-/// What the server has lists of.
+/// The filter of a list that the server has.
 pub trait Listed: Filter {
-    /// Where.
     const PATH: &'static str;
-    /// What they are called.
     const PLURAL: &'static str;
-    /// What one is called.
     const SINGULAR: &'static str;
 }
 
@@ -34,42 +31,41 @@ impl Listed for DeploymentFilter {
     const SINGULAR: &'static str = "deployment";
 }
 
-/// How many there are.
+/// How many rows a filter finds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Count {
-    /// So many, or at least so many.
     pub count: u64,
-    /// Whether they were all counted.
+    /// `false` where the server stopped counting: there are at least so many.
     pub exact: bool,
 }
 
 impl Client {
-    /// Records a step; says whether it was recorded now, or had been before.
-    pub async fn record(&self, step: &NewStep) -> Result<(bool, Step), Trouble> {
+    /// Records a step. `true` where it is new, `false` where the server had it already.
+    pub async fn record(&self, step: &NewStep) -> Result<(bool, Step), RequestError> {
         let request = self.http.post(self.url("/v1/steps")).json(step);
         let (status, step) = self.answer(request).await?;
         Ok((status == StatusCode::CREATED, step))
     }
 
-    /// Tells the end of a span: the fields of a `NewFinish`.
-    pub async fn finish(&self, id: StepId, finish: &impl Serialize) -> Result<Step, Trouble> {
+    /// Records the end of a span: the fields of a `NewFinish`.
+    pub async fn finish(&self, id: StepId, finish: &impl Serialize) -> Result<Step, RequestError> {
         let request = self.http.post(self.url(&format!("/v1/steps/{id}/finish"))).json(finish);
         self.answer(request).await.map(|(_, step)| step)
     }
 
-    /// Sends lines of NDJSON, each a step.
-    pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, Trouble> {
+    /// Records many steps, one a line of NDJSON.
+    pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, RequestError> {
         let request = self.http.post(self.url("/v1/steps/batch"));
         let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
         self.answer(request).await.map(|(_, answer)| answer)
     }
 
-    /// Asks for a list; its body is read with [`Self::next_chunk`] or [`Self::body`].
+    /// Requests a list. The body is read with [`Self::next_chunk`] or [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
         self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
     }
 
-    /// Asks for one of a list.
+    /// Requests one row of a list by its id.
     pub async fn one<F: Listed>(
         &self,
         id: StepId,
@@ -84,30 +80,28 @@ impl Client {
         self.begin(self.http.get(self.url(&format!("{}/{id}", F::PATH))).query(&parameters)).await
     }
 
-    /// Counts.
+    /// Counts the rows that a filter finds.
     pub async fn count<F: Listed>(&self, filter: &F) -> Result<Count, Error> {
         let request = self.http.get(self.url(&format!("{}/count", F::PATH))).query(&filter.to_parameters());
         Ok(self.answer(request).await.map(|(_, count)| count)?)
     }
 
-    /// Asks whether the server can record; its version, where it says.
+    /// Whether the server can record: its version, where it says so.
     pub async fn ready(&self) -> Result<Option<String>, Error> {
         let response = self.begin(self.http.get(self.url("/readyz"))).await?;
         let server = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
         Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
     }
 
-    /// Asks for statistics.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
         self.begin(self.http.get(self.url("/v1/stats")).query(&query.to_parameters())).await
     }
 
-    /// Asks for trends.
     pub async fn trend(&self, query: &TrendQuery) -> Result<Response, Error> {
         self.begin(self.http.get(self.url("/v1/trend")).query(&query.to_parameters())).await
     }
 
-    /// Asks whether a deployment is within its budget.
+    /// Compares a deployment with its budget.
     pub async fn check(&self, query: &CheckQuery) -> Result<CheckAnswer, Error> {
         let request = self.http.get(self.url("/v1/check")).query(&query.to_parameters());
         Ok(self.answer(request).await.map(|(_, answer)| answer)?)

@@ -1,4 +1,4 @@
-//! The server, as the command sees it.
+//! Requests to the server.
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -15,42 +15,40 @@ mod calls;
 
 pub use calls::{Count, Listed};
 
-use crate::args::Connection;
+use crate::clock;
 use crate::error::Error;
-use crate::settings::{Sources, shown};
-use crate::time;
 
-/// The most of an error's body that is read.
-const MOST_PROBLEM_BYTES: usize = 64 * 1024;
+/// No more of an error's body is read.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
-/// How far this machine's clock may be from the server's, whose date has whole seconds, to be believed.
-const MOST_CLOCK_MICROS: u64 = 2_000_000;
+/// Where this machine's clock differs by more from the server's date, which has whole seconds, it counts as wrong.
+const MAX_CLOCK_DIFFERENCE_MICROS: u64 = 2_000_000;
 
-/// A connection to the server.
+/// Makes requests to one server.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
     /// The server's address without a slash at its end.
     base: String,
-    /// The same for messages, without a password.
+    /// The address for messages, without a password.
     shown: String,
     timeout: Duration,
 }
 
-/// Why a request was not answered as hoped.
+/// Why a request failed.
 #[derive(Debug)]
-pub struct Trouble {
-    /// What is told to the user.
+pub struct RequestError {
+    /// The message for the user.
     pub error: Error,
-    /// Whether the same request may well succeed in a moment.
+    /// Whether the same request may succeed in a moment.
     pub transient: bool,
-    /// How long the server asks to wait.
+    /// `Retry-After`, where the server sent it.
     pub retry_after: Option<Duration>,
-    /// What the server answered, if it did.
+    /// The status of the answer; `None` where there was none.
     pub status: Option<StatusCode>,
 }
 
-/// Runs a future to its end on this thread.
+/// Runs a future to its end, on this thread.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -64,20 +62,15 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, 
 }
 
 impl Client {
-    /// Prepares for requests; nothing is sent.
-    pub fn new(sources: &Sources, flags: &Connection) -> Result<Self, Error> {
-        Self::to(&sources.server(flags)?, sources.timeout(flags)?)
-    }
-
-    /// Prepares for requests to this server.
-    pub fn to(server: &Url, timeout: Duration) -> Result<Self, Error> {
+    /// Prepares for requests to this server, of which none may take longer than `timeout`. Nothing is sent yet.
+    pub fn new(server: &Url, timeout: Duration) -> Result<Self, Error> {
         // reqwest takes the provider from here, and does no more with it unless the URL is https.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("steps/", env!("CARGO_PKG_VERSION")))
             // A redirected POST would become a GET.
             .redirect(redirect::Policy::none());
-        if server.scheme() == "http" && !secure_proxy() {
+        if server.scheme() == "http" && !has_tls_proxy() {
             // Reading the system's certificates takes longer than the whole request.
             http = http.tls_certs_only([]);
         }
@@ -90,12 +83,11 @@ impl Client {
         Ok(Self { http, base, shown: shown(server), timeout })
     }
 
-    /// How long the server may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The next bytes of a body; the timeout covers only the wait for them, however long the whole takes.
+    /// The next bytes of a body. The timeout is for each wait, not for the whole body.
     pub async fn next_chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Error> {
         let reason = match timeout(self.timeout, response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk),
@@ -105,7 +97,7 @@ impl Client {
         Err(Error::Failed(format!("the answer of {} is incomplete: {reason}", self.shown)))
     }
 
-    /// The whole of a body.
+    /// Reads a body to its end.
     pub async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
         while let Some(chunk) = self.next_chunk(&mut response).await? {
@@ -118,46 +110,46 @@ impl Client {
         format!("{}{path}", self.base)
     }
 
-    /// Sends, and waits for the head of a good answer.
+    /// Sends a request, and waits for the head of a successful answer.
     async fn begin(&self, request: RequestBuilder) -> Result<Response, Error> {
         match timeout(self.timeout, self.send(request)).await {
-            Ok(sent) => sent.map_err(|trouble| trouble.error),
+            Ok(sent) => sent.map_err(|error| error.error),
             Err(_) => Err(self.timed_out().error),
         }
     }
 
-    /// Sends, and reads the whole of a good answer.
-    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<(StatusCode, T), Trouble> {
+    /// Sends a request, and reads a successful JSON answer.
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<(StatusCode, T), RequestError> {
         let exchange = async {
             let response = self.send(request).await?;
             let status = response.status();
-            let body = response.bytes().await.map_err(|error| self.broken(&error))?;
+            let body = response.bytes().await.map_err(|error| self.exchange_failed(&error))?;
             Ok((status, body))
         };
         let (status, body) = timeout(self.timeout, exchange).await.unwrap_or_else(|_| Err(self.timed_out()))?;
         match serde_json::from_slice(&body) {
             Ok(answer) => Ok((status, answer)),
-            Err(error) => Err(Trouble::lasting(Error::Failed(format!(
+            Err(error) => Err(RequestError::permanent(Error::Failed(format!(
                 "{} answered {status}, but not as a steps-server does ({error}); is --server right?",
                 self.shown
             )))),
         }
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Trouble> {
-        let response = request.send().await.map_err(|error| self.broken(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    async fn send(&self, request: RequestBuilder) -> Result<Response, RequestError> {
+        let response = request.send().await.map_err(|error| self.exchange_failed(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.error_of(response).await) }
     }
 
-    fn timed_out(&self) -> Trouble {
+    fn timed_out(&self) -> RequestError {
         let message = format!(
             "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
             self.shown, self.timeout
         );
-        Trouble { error: Error::Failed(message), transient: true, retry_after: None, status: None }
+        RequestError { error: Error::Failed(message), transient: true, retry_after: None, status: None }
     }
 
-    fn broken(&self, error: &reqwest::Error) -> Trouble {
+    fn exchange_failed(&self, error: &reqwest::Error) -> RequestError {
         let cause = cause(error);
         let message = if error.is_connect() {
             format!(
@@ -168,17 +160,17 @@ impl Client {
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };
-        Trouble { error: Error::Failed(message), transient: true, retry_after: None, status: None }
+        RequestError { error: Error::Failed(message), transient: true, retry_after: None, status: None }
     }
 
     /// What an answer other than 2xx means.
-    async fn refusal(&self, mut response: Response) -> Trouble {
+    async fn error_of(&self, mut response: Response) -> RequestError {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
-            if body.len() > MOST_PROBLEM_BYTES {
+            if body.len() > MAX_PROBLEM_BYTES {
                 break;
             }
         }
@@ -201,41 +193,52 @@ impl Client {
             None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
         };
         let transient = busy || matches!(status.as_u16(), 502..=504);
-        Trouble { error, transient, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
+        RequestError { error, transient, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
     }
 }
 
-impl Trouble {
-    /// Whether the server has understood, and said no: sending it again changes nothing. Anything else (a 5xx, 408, 429, a
-    /// redirection, half an answer) may be the fault of the server, of something before it, or of the network.
+impl RequestError {
+    /// Whether the server has understood and refused, so that sending the request again is useless. Anything else (a 5xx,
+    /// 408, 429, a redirection, half an answer) may be a fault of the server, of a proxy or of the network.
     pub fn is_refusal(&self) -> bool {
         matches!(self.error, Error::Refused(_))
     }
 
-    fn lasting(error: Error) -> Self {
+    fn permanent(error: Error) -> Self {
         Self { error, transient: false, retry_after: None, status: None }
     }
 }
 
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
-        trouble.error
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        error.error
     }
 }
 
-/// The time now: this machine's, unless the server says that its clock is wrong.
+/// The address without its password, for messages.
+pub fn shown(server: &Url) -> String {
+    let mut server = server.clone();
+    if server.password().is_some() {
+        // This cannot fail: the address has a host.
+        let _ = server.set_password(Some("***"));
+    }
+    server.as_str().trim_end_matches('/').to_owned()
+}
+
+/// The time now: this machine's, or the server's where they differ too much.
 pub fn clock(response: &Response) -> Option<Timestamp> {
     let server = response.headers().get(DATE).and_then(|date| {
         let date = chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok()?;
         Timestamp::try_from(date.to_utc()).ok()
     });
-    agreed(time::now().ok(), server)
+    choose_clock(clock::now().ok(), server)
 }
 
-/// The server tells whole seconds, so that it is right only where the two differ by more than that.
-fn agreed(ours: Option<Timestamp>, server: Option<Timestamp>) -> Option<Timestamp> {
+fn choose_clock(ours: Option<Timestamp>, server: Option<Timestamp>) -> Option<Timestamp> {
     match (ours, server) {
-        (Some(ours), Some(server)) if ours.micros().abs_diff(server.micros()) > MOST_CLOCK_MICROS => Some(server),
+        (Some(ours), Some(server)) if ours.micros().abs_diff(server.micros()) > MAX_CLOCK_DIFFERENCE_MICROS => {
+            Some(server)
+        }
         (ours, server) => ours.or(server),
     }
 }
@@ -246,7 +249,7 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    // The outermost would repeat the URL, and with it a password.
+    // The outermost error repeats the URL, and with it a password.
     if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
 }
 
@@ -255,8 +258,8 @@ fn is_loopback(server: &Url) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Whether plain HTTP goes through a proxy that speaks TLS itself.
-fn secure_proxy() -> bool {
+/// Whether plain HTTP goes through a proxy that is reached over TLS.
+fn has_tls_proxy() -> bool {
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
@@ -268,11 +271,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_password_is_shown() {
+        assert_eq!(shown(&"https://ann:secret@h/".parse().unwrap()), "https://ann:***@h");
+    }
+
+    #[test]
     fn a_wrong_clock_is_not_believed() {
         let time = |text: &str| text.parse::<Timestamp>().ok();
         let server = time("2026-01-05T09:30:00Z");
-        assert_eq!(agreed(time("2026-01-05T09:30:00.9Z"), server), time("2026-01-05T09:30:00.9Z"));
-        assert_eq!(agreed(time("2026-01-05T09:31:00Z"), server), server);
-        assert_eq!(agreed(None, server), server);
+        assert_eq!(choose_clock(time("2026-01-05T09:30:00.9Z"), server), time("2026-01-05T09:30:00.9Z"));
+        assert_eq!(choose_clock(time("2026-01-05T09:31:00Z"), server), server);
+        assert_eq!(choose_clock(None, server), server);
     }
 }

@@ -10,13 +10,13 @@ use steps_shared::{
     Percent, Status, Version,
 };
 
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::setup;
+use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
+use crate::flags::ConnectionFlags;
 use crate::output;
 use crate::output::canvas::Canvas;
-use crate::settings::Sources;
 use plan::Plan;
 
 /// The flags of `steps check`.
@@ -143,11 +143,11 @@ struct Checked {
 }
 
 /// Judges deployments; returns the exit code.
-pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
-    let sources = Sources::load()?;
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
+    let settings = setup::settings(connection)?;
     let (format, replay) = (args.format, args.replay.is_some());
-    let Plan { queries, rules } = plan::plan(args, &sources)?;
-    let client = Client::new(&sources, connection)?;
+    let Plan { queries, rules } = plan::plan(args, &settings)?;
+    let client = setup::client(&settings)?;
     let mut checked = Vec::new();
     let asked = block_on(async {
         for query in queries {
@@ -190,7 +190,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::commands::{Cli, Command};
 
     /// The flags as the command line gives them.
     pub(super) fn args(flags: &[&str]) -> Result<Args, clap::Error> {

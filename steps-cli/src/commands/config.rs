@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use crate::args::Connection;
+use super::setup;
+use crate::client::shown;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output::pairs::PairsFormat;
 use crate::output::{self, table};
-use crate::settings::{Key, Setting, SettingsFile, Sources, shown};
+use crate::settings::{Key, Setting, Settings, SettingsFile};
 
 /// The flags of `steps config`.
 #[derive(Debug, clap::Args)]
@@ -36,16 +38,16 @@ struct Row {
 }
 
 /// Shows each setting, then the files that were looked for and the rules in them.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
-    let sources = Sources::load()?;
-    let settings = Key::ALL.into_iter().map(|key| setting(key, &sources, connection));
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
+    let found = setup::settings(connection)?;
+    let settings = Key::ALL.into_iter().map(|key| setting(key, &found));
     let names = ["project file", "user file"];
-    let files = names.into_iter().zip(&sources.files).map(|(name, file)| Row {
+    let files = names.into_iter().zip(&found.files).map(|(name, file)| Row {
         setting: name,
         value: file.path.display().to_string(),
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
-    let rows: Vec<_> = settings.chain(files).chain(rules(&sources)).collect();
+    let rows: Vec<_> = settings.chain(files).chain(rules(&found)).collect();
     let default = if output::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
     output::print(match args.format.unwrap_or(default) {
         PairsFormat::Table => {
@@ -60,8 +62,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
 }
 
 /// The rules that `steps check` judges, or what is wrong with them.
-fn rules(sources: &Sources) -> Vec<Row> {
-    let Some(SettingsFile { path, rules, .. }) = sources.rules_file() else { return Vec::new() };
+fn rules(settings: &Settings) -> Vec<Row> {
+    let Some(SettingsFile { path, rules, .. }) = settings.rules_file() else { return Vec::new() };
     let path = path.display();
     let row = |value, source| Row { setting: "check", value, source };
     match rules {
@@ -70,20 +72,14 @@ fn rules(sources: &Sources) -> Vec<Row> {
     }
 }
 
-fn setting(key: Key, sources: &Sources, connection: &Connection) -> Row {
-    let flag = match key {
-        Key::Server => connection.server.as_deref(),
-        Key::Timeout => connection.timeout.as_deref(),
-        _ => None,
-    };
-    let found = sources.find(key, flag);
-    let (value, source) = match found {
+fn setting(key: Key, settings: &Settings) -> Row {
+    let (value, source) = match settings.find(key) {
         Some(Setting { value, source }) => (value, source.to_string()),
         None => (String::new(), "not set".to_owned()),
     };
     // A password in the address stays hidden; an address that cannot be read is shown where it is used.
     let value = match key {
-        Key::Server => sources.server(connection).map_or(value, |server| shown(&server)),
+        Key::Server => settings.server().map_or(value, |server| shown(&server)),
         _ => value,
     };
     Row { setting: key.name(), value, source }

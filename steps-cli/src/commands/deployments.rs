@@ -2,13 +2,12 @@
 
 use steps_shared::{DeploymentColumn, ListQuery, Order};
 
-use super::listing;
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::{listing, setup};
+use crate::client::block_on;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
 use crate::output::deployments::table;
-use crate::settings::Sources;
 
 /// The flags of `steps deployments`.
 #[derive(Debug, clap::Args)]
@@ -40,11 +39,11 @@ pub struct Args {
 }
 
 /// Lists deployments.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { filter, columns, list } = args;
     let filter = filter.filter()?;
     let format = list.output.choose()?;
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     let query = ListQuery { filter, order: Order::default(), limit: None, columns, format };
     block_on(listing::answer(&client, query, list, table))
 }

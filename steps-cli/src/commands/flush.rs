@@ -2,14 +2,13 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::setup;
+use crate::client::block_on;
+use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output;
-use crate::sender::open_spool;
-use crate::settings::Sources;
-use crate::spool::{self, Delivery};
 
 /// The flags of `steps flush`.
 #[derive(Debug, clap::Args)]
@@ -28,34 +27,35 @@ pub struct Args {
 }
 
 /// Sends what waits.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
-    let sources = Sources::load()?;
-    let Some(spool) = open_spool(&sources, &args.spool, connection)? else {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
+    let settings = setup::settings(connection)?.with_flags(args.spool.values());
+    let Some(spool) = setup::spool(&settings)? else {
         return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
     };
     let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
-    let waiting = spool.count().map_err(failed)?.steps;
+    let waiting = spool.status().map_err(failed)?.steps;
     if waiting == 0 {
         return output::print("nothing waits\n");
     }
-    let client = Client::new(&sources, connection)?;
+    let client = setup::client(&settings)?;
     let bar = ProgressBar::new(waiting);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} steps {eta} left") {
         bar.set_style(style);
     }
-    let delivery = block_on(async { Ok(spool::deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
+    let delivery = block_on(async { Ok(deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
     bar.finish_and_clear();
-    let Delivery { recorded, already_recorded, refused, trouble } = delivery;
+    let Delivery { recorded, already_recorded, refused, warnings, error } = delivery;
+    warnings.iter().for_each(|warning| output::note(format!("warning: {warning}")));
     let delivered = recorded + already_recorded;
     let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused\n");
-    if trouble.is_none() || delivered + refused > 0 {
+    if error.is_none() || delivered + refused > 0 {
         output::print(summary)?;
     }
-    if let Some(trouble) = trouble {
-        let left = spool.count().map_err(failed)?.steps;
-        return Err(Error::Failed(format!("{trouble}; {left} steps wait on")));
+    if let Some(error) = error {
+        let left = spool.status().map_err(failed)?.steps;
+        return Err(Error::Failed(format!("{error}; {left} steps wait on")));
     }
-    spool.is_back();
+    spool.clear_away();
     match refused {
         0 => Ok(()),
         _ => Err(Error::Refused(format!("{refused} steps were refused; see {}/rejected", spool.folder().display()))),

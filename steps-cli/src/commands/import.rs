@@ -16,11 +16,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::{BatchAnswer, FieldErrors, LineResult};
 use tokio::sync::mpsc;
 
-use crate::args::Connection;
+use super::setup;
 use crate::client::{Client, block_on};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output;
-use crate::settings::Sources;
 use csv_rows::Source;
 use read::{Batch, Rows};
 
@@ -70,9 +70,9 @@ struct Tally {
 }
 
 /// Imports a file.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { file, format } = args;
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let wrong = |reason: String| Error::Usage(format!("cannot import {name}: {reason}"));
     let (mut source, progress) = open(&file).map_err(|error| wrong(error.to_string()))?;
@@ -178,10 +178,10 @@ async fn send(client: &Client, body: Bytes, lines: &[u64]) -> Result<BatchAnswer
     let answer = loop {
         match client.batch(body.clone()).await {
             Ok(answer) => break answer,
-            Err(trouble) => {
-                let wait = trouble.retry_after.unwrap_or_default().max(pause);
-                if !trouble.transient || begun.elapsed() + wait >= client.timeout() {
-                    return Err(trouble.error);
+            Err(error) => {
+                let wait = error.retry_after.unwrap_or_default().max(pause);
+                if !error.transient || begun.elapsed() + wait >= client.timeout() {
+                    return Err(error.error);
                 }
                 tokio::time::sleep(wait).await;
                 pause *= 2;

@@ -2,15 +2,15 @@
 
 use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId};
 
-use super::listing;
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::{listing, setup};
+use crate::client::block_on;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{FilterFlags, ListFlags, columns_help, listed};
 use crate::output;
+use crate::output::destination::Destination;
 use crate::output::export::export;
 use crate::output::steps::table;
-use crate::settings::Sources;
 
 /// The flags of `steps list`.
 #[derive(Debug, clap::Args)]
@@ -50,11 +50,11 @@ pub struct Args {
 }
 
 /// Lists steps.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { filter, id, columns, list } = args;
     let filter = filter.filter()?;
     let format = list.output.choose()?;
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     block_on(async {
         match (id, format) {
             (Some(id), None) => {
@@ -62,7 +62,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
                 output::print(table(&listing::rows(&client, response).await?, &columns))
             }
             (Some(id), Some(format)) => {
-                let destination = list.output.open()?;
+                let destination = Destination::open(list.output.path())?;
                 export(&client, client.one::<StepFilter>(id, format, &columns).await?, format, destination).await
             }
             (None, format) => {

@@ -8,6 +8,7 @@ use crate::client::{Client, Count, Listed, clock};
 use crate::error::Error;
 use crate::flags::ListFlags;
 use crate::output;
+use crate::output::destination::Destination;
 use crate::output::export::export;
 
 /// How many rows a table shows by itself.
@@ -25,7 +26,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
         return print_count(client.count(&query.filter).await?);
     }
     if let Some(format) = query.format {
-        let destination = place.open()?;
+        let destination = Destination::open(place.path())?;
         let query = ListQuery { order: order.unwrap_or_default(), limit, ..query };
         return export(client, client.list(&query).await?, format, destination).await;
     }

@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+mod args;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -10,12 +11,14 @@ pub mod list;
 mod listing;
 pub mod record;
 pub mod run;
+mod setup;
 pub mod show;
 pub mod stats;
 pub mod status;
 pub mod trend;
 
-use crate::args::{Cli, Command};
+pub use args::{Cli, Command};
+
 use crate::error::Error;
 use crate::exit;
 

@@ -4,13 +4,13 @@ use clap::ValueEnum;
 use steps_shared::{NewStep, Step, StepId};
 use tokio::time::Instant;
 
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::setup;
+use crate::client::block_on;
+use crate::delivery::{Recorded, Sender};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, StreamFlags};
 use crate::output;
-use crate::sender::{Sender, Sent, open_spool};
-use crate::settings::Sources;
 
 /// The flags of `steps record`.
 #[derive(Debug, clap::Args)]
@@ -62,25 +62,25 @@ enum AnswerFormat {
 }
 
 /// Records a step.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, quiet, format } = args;
     let begun = Instant::now();
-    let sources = Sources::load()?;
-    let spool = open_spool(&sources, &spool, connection)?;
-    let sender = Sender::new(Client::new(&sources, connection)?, spool);
-    let mut step = stream.find(&sources).new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
-    // The identity is made here, so that sending the step again could not record it twice.
+    let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
+    let sender = Sender::new(setup::client(&settings)?, setup::spool(&settings)?);
+    let mut step = settings.stream().new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
+    // With an id of its own the step can be sent more than once, and is recorded once.
     step.id.get_or_insert_with(StepId::generate);
 
-    let sent = block_on(async {
-        let sent = sender.record(&step).await?;
-        if let Sent::Recorded(..) = sent {
-            sender.deliver_rest(begun + sender.client.timeout()).await;
+    let recorded = block_on(async {
+        let recorded = sender.record(&step).await?;
+        if let Recorded::Sent { .. } = recorded {
+            let lines = sender.deliver_waiting(begun + sender.client.timeout()).await;
+            lines.iter().for_each(output::note);
         }
-        Ok(sent)
+        Ok(recorded)
     })?;
-    match sent {
-        Sent::Kept(reason) => {
+    match recorded {
+        Recorded::Kept(reason) => {
             let NewStep { component, version, status, .. } = &step;
             let kept = format!("{component} {version} {status} is kept, and sent later: {reason}");
             if strict {
@@ -89,9 +89,9 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
             output::note(format!("steps: {kept}"));
             Ok(())
         }
-        Sent::Recorded(..) if quiet => Ok(()),
-        Sent::Recorded(now, step) => match format {
-            AnswerFormat::Text => output::print(sentence(now, &step)),
+        Recorded::Sent { .. } if quiet => Ok(()),
+        Recorded::Sent { is_new, step } => match format {
+            AnswerFormat::Text => output::print(sentence(is_new, &step)),
             AnswerFormat::Json => {
                 let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
                 output::print(json + "\n")
@@ -100,9 +100,9 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
     }
 }
 
-fn sentence(now: bool, step: &Step) -> String {
+fn sentence(is_new: bool, step: &Step) -> String {
     let Step { id, component, environment, version, owner, status, ts, run, .. } = step;
-    let done = if now { "recorded" } else { "already recorded" };
+    let done = if is_new { "recorded" } else { "already recorded" };
     let run = run.as_ref().map_or_else(String::new, |run| format!(" run {run}"));
     format!("{done} {component} {version} {status} in {environment} by {owner}{run} at {ts} (id {id})\n")
 }

@@ -15,14 +15,14 @@ use rustix::io::Errno;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant as Deadline, timeout_at};
 
-use crate::args::Connection;
+use super::setup;
 use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::{SpoolFlags, Stream, StreamFlags};
+use crate::flags::ConnectionFlags;
+use crate::flags::{SpoolFlags, StreamFlags};
 use crate::output;
-use crate::sender::open_spool;
-use crate::settings::{Key, Sources};
+use crate::settings::{Key, Stream};
 use recording::{Begun, End, Kept, Plan, Recording, What};
 use signals::{Signals, pass_on};
 
@@ -68,12 +68,11 @@ pub struct Args {
 }
 
 /// Runs a command and records it; returns the command's exit code.
-pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { stream, status, deployment: _, spool, strict, command } = args;
-    let sources = Sources::load()?;
-    let (server, limit) = (sources.server(connection)?, sources.timeout(connection)?);
-    let spool = open_spool(&sources, &spool, connection)?;
-    let stream = stream.find(&sources);
+    let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
+    let (server, limit) = (settings.server()?, settings.timeout()?);
+    let (spool, stream) = (setup::spool(&settings)?, settings.stream());
     let what = match status {
         Some(status) => What::Span(stream.new_step([("status", Some(status)), ("span", Some("true".to_owned()))])?),
         None => What::Deployment(stream.new_step([("status", Some("started".to_owned()))])?),

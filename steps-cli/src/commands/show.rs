@@ -10,15 +10,14 @@ use steps_shared::{
     ListFormat, Order, StepColumn, StepFilter, StepId, Version,
 };
 
-use super::listing;
-use crate::args::Connection;
+use super::{listing, setup};
 use crate::client::{Client, block_on, clock};
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::output;
 use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
-use crate::settings::Sources;
 
 /// The flags of `steps show`.
 #[derive(Debug, clap::Args)]
@@ -64,7 +63,7 @@ enum ShowFormat {
 }
 
 /// Shows a deployment.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { what, version, environment, format, ascii } = args;
     let wanted = match (what.parse::<StepId>(), &version, &environment) {
         (Ok(id), None, None) => Ok(id),
@@ -75,7 +74,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
             Err(DeploymentFilter { base, ..DeploymentFilter::default() })
         }
     };
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     let default = if output::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
     block_on(async {
         let id = match wanted {

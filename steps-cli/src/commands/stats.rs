@@ -2,15 +2,15 @@
 
 use steps_shared::{GroupBy, ListFormat, StatsAnswer, StatsQuery, TimeZone};
 
-use super::listing;
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::{listing, setup};
+use crate::client::block_on;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, OutputFlags, listed};
 use crate::output;
+use crate::output::destination::Destination;
 use crate::output::export::export;
 use crate::output::stats::table;
-use crate::settings::Sources;
 
 /// The flags of `steps stats`.
 #[derive(Debug, clap::Args)]
@@ -51,15 +51,15 @@ pub struct Args {
 }
 
 /// Shows statistics.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { by, tz, filter, output: place } = args;
     let filter = filter.filter()?;
     let format = place.choose()?;
-    let client = Client::new(&Sources::load()?, connection)?;
+    let client = setup::client(&setup::settings(connection)?)?;
     let query = StatsQuery { filter, by, tz, format: Some(format.unwrap_or(ListFormat::Json)) };
     block_on(async {
         if let Some(format) = format {
-            let destination = place.open()?;
+            let destination = Destination::open(place.path())?;
             return export(&client, client.stats(&query).await?, format, destination).await;
         }
         let answer: StatsAnswer = listing::one(&client, client.stats(&query).await?).await?;

@@ -2,15 +2,14 @@
 
 use std::time::Instant;
 
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::setup;
+use crate::client::{block_on, shown};
+use crate::clock;
 use crate::error::Error;
 use crate::exit;
+use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
 use crate::output::pairs;
-use crate::sender::open_spool;
-use crate::settings::{Sources, shown};
-use crate::time;
 
 /// The flags of `steps status`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +28,10 @@ pub struct Args {
 }
 
 /// Shows whether the server is there, and what waits for it; returns the exit code.
-pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { spool, format } = args;
-    let sources = Sources::load()?;
-    let client = Client::new(&sources, connection)?;
+    let settings = setup::settings(connection)?.with_flags(spool.values());
+    let client = setup::client(&settings)?;
     let begun = Instant::now();
     let ready = block_on(async { Ok(client.ready().await) })?;
     let took = begun.elapsed();
@@ -41,24 +40,24 @@ pub fn run(args: Args, connection: &Connection) -> Result<u8, Error> {
         Err(error) => (error.to_string(), None, exit::FAILED),
     };
     let mut rows = vec![
-        ("server", shown(&sources.server(connection)?)),
+        ("server", shown(&settings.server()?)),
         ("state", state),
         ("version", version.unwrap_or_else(|| "unknown".to_owned())),
         ("authentication", "none".to_owned()),
     ];
-    match open_spool(&sources, &spool, connection)? {
+    match setup::spool(&settings)? {
         None => rows.push(("spool", "none".to_owned())),
         Some(spool) => {
-            let waiting = spool.count();
-            let waiting = waiting.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
-            let oldest = waiting.oldest.and_then(|oldest| Some(time::now().ok()?.micros() - oldest));
+            let status = spool.status();
+            let status = status.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
+            let oldest = status.oldest.and_then(|oldest| Some(clock::now().ok()?.micros() - oldest));
             rows.extend([
                 ("spool", spool.folder().display().to_string()),
-                ("waiting", format!("{}", waiting.steps)),
-                ("waiting_bytes", waiting.bytes.to_string()),
+                ("waiting", status.steps.to_string()),
+                ("waiting_bytes", status.bytes.to_string()),
                 ("oldest_seconds", oldest.map_or_else(String::new, |age| (age.max(0) / 1_000_000).to_string())),
-                ("rejected", waiting.rejected.to_string()),
-                ("torn", waiting.torn.to_string()),
+                ("rejected", status.rejected.to_string()),
+                ("torn", status.torn.to_string()),
             ]);
         }
     }

@@ -12,10 +12,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, ValueHint};
 use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
-use super::listing;
-use crate::args::Connection;
-use crate::client::{Client, block_on};
+use super::{listing, setup};
+use crate::client::block_on;
 use crate::error::Error;
+use crate::flags::ConnectionFlags;
 use crate::flags::{OutputFlags, check_bounds};
 use crate::output;
 use crate::output::canvas::Canvas;
@@ -23,7 +23,7 @@ use crate::output::destination::Destination;
 use crate::output::export::export;
 use crate::output::paint::Look;
 use crate::output::prose::Prose;
-use crate::settings::Sources;
+use crate::settings::Key;
 use tables::Paper;
 
 /// The flags of `steps trend`.
@@ -107,13 +107,17 @@ fn period() -> impl TypedValueParser<Value = PeriodKind> {
 }
 
 /// Shows trends.
-pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { component, component_flag, environment, step, since, until, by, .. } = args;
     let component = component.or(component_flag);
     let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, .. } = args;
     check_bounds(since, until)?;
     let format = place.choose()?;
-    let sources = Sources::load()?;
+    let settings = setup::settings(connection)?.with_flags([
+        (Key::SprintStart, sprint_start),
+        (Key::SprintLength, sprint_length),
+        (Key::MinChange, min_change),
+    ]);
     let usual = if component.is_some() { PeriodKind::Sprint } else { PeriodKind::Week };
     let query = TrendQuery {
         component,
@@ -122,12 +126,12 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         since,
         until,
         by: by.unwrap_or(usual),
-        sprints: sources.sprints(sprint_start.as_deref(), sprint_length.as_deref())?,
-        min_change: sources.min_change(min_change.as_deref())?,
+        sprints: settings.sprints()?,
+        min_change: settings.min_change()?,
         format: Some(ListFormat::Json),
     };
     let file = svg.map(SvgFile::open).transpose()?;
-    let client = Client::new(&sources, connection)?;
+    let client = setup::client(&settings)?;
     block_on(async {
         let answer = match (&file, format) {
             (None, Some(_)) => None,
@@ -135,7 +139,7 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         };
         let written = file.zip(answer.as_ref()).map(|(file, answer)| file.write(answer, &query)).transpose()?;
         if let Some(format) = format {
-            let destination = place.open()?;
+            let destination = Destination::open(place.path())?;
             let response = client.trend(&TrendQuery { format: Some(format), ..query }).await?;
             export(&client, response, format, destination).await?;
         } else if let Some(answer) = answer {

@@ -7,8 +7,8 @@ use steps_shared::{
     Timestamp, Version,
 };
 
+use crate::clock;
 use crate::error::Error;
-use crate::time;
 
 /// Which steps.
 #[derive(Debug, clap::Args)]
@@ -97,7 +97,7 @@ fn bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestam
     if since.is_none() && until.is_none() {
         return Ok((None, None));
     }
-    let now = time::now().map_err(|error| Error::Usage(format!("this machine's clock {error}")))?;
+    let now = clock::now().map_err(|error| Error::Usage(format!("this machine's clock {error}")))?;
     let since = since.map(|bound| bound.start(now)).transpose();
     let since = since.map_err(|error| Error::Usage(format!("--since {error}")))?;
     let until = until.map(|bound| bound.end(now)).transpose();

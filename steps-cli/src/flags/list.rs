@@ -1,13 +1,12 @@
 //! The flags that say how much of a list is shown, how it is written, and where to.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum, ValueHint, value_parser};
 use steps_shared::{ListFormat, Order};
 
 use crate::error::Error;
-use crate::output;
-use crate::output::destination::Destination;
 
 /// How a list is written.
 #[derive(Debug, clap::Args)]
@@ -59,15 +58,12 @@ impl OutputFlags {
     pub fn choose(&self) -> Result<Option<ListFormat>, Error> {
         let output = self.output.as_deref();
         let stdout = output.is_none_or(|path| path == Path::new("-"));
-        choose_format(self.format, output, stdout && output::is_terminal())
+        choose_format(self.format, output, stdout && io::stdout().is_terminal())
     }
 
-    /// Opens the place.
-    ///
-    /// # Errors
-    /// One that cannot be written.
-    pub fn open(&self) -> Result<Destination, Error> {
-        Destination::open(self.output.as_deref())
+    /// The file to write to; `None` for the standard output.
+    pub fn path(&self) -> Option<&Path> {
+        self.output.as_deref()
     }
 }
 

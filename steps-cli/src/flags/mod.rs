@@ -1,5 +1,6 @@
 //! Flags that several subcommands share, and what they mean.
 
+mod connection;
 mod filters;
 mod list;
 mod spool;
@@ -7,10 +8,11 @@ mod stream;
 
 use steps_shared::ListColumn;
 
+pub use connection::ConnectionFlags;
 pub use filters::{DeploymentFilterFlags, FilterFlags, check_bounds};
 pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;
-pub use stream::{Stream, StreamFlags};
+pub use stream::StreamFlags;
 
 /// The help of a flag that chooses columns: it names them all.
 pub fn columns_help<C: ListColumn>() -> String {

@@ -6,6 +6,7 @@ mod derive;
 mod file;
 mod key;
 mod rules;
+mod stream;
 mod values;
 
 use std::collections::HashMap;
@@ -20,12 +21,10 @@ use steps_shared::{DEFAULT_ADDRESS, SmallestChange, SprintLength, SprintStart, S
 pub use file::SettingsFile;
 pub use key::Key;
 pub use rules::Rule;
+pub use stream::Stream;
 
-use crate::args::Connection;
 use crate::error::Error;
-use crate::flags::SpoolFlags;
-use crate::time::parse_timeout;
-use values::{parse_size, parse_switch};
+use values::{parse_size, parse_switch, parse_timeout};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +65,16 @@ pub struct Setting {
     pub source: Source,
 }
 
-/// Everything that settings are read from, except the flags.
+/// What flags, variables and settings files say.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub struct Settings {
+    flags: HashMap<Key, String>,
     variables: HashMap<&'static str, String>,
     /// The settings files that were looked for, strongest first.
     pub files: Vec<SettingsFile>,
 }
 
-impl Sources {
+impl Settings {
     /// Reads the environment and the settings files.
     ///
     /// # Errors
@@ -90,18 +90,25 @@ impl Sources {
         }
         let ci_variables = derive::CI_VARIABLES.iter().flat_map(|(_, names)| *names);
         variables.extend(ci_variables.filter_map(|name| Some((*name, std::env::var(name).ok()?))));
-        Ok(Self { variables, files: file::load()? })
+        Ok(Self { flags: HashMap::new(), variables, files: file::load()? })
     }
 
-    /// The value of a setting; a command is asked only when nothing else gives one.
-    pub fn find(&self, key: Key, flag: Option<&str>) -> Option<Setting> {
-        self.given(key, flag).or_else(|| derive::ask(key))
+    /// Adds what flags say; `None` is a flag that was not given.
+    #[must_use]
+    pub fn with_flags(mut self, flags: impl IntoIterator<Item = (Key, Option<String>)>) -> Self {
+        self.flags.extend(flags.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        self
     }
 
-    /// The value that is given somewhere: pure, unlike [`Self::find`].
-    fn given(&self, key: Key, flag: Option<&str>) -> Option<Setting> {
+    /// The value of a setting. Git and the system are asked only when nothing else gives one.
+    pub fn find(&self, key: Key) -> Option<Setting> {
+        self.given(key).or_else(|| derive::ask(key))
+    }
+
+    /// The value that is given somewhere. Runs no command, unlike [`Self::find`].
+    fn given(&self, key: Key) -> Option<Setting> {
         let setting = |value: &str, source| Setting { value: value.to_owned(), source };
-        if let Some(value) = flag {
+        if let Some(value) = self.flags.get(&key) {
             return Some(setting(value, Source::Flag(key)));
         }
         if let Some(value) = self.variable(key.variable()) {
@@ -134,40 +141,37 @@ impl Sources {
     }
 
     /// Where the server is.
-    pub fn server(&self, flags: &Connection) -> Result<Url, Error> {
-        self.parse(Key::Server, flags.server.as_deref(), parse_server)
+    pub fn server(&self) -> Result<Url, Error> {
+        self.parse(Key::Server, parse_server)
     }
 
     /// How long to wait for the server.
-    pub fn timeout(&self, flags: &Connection) -> Result<Duration, Error> {
-        self.parse(Key::Timeout, flags.timeout.as_deref(), |text| parse_timeout(text.trim()))
+    pub fn timeout(&self) -> Result<Duration, Error> {
+        self.parse(Key::Timeout, parse_timeout)
     }
 
-    /// Where steps wait while the server is away, and how many bytes of them; `None` where none are to wait, or the user
-    /// has no folder.
-    pub fn spool(&self, flags: &SpoolFlags) -> Result<Option<(PathBuf, u64)>, Error> {
-        let SpoolFlags { spool_dir, spool_limit, no_spool } = flags;
-        let nowhere = self.given(Key::SpoolDir, spool_dir.as_deref()).is_none();
-        if *no_spool || nowhere || self.parse(Key::NoSpool, None, parse_switch)? {
+    /// The folder of the spools and their limit in bytes; `None` where `no_spool` is set, or the user has no folder.
+    pub fn spool(&self) -> Result<Option<(PathBuf, u64)>, Error> {
+        if self.given(Key::SpoolDir).is_none() || self.parse(Key::NoSpool, parse_switch)? {
             return Ok(None);
         }
-        let limit = self.parse(Key::SpoolLimit, spool_limit.as_deref(), parse_size)?;
-        let folder = self.parse(Key::SpoolDir, spool_dir.as_deref(), |text| {
+        let limit = self.parse(Key::SpoolLimit, parse_size)?;
+        let folder = self.parse(Key::SpoolDir, |text| {
             std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"))
         })?;
         Ok(Some((folder, limit)))
     }
 
     /// When sprints begin, and how long they are.
-    pub fn sprints(&self, start: Option<&str>, length: Option<&str>) -> Result<Sprints, Error> {
-        let start = self.parse(Key::SprintStart, start, str::parse)?;
-        let length = self.parse(Key::SprintLength, length, str::parse)?;
+    pub fn sprints(&self) -> Result<Sprints, Error> {
+        let start = self.parse(Key::SprintStart, str::parse)?;
+        let length = self.parse(Key::SprintLength, str::parse)?;
         Ok(Sprints { start, length })
     }
 
     /// The smallest growth in a week that matters.
-    pub fn min_change(&self, flag: Option<&str>) -> Result<SmallestChange, Error> {
-        self.parse(Key::MinChange, flag, str::parse)
+    pub fn min_change(&self) -> Result<SmallestChange, Error> {
+        self.parse(Key::MinChange, str::parse)
     }
 
     /// A name that a variable or a settings file gives, or a default.
@@ -176,7 +180,7 @@ impl Sources {
     /// One that cannot be such a name.
     pub fn name<T: FromStr<Err: fmt::Display>>(&self, key: Key) -> Result<Option<T>, Error> {
         let read = |text: &str| text.parse().map_err(|error: T::Err| error.to_string());
-        self.given(key, None).map(|_| self.parse(key, None, read)).transpose()
+        self.given(key).map(|_| self.parse(key, read)).transpose()
     }
 
     /// The rules of the nearest settings file that has any, and where it is.
@@ -200,8 +204,14 @@ impl Sources {
         self.files.iter().find(|file| file.rules.as_ref().map_or(true, |rules| !rules.is_empty()))
     }
 
-    fn parse<T>(&self, key: Key, flag: Option<&str>, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
-        let Some(Setting { value, source }) = self.given(key, flag) else {
+    /// Which deployment a step belongs to.
+    pub fn stream(&self) -> Stream {
+        let keys = [Key::Component, Key::Version, Key::Owner, Key::Environment, Key::Run];
+        Stream(keys.map(|key| (key, self.find(key))))
+    }
+
+    fn parse<T>(&self, key: Key, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
+        let Some(Setting { value, source }) = self.given(key) else {
             return Err(Error::Usage(format!("{} is not set", key.name())));
         };
         read(&value).map_err(|reason| Error::Usage(format!("{} {reason} (from {source})", key.name())))
@@ -230,16 +240,6 @@ fn parse_server(text: &str) -> Result<Url, String> {
     if matches!(url.scheme(), "http" | "https") && url.has_host() && plain { Ok(url) } else { Err(wrong()) }
 }
 
-/// The address as it may be shown: without a password.
-pub fn shown(server: &Url) -> String {
-    let mut server = server.clone();
-    if server.password().is_some() {
-        // It has a host, so that setting one cannot fail.
-        let _ = server.set_password(Some("***"));
-    }
-    server.as_str().trim_end_matches('/').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,8 +248,9 @@ mod tests {
         SettingsFile::parse(PathBuf::from(path), text).unwrap()
     }
 
-    fn sources(variables: &[(&'static str, &str)], files: &[(&str, &str)]) -> Sources {
-        Sources {
+    fn settings(variables: &[(&'static str, &str)], files: &[(&str, &str)]) -> Settings {
+        Settings {
+            flags: HashMap::new(),
             variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             files: files.iter().map(|(path, text)| file(path, text)).collect(),
         }
@@ -259,44 +260,46 @@ mod tests {
     fn the_stronger_source_wins() {
         let files = [("/p/.steps.toml", "owner = \"project\""), ("/u/config.toml", "owner = \"user\"\nrun = \"7\"")];
         let all = [("STEPS_OWNER", "variable"), ("GITHUB_ACTOR", "ci")];
-        let owner = |sources: &Sources, flag| {
-            sources.given(Key::Owner, flag).map(|setting| (setting.value, setting.source.to_string()))
-        };
+        let owner =
+            |settings: Settings| settings.given(Key::Owner).map(|setting| (setting.value, setting.source.to_string()));
         let found = |value: &str, source: &str| Some((value.to_owned(), source.to_owned()));
-        assert_eq!(owner(&sources(&all, &files), Some("flag")), found("flag", "--owner"));
-        assert_eq!(owner(&sources(&all, &files), None), found("variable", "STEPS_OWNER"));
-        assert_eq!(owner(&sources(&[], &files), None), found("project", "/p/.steps.toml"));
-        assert_eq!(owner(&sources(&[("STEPS_OWNER", "")], &files[1..]), None), found("user", "/u/config.toml"));
-        assert_eq!(owner(&sources(&all[1..], &[]), None), found("ci", "GITHUB_ACTOR"));
-        assert_eq!(owner(&sources(&[], &[]), None), None);
-        assert_eq!(sources(&[], &files).given(Key::Run, None).unwrap().value, "7");
-        assert_eq!(sources(&[], &files).given(Key::Environment, None).unwrap().source, Source::Default);
+        assert_eq!(
+            owner(settings(&all, &files).with_flags([(Key::Owner, Some("flag".to_owned()))])),
+            found("flag", "--owner")
+        );
+        assert_eq!(owner(settings(&all, &files).with_flags([(Key::Owner, None)])), found("variable", "STEPS_OWNER"));
+        assert_eq!(owner(settings(&[], &files)), found("project", "/p/.steps.toml"));
+        assert_eq!(owner(settings(&[("STEPS_OWNER", "")], &files[1..])), found("user", "/u/config.toml"));
+        assert_eq!(owner(settings(&all[1..], &[])), found("ci", "GITHUB_ACTOR"));
+        assert_eq!(owner(settings(&[], &[])), None);
+        assert_eq!(settings(&[], &files).given(Key::Run).unwrap().value, "7");
+        assert_eq!(settings(&[], &files).given(Key::Environment).unwrap().source, Source::Default);
     }
 
     #[test]
     fn a_wrong_value_is_told_with_its_source() {
-        let flags = Connection { server: None, timeout: None };
-        let sources = sources(&[("STEPS_TIMEOUT", "soon"), ("STEPS_SERVER", "localhost:7878")], &[]);
-        let message = sources.timeout(&flags).unwrap_err().to_string();
-        assert!(message.starts_with("timeout is not a span of time") && message.ends_with("(from STEPS_TIMEOUT)"));
-        let message = sources.server(&flags).unwrap_err().to_string();
+        let settings = settings(&[("STEPS_TIMEOUT", "soon"), ("STEPS_SERVER", "localhost:7878")], &[]);
+        let message = settings.timeout().unwrap_err().to_string();
+        assert!(message.starts_with("timeout is not a duration") && message.ends_with("(from STEPS_TIMEOUT)"));
+        let message = settings.server().unwrap_err().to_string();
         assert!(message.contains("did you mean http://localhost:7878?"), "{message}");
     }
 
     #[test]
     fn sprints_and_changes_have_defaults_and_name_what_is_wrong() {
-        let none = Sources::default();
-        assert_eq!(none.sprints(None, None).unwrap(), Sprints::default());
-        assert_eq!(none.min_change(None).unwrap(), SmallestChange::default());
-        let found = sources(&[("STEPS_SPRINT_LENGTH", "3w")], &[("/p/.steps.toml", "sprint_start = 2026-01-07")]);
-        let Sprints { start, length } = found.sprints(None, None).unwrap();
+        let none = Settings::default();
+        assert_eq!(none.sprints().unwrap(), Sprints::default());
+        assert_eq!(none.min_change().unwrap(), SmallestChange::default());
+        let found = settings(&[("STEPS_SPRINT_LENGTH", "3w")], &[("/p/.steps.toml", "sprint_start = 2026-01-07")]);
+        let Sprints { start, length } = found.sprints().unwrap();
         assert_eq!((start.to_string(), length.to_string()), ("2026-01-07".to_owned(), "21d".to_owned()));
-        let message = found.sprints(None, Some("36h")).unwrap_err().to_string();
+        let found = found.with_flags([(Key::SprintLength, Some("36h".to_owned()))]);
+        let message = found.sprints().unwrap_err().to_string();
         assert!(message.starts_with("sprint_length must be whole days") && message.ends_with("(from --sprint-length)"));
-        let wrong = sources(&[], &[("/p/.steps.toml", "min_change = \"much\"\nsprint_start = 2026-01-07T09:00:00Z")]);
-        let message = wrong.min_change(None).unwrap_err().to_string();
+        let wrong = settings(&[], &[("/p/.steps.toml", "min_change = \"much\"\nsprint_start = 2026-01-07T09:00:00Z")]);
+        let message = wrong.min_change().unwrap_err().to_string();
         assert!(message.starts_with("min_change is not a share") && message.ends_with("(from /p/.steps.toml)"));
-        let message = wrong.sprints(None, None).unwrap_err().to_string();
+        let message = wrong.sprints().unwrap_err().to_string();
         assert!(message.starts_with("sprint_start is not a date") && message.contains(".steps.toml"), "{message}");
     }
 
@@ -306,6 +309,5 @@ mod tests {
         for text in ["", "ftp://h", "http://", "h", "http://h/?a=b", "127.0.0.1:7878"] {
             assert!(parse_server(text).is_err(), "{text}");
         }
-        assert_eq!(shown(&parse_server("https://ann:secret@h/").unwrap()), "https://ann:***@h");
     }
 }

@@ -1,4 +1,20 @@
-//! Settings that are neither texts, addresses nor times.
+//! The values of settings that are not texts or addresses.
+
+use std::time;
+
+use steps_shared::Duration;
+
+/// Reads how long to wait for the server: from a millisecond to a day.
+///
+/// # Errors
+/// What is not a duration, or out of those bounds.
+pub fn parse_timeout(text: &str) -> Result<time::Duration, String> {
+    let duration: Duration = text.parse()?;
+    match u64::try_from(duration.micros()) {
+        Ok(micros @ 1_000..=86_400_000_000) => Ok(time::Duration::from_micros(micros)),
+        _ => Err(format!("must be from 1ms to 24h, not {text:?}")),
+    }
+}
 
 /// Reads a number of bytes: `67108864`, `64MiB`.
 ///
@@ -33,6 +49,15 @@ pub fn parse_switch(text: &str) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timeouts_are_durations_up_to_a_day() {
+        let timeouts = ["5", "5s", " 500ms", "1.5"].map(|text| parse_timeout(text).unwrap().as_millis());
+        assert_eq!(timeouts, [5000, 5000, 500, 1500]);
+        for text in ["", "0", "0s", "25h", "5 apples", "-1"] {
+            assert!(parse_timeout(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn sizes_have_a_unit_or_are_bytes() {

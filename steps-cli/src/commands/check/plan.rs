@@ -4,7 +4,7 @@ use steps_shared::{Budget, CheckQuery, Component, Environment};
 
 use super::{Args, LimitFlags};
 use crate::error::Error;
-use crate::settings::{Key, Rule, Sources};
+use crate::settings::{Key, Rule, Settings};
 
 /// How a limit is given.
 const HINT: &str = "\
@@ -26,16 +26,16 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// Rules that are wrong, or none; a component that nobody names.
-pub(super) fn plan(args: Args, sources: &Sources) -> Result<Plan, Error> {
+pub(super) fn plan(args: Args, settings: &Settings) -> Result<Plan, Error> {
     let Args { component, environment, version, step, limits, since, replay, format: _ } = args;
-    let place = Place { component: &component, environment: &environment, sources };
+    let place = Place { component: &component, environment: &environment, settings };
     if let Some(budget) = limits.budget() {
         let missing = || "the component is missing".to_owned();
         let (component, environment) = (place.component(None, missing)?, place.environment(None)?);
         let query = CheckQuery { component, environment, version, step, budget, since, replay };
         return Ok(Plan { queries: vec![query], rules: None });
     }
-    let Some((path, rules)) = sources.rules()? else {
+    let Some((path, rules)) = settings.rules()? else {
         return Err(Error::Usage(format!("no limit is given, and no settings file has a rule. {HINT}")));
     };
     let matches = |rule: &&Rule| {
@@ -77,7 +77,7 @@ pub(super) fn plan(args: Args, sources: &Sources) -> Result<Plan, Error> {
 struct Place<'a> {
     component: &'a Option<Component>,
     environment: &'a Option<Environment>,
-    sources: &'a Sources,
+    settings: &'a Settings,
 }
 
 impl Place<'_> {
@@ -86,14 +86,14 @@ impl Place<'_> {
             return Ok(component);
         }
         let key = Key::Component;
-        self.sources.name(key)?.ok_or_else(|| Error::Usage(format!("{}: {}", missing(), key.ways())))
+        self.settings.name(key)?.ok_or_else(|| Error::Usage(format!("{}: {}", missing(), key.ways())))
     }
 
     fn environment(&self, of_rule: Option<Environment>) -> Result<Environment, Error> {
         if let Some(environment) = self.environment.clone().or(of_rule) {
             return Ok(environment);
         }
-        Ok(self.sources.name(Key::Environment)?.unwrap_or_default())
+        Ok(self.settings.name(Key::Environment)?.unwrap_or_default())
     }
 }
 
@@ -134,11 +134,11 @@ baseline = \"p95\"
 
     fn planned(flags: &[&str], files: &[&str]) -> Result<Plan, String> {
         let names = ["/p/.steps.toml", "/u/config.toml"];
-        let mut sources = Sources::default();
-        sources
+        let mut settings = Settings::default();
+        settings
             .files
             .extend(names.into_iter().zip(files).map(|(name, text)| SettingsFile::parse(name.into(), text).unwrap()));
-        plan(args(flags).unwrap(), &sources).map_err(|error| {
+        plan(args(flags).unwrap(), &settings).map_err(|error| {
             assert_eq!(error.exit_code(), crate::exit::USAGE);
             error.to_string()
         })

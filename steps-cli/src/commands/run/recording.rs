@@ -6,10 +6,11 @@ use reqwest::{StatusCode, Url};
 use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::client::{Client, Trouble};
+use crate::client::{Client, RequestError};
+use crate::delivery::Spool;
+use crate::delivery::{Recorded, SendResult, Sender};
 use crate::error::Error;
-use crate::sender::{Asked, Sender, Sent};
-use crate::spool::Spool;
+use crate::output;
 
 /// What the command is.
 #[derive(Debug, Clone)]
@@ -119,7 +120,7 @@ impl Recording {
     /// Prepares to record. It takes a moment to read the system's certificates: not on this thread, which waits for the
     /// command.
     pub fn new(plan: Plan, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
-        let client = spawn_blocking(move || Client::to(&server, limit));
+        let client = spawn_blocking(move || Client::new(&server, limit));
         Self { plan, spool, client }
     }
 
@@ -127,8 +128,8 @@ impl Recording {
     pub async fn begin(self) -> Result<Begun, Error> {
         let mut begun = self.prepared().await?;
         begun.beginning = match begun.sender.record(&begun.plan.beginning()).await {
-            Ok(Sent::Recorded(..)) => Beginning::Recorded,
-            Ok(Sent::Kept(_)) => Beginning::Kept,
+            Ok(Recorded::Sent { .. }) => Beginning::Recorded,
+            Ok(Recorded::Kept(_)) => Beginning::Kept,
             // The end is another chance, so that this one's trouble is not told.
             Err(_) => Beginning::Open,
         };
@@ -152,30 +153,30 @@ impl Begun {
             _ => vec![plan.end(end)],
         };
         for (at, step) in steps().iter().enumerate() {
-            let asked = match plan.what {
-                What::Span(_) => sender.ask(end_span(&sender.client, step, end, beginning)).await?,
-                What::Deployment(_) => sender.ask(async { sender.client.record(step).await.map(drop) }).await?,
+            let sent = match plan.what {
+                What::Span(_) => sender.send(end_span(&sender.client, step, end, beginning)).await?,
+                What::Deployment(_) => sender.send(async { sender.client.record(step).await.map(drop) }).await?,
             };
-            if let Asked::Undelivered(reason) = asked {
+            if let SendResult::Undelivered(reason) = sent {
                 // Said anew: they have grown older meanwhile.
                 sender.keep(steps().split_at(at).1, &reason)?;
                 return Ok(Some(reason));
             }
         }
-        sender.deliver_rest(deadline).await;
+        sender.deliver_waiting(deadline).await.iter().for_each(output::note);
         Ok(None)
     }
 }
 
-async fn end_span(client: &Client, step: &NewStep, end: End, beginning: Beginning) -> Result<(), Trouble> {
+async fn end_span(client: &Client, step: &NewStep, end: End, beginning: Beginning) -> Result<(), RequestError> {
     // It was given in the plan.
     let id = step.id.unwrap_or_else(StepId::generate);
     if beginning != Beginning::Recorded {
         match client.record(step).await {
             Ok(_) => return Ok(()),
             // The beginning arrived after all, and only its answer did not.
-            Err(Trouble { status: Some(StatusCode::CONFLICT), .. }) => {}
-            Err(trouble) => return Err(trouble),
+            Err(RequestError { status: Some(StatusCode::CONFLICT), .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     client.finish(id, &finish(end)).await.map(drop)

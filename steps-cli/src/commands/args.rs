@@ -1,11 +1,10 @@
 //! The command line. Each subcommand's flags stand in its own file; their docs are the help.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use git_version::git_version;
 
-use crate::commands::{
-    check, completions, config, deployments, flush, import, list, record, run, show, stats, status, trend,
-};
+use super::{check, completions, config, deployments, flush, import, list, record, run, show, stats, status, trend};
+use crate::flags::ConnectionFlags;
 
 /// The version of the program and the commit it was built from.
 const VERSION: &str = git_version!(
@@ -83,24 +82,10 @@ Examples:
 pub struct Cli {
     /// Where the server is.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionFlags,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// The flags that every subcommand has.
-#[derive(Debug, Args)]
-pub struct Connection {
-    /// Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
-    pub server: Option<String>,
-    /// How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]
-    ///
-    /// It covers connecting and the whole answer; for an export, connecting and each pause in it, so that a
-    /// long export is not cut.
-    #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
-    pub timeout: Option<String>,
 }
 
 /// What to do.

@@ -1,0 +1,47 @@
+//! From flags to settings, and from settings to a client and a spool.
+
+use crate::client::Client;
+use crate::delivery::Spool;
+use crate::error::Error;
+use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
+use crate::settings::{Key, Settings};
+
+/// Reads the settings; the connection's flags are the strongest source of theirs.
+pub fn settings(connection: &ConnectionFlags) -> Result<Settings, Error> {
+    let ConnectionFlags { server, timeout } = connection;
+    Ok(Settings::load()?.with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())]))
+}
+
+/// A client for the server of the settings. Nothing is sent yet.
+pub fn client(settings: &Settings) -> Result<Client, Error> {
+    Client::new(&settings.server()?, settings.timeout()?)
+}
+
+/// The spool of the settings; `None` where `no_spool` is set, or the user has no folder for it.
+pub fn spool(settings: &Settings) -> Result<Option<Spool>, Error> {
+    let Some((folder, limit)) = settings.spool()? else { return Ok(None) };
+    Ok(Some(Spool::new(&folder, &settings.server()?, limit)))
+}
+
+impl SpoolFlags {
+    /// The settings that the flags give.
+    pub fn values(self) -> [(Key, Option<String>); 3] {
+        let Self { spool_dir, spool_limit, no_spool } = self;
+        let no_spool = no_spool.then(|| "true".to_owned());
+        [(Key::SpoolDir, spool_dir), (Key::SpoolLimit, spool_limit), (Key::NoSpool, no_spool)]
+    }
+}
+
+impl StreamFlags {
+    /// The settings that the flags give.
+    pub fn values(self) -> [(Key, Option<String>); 5] {
+        let Self { component, version, owner, environment, run } = self;
+        [
+            (Key::Component, component),
+            (Key::Version, version),
+            (Key::Owner, owner),
+            (Key::Environment, environment),
+            (Key::Run, run),
+        ]
+    }
+}

@@ -1,0 +1,167 @@
+//! Delivering the steps that wait.
+
+use std::collections::HashSet;
+use std::io;
+
+use serde_json::Value;
+use steps_shared::{FieldErrors, LineResult, StepId};
+use tokio::time::{Instant, timeout_at};
+
+use super::SpooledStep;
+use super::spool::{Spool, now};
+use crate::client::Client;
+use crate::error::Error;
+
+/// Steps in one request.
+const BATCH: usize = 500;
+
+/// What became of the steps that waited.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    pub recorded: u64,
+    /// The server had them: only its answer had been lost.
+    pub already_recorded: u64,
+    pub refused: u64,
+    /// What the user should know of steps that were refused or could not be read.
+    pub warnings: Vec<String>,
+    /// Why steps still wait.
+    pub error: Option<Error>,
+}
+
+/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. `progress` is told how many
+/// steps are done.
+///
+/// One process delivers at a time. Without a deadline this waits for its turn; with one it leaves the steps to the other.
+/// A step is removed after the server's answer for it. A process that is killed in between has it sent again, and its id
+/// keeps it from being recorded twice.
+pub async fn deliver(
+    spool: &Spool,
+    client: &Client,
+    deadline: Option<Instant>,
+    mut progress: impl FnMut(u64),
+) -> Delivery {
+    let mut delivery = Delivery::default();
+    while !spool.is_empty() {
+        match delivery.send_all(spool, client, deadline, &mut progress).await {
+            // More may have been kept meanwhile.
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                delivery.error = Some(error);
+                break;
+            }
+        }
+    }
+    delivery
+}
+
+impl Delivery {
+    /// Sends what waits now. `false` when another process does, or the deadline came.
+    async fn send_all(
+        &mut self,
+        spool: &Spool,
+        client: &Client,
+        deadline: Option<Instant>,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<bool, Error> {
+        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+        let Some(_lock) = spool.lock_delivery(deadline.is_none()).map_err(failed)? else { return Ok(false) };
+        let bytes = spool.read().map_err(failed)?;
+        let mut done = 0;
+        let sent = self.send_lines(spool, client, &bytes, deadline, &mut done, progress).await;
+        spool.remove_front(done as u64).map_err(failed)?;
+        sent
+    }
+
+    /// Sends the lines of `bytes`, and counts in `done` the bytes that can be removed.
+    async fn send_lines(
+        &mut self,
+        spool: &Spool,
+        client: &Client,
+        bytes: &[u8],
+        deadline: Option<Instant>,
+        done: &mut usize,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<bool, Error> {
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        for lines in lines.chunks(BATCH) {
+            let (mut steps, mut torn) = (Vec::new(), Vec::new());
+            // A blank line follows a torn one.
+            for line in lines.iter().filter(|line| **line != b"\n") {
+                match SpooledStep::from_line(line) {
+                    Some(step) => steps.push(step),
+                    None => torn.push(line),
+                }
+            }
+            let steps = without_beginnings(steps);
+            let batch = self.send_batch(spool, client, &steps);
+            match deadline {
+                None => batch.await?,
+                Some(deadline) => match timeout_at(deadline, batch).await {
+                    Ok(sent) => sent?,
+                    Err(_) => return Ok(false),
+                },
+            }
+            for line in torn {
+                let path = spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?;
+                let path = path.display();
+                self.warnings.push(format!("an unfinished line of the spool is set aside in {path}"));
+            }
+            *done += lines.iter().map(|line| line.len()).sum::<usize>();
+            progress(self.recorded + self.already_recorded + self.refused);
+        }
+        Ok(true)
+    }
+
+    async fn send_batch(&mut self, spool: &Spool, client: &Client, steps: &[SpooledStep]) -> Result<(), Error> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let now = now()?;
+        let body: String = steps.iter().map(|step| Value::from(step.aged(now)).to_string() + "\n").collect();
+        let answer = client.batch(body.into()).await?;
+        if answer.steps.len() != steps.len() {
+            return Err(Error::Failed("the server's answer does not cover every step; is --server right?".to_owned()));
+        }
+        let (mut recorded, mut already_recorded, mut rejected) = (0, 0, Vec::new());
+        for (step, line) in steps.iter().zip(answer.steps) {
+            match line.result {
+                LineResult::Recorded => recorded += 1,
+                LineResult::AlreadyRecorded => already_recorded += 1,
+                LineResult::Refused
+                    if line.errors.iter().all(|error| error.field == "id") && finish(client, step).await? =>
+                {
+                    recorded += 1;
+                }
+                LineResult::Refused => rejected.push((step, FieldErrors(line.errors).to_string())),
+            }
+        }
+        // Nothing is awaited from here on: what is counted is also removed.
+        self.recorded += recorded;
+        self.already_recorded += already_recorded;
+        for (step, reason) in rejected {
+            let path = spool.reject(step, &reason).map_err(|error| Error::Failed(error.to_string()))?;
+            let path = path.display();
+            self.warnings.push(format!("the server refused a kept step: {reason}; it is set aside in {path}"));
+            self.refused += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Leaves out the beginnings of spans whose end waits too: that holds everything.
+fn without_beginnings(mut steps: Vec<SpooledStep>) -> Vec<SpooledStep> {
+    let ended: HashSet<StepId> = steps.iter().filter(|step| step.has_ended()).filter_map(SpooledStep::id).collect();
+    steps.retain(|step| step.has_ended() || !step.id().is_some_and(|id| ended.contains(&id)));
+    steps
+}
+
+/// Sends the end of a span whose beginning is recorded already. `false` where there is no end, or the server refuses it.
+async fn finish(client: &Client, step: &SpooledStep) -> Result<bool, Error> {
+    let (Some(id), Some(finish)) = (step.id(), step.finish()) else { return Ok(false) };
+    match client.finish(id, &finish).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_refusal() => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}

@@ -1,0 +1,113 @@
+//! Recording that loses no step and holds up no deploy: what cannot be sent is kept.
+
+use std::time::Duration;
+
+use steps_shared::{Age, NewStep, Step, When};
+use tokio::time::Instant;
+
+use super::{Spool, deliver};
+use crate::client::{Client, RequestError};
+use crate::error::Error;
+
+/// Sends steps to the server, and keeps those that cannot be sent.
+#[derive(Debug)]
+pub struct Sender {
+    pub client: Client,
+    spool: Option<Spool>,
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub enum Recorded {
+    /// The server has it.
+    Sent {
+        /// Whether it was not recorded before.
+        is_new: bool,
+        step: Box<Step>,
+    },
+    /// It waits in the spool, because of this.
+    Kept(Error),
+}
+
+/// What became of a request that may be made later instead.
+pub enum SendResult<T> {
+    Answered(T),
+    /// The server could not be asked, or failed.
+    Undelivered(Error),
+}
+
+impl Sender {
+    pub fn new(client: Client, spool: Option<Spool>) -> Self {
+        Self { client, spool }
+    }
+
+    /// Records a step, or keeps it.
+    ///
+    /// # Errors
+    /// The server refuses the step, or it can be neither sent nor kept.
+    pub async fn record(&self, step: &NewStep) -> Result<Recorded, Error> {
+        let begun = Instant::now();
+        match self.send(self.client.record(step)).await? {
+            SendResult::Answered((is_new, step)) => Ok(Recorded::Sent { is_new, step: Box::new(step) }),
+            SendResult::Undelivered(reason) => {
+                self.keep(&[older(step, begun.elapsed())], &reason).map(|()| Recorded::Kept(reason))
+            }
+        }
+    }
+
+    /// Makes a request, unless the server is known to be away.
+    ///
+    /// # Errors
+    /// The server refuses; or it fails, and there is no spool.
+    pub async fn send<T>(
+        &self,
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<SendResult<T>, Error> {
+        let Some(spool) = &self.spool else { return Ok(SendResult::Answered(request.await?)) };
+        let Some(_attempt) = spool.attempt() else {
+            let server = spool.server();
+            let reason = format!("{server} did not answer a moment ago, and is not asked again for half a minute");
+            return Ok(SendResult::Undelivered(Error::Failed(reason)));
+        };
+        match request.await {
+            Ok(answer) => {
+                spool.clear_away();
+                Ok(SendResult::Answered(answer))
+            }
+            Err(error) if error.is_refusal() => Err(error.error),
+            Err(error) => {
+                spool.mark_away();
+                Ok(SendResult::Undelivered(error.error))
+            }
+        }
+    }
+
+    /// Keeps steps that could not be sent because of `reason`.
+    pub fn keep(&self, steps: &[NewStep], reason: &Error) -> Result<(), Error> {
+        let Some(spool) = &self.spool else { return Err(Error::Failed(reason.to_string())) };
+        spool.keep(steps).map_err(|error| Error::Failed(format!("{reason}; {error}")))
+    }
+
+    /// Delivers what has waited, until `deadline`. Returns lines for the user; what fails here fails no command.
+    pub async fn deliver_waiting(&self, deadline: Instant) -> Vec<String> {
+        let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else { return Vec::new() };
+        let delivery = deliver(spool, &self.client, Some(deadline), |_| {}).await;
+        let mut lines: Vec<_> = delivery.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        match delivery.recorded + delivery.already_recorded {
+            0 => {}
+            1 => lines.push("steps: delivered 1 step that waited".to_owned()),
+            count => lines.push(format!("steps: delivered {count} steps that waited")),
+        }
+        lines.extend(delivery.error.map(|error| format!("steps: others still wait: {error}")));
+        lines
+    }
+}
+
+/// The step with the time added that it waited for the server. An explicit ts is not aged.
+fn older(step: &NewStep, by: Duration) -> NewStep {
+    let when = match step.when {
+        When::Ago(age) => When::Ago(Age::from_seconds(age.micros() as f64 / 1e6 + by.as_secs_f64()).unwrap_or(age)),
+        at @ When::At(_) => at,
+    };
+    NewStep { when, ..step.clone() }
+}
