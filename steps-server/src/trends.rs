@@ -7,10 +7,10 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
     Bound, Cause, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
-    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
+    Point, SinceChange, Sprints, StatusKind, StepId, Trend, TrendAnswer, TrendQuery, USUAL_REACH_MICROS, Verdict,
 };
 
-use crate::fold::{StatusKind, Statuses};
+use crate::fold::Statuses;
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::store::{SeriesKey, StepOf};
@@ -182,7 +182,7 @@ async fn cause(state: &State, before: Vec<Timed>, after: Vec<Timed>) -> Result<O
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
-        StatusKind::Terminal(_) => false,
+        StatusKind::Success | StatusKind::Failure => false,
         // The start of `steps run --deployment` lasts as long as the spans within it: it is not what takes the time.
         StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
         StatusKind::Phase => true,

@@ -101,7 +101,9 @@ async fn detail(state: &State, deployment: Deployment, steps: Vec<Step>) -> Resu
         }
     }
     let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|durations| median(durations));
-    let timeline = steps.into_iter().map(|step| TimelineStep { usual: usual_of(&step), step }).collect();
+    let kind_of = |step: &Step| state.statuses.kind(step.status.as_str(), step.span);
+    let timeline =
+        steps.into_iter().map(|step| TimelineStep { kind: kind_of(&step), usual: usual_of(&step), step }).collect();
     let durations: Vec<Duration> = before.into_iter().map(|(_, duration)| duration).collect();
     Ok(DeploymentDetail { deployment, usual: median(&durations), timeline })
 }

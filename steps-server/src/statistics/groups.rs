@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use steps_shared::{DeploymentOutcome, Duration, GroupBy, StatsRow, Timestamp};
 
 use super::quantile::{from_micros, quantile};
-use crate::fold::{StatusKind, Statuses};
+use crate::fold::Statuses;
 
 /// One deployment, or one of its steps, for the statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Sample {
     /// Whether it is a step that takes no time by its nature: an end.
     #[must_use]
     pub fn is_instant(&self, statuses: &Statuses) -> bool {
-        self.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, self.span), StatusKind::Terminal(_)))
+        self.status.as_ref().is_some_and(|status| statuses.kind(status, self.span).outcome().is_some())
     }
 }
 
