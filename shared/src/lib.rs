@@ -23,6 +23,7 @@ mod stats;
 mod step;
 mod time;
 mod trend;
+pub mod view;
 mod words;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
