@@ -14,11 +14,13 @@ mod commands;
 mod error;
 pub mod exit;
 mod flags;
-mod output;
 mod sender;
 mod settings;
 mod spool;
+mod terminal;
 mod time;
+
+use terminal as output;
 
 pub use error::Error;
 

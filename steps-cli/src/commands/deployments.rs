@@ -1,5 +1,6 @@
 //! `steps deployments`.
 
+use steps_shared::view::deployments::table;
 use steps_shared::{DeploymentColumn, ListQuery, Order};
 
 use super::listing;
@@ -7,7 +8,6 @@ use crate::args::Connection;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
-use crate::output::deployments::table;
 use crate::settings::Sources;
 
 /// The flags of `steps deployments`.

@@ -1,5 +1,6 @@
 //! `steps list`.
 
+use steps_shared::view::steps::table;
 use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId};
 
 use super::listing;
@@ -8,8 +9,9 @@ use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::{FilterFlags, ListFlags, columns_help, listed};
 use crate::output;
+use crate::output::canvas::Canvas;
 use crate::output::export::export;
-use crate::output::steps::table;
+use crate::output::table::lay_out;
 use crate::settings::Sources;
 
 /// The flags of `steps list`.
@@ -59,7 +61,8 @@ pub fn run(args: Args, connection: &Connection) -> Result<(), Error> {
         match (id, format) {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
-                output::print(table(&listing::rows(&client, response).await?, &columns))
+                let table = table(&listing::rows(&client, response).await?, &columns);
+                output::show(lay_out(&table, Canvas::of_output(false)))
             }
             (Some(id), Some(format)) => {
                 let destination = list.output.open()?;
