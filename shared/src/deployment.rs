@@ -94,15 +94,46 @@ pub struct DeploymentDetail {
     pub timeline: Vec<TimelineStep>,
 }
 
-/// A step of a deployment, and how long it usually takes.
+words! {
+    /// What a status means for its deployment. Which statuses mean what is a setting of the server.
+    #[derive(Default)]
+    StatusKind {
+        /// It begins a deployment, such as `started`. A second one begins the next deployment.
+        Start = "start",
+        /// It names a phase, such as `building`.
+        #[default]
+        Phase = "phase",
+        /// It ends the deployment well. A span is never an end, because it takes time.
+        Success = "success",
+        /// It ends the deployment badly.
+        Failure = "failure",
+    }
+}
+
+/// A step of a deployment, what its status means, and how long it usually takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineStep {
     /// The step.
     #[serde(flatten)]
     pub step: Step,
+    /// What its status means; a server from before this field was added sends none, which reads as a phase.
+    #[serde(default)]
+    pub kind: StatusKind,
     /// The median of what this step took in those deployments.
     #[serde(rename = "usual_seconds")]
     pub usual: Option<Duration>,
+}
+
+impl StatusKind {
+    /// How a deployment with this status ended; `None` for a status that is no end.
+    #[must_use]
+    pub fn outcome(self) -> Option<DeploymentOutcome> {
+        match self {
+            Self::Success => Some(DeploymentOutcome::Succeeded),
+            Self::Failure => Some(DeploymentOutcome::Failed),
+            Self::Start | Self::Phase => None,
+        }
+    }
 }
 
 impl Resource for Deployment {

@@ -24,11 +24,12 @@ mod stats;
 mod step;
 mod time;
 mod trend;
+pub mod view;
 mod words;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
-pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, TimelineStep};
+pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, StatusKind, TimelineStep};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
 pub use filter::{DeploymentFilter, Filter, StepFilter};

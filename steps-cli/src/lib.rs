@@ -15,8 +15,10 @@ mod delivery;
 mod error;
 pub mod exit;
 mod flags;
-mod output;
 mod settings;
+mod terminal;
+
+use terminal as output;
 
 pub use error::Error;
 

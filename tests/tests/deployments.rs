@@ -293,6 +293,16 @@ async fn one_deployment_has_its_timeline(db: TestDb) {
         })
         .collect();
     assert_eq!(timeline, [("a", Some(99.0), Some(12.0)), ("b", None, Some(24.0))]);
+    let kinds = async |id: &Value| {
+        let detail = server.get(&format!("/v1/deployments/{}", id.as_str().unwrap())).await.json();
+        let steps = detail["timeline"].as_array().unwrap().clone();
+        steps.iter().map(|step| step["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&all[0]["id"]).await, ["phase", "phase", "success"]);
+    assert_eq!(kinds(&all[9]["id"]).await, ["phase", "phase", "failure"]);
+    let started = steps("started@2000 a@2010");
+    server.batch(&started).await;
+    assert_eq!(kinds(&started[0]["id"]).await, ["start", "phase"]);
 
     let first = all[0]["id"].as_str().unwrap();
     let detail = server.get(&format!("/v1/deployments/{first}")).await.json();

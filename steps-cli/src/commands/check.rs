@@ -1,7 +1,7 @@
 //! `steps check`.
 
+mod formats;
 mod plan;
-mod replay;
 mod report;
 
 use clap::{ArgGroup, ValueEnum, value_parser};
@@ -15,9 +15,9 @@ use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
-use crate::output;
-use crate::output::canvas::Canvas;
-use plan::Plan;
+use crate::terminal;
+use crate::terminal::canvas::Canvas;
+use plan::QueryPlan;
 
 /// The flags of `steps check`.
 #[derive(Debug, clap::Args)]
@@ -135,7 +135,7 @@ enum CheckFormat {
     Csv,
 }
 
-/// What was asked, and the answer.
+/// A query and its answer.
 #[derive(Debug)]
 struct Checked {
     query: CheckQuery,
@@ -146,7 +146,7 @@ struct Checked {
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let settings = setup::settings(connection)?;
     let (format, replay) = (args.format, args.replay.is_some());
-    let Plan { queries, rules } = plan::plan(args, &settings)?;
+    let QueryPlan { queries, rules } = plan::plan(args, &settings)?;
     let client = setup::client(&settings)?;
     let mut checked = Vec::new();
     let asked = block_on(async {
@@ -160,22 +160,21 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         return asked.map(|()| exit::DONE);
     }
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
-    let text = match format {
-        CheckFormat::Table => report::sentences(&checked, rules.as_deref(), Canvas::of_output(false)).into_bytes(),
-        CheckFormat::Json => report::json(&checked).map_err(|error| unwritable(&error))?,
-        CheckFormat::Csv => report::csv(&checked, replay).map_err(|error| unwritable(&error))?,
+    let printed = match format {
+        CheckFormat::Table => terminal::show(report::report(&checked, rules.as_deref(), Canvas::of_output(false))),
+        CheckFormat::Json => terminal::print(formats::json(&checked).map_err(|error| unwritable(&error))?),
+        CheckFormat::Csv => terminal::print(formats::csv(&checked, replay).map_err(|error| unwritable(&error))?),
     };
-    let printed = output::print(text);
-    // What was judged before it failed is told all the same.
+    // The answers before a failure are printed all the same.
     asked?;
     match printed {
-        // Whoever stops reading early does not open the gate.
+        // A reader that stops early does not change the exit code.
         Ok(()) | Err(Error::ClosedPipe) => Ok(exit_code(&checked, replay)),
         Err(error) => Err(error),
     }
 }
 
-/// The code of the worst result; that of a replay is none.
+/// The code of the worst result; of a replay always 0.
 fn exit_code(checked: &[Checked], replay: bool) -> u8 {
     match checked.iter().map(|checked| checked.answer.result).max() {
         _ if replay => exit::DONE,
@@ -200,11 +199,33 @@ mod tests {
         }
     }
 
-    /// An answer as the server gives it, and what was asked for it.
+    /// An answer as the server gives it, with its query.
     pub(super) fn checked(parameters: &[(&str, &str)], answer: &str) -> Checked {
         let parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let query = CheckQuery::from_parameters(parameters).unwrap();
         Checked { query, answer: serde_json::from_str(answer).unwrap() }
+    }
+
+    /// A step that is over one of two limits.
+    pub(super) fn over() -> Checked {
+        checked(
+            &[("component", "checkout"), ("step", "migrating"), ("max", "5m"), ("baseline", "p95")],
+            r#"{"component":"checkout","environment":"production","step":"migrating","result":"over","deployment":
+            {"id":"0197a000-0000-7000-8000-000000000001","version":"4.12.0","owner":"ann",
+            "started_at":"2026-10-02T09:30:00Z","duration_seconds":370},"budgets":[
+            {"budget":"max","result":"over","reason":"6m10s is more than 5m00s"},
+            {"budget":"baseline","result":"not enough data","reason":"7 deployments before it, of 10 that are needed"}],
+            "replay":null}"#,
+        )
+    }
+
+    /// A component without a successful deployment.
+    pub(super) fn without_deployment() -> Checked {
+        checked(
+            &[("component", "api"), ("version", "1.0"), ("max", "1h")],
+            r#"{"component":"api","environment":"staging","step":null,"result":"not enough data","deployment":null,
+            "budgets":[{"budget":"max","result":"not enough data","reason":"nothing to judge"}],"replay":null}"#,
+        )
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `steps deployments`.
 
+use steps_shared::view::deployments::table;
 use steps_shared::{DeploymentColumn, ListQuery, Order};
 
 use super::{listing, setup};
@@ -7,7 +8,6 @@ use crate::client::block_on;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
-use crate::output::deployments::table;
 
 /// The flags of `steps deployments`.
 #[derive(Debug, clap::Args)]

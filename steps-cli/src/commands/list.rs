@@ -1,5 +1,6 @@
 //! `steps list`.
 
+use steps_shared::view::steps::table;
 use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId};
 
 use super::{listing, setup};
@@ -8,9 +9,10 @@ use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{FilterFlags, ListFlags, columns_help, listed};
 use crate::output;
+use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
-use crate::output::steps::table;
+use crate::output::table::lay_out;
 
 /// The flags of `steps list`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +61,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         match (id, format) {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
-                output::print(table(&listing::rows(&client, response).await?, &columns))
+                let table = table(&listing::rows(&client, response).await?, &columns);
+                output::show(lay_out(&table, Canvas::of_output(false)))
             }
             (Some(id), Some(format)) => {
                 let destination = Destination::open(list.output.path())?;

@@ -2,14 +2,18 @@
 
 use reqwest::Response;
 use serde::de::DeserializeOwned;
+use steps_shared::view::Table;
+use steps_shared::view::words::grouped;
 use steps_shared::{ListColumn, ListFormat, ListQuery, Order, Timestamp};
 
 use crate::client::{Client, Count, Listed, clock};
 use crate::error::Error;
 use crate::flags::ListFlags;
 use crate::output;
+use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
+use crate::output::table::lay_out;
 
 /// How many rows a table shows by itself.
 const TABLE_ROWS: u64 = 100;
@@ -19,7 +23,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     client: &Client,
     query: ListQuery<F, C>,
     flags: ListFlags,
-    table: impl FnOnce(&[T], &[C], Option<Timestamp>) -> String,
+    table: impl FnOnce(&[T], &[C], Option<Timestamp>) -> Table,
 ) -> Result<(), Error> {
     let ListFlags { limit, order, output: place, count } = flags;
     if count {
@@ -50,7 +54,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
         rows.reverse();
     }
     let rest = count.and_then(|count| rest::<F>(count, shown, from)).unwrap_or_default();
-    output::print(table(&rows, &columns, now) + &rest)
+    output::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + &rest)
 }
 
 fn print_count(count: Count) -> Result<(), Error> {
@@ -69,7 +73,7 @@ fn rest<F: Listed>(count: Count, shown: u64, order: Order) -> Option<String> {
         Order::Ascending => "newer",
     };
     let (noun, shows) = if more == 1 { (F::SINGULAR, "shows it") } else { (F::PLURAL, "shows them") };
-    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}\n", output::grouped(more)))
+    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}\n", grouped(more)))
 }
 
 /// The JSON documents of a body, one after the other.

@@ -1,10 +1,7 @@
 //! `steps show`.
 
-mod bar;
-mod draw;
-mod timeline;
-
 use clap::ValueEnum;
+use steps_shared::view::timeline::timeline;
 use steps_shared::{
     Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment,
     ListFormat, Order, StepColumn, StepFilter, StepId, Version,
@@ -14,10 +11,10 @@ use super::{listing, setup};
 use crate::client::{Client, block_on, clock};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::output;
-use crate::output::canvas::Canvas;
-use crate::output::destination::Destination;
-use crate::output::export::export;
+use crate::terminal::canvas::Canvas;
+use crate::terminal::destination::Destination;
+use crate::terminal::export::export;
+use crate::terminal::{self, timeline::draw};
 
 /// The flags of `steps show`.
 #[derive(Debug, clap::Args)]
@@ -75,21 +72,21 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         }
     };
     let client = setup::client(&setup::settings(connection)?)?;
-    let default = if output::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
+    let default = if terminal::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
     block_on(async {
         let id = match wanted {
             Ok(id) => id,
             Err(filter) => newest(&client, filter).await?,
         };
         match format.unwrap_or(default) {
-            ShowFormat::Table => output::print(timeline(&client, id, Canvas::of_output(ascii)).await?),
+            ShowFormat::Table => show(&client, id, Canvas::of_output(ascii)).await,
             ShowFormat::Json => steps(&client, id, ListFormat::Json).await,
             ShowFormat::Csv => steps(&client, id, ListFormat::Csv).await,
         }
     })
 }
 
-/// The newest deployment that there is.
+/// The identity of the newest deployment of the filter.
 async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
     let query = DeploymentQuery {
         filter,
@@ -112,9 +109,9 @@ async fn steps(client: &Client, id: StepId, format: ListFormat) -> Result<(), Er
     export(client, response, format, Destination::open(None)?).await
 }
 
-async fn timeline(client: &Client, id: StepId, canvas: Canvas) -> Result<String, Error> {
+async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> {
     let response = client.one::<DeploymentFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
     let now = clock(&response).unwrap_or_default();
     let detail: DeploymentDetail = listing::one(client, response).await?;
-    Ok(draw::draw(&detail, now, canvas))
+    terminal::show(draw(&timeline(&detail, now), canvas))
 }

@@ -1,5 +1,6 @@
 //! `steps stats`.
 
+use steps_shared::view::stats::table;
 use steps_shared::{GroupBy, ListFormat, StatsAnswer, StatsQuery, TimeZone};
 
 use super::{listing, setup};
@@ -8,9 +9,10 @@ use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{DeploymentFilterFlags, OutputFlags, listed};
 use crate::output;
+use crate::output::canvas::Canvas;
 use crate::output::destination::Destination;
 use crate::output::export::export;
-use crate::output::stats::table;
+use crate::output::table::lay_out;
 
 /// The flags of `steps stats`.
 #[derive(Debug, clap::Args)]
@@ -67,6 +69,6 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             output::note("no deployments");
             return Ok(());
         }
-        output::print(table(&answer))
+        output::show(lay_out(&table(&answer), Canvas::of_output(false)))
     })
 }

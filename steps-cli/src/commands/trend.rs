@@ -1,15 +1,14 @@
 //! `steps trend`.
 
-mod chart;
-mod plot;
-mod sentences;
 mod svg;
-mod tables;
 
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, ValueHint};
+use steps_shared::view::trend::{method, nothing, overview_note, sentences};
+use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
+use steps_shared::view::{Meaning, Table, Text};
 use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::{listing, setup};
@@ -17,14 +16,12 @@ use crate::client::block_on;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{OutputFlags, check_bounds};
-use crate::output;
-use crate::output::canvas::Canvas;
-use crate::output::destination::Destination;
-use crate::output::export::export;
-use crate::output::paint::Look;
-use crate::output::prose::Prose;
 use crate::settings::Key;
-use tables::Paper;
+use crate::terminal::canvas::{Canvas, Glyphs};
+use crate::terminal::destination::Destination;
+use crate::terminal::export::export;
+use crate::terminal::table::lay_out;
+use crate::terminal::{self, chart, text};
 
 /// The flags of `steps trend`.
 #[derive(Debug, clap::Args)]
@@ -146,7 +143,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             show(&answer, &query, Canvas::of_output(ascii))?;
         }
         if let Some(path) = written {
-            output::note(format!("wrote {}", path.display()));
+            terminal::note(format!("wrote {}", path.display()));
         }
         Ok(())
     })
@@ -154,52 +151,33 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 
 fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
     if answer.trends.is_empty() {
-        let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
-        let of = query.component.as_ref().map(|component| format!(" of {component}")).unwrap_or_default();
-        let since = sentences::date(answer.since);
-        output::note(format!("no successful deployments{of}{step} since {since}; --since reaches further back"));
+        terminal::note(format!("{}; --since reaches further back", nothing(answer, query)));
         return Ok(());
     }
-    let paper = Paper { canvas, width: output::width() };
     if query.component.is_none() {
-        return output::print(tables::overview(answer, paper) + &notes(answer, query, canvas));
+        let scale = if canvas.glyphs == Glyphs::Ascii { ", 1 the lowest, 8 the highest" } else { "" };
+        let note = format!("{}{scale}; steps trend COMPONENT tells more", overview_note(answer, query));
+        let note = faint(note, canvas).join("\n");
+        return terminal::show(format!("{}\n{note}\n", lay_out(&overview(answer), canvas)));
     }
-    let each: Vec<_> = answer.trends.iter().map(|trend| one(answer, trend, paper)).collect();
-    output::print(each.join("\n\n"))
+    let each: Vec<_> = answer.trends.iter().map(|trend| one(answer, trend, canvas)).collect();
+    terminal::show(each.join("\n\n"))
 }
 
-/// What a reader of the overview has to know.
-fn notes(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> String {
-    let what = match &query.step {
-        Some(step) => format!("the step {step} in successful deployments"),
-        None => "successful deployments".to_owned(),
-    };
-    let until = answer.until.map(|until| format!(" until {}", sentences::date(until))).unwrap_or_default();
-    let scale = if canvas.glyphs.pick("", "1") == "1" { ", 1 the lowest, 8 the highest" } else { "" };
-    let line = format!(
-        "{what} since {}{until}; medians of {}s{scale}; steps trend COMPONENT tells more",
-        sentences::date(answer.since),
-        answer.by
-    );
-    let lines = dim(&line, canvas);
-    format!("\n{}\n", lines.join("\n"))
+fn faint(words: String, canvas: Canvas) -> Vec<String> {
+    text::lines(&Text::new(words, Meaning::Faint), canvas)
 }
 
-fn dim(text: &str, canvas: Canvas) -> Vec<String> {
-    Prose::default().add(text, Look::Dim).lines(canvas.width, canvas.colours)
-}
-
-/// All that there is to tell of one trend.
-fn one(answer: &TrendAnswer, trend: &Trend, paper: Paper) -> String {
-    let canvas = paper.canvas;
-    let mut blocks = vec![sentences::sentences(answer, trend).lines(canvas.width, canvas.colours)];
-    blocks.extend(sentences::method(trend, canvas.glyphs).map(|text| dim(&text, canvas)));
-    blocks.push(chart::chart(answer, trend, canvas));
-    let lines = |table: String| table.lines().map(str::to_owned).collect::<Vec<_>>();
-    if let (Some(table), Some(compared)) = (tables::parts(trend, paper), tables::compared(trend)) {
-        blocks.push([lines(table), dim(&compared, canvas)].concat());
+/// All that is told of one trend: sentences, the method, the chart, the cause, the changes of the level.
+fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> String {
+    let mut blocks = vec![text::lines(&sentences(answer, trend), canvas)];
+    blocks.extend(method(trend).map(|method| text::lines(&method, canvas)));
+    blocks.push(chart::draw(answer, trend, canvas));
+    let lines = |table: Table| lay_out(&table, canvas).lines().map(str::to_owned).collect::<Vec<_>>();
+    if let (Some(table), Some(note)) = (cause_table(trend), cause_note(trend)) {
+        blocks.push([lines(table), faint(note, canvas)].concat());
     }
-    blocks.extend(tables::changes(trend, paper).map(lines));
+    blocks.extend(changes_table(trend).map(lines));
     blocks.retain(|lines| !lines.is_empty());
     let blocks: Vec<_> = blocks.into_iter().map(|lines| lines.join("\n")).collect();
     blocks.join("\n\n") + "\n"
@@ -219,7 +197,7 @@ impl SvgFile {
         Ok(Self { place: Destination::open(Some(&path))?, path })
     }
 
-    /// Writes the one trend that was asked for, and says where to.
+    /// Writes the chart of the one trend of the answer, and returns the path of the file.
     fn write(mut self, answer: &TrendAnswer, query: &TrendQuery) -> Result<PathBuf, Error> {
         let component = query.component.as_ref().map(ToString::to_string).unwrap_or_default();
         let trend = match answer.trends.as_slice() {
@@ -242,6 +220,3 @@ impl SvgFile {
         Ok(self.path)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@ use steps_shared::{FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery};
 
 use super::{App, Error};
 use crate::analysis::statistics::{Groups, Sample};
-use crate::projection::fold::{StatusKind, Statuses};
+use crate::projection::fold::Statuses;
 use crate::store::{Access, SampleRow};
 
 /// The most samples that are taken from the database at a time.
@@ -42,7 +42,7 @@ impl App {
 
 /// Whether it is a step that takes no time by its nature: an end.
 fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
-    row.status.as_ref().is_some_and(|status| matches!(statuses.kind(status, row.span), StatusKind::Terminal(_)))
+    row.status.as_ref().is_some_and(|status| statuses.kind(status, row.span).outcome().is_some())
 }
 
 fn sample(row: SampleRow) -> Sample {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent, Period, PeriodKind,
-    Point, SinceChange, Sprints, StepId, Trend, TrendAnswer, TrendQuery, Verdict,
+    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent,
+    Period, PeriodKind, Point, SinceChange, Sprints, StatusKind, StepId, Trend, TrendAnswer, TrendQuery, Verdict,
 };
 
 use super::{App, Error};
 use crate::analysis::cause::compared;
 use crate::analysis::{self, Changed, Cost, Interval, Timed};
-use crate::projection::fold::{StatusKind, Statuses};
+use crate::projection::fold::Statuses;
 use crate::store::{Access, SeriesKey, SeriesRow, StepOf};
 
 /// How many series are read and computed at the same time: while one is computed, the next is read.
@@ -212,7 +212,7 @@ fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, least: Percent)
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
-        StatusKind::Terminal(_) => false,
+        StatusKind::Success | StatusKind::Failure => false,
         // The start of `steps run --deployment` lasts as long as the spans within it: it is not what takes the time.
         StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
         StatusKind::Phase => true,

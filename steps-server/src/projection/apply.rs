@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use steps_shared::{DeploymentOutcome, StepId, Timestamp};
+use steps_shared::{DeploymentOutcome, StatusKind, StepId, Timestamp};
 use uuid::Uuid;
 
-use crate::projection::fold::{self, FoldStep, Folded, StatusKind, Statuses};
+use crate::projection::fold::{self, FoldStep, Folded, Statuses};
 use crate::store::{Change, DeploymentRow, FoldRow, StepEnd, Store, StoreError, StreamKey, Tx};
 
 /// Changes that are folded in one transaction: few enough that a recorder on the same file waits only a moment.

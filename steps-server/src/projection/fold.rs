@@ -7,27 +7,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use steps_shared::{DeploymentOutcome, Duration, StepId, Timestamp};
-
-/// What a status means for the deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusKind {
-    /// A phase, such as `building`.
-    Phase,
-    /// The beginning of a deployment, such as `started`: one that has had its start already was left behind.
-    Start,
-    /// The end of a deployment.
-    Terminal(End),
-}
-
-/// How a terminal status says that a deployment ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// Well.
-    Success,
-    /// Badly.
-    Failure,
-}
+use steps_shared::{DeploymentOutcome, Duration, StatusKind, StepId, Timestamp};
 
 /// Which statuses are not phases; compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,9 +72,9 @@ impl Statuses {
         } else if span {
             StatusKind::Phase
         } else if self.success.contains(&status) {
-            StatusKind::Terminal(End::Success)
+            StatusKind::Success
         } else if self.failure.contains(&status) {
-            StatusKind::Terminal(End::Failure)
+            StatusKind::Failure
         } else {
             StatusKind::Phase
         }
@@ -134,7 +114,7 @@ struct Open {
     /// Whether it has had a step of [`StatusKind::Start`].
     started: bool,
     /// Its end: when, and how as corrected by what followed.
-    end: Option<(Timestamp, End)>,
+    end: Option<(Timestamp, DeploymentOutcome)>,
     /// Whether its end is all that was recorded of it.
     lone: bool,
 }
@@ -148,7 +128,7 @@ impl Open {
     fn takes(&self, kind: StatusKind) -> bool {
         match (kind, self.end) {
             // The end, or the correction of an end. A lone end is not corrected: the next is another deployment's.
-            (StatusKind::Terminal(_), _) => !self.lone,
+            (StatusKind::Success | StatusKind::Failure, _) => !self.lone,
             (StatusKind::Phase | StatusKind::Start, Some(_)) => false,
             (StatusKind::Start, None) => !self.started,
             (StatusKind::Phase, None) => true,
@@ -156,14 +136,14 @@ impl Open {
     }
 
     fn add(&mut self, at: usize, step: &FoldStep) {
-        match (step.kind, &mut self.end) {
-            (StatusKind::Terminal(how), Some((_, end))) => *end = how,
-            (StatusKind::Terminal(how), None) => {
+        self.started |= step.kind == StatusKind::Start;
+        match (step.kind.outcome(), &mut self.end) {
+            (Some(how), Some((_, end))) => *end = how,
+            (Some(how), None) => {
                 self.lone = at == self.first;
                 self.end = Some((step.ts, how));
             }
-            (StatusKind::Start, _) => self.started = true,
-            (StatusKind::Phase, _) => {}
+            (None, _) => {}
         }
     }
 
@@ -172,8 +152,7 @@ impl Open {
         let range = self.first..next;
         let ended_at = self.end.map(|(ts, _)| ts);
         let outcome = match self.end {
-            Some((_, End::Success)) => DeploymentOutcome::Succeeded,
-            Some((_, End::Failure)) => DeploymentOutcome::Failed,
+            Some((_, how)) => how,
             None if followed => DeploymentOutcome::Abandoned,
             None => DeploymentOutcome::Running,
         };
@@ -197,7 +176,7 @@ fn ends(steps: &[FoldStep], ended_at: Option<Timestamp>) -> Vec<Option<Timestamp
     for (end, step) in ends.iter_mut().zip(steps).rev() {
         *end = match (step.span, step.kind) {
             (Some(told), _) => told.or(ended_at.map(|ended_at| ended_at.max(step.ts))),
-            (None, StatusKind::Terminal(_)) => Some(step.ts),
+            (None, StatusKind::Success | StatusKind::Failure) => Some(step.ts),
             (None, StatusKind::Phase | StatusKind::Start) => next,
         };
         if step.span.is_none() {

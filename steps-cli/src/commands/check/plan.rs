@@ -1,4 +1,4 @@
-//! What is to be judged: what the flags say, else the rules of a settings file.
+//! Which checks to ask for: the limits of the flags, else the rules of a settings file.
 
 use steps_shared::{Budget, CheckQuery, Component, Environment};
 
@@ -13,46 +13,46 @@ Give a limit, such as --max 10m, --baseline p95 or --max-growth 5%/week; or writ
          component = \"checkout\"
          max = \"10m\"";
 
-/// What is to be judged.
+/// The checks to ask for.
 #[derive(Debug)]
-pub(super) struct Plan {
-    /// Each is asked for by itself.
+pub(super) struct QueryPlan {
+    /// One for each check.
     pub queries: Vec<CheckQuery>,
-    /// The file whose rules they are; `None` where the flags have limits.
+    /// The file whose rules they are; `None` where flags give the limits.
     pub rules: Option<String>,
 }
 
-/// Finds what is to be judged.
+/// Makes the queries.
 ///
 /// # Errors
-/// Rules that are wrong, or none; a component that nobody names.
-pub(super) fn plan(args: Args, settings: &Settings) -> Result<Plan, Error> {
+/// Wrong rules, no rules, or a component that is set nowhere.
+pub(super) fn plan(args: Args, settings: &Settings) -> Result<QueryPlan, Error> {
     let Args { component, environment, version, step, limits, since, replay, format: _ } = args;
-    let place = Place { component: &component, environment: &environment, settings };
+    let target = Target { component: &component, environment: &environment, settings };
     if let Some(budget) = limits.budget() {
         let missing = || "the component is missing".to_owned();
-        let (component, environment) = (place.component(None, missing)?, place.environment(None)?);
+        let (component, environment) = (target.component(None, missing)?, target.environment(None)?);
         let query = CheckQuery { component, environment, version, step, budget, since, replay };
-        return Ok(Plan { queries: vec![query], rules: None });
+        return Ok(QueryPlan { queries: vec![query], rules: None });
     }
     let Some((path, rules)) = settings.rules()? else {
         return Err(Error::Usage(format!("no limit is given, and no settings file has a rule. {HINT}")));
     };
     let matches = |rule: &&Rule| {
         let differs = |of_rule: Option<&str>, flag: Option<&str>| matches!((of_rule, flag), (Some(of_rule), Some(flag)) if of_rule != flag);
-        let Rule { component: of, environment: place, step: part, line: _, budget: _, since: _ } = rule;
-        !differs(of.as_ref().map(Component::as_str), component.as_ref().map(Component::as_str))
-            && !differs(place.as_ref().map(Environment::as_str), environment.as_ref().map(Environment::as_str))
-            // A rule without a step is of whole deployments: its limits say nothing of a step.
-            && (step.is_none() || *part == step)
+        let Rule { component: rule_component, environment: rule_environment, step: rule_step, .. } = rule;
+        !differs(rule_component.as_ref().map(Component::as_str), component.as_ref().map(Component::as_str))
+            && !differs(rule_environment.as_ref().map(Environment::as_str), environment.as_ref().map(Environment::as_str))
+            // A rule without a step has limits of whole deployments, which do not hold for a step.
+            && (step.is_none() || *rule_step == step)
     };
     let queries = rules.iter().filter(matches).map(|rule| {
         let Rule { line, component, environment, step, budget, since } = rule.clone();
         let missing =
             || format!("settings file {}, line {line}: the rule names no component, and none is set", path.display());
         Ok(CheckQuery {
-            component: place.component(component, missing)?,
-            environment: place.environment(environment)?,
+            component: target.component(component, missing)?,
+            environment: target.environment(environment)?,
             version: version.clone(),
             step,
             budget,
@@ -70,17 +70,17 @@ pub(super) fn plan(args: Args, settings: &Settings) -> Result<Plan, Error> {
         let of = of.into_iter().flatten().collect::<Vec<_>>().join(", ");
         return Err(Error::Usage(format!("no rule in {} is of {of}. {HINT}", path.display())));
     }
-    Ok(Plan { queries, rules: Some(path.display().to_string()) })
+    Ok(QueryPlan { queries, rules: Some(path.display().to_string()) })
 }
 
-/// Of what, and where: as the flags say, else a rule, else the settings.
-struct Place<'a> {
+/// Finds the component and the environment of a check: the flag's, else the rule's, else that of the settings.
+struct Target<'a> {
     component: &'a Option<Component>,
     environment: &'a Option<Environment>,
     settings: &'a Settings,
 }
 
-impl Place<'_> {
+impl Target<'_> {
     fn component(&self, of_rule: Option<Component>, missing: impl FnOnce() -> String) -> Result<Component, Error> {
         if let Some(component) = self.component.clone().or(of_rule) {
             return Ok(component);
@@ -132,7 +132,7 @@ environment = \"staging\"
 baseline = \"p95\"
 ";
 
-    fn planned(flags: &[&str], files: &[&str]) -> Result<Plan, String> {
+    fn planned(flags: &[&str], files: &[&str]) -> Result<QueryPlan, String> {
         let names = ["/p/.steps.toml", "/u/config.toml"];
         let mut settings = Settings::default();
         settings
@@ -157,7 +157,7 @@ baseline = \"p95\"
     #[test]
     fn limits_of_flags_are_judged_alone() {
         let flags = ["--component", "web", "--max", "10m", "--version", "4.2.0", "--replay", "90d"];
-        let Plan { queries, rules } = planned(&flags, &[RULES]).unwrap();
+        let QueryPlan { queries, rules } = planned(&flags, &[RULES]).unwrap();
         assert_eq!(rules, None);
         let parameters: Vec<_> = queries[0].to_parameters();
         let get = |wanted| parameters.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());

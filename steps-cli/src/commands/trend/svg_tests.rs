@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use super::super::tests::{answer, trend, with};
 use super::*;
+use crate::terminal::samples::{answer, trend, with};
 
 fn drawn(trend: serde_json::Value) -> Option<String> {
     let answer = answer(&[trend], "sprint");
@@ -35,6 +35,6 @@ fn names_are_escaped() {
 }
 
 #[test]
-fn what_has_no_points_has_no_chart() {
+fn without_points_there_is_no_chart() {
     assert_eq!(drawn(with(&[("/points", json!([]))])), None);
 }

@@ -1,12 +1,12 @@
-//! Bars to scale, out of characters.
+//! Bars, gaps and marks to scale, out of characters. Places are shares of the width: 0 is the left edge, 1 the right one.
 
-use crate::output::canvas::Glyphs;
+use super::canvas::Glyphs;
 
-/// From nothing to a whole block, by eighths from the left.
+/// A character whose left part is filled, from no eighth to all eight.
 const LEFT: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 
 impl Glyphs {
-    /// A bar from `from` to `to`, of a whole that is `width` characters long. However short, it is seen.
+    /// A bar from `from` to `to` on a line of `width` characters. A bar of no length is as short as the characters allow.
     pub fn bar(self, from: f64, to: f64, width: usize) -> String {
         if width == 0 {
             return String::new();
@@ -35,19 +35,19 @@ impl Glyphs {
         (0..width).map(cell).collect()
     }
 
-    /// A gap from `from` to `to`: whole characters.
+    /// A gap from `from` to `to`, in whole characters.
     pub fn gap(self, from: f64, to: f64, width: usize) -> String {
         Self::Ascii.bar(from, to, width).replace('#', self.pick("░", "."))
     }
 
-    /// A mark at a place.
+    /// A mark at a place, on a line of `width` characters.
     pub fn mark(self, at: f64, width: usize) -> String {
         let at = ((at.clamp(0.0, 1.0) * width as f64) as usize).min(width.saturating_sub(1));
         let mark = if width == 0 { "" } else { self.pick("◆", "|") };
         " ".repeat(at) + mark + &" ".repeat(width.saturating_sub(at + 1))
     }
 
-    /// How much of something is done.
+    /// A progress bar of `width` characters.
     pub fn progress(self, done: f64, width: usize) -> String {
         if done <= 0.0 {
             return self.pick("░", ".").repeat(width);
@@ -56,7 +56,8 @@ impl Glyphs {
     }
 }
 
-/// The character that is filled from the eighth `low` to the eighth `high`; there are few that begin inside.
+/// The character that is filled from the eighth `low` to the eighth `high`. Few characters are filled in their middle, so
+/// that the nearest one is taken.
 fn eighths(low: usize, high: usize) -> char {
     match (low, high) {
         (low, high) if high <= low => ' ',
@@ -73,7 +74,7 @@ fn eighths(low: usize, high: usize) -> char {
 
 #[cfg(test)]
 mod tests {
-    use crate::output::canvas::Glyphs::{Ascii, Unicode};
+    use super::super::canvas::Glyphs::{Ascii, Unicode};
 
     #[test]
     fn bars_are_to_scale_and_always_seen() {

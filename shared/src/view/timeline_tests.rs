@@ -15,7 +15,13 @@ pub fn detail(outcome: &str, took: Option<u32>, steps: &[(&str, u32, Option<u32>
     let timeline: Vec<_> = steps
         .iter()
         .map(|(status, start, end, more)| {
-            let mut step = with(json!({"status": status, "ts": time(*start), "ended_at": end.map(time),
+            let kind = match *status {
+                "started" => "start",
+                "succeeded" => "success",
+                "failed" | "rolled_back" => "failure",
+                _ => "phase",
+            };
+            let mut step = with(json!({"status": status, "kind": kind, "ts": time(*start), "ended_at": end.map(time),
                 "usual_seconds": null}));
             step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             step
@@ -28,13 +34,13 @@ pub fn detail(outcome: &str, took: Option<u32>, steps: &[(&str, u32, Option<u32>
     .unwrap()
 }
 
-fn rows(detail: &DeploymentDetail, now: &str) -> Vec<(String, Kind, u32, u32)> {
-    let timeline = lay_out(detail, now.parse().unwrap());
+fn rows(detail: &DeploymentDetail, now: &str) -> Vec<(String, RowKind, u32, u32)> {
+    let timeline = timeline(detail, now.parse().unwrap());
     let percent = |place: f64| (place * 100.0).round() as u32;
     timeline.rows.into_iter().map(|row| (row.name, row.kind, percent(row.from), percent(row.to))).collect()
 }
 
-fn row(name: &str, kind: Kind, from: u32, to: u32) -> (String, Kind, u32, u32) {
+fn row(name: &str, kind: RowKind, from: u32, to: u32) -> (String, RowKind, u32, u32) {
     (name.to_owned(), kind, from, to)
 }
 
@@ -51,13 +57,13 @@ fn steps_in_sequence_leave_no_gap() {
     ];
     let detail = detail("succeeded", Some(100), &steps);
     let expected = [
-        row("started", Kind::Took, 0, 10),
-        row("building", Kind::Took, 10, 60),
-        row("migrating", Kind::Took, 60, 100),
-        row("succeeded", Kind::End, 100, 100),
+        row("started", RowKind::Took, 0, 10),
+        row("building", RowKind::Took, 10, 60),
+        row("migrating", RowKind::Took, 60, 100),
+        row("succeeded", RowKind::End, 100, 100),
     ];
     assert_eq!(rows(&detail, LATER), expected);
-    let timeline = lay_out(&detail, LATER.parse().unwrap());
+    let timeline = timeline(&detail, LATER.parse().unwrap());
     let shares: Vec<_> = timeline.rows.iter().map(|row| row.share).collect();
     assert_eq!(shares, [Some(0.1), Some(0.5), Some(0.4), None]);
     assert_eq!(timeline.rows[2].slow.map(|times| (times * 10.0).round()), Some(21.0));
@@ -76,14 +82,14 @@ fn spans_overlap_and_the_time_between_them_is_waiting() {
         ("rolled_back", 900, Some(900), json!({})),
     ];
     let expected = [
-        row("started", Kind::Moment, 0, 0),
-        row("building", Kind::Took, 0, 40),
-        row("testing", Kind::Failed, 10, 30),
-        row("waiting", Kind::Waiting, 40, 60),
-        row("migrating", Kind::Unfinished, 60, 90),
-        row("waiting", Kind::Waiting, 90, 100),
-        row("failed", Kind::End, 100, 100),
-        row("rolled_back", Kind::End, 100, 100),
+        row("started", RowKind::Instant, 0, 0),
+        row("building", RowKind::Took, 0, 40),
+        row("testing", RowKind::Failed, 10, 30),
+        row("waiting", RowKind::Waiting, 40, 60),
+        row("migrating", RowKind::Unfinished, 60, 90),
+        row("waiting", RowKind::Waiting, 90, 100),
+        row("failed", RowKind::End, 100, 100),
+        row("rolled_back", RowKind::End, 100, 100),
     ];
     assert_eq!(rows(&detail("failed", Some(100), &steps), LATER), expected);
 }
@@ -91,14 +97,14 @@ fn spans_overlap_and_the_time_between_them_is_waiting() {
 #[test]
 fn what_runs_reaches_to_now() {
     let steps = [("building", 0, Some(50), json!({})), ("migrating", 50, None, json!({}))];
-    let expected = [row("building", Kind::Took, 0, 50), row("migrating", Kind::Open, 50, 100)];
+    let expected = [row("building", RowKind::Took, 0, 50), row("migrating", RowKind::Open, 50, 100)];
     assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:31:40"), expected);
 
     let steps = [("building", 0, Some(50), json!({"span": true, "outcome": "succeeded"}))];
-    let expected = [row("building", Kind::Took, 0, 50), row("waiting", Kind::Waiting, 50, 100)];
+    let expected = [row("building", RowKind::Took, 0, 50), row("waiting", RowKind::Waiting, 50, 100)];
     assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:31:40"), expected);
-    // A clock that is behind turns nothing round.
-    assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:00:00"), [row("building", Kind::Took, 0, 100)]);
+    // A clock that is behind makes nothing negative.
+    assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:00:00"), [row("building", RowKind::Took, 0, 100)]);
 }
 
 #[test]
@@ -106,15 +112,15 @@ fn what_is_unknown_has_no_duration() {
     let lone = detail("succeeded", None, &[("succeeded", 0, Some(0), json!({}))]);
     let mut lone = lone;
     lone.deployment.ended_at = Some(lone.deployment.started_at);
-    assert_eq!(rows(&lone, LATER), [row("succeeded", Kind::End, 0, 0)]);
+    assert_eq!(rows(&lone, LATER), [row("succeeded", RowKind::End, 0, 0)]);
 
     let steps = [("building", 0, Some(60), json!({})), ("migrating", 60, None, json!({}))];
     let abandoned = detail("abandoned", None, &steps);
     assert_eq!(
         rows(&abandoned, LATER),
-        [row("building", Kind::Took, 0, 100), row("migrating", Kind::Moment, 100, 100)]
+        [row("building", RowKind::Took, 0, 100), row("migrating", RowKind::Instant, 100, 100)]
     );
-    assert!(lay_out(&abandoned, LATER.parse().unwrap()).rows.iter().all(|row| row.share.is_none()));
+    assert!(timeline(&abandoned, LATER.parse().unwrap()).rows.iter().all(|row| row.share.is_none()));
 }
 
 #[test]
@@ -124,4 +130,23 @@ fn slow_is_by_ratio_and_by_seconds() {
     assert_eq!(slow(seconds(20.0), seconds(10.0)), Some(2.0));
     assert_eq!(slow(seconds(1.4), seconds(0.5)), None);
     assert_eq!(slow(seconds(2.0), seconds(0.0)), Some(f64::INFINITY));
+}
+
+#[test]
+fn the_server_says_what_begins_and_ends_a_deployment() {
+    let kind = |kind: &str| json!({"kind": kind});
+    let steps = [
+        ("kickoff", 0, Some(100), kind("start")),
+        ("building", 0, Some(40), json!({"span": true, "outcome": "succeeded"})),
+        ("started", 50, Some(100), kind("phase")),
+        ("landed", 100, Some(100), kind("success")),
+    ];
+    let expected = [
+        row("kickoff", RowKind::Instant, 0, 0),
+        row("building", RowKind::Took, 0, 40),
+        row("waiting", RowKind::Waiting, 40, 50),
+        row("started", RowKind::Took, 50, 100),
+        row("landed", RowKind::End, 100, 100),
+    ];
+    assert_eq!(rows(&detail("succeeded", Some(100), &steps), LATER), expected);
 }

@@ -1,24 +1,14 @@
-use serde_json::json;
+use serde_json::{Value, json};
+use steps_shared::view::timeline::timeline;
 
+use super::super::samples;
+use super::super::text::unstyled;
 use super::*;
-use crate::commands::show::timeline::tests::detail;
 
-fn drawn(detail: &DeploymentDetail, width: usize, glyphs: Glyphs) -> String {
-    draw(detail, "2026-01-05 09:33:20".parse().unwrap(), Canvas { width, glyphs, colours: false })
-}
-
-fn deployment() -> DeploymentDetail {
-    let span = json!({"span": true, "outcome": "succeeded", "usual_seconds": 20.0});
-    let steps = [
-        ("started", 0, Some(100), json!({})),
-        ("building", 0, Some(42), span.clone()),
-        ("testing", 10, Some(30), span),
-        ("migrating a very long way", 60, Some(100), json!({"span": true, "outcome": "failed"})),
-        ("rolled_back", 100, Some(100), json!({})),
-    ];
-    let mut detail = detail("failed", Some(100), &steps);
-    detail.usual = Duration::from_micros(80_000_000);
-    detail
+fn drawn(detail: &Value, width: u16, glyphs: Glyphs) -> String {
+    let detail = serde_json::from_value(detail.clone()).unwrap();
+    let timeline = timeline(&detail, "2026-01-05 09:33:20".parse().unwrap());
+    unstyled(&draw(&timeline, Canvas { fit: Some(width), glyphs }))
 }
 
 #[test]
@@ -35,31 +25,43 @@ waiting                              ░░░░            18.0s    18%
 migrating a very long w…                 ██████████  40.0s    40%
 rolled_back                                       ◆
 ";
-    assert_eq!(drawn(&deployment(), 80, Glyphs::Unicode), expected);
+    assert_eq!(drawn(&samples::deployment(), 80, Glyphs::Unicode), expected);
 }
 
 #[test]
 fn it_fits_whatever_the_width() {
     for width in [200, 80, 60, 45, 38] {
         for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
-            let drawn = drawn(&deployment(), width, glyphs);
+            let drawn = drawn(&samples::deployment(), width, glyphs);
             let widest = drawn.lines().map(str::width).max();
-            assert!(widest <= Some(width), "{width}: {drawn}");
+            assert!(widest <= Some(width.into()), "{width}: {drawn}");
             assert_eq!(drawn.is_ascii(), glyphs == Glyphs::Ascii, "{drawn}");
         }
     }
     // It does not panic where nothing fits.
-    drawn(&deployment(), 1, Glyphs::Unicode);
+    drawn(&samples::deployment(), 1, Glyphs::Unicode);
 }
 
 #[test]
 fn a_running_deployment_tells_the_time_left() {
-    let mut running = detail("running", None, &[("building", 0, None, json!({}))]);
+    let mut running = samples::deployment();
+    for (member, value) in [
+        ("outcome", json!("running")),
+        ("status", json!("building")),
+        ("ended_at", Value::Null),
+        ("duration_seconds", Value::Null),
+        ("usual_seconds", Value::Null),
+    ] {
+        running[member] = value;
+    }
+    let steps = running["timeline"].as_array_mut().unwrap();
+    steps.truncate(1);
+    steps[0]["ended_at"] = Value::Null;
     assert!(drawn(&running, 80, Glyphs::Ascii).ends_with("no successful deployment to tell the time left by\n"));
-    running.usual = Duration::from_micros(400_000_000);
+    running["usual_seconds"] = json!(400);
     let text = drawn(&running, 80, Glyphs::Ascii);
     assert!(text.contains("running  for 3m20s  usually 6m40s"), "{text}");
     assert!(text.ends_with("\n\n###############...............  50%, about 3m20s left\n"), "{text}");
-    running.usual = Duration::from_micros(100_000_000);
+    running["usual_seconds"] = json!(100);
     assert!(drawn(&running, 80, Glyphs::Ascii).ends_with("  overdue by 1m40s\n"));
 }

@@ -1,12 +1,17 @@
 use serde_json::json;
 
-use super::super::tests::{answer, trend, with};
+use super::super::samples::{answer, trend, with};
+use super::super::text::unstyled;
 use super::*;
 
-fn drawn(trend: serde_json::Value, width: usize, glyphs: Glyphs, colours: bool) -> String {
+fn styled(trend: serde_json::Value, width: u16, glyphs: Glyphs) -> String {
     let answer = answer(&[trend], "sprint");
-    let lines = chart(&answer, &answer.trends[0], Canvas { width, glyphs, colours });
+    let lines = draw(&answer, &answer.trends[0], Canvas { fit: Some(width), glyphs });
     lines.into_iter().map(|line| line + "\n").collect()
+}
+
+fn drawn(trend: serde_json::Value, width: u16, glyphs: Glyphs) -> String {
+    unstyled(&styled(trend, width, glyphs))
 }
 
 #[test]
@@ -30,42 +35,41 @@ fn a_chart_in_ascii() {
 . deployments   == median of each sprint
 : the level changed, at this version
 ";
-    let chart = drawn(trend(), 72, Glyphs::Ascii, false);
+    let chart = drawn(trend(), 72, Glyphs::Ascii);
     let (versions, rest) = chart.split_once('\n').unwrap();
     assert_eq!(versions.find("4.12.0"), rest.find(':'));
     assert_eq!(rest, expected);
 }
 
 #[test]
-fn a_chart_in_unicode_fits_and_is_coloured_where_wanted() {
+fn a_chart_in_unicode_fits_and_is_styled() {
     for width in [200, 120, 80, 40] {
-        let chart = drawn(trend(), width, Glyphs::Unicode, false);
-        assert!(chart.lines().all(|line| line.width() <= width), "{width}: {chart}");
+        let chart = drawn(trend(), width, Glyphs::Unicode);
+        assert!(chart.lines().all(|line| line.width() <= usize::from(width)), "{width}: {chart}");
         for part in ["━━", "┊", "┤", "└", "4.12.0", "deployments", "median of each sprint", "2026-09-28"] {
             assert!(chart.contains(part), "{part}: {chart}");
         }
         assert!(chart.chars().any(|character| ('\u{2801}'..='\u{28ff}').contains(&character)), "{chart}");
-        assert!(!chart.contains('\u{1b}'));
     }
-    let painted = drawn(trend(), 80, Glyphs::Unicode, true);
+    let painted = styled(trend(), 80, Glyphs::Unicode);
     assert!(painted.contains("\u{1b}[33m4.12.0\u{1b}[0m") && painted.contains("\u{1b}[1m━━"), "{painted:?}");
-    assert_eq!(drawn(trend(), 20, Glyphs::Unicode, false), "", "there is no room");
+    assert_eq!(drawn(trend(), 20, Glyphs::Unicode), "", "there is no room");
 }
 
 #[test]
-fn one_that_took_far_longer_or_less_does_not_press_all_else_together() {
+fn outliers_do_not_press_all_others_together() {
     let mut points = trend()["points"].clone();
     points[3]["duration_seconds"] = json!(7500);
-    let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode, false);
+    let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode);
     assert!(chart.contains("▲ took 2h05m") && !chart.contains("h00m ┤"), "{chart}");
     let mut points = trend()["points"].clone();
     points[3]["duration_seconds"] = json!(2);
-    let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode, false);
+    let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode);
     assert!(chart.contains("▼ took 2.0s") && !chart.contains(" 0.00s ┤"), "{chart}");
 }
 
 #[test]
-fn what_has_no_points_has_no_chart() {
-    assert_eq!(drawn(with(&[("/points", json!(null))]), 80, Glyphs::Unicode, false), "");
-    assert_eq!(drawn(with(&[("/last_started_at", trend()["first_started_at"].clone())]), 80, Glyphs::Ascii, false), "");
+fn without_points_there_is_no_chart() {
+    assert_eq!(drawn(with(&[("/points", json!(null))]), 80, Glyphs::Unicode), "");
+    assert_eq!(drawn(with(&[("/last_started_at", trend()["first_started_at"].clone())]), 80, Glyphs::Ascii), "");
 }

@@ -1,11 +1,12 @@
 use serde_json::{Value, json};
 
-use super::super::tests::{answer, trend, with};
+use super::super::text::Content;
+use super::super::trend_samples::{answer, trend, with};
 use super::*;
 
 fn told(trend: &Value) -> String {
     let answer = answer(std::slice::from_ref(trend), "sprint");
-    sentences(&answer, &answer.trends[0]).lines(usize::MAX, false).concat()
+    sentences(&answer, &answer.trends[0]).to_string()
 }
 
 #[test]
@@ -127,17 +128,30 @@ fn waiting_steps_and_seconds_have_words_of_their_own() {
 #[test]
 fn the_method_can_be_checked() {
     let answer = answer(&[with(&[("/growth/fitted_points", json!(6))])], "week");
-    let method = |glyphs| method(&answer.trends[0], glyphs).unwrap();
     assert_eq!(
-        method(Glyphs::Unicode),
+        method(&answer.trends[0]).unwrap().to_string(),
         "Theil–Sen slope with its 95% confidence interval (percent of the fitted start, 6m08s); Mann–Kendall p < 0.001, \
          tau = 0.62; 12 deployments, fitted as the medians of 6 groups that follow each other"
     );
-    assert!(method(Glyphs::Ascii).is_ascii());
 }
 
 #[test]
-fn signs_and_rounding() {
-    assert_eq!([percent(3.84), percent(-0.04), percent(-2.0)], ["+3.8%", "+0.0%", "-2.0%"]);
-    assert_eq!([signed(80.0, "+"), signed(-12.0, "+"), signed(-0.001, "+")], ["+1m20s", "-12.0s", "0.00s"]);
+fn the_verdict_and_the_component_have_meanings() {
+    let answer = answer(&[trend()], "sprint");
+    let sentences = sentences(&answer, &answer.trends[0]);
+    let meant = |meaning| {
+        let mut spans = sentences.spans().iter().filter(move |span| span.meaning == meaning);
+        spans.next().map(|span| span.content.clone())
+    };
+    assert_eq!(meant(Meaning::Component), Some(Content::Words("checkout".to_owned())));
+    assert_eq!(meant(Meaning::Bad), Some(Content::Words("grew 3.8% a week (2.9 to 4.7)".to_owned())));
+}
+
+#[test]
+fn a_chart_has_a_title_and_a_summary() {
+    let answer = answer(&[with(&[("/step", json!("migrating"))])], "week");
+    assert_eq!(title(&answer.trends[0]).to_string(), "checkout → production: migrating");
+    assert!(
+        summary(&answer.trends[0]).starts_with("growing, +3.8% a week (2.9 to 4.7); 12 deployments from 2026-09-01")
+    );
 }

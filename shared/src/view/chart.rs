@@ -1,0 +1,273 @@
+//! The chart of a trend: points, medians, the fitted line and changes of the level, over time.
+
+use super::axis::{Axis, Tick, dates};
+use super::words;
+use crate::{Duration, Growth, Timestamp, Trend, TrendAnswer};
+
+/// A point is drawn at the edge when it is this many times above what 95 % of the points stay below (or as many times
+/// below what 95 % stay above): in its place it would press all others together.
+const OUTLIER_FACTOR: f64 = 1.2;
+
+/// The share of the points that decides about outliers.
+const OUTLIER_SHARE: f64 = 0.95;
+
+/// Free space at the left and the right, as a share of the whole.
+const MARGIN: f64 = 0.015;
+
+/// The seconds of a week.
+const WEEK_SECONDS: f64 = 604_800.0;
+
+/// How many pieces the fitted line is cut into where parts of it are outside of the chart.
+const FIT_PIECES: u32 = 64;
+
+/// A chart. Times are seconds since 1970, durations are seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// The first and the last time.
+    pub times: [f64; 2],
+    /// The axis of durations.
+    pub durations: Axis,
+    /// Deployments, or medians of several: when, and how long.
+    pub points: Vec<(f64, f64)>,
+    /// Those that took so much longer that they are drawn at the upper edge.
+    pub above: Vec<(f64, f64)>,
+    /// Those that took so much less that they are drawn at the lower edge.
+    pub below: Vec<(f64, f64)>,
+    /// The median of each week or sprint.
+    pub medians: Vec<PeriodMedian>,
+    /// The fitted line; `None` where there is not enough data.
+    pub fit: Option<FittedLine>,
+    /// Where the level changed.
+    pub changes: Vec<VersionMark>,
+    /// What each kind of mark stands for.
+    pub legend: Vec<(Mark, String)>,
+    /// When a period began.
+    origin: f64,
+    /// The length of a period in seconds.
+    period: f64,
+}
+
+/// The median of a week or sprint, as a horizontal line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PeriodMedian {
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// The median.
+    pub seconds: f64,
+}
+
+/// A vertical line at the first deployment of a new level.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionMark {
+    /// Where it is.
+    pub at: f64,
+    /// The version.
+    pub version: String,
+}
+
+/// The fitted line and its confidence interval, within the chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FittedLine {
+    /// The line.
+    pub line: Vec<(f64, f64)>,
+    /// The outline of where it lies with 95 % confidence of its slope: turned around its middle.
+    pub band: Vec<(f64, f64)>,
+}
+
+/// The marks of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A deployment, or the median of several.
+    Point,
+    /// The median of a period.
+    Median,
+    /// The fitted line.
+    Fit,
+    /// A change of the level.
+    Change,
+    /// A point at the upper edge.
+    Above,
+    /// A point at the lower edge.
+    Below,
+}
+
+impl Chart {
+    /// The chart of a trend, with at most `max_ticks` durations at its axis; `None` for fewer than two points.
+    #[must_use]
+    pub fn new(answer: &TrendAnswer, trend: &Trend, max_ticks: usize) -> Option<Self> {
+        let told = trend.points.as_deref().unwrap_or_default();
+        let points: Vec<_> = told.iter().map(|point| (seconds(point.started_at), point.duration.seconds())).collect();
+        let (from, to) = (seconds(trend.first_started_at), seconds(trend.last_started_at));
+        if points.len() < 2 || to <= from {
+            return None;
+        }
+        let margin = (to - from) * MARGIN;
+        let times = [from - margin, to + margin];
+        let period = period_seconds(answer);
+        let medians = trend.periods.iter().map(|one| {
+            let start = seconds(one.start);
+            PeriodMedian {
+                from: start.max(times[0]),
+                to: (start + period).min(times[1]),
+                seconds: one.median.seconds(),
+            }
+        });
+        let medians: Vec<_> = medians.collect();
+
+        let (min, max) = limits(points.iter().map(|(_, duration)| *duration).collect());
+        let (points, above): (Vec<_>, Vec<_>) = points.into_iter().partition(|(_, duration)| *duration <= max);
+        let (points, below): (Vec<_>, Vec<_>) = points.into_iter().partition(|(_, duration)| *duration >= min);
+        let shown = || points.iter().map(|(_, duration)| *duration).chain(medians.iter().map(|median| median.seconds));
+        let (min, max) = (shown().fold(f64::INFINITY, f64::min), shown().fold(0.0, f64::max));
+        let durations = Axis::of_durations(min, max, max_ticks);
+        let changes = trend.change_points.iter();
+        let mut chart = Self {
+            fit: trend.growth.as_ref().map(|growth| fit(growth, [from, to], &durations)),
+            times,
+            durations,
+            points,
+            above,
+            below,
+            medians,
+            changes: changes
+                .map(|change| VersionMark { at: seconds(change.started_at), version: change.version.to_string() })
+                .collect(),
+            legend: Vec::new(),
+            origin: trend.periods.first().map_or(from, |period| seconds(period.start)),
+            period,
+        };
+        chart.legend = chart.legend(answer, told.iter().any(|point| point.deployments > 1));
+        Some(chart)
+    }
+
+    /// At most `max_ticks` ticks of the axis of times.
+    #[must_use]
+    pub fn dates(&self, max_ticks: usize) -> Vec<Tick> {
+        dates(self.times[0], self.times[1], self.origin, self.period, max_ticks)
+    }
+
+    /// Where a time is: 0 at the left edge, 1 at the right one.
+    #[must_use]
+    pub fn time_share(&self, at: f64) -> f64 {
+        let [from, to] = self.times;
+        (at - from) / (to - from)
+    }
+
+    fn legend(&self, answer: &TrendAnswer, of_several: bool) -> Vec<(Mark, String)> {
+        let points = if of_several { "medians of deployments that follow each other" } else { "deployments" };
+        let mut legend =
+            vec![(Mark::Point, points.to_owned()), (Mark::Median, format!("median of each {}", answer.by))];
+        if self.fit.is_some() {
+            legend.push((Mark::Fit, "Theil–Sen line, 95% interval of its slope".to_owned()));
+        }
+        if !self.changes.is_empty() {
+            legend.push((Mark::Change, "the level changed".to_owned()));
+        }
+        legend.extend(outliers(&self.above, f64::max, "up to").map(|text| (Mark::Above, text)));
+        legend.extend(outliers(&self.below, f64::min, "down to").map(|text| (Mark::Below, text)));
+        legend
+    }
+}
+
+/// What is drawn at an edge, not in its place.
+fn outliers(points: &[(f64, f64)], extreme: fn(f64, f64) -> f64, reaching: &str) -> Option<String> {
+    let extreme = points.iter().map(|(_, duration)| *duration).reduce(extreme)?;
+    let extreme = words::duration(extreme);
+    Some(match points.len() {
+        1 => format!("took {extreme}"),
+        many => format!("{many} took {reaching} {extreme}"),
+    })
+}
+
+/// The fitted line between two times and its interval, as far as they are within the axis.
+fn fit(growth: &Growth, [from, to]: [f64; 2], durations: &Axis) -> FittedLine {
+    let weeks = (to - from) / WEEK_SECONDS;
+    let middle = f64::midpoint(growth.fitted_start_seconds, growth.fitted_end_seconds);
+    let (low, high) = (durations.low, durations.high);
+    let slope = growth.seconds_per_week;
+    let ends = [slope.low, slope.high].map(|per_week| per_week.abs() * weeks / 2.0);
+    let widest = ends[0].max(ends[1]);
+    // Where pixels are whole, many short pieces of a straight line would look bent.
+    let pieces = if middle - widest >= low && middle + widest <= high { 2 } else { FIT_PIECES };
+    let line = |per_week: f64| {
+        (0..=pieces).map(move |piece| {
+            let share = f64::from(piece) / f64::from(pieces);
+            (from + share * (to - from), middle + (share - 0.5) * weeks * per_week)
+        })
+    };
+    let back: Vec<_> = line(slope.high).collect();
+    let outline = line(slope.low).chain(back.into_iter().rev());
+    FittedLine {
+        line: line(slope.value).filter(|(_, seconds)| (low..=high).contains(seconds)).collect(),
+        band: outline.map(|(at, seconds)| (at, seconds.clamp(low, high))).collect(),
+    }
+}
+
+/// The length of a week or sprint of the answer, in seconds.
+pub(super) fn period_seconds(answer: &TrendAnswer) -> f64 {
+    let sprint = || answer.sprint_length.parse().ok().map(Duration::seconds).filter(|seconds| *seconds > 0.0);
+    if answer.by == "sprint" { sprint().unwrap_or(WEEK_SECONDS) } else { WEEK_SECONDS }
+}
+
+/// A time in seconds since 1970.
+pub(super) fn seconds(time: Timestamp) -> f64 {
+    time.micros() as f64 / 1e6
+}
+
+/// The durations between which points are drawn in their place.
+fn limits(mut durations: Vec<f64>) -> (f64, f64) {
+    durations.sort_by(f64::total_cmp);
+    let last = durations.len().saturating_sub(1);
+    let at = (last as f64 * OUTLIER_SHARE) as usize;
+    let of = |at: usize| durations.get(at).copied().unwrap_or_default();
+    (of(last - at) / OUTLIER_FACTOR, of(at) * OUTLIER_FACTOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::trend_samples::{answer, trend, with};
+    use super::*;
+
+    fn chart(trend: serde_json::Value) -> Option<Chart> {
+        let answer = answer(&[trend], "sprint");
+        Chart::new(&answer, &answer.trends[0], 5)
+    }
+
+    #[test]
+    fn a_chart_has_its_points_medians_fit_and_changes() {
+        let chart = chart(trend()).unwrap();
+        assert_eq!((chart.points.len(), chart.medians.len()), (12, 3));
+        assert_eq!((chart.durations.low, chart.durations.high), (360.0, 540.0));
+        assert_eq!(chart.changes[0].version, "4.12.0");
+        let marks: Vec<_> = chart.legend.iter().map(|(mark, _)| *mark).collect();
+        assert_eq!(marks, [Mark::Point, Mark::Median, Mark::Fit, Mark::Change]);
+        let dates: Vec<_> = chart.dates(5).into_iter().map(|tick| tick.label).collect();
+        assert_eq!(dates, ["2026-09-14", "2026-09-28", "2026-10-12"]);
+        let fit = chart.fit.as_ref().unwrap();
+        let inside = |(at, seconds): &(f64, f64)| {
+            (0.0..=1.0).contains(&chart.time_share(*at)) && (360.0..=540.0).contains(seconds)
+        };
+        assert!(fit.line.iter().chain(&fit.band).all(inside), "{fit:?}");
+    }
+
+    #[test]
+    fn outliers_are_drawn_at_the_edge() {
+        for (seconds, above, below, text) in [(7500, 1, 0, "took 2h05m"), (2, 0, 1, "took 2.0s")] {
+            let mut points = trend()["points"].clone();
+            points[3]["duration_seconds"] = json!(seconds);
+            let chart = chart(with(&[("/points", points)])).unwrap();
+            assert_eq!((chart.points.len(), chart.above.len(), chart.below.len()), (11, above, below));
+            assert_eq!(chart.legend.last().unwrap().1, text);
+        }
+    }
+
+    #[test]
+    fn fewer_than_two_points_make_no_chart() {
+        assert_eq!(chart(with(&[("/points", json!(null))])), None);
+        assert_eq!(chart(with(&[("/last_started_at", trend()["first_started_at"].clone())])), None);
+    }
+}

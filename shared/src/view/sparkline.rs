@@ -1,0 +1,35 @@
+//! Sparklines: a row of numbers as levels.
+
+/// How many levels there are; the lowest is 0.
+pub const LEVELS: u8 = 8;
+
+/// A level for each number; `None` where there is none.
+///
+/// Level 0 is the smallest number, or half of the largest where that is less: numbers that hardly differ look flat.
+#[must_use]
+pub fn levels(values: &[Option<f64>]) -> Vec<Option<u8>> {
+    let known = || values.iter().copied().flatten();
+    let max = known().fold(0.0, f64::max);
+    let min = known().fold(max / 2.0, f64::min);
+    let level = |value: f64| {
+        // All are 0 where the smallest is the largest.
+        let height = if max > min { (value - min) / (max - min) } else { 0.0 };
+        (height * f64::from(LEVELS)).floor().clamp(0.0, f64::from(LEVELS - 1)) as u8
+    };
+    values.iter().map(|value| value.map(level)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_to_scale() {
+        let eight: Vec<_> = (0..8).map(|value| Some(f64::from(value))).collect();
+        assert_eq!(levels(&eight), (0..8).map(Some).collect::<Vec<_>>());
+        assert_eq!(levels(&[Some(4.0), None, Some(8.0)]), [Some(0), None, Some(7)]);
+        assert_eq!(levels(&[Some(100.0), Some(98.0), Some(97.0)]), [Some(7); 3], "what hardly changes looks flat");
+        assert_eq!(levels(&[Some(0.0), None, None, Some(0.0)]), [Some(0), None, None, Some(0)]);
+        assert_eq!(levels(&[]), []);
+    }
+}

@@ -1,0 +1,305 @@
+//! The timeline of a deployment: its summary, its rows, and where the bar of each begins and ends.
+
+use super::text::{Meaning, Sign, Text};
+use super::words;
+use crate::{
+    Deployment, DeploymentDetail, DeploymentOutcome, Duration, StatusKind, StepOutcome, TimelineStep, Timestamp,
+};
+
+/// A gap has a row of its own from this share of the whole on …
+const MIN_GAP_SHARE: f64 = 0.005;
+
+/// … and from this many seconds on: a script takes time to start its commands.
+const MIN_GAP_SECONDS: f64 = 0.1;
+
+/// A step is slow when it took more than this many times its usual time …
+const SLOW_FACTOR: f64 = 1.5;
+
+/// … and more than this many seconds longer.
+const SLOW_SECONDS: f64 = 1.0;
+
+/// A deployment with a row for each step and gap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    /// What was deployed and how it went, in parts that belong beside each other.
+    pub summary: Vec<Text>,
+    /// The rows, in order of their beginning.
+    pub rows: Vec<Row>,
+    /// How long the deployment took, or has taken so far.
+    pub length: Option<Duration>,
+    /// How far it is, while it runs.
+    pub progress: Option<Progress>,
+}
+
+/// The names of a row's columns beside its bar: [`Row::name`], [`Row::duration`], [`Row::share`] and [`Row::usual`].
+pub const HEADINGS: [&str; 4] = ["step", "time", "share", "usual"];
+
+/// A step, or a gap between steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The status of the step.
+    pub name: String,
+    /// How it is drawn.
+    pub kind: RowKind,
+    /// What its bar or mark means.
+    pub meaning: Meaning,
+    /// Where it begins: 0 is the beginning of the deployment, 1 its end.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// How long it took, or has taken so far.
+    pub duration: Option<Duration>,
+    /// Its share of the deployment's duration, 0 to 1.
+    pub share: Option<f64>,
+    /// How long it usually takes.
+    pub usual: Option<Duration>,
+    /// How many times its usual time it took, where it was slow.
+    pub slow: Option<f64>,
+}
+
+/// How a row is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// A bar: a step that took its time.
+    Took,
+    /// A bar: a span that failed.
+    Failed,
+    /// A bar: a span that had not ended when its deployment did.
+    Unfinished,
+    /// A bar: a step that has not ended.
+    Open,
+    /// A mark: a step whose duration is zero or unknown, or the start that encloses the other steps.
+    Instant,
+    /// A mark: a status that ended the deployment, or corrected its end.
+    End,
+    /// A gap: no step is open.
+    Waiting,
+}
+
+/// How far a running deployment is, judged by its usual duration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// The share that is done, above 1 when it is overdue; `None` where the usual duration is unknown.
+    pub done: Option<f64>,
+    /// What is done and what is left.
+    pub text: Text,
+    /// What its bar means.
+    pub meaning: Meaning,
+}
+
+/// The timeline of a deployment as it is `now`.
+#[must_use]
+pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
+    let DeploymentDetail { deployment, usual, timeline } = detail;
+    let start = deployment.started_at;
+    let running = deployment.outcome == DeploymentOutcome::Running;
+    let now = if running { Some(timeline.iter().map(|step| step.step.ts).fold(now, Ord::max)) } else { None };
+    let ends = timeline.iter().filter_map(|step| step.step.ended_at);
+    let last = deployment.ended_at.or(now).unwrap_or(start);
+    let length = deployment.duration.or_else(|| Duration::between(start, now?));
+    // A span may end after its deployment does. A correction of the end may come days later, and is drawn at the edge.
+    let spans = timeline.iter().filter(|step| step.step.span).filter_map(|step| step.step.ended_at);
+    let edge = match deployment.outcome {
+        DeploymentOutcome::Abandoned => {
+            ends.fold(timeline.iter().map(|step| step.step.ts).fold(start, Ord::max), Ord::max)
+        }
+        _ => spans.fold(last, Ord::max),
+    };
+    let scale = Scale { start, edge };
+
+    let mut rows = Vec::new();
+    let mut covered = start;
+    for (at, timed) in timeline.iter().enumerate() {
+        let step = &timed.step;
+        rows.extend(scale.gap(covered, step.ts.min(edge), length));
+        let later = timeline[at + 1..].iter().map(|later| later.step.ts);
+        let (kind, end) = kind(timed, now, later);
+        let duration = end.and_then(|end| Duration::between(step.ts, end));
+        let slow = duration.zip(timed.usual).and_then(|(duration, usual)| slow(duration, usual));
+        covered = covered.max(end.unwrap_or(step.ts).min(edge));
+        rows.push(Row {
+            name: step.status.to_string(),
+            kind,
+            meaning: meaning(kind, slow.is_some(), deployment.outcome),
+            from: scale.place(step.ts),
+            to: scale.place(end.unwrap_or(step.ts)),
+            duration,
+            share: duration.and_then(|duration| share(duration, length)),
+            usual: timed.usual,
+            slow,
+        });
+    }
+    rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
+    let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
+    Timeline { summary: summary(detail, length), rows, length, progress }
+}
+
+/// How a step is drawn, and when it ended where a duration is shown.
+fn kind(
+    timed: &TimelineStep,
+    now: Option<Timestamp>,
+    mut later: impl Iterator<Item = Timestamp>,
+) -> (RowKind, Option<Timestamp>) {
+    let TimelineStep { step, kind, usual: _ } = timed;
+    let end = step.ended_at.or(now);
+    // The start of `steps run --deployment` lasts as long as the spans within it, which are what took the time.
+    let mut encloses = || !step.span && later.any(|ts| ts > step.ts && end.is_none_or(|end| ts < end));
+    match (kind, step.span, step.outcome, step.ended_at) {
+        (_, true, Some(StepOutcome::Failed), _) => (RowKind::Failed, end),
+        (_, true, None, Some(_)) => (RowKind::Unfinished, end),
+        (StatusKind::Success | StatusKind::Failure, false, _, _) => (RowKind::End, None),
+        (StatusKind::Start, false, _, _) if encloses() => (RowKind::Instant, None),
+        (_, false, _, Some(ended)) if ended == step.ts => (RowKind::Instant, end),
+        (_, _, _, Some(_)) => (RowKind::Took, end),
+        (_, _, _, None) if now.is_some() => (RowKind::Open, end),
+        (_, _, _, None) => (RowKind::Instant, None),
+    }
+}
+
+fn meaning(kind: RowKind, slow: bool, outcome: DeploymentOutcome) -> Meaning {
+    match kind {
+        RowKind::Took if slow => Meaning::Warning,
+        RowKind::Took => Meaning::Plain,
+        RowKind::Failed => Meaning::Bad,
+        RowKind::Unfinished => Meaning::Warning,
+        RowKind::Open => Meaning::Running,
+        RowKind::Instant | RowKind::Waiting => Meaning::Faint,
+        RowKind::End => outcome.into(),
+    }
+}
+
+fn share(duration: Duration, length: Option<Duration>) -> Option<f64> {
+    let length = length.filter(|length| length.micros() > 0)?;
+    Some(duration.seconds() / length.seconds())
+}
+
+fn slow(duration: Duration, usual: Duration) -> Option<f64> {
+    let (duration, usual) = (duration.seconds(), usual.seconds());
+    (duration > SLOW_FACTOR * usual && duration - usual > SLOW_SECONDS).then(|| duration / usual)
+}
+
+/// What was deployed, how it went and in which time, by whom, when, and the identity.
+fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
+    let Deployment { component, version, environment, owner, run, outcome, status, started_at, id, .. } =
+        &detail.deployment;
+    let mut what = Text::new(format!("{component} {version} "), Meaning::Strong);
+    what.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
+    let ended = match outcome {
+        DeploymentOutcome::Succeeded | DeploymentOutcome::Failed
+            if !status.as_str().eq_ignore_ascii_case(outcome.name()) =>
+        {
+            format!("{outcome} ({status})")
+        }
+        _ => outcome.to_string(),
+    };
+    let preposition = if *outcome == DeploymentOutcome::Running { "for" } else { "in" };
+    let parts = [
+        Some(what),
+        Some(Text::new(ended, Meaning::from(*outcome))),
+        length.map(|length| Text::new(format!("{preposition} {length}"), Meaning::Strong)),
+        detail.usual.map(|usual| format!("usually {usual}").into()),
+        Some(format!("by {owner}").into()),
+        Some(format!("{} UTC", started_at.to_seconds_text()).into()),
+        run.as_ref().map(|run| format!("run {run}").into()),
+        Some(Text::new(id.to_string(), Meaning::Faint)),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// How far a deployment is that has run for `elapsed`.
+fn progress(elapsed: Duration, usual: Option<Duration>) -> Progress {
+    let Some(usual) = usual.filter(|usual| usual.micros() > 0) else {
+        let text = "no successful deployment to tell the time left by".into();
+        return Progress { done: None, text, meaning: Meaning::Plain };
+    };
+    let done = elapsed.seconds() / usual.seconds();
+    let (text, meaning) = match Duration::from_micros(usual.micros() - elapsed.micros()) {
+        Some(left) => (format!("{}, about {left} left", words::share(done)), Meaning::Running),
+        None => {
+            let over = Duration::from_micros(elapsed.micros() - usual.micros()).unwrap_or_default();
+            (format!("overdue by {over}"), Meaning::Warning)
+        }
+    };
+    Progress { done: Some(done), text: text.into(), meaning }
+}
+
+impl Row {
+    /// What the name means: the bar says more, so that only what failed or is open stands out.
+    #[must_use]
+    pub fn name_meaning(&self) -> Meaning {
+        match self.kind {
+            RowKind::Failed => Meaning::Bad,
+            RowKind::Open => Meaning::Running,
+            RowKind::Waiting => Meaning::Faint,
+            RowKind::Took | RowKind::Unfinished | RowKind::Instant | RowKind::End => Meaning::Plain,
+        }
+    }
+
+    /// The duration, where it is known.
+    #[must_use]
+    pub fn duration_text(&self) -> String {
+        self.duration.map(|duration| duration.to_string()).unwrap_or_default()
+    }
+
+    /// The share of the whole, where it is known.
+    #[must_use]
+    pub fn share_text(&self) -> String {
+        self.share.map(words::share).unwrap_or_default()
+    }
+
+    /// The usual duration, beside one to compare it with.
+    #[must_use]
+    pub fn usual_text(&self) -> String {
+        self.usual.filter(|_| self.duration.is_some()).map(|usual| usual.to_string()).unwrap_or_default()
+    }
+
+    /// `▲ 2.1×` where the step was slow.
+    #[must_use]
+    pub fn slow_text(&self) -> Text {
+        let mut text = Text::default();
+        let Some(factor) = self.slow else { return text };
+        text.sign(Sign::Slow, Meaning::Warning);
+        if factor.is_finite() {
+            text.add(format!(" {factor:.1}"), Meaning::Warning).sign(Sign::Times, Meaning::Warning);
+        }
+        text
+    }
+}
+
+/// The time that is drawn.
+struct Scale {
+    start: Timestamp,
+    edge: Timestamp,
+}
+
+impl Scale {
+    /// Where a time is: 0 at the start, 1 at the edge.
+    fn place(&self, time: Timestamp) -> f64 {
+        let whole = self.edge.micros() - self.start.micros();
+        if whole <= 0 {
+            return 0.0;
+        }
+        ((time.micros() - self.start.micros()) as f64 / whole as f64).clamp(0.0, 1.0)
+    }
+
+    /// The row of a gap; `None` where it is too short to be shown.
+    fn gap(&self, from: Timestamp, to: Timestamp, length: Option<Duration>) -> Option<Row> {
+        let duration = Duration::between(from, to)?;
+        let (begin, end) = (self.place(from), self.place(to));
+        (end - begin >= MIN_GAP_SHARE && duration.seconds() >= MIN_GAP_SECONDS).then(|| Row {
+            name: "waiting".to_owned(),
+            kind: RowKind::Waiting,
+            meaning: Meaning::Faint,
+            from: begin,
+            to: end,
+            duration: Some(duration),
+            share: share(duration, length),
+            usual: None,
+            slow: None,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "timeline_tests.rs"]
+pub(crate) mod tests;

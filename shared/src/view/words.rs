@@ -1,0 +1,91 @@
+//! Numbers, dates, durations and shares in words.
+
+use crate::{Duration, Timestamp};
+
+/// `1234567` as `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// `1 deployment`, `1,234 deployments`.
+#[must_use]
+pub fn deployments(count: u32) -> String {
+    let noun = if count == 1 { "deployment" } else { "deployments" };
+    format!("{} {noun}", grouped(count.into()))
+}
+
+/// The day, UTC: `2026-01-05`.
+#[must_use]
+pub fn date(time: Timestamp) -> String {
+    let mut text = time.to_seconds_text();
+    text.truncate(10);
+    text
+}
+
+/// Seconds as a duration: `6m10s`; a negative number as `0.00s`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    Duration::from_seconds(seconds.max(0.0)).unwrap_or_default().to_string()
+}
+
+/// Seconds as a duration with a sign: `-12.0s`, and `plus` before a number that is not negative.
+#[must_use]
+pub fn signed_duration(seconds: f64, plus: &str) -> String {
+    // A number that rounds to 0.00s has no sign.
+    if seconds.abs() < 0.005 {
+        return duration(0.0);
+    }
+    format!("{}{}", if seconds < 0.0 { "-" } else { plus }, duration(seconds.abs()))
+}
+
+/// A percentage with a sign: `+3.8%`.
+#[must_use]
+pub fn signed_percent(value: f64) -> String {
+    // -0.04 would be -0.0.
+    let value = if value.abs() < 0.05 { 0.0 } else { value };
+    format!("{value:+.1}%")
+}
+
+/// A share from 0 to 1 in whole percent: `42%`.
+#[must_use]
+pub fn share(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
+}
+
+/// A share from 0 to 1 in percent with one decimal: `2.8%`.
+#[must_use]
+pub fn rate(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// A p value: `p < 0.001`, `p = 0.012`, `p = 0.40`.
+#[must_use]
+pub fn p_value(p: f64) -> String {
+    match p {
+        ..0.001 => "p < 0.001".to_owned(),
+        ..0.1 => format!("p = {p:.3}"),
+        _ => format!("p = {p:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 12, 123, 1234, 1_234_567].map(grouped), ["0", "12", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn signs_and_rounding() {
+        assert_eq!([signed_percent(3.84), signed_percent(-0.04), signed_percent(-2.0)], ["+3.8%", "+0.0%", "-2.0%"]);
+        assert_eq!(
+            [signed_duration(80.0, "+"), signed_duration(-12.0, "+"), signed_duration(-0.001, "+")],
+            ["+1m20s", "-12.0s", "0.00s"]
+        );
+    }
+}

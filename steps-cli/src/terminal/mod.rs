@@ -1,0 +1,85 @@
+//! What is written to the standard output and error, and how it looks there: texts, tables, timelines and charts for people,
+//! exports for programs.
+
+pub mod bar;
+pub mod canvas;
+pub mod chart;
+pub mod destination;
+pub mod export;
+pub mod line_ends;
+pub mod pairs;
+#[cfg(test)]
+pub mod samples;
+pub mod sparkline;
+pub mod table;
+pub mod text;
+pub mod timeline;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstream::AutoStream;
+use comfy_table::Table;
+
+use crate::error::Error;
+
+/// The width of a line where none is known.
+pub const DEFAULT_WIDTH: u16 = 80;
+
+/// Writes bytes to the standard output, as they are.
+///
+/// # Errors
+/// The output cannot be written, or its reader is gone.
+pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()).map_err(Error::output)
+}
+
+/// Writes a text for people to the standard output. Its styles are removed unless the output is a terminal that shows them,
+/// and where `NO_COLOR` (<https://no-color.org>) or `CLICOLOR=0` (<https://bixense.com/clicolors>) say so.
+///
+/// # Errors
+/// The output cannot be written, or its reader is gone.
+pub fn show(text: impl Display) -> Result<(), Error> {
+    let mut stdout = AutoStream::auto(io::stdout().lock());
+    write!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Error::output)
+}
+
+/// Writes a line to the standard error, without its styles where they are not wanted. An error of that is ignored, because
+/// there is nowhere left to report it.
+pub fn note(line: impl Display) {
+    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{line}");
+}
+
+/// Whether the standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// The width of the terminal in characters; `None` where the standard output is no terminal and lines may have any length.
+pub fn width() -> Option<u16> {
+    // A terminal that was never told its size says 0.
+    is_terminal().then(|| Table::new().width().filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH))
+}
+
+/// Whether the locale says that the terminal shows UTF-8.
+pub fn is_utf8_locale() -> bool {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    names.into_iter().find(|value| !value.is_empty()).is_some_and(|locale| is_utf8(&locale))
+}
+
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_utf8;
+
+    #[test]
+    fn locales() {
+        assert!(is_utf8("de_DE.UTF-8") && is_utf8("C.utf8") && is_utf8("UTF-8"));
+        assert!(!is_utf8("C") && !is_utf8("de_DE@euro"));
+    }
+}
