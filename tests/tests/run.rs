@@ -144,7 +144,7 @@ fn signals_reach_the_command() {
 /// A server that is away changes nothing but what is told, unless it is to matter.
 #[test]
 fn a_server_that_is_away_changes_nothing_but_a_warning() {
-    let cli = Cli::new().env("STEPS_SERVER", "http://127.0.0.1:9");
+    let cli = Cli::at("http://127.0.0.1:9");
     for code in [0, 3] {
         let run = cli.run(&migrating(&["sh", "-c", &format!("echo done; exit {code}")]));
         assert_eq!((run.code, run.stdout.as_str()), (code, "done\n"));
@@ -166,7 +166,7 @@ fn a_server_that_is_away_changes_nothing_but_a_warning() {
 #[test]
 fn a_silent_server_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let cli = Cli::new().env("STEPS_SERVER", &format!("http://{}", silent.local_addr().unwrap()));
+    let cli = Cli::at(&format!("http://{}", silent.local_addr().unwrap()));
     let args = ["--timeout", "1s"].into_iter().chain(migrating(&["sh", "-c", "echo here; exit 4"]));
     let began = Instant::now();
     let mut child =
