@@ -272,7 +272,7 @@ async fn a_run_without_a_server_is_recorded_whole_later(db: TestDb) {
     assert_eq!(steps.len(), 4, "{steps:?}");
     assert_eq!(steps[0][..3], ["migrating", "failed", "3"].map(str::to_owned));
     let took: f64 = steps[0][3].parse().unwrap();
-    assert!((0.2..10.0).contains(&took), "by the clock of the command: {took}");
+    assert!((0.2..60.0).contains(&took), "by the clock of the command: {took}");
     assert_eq!([&steps[1][0], &steps[2][0], &steps[3][0]], ["started", "succeeded", "s"]);
 }
 
