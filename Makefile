@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test soak demo bench completions
+.PHONY: help build test snapshots soak demo bench completions
 
 CARGO ?= cargo
 
@@ -14,6 +14,10 @@ test: ## Check format and lints, and run every test on SQLite and on a private M
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) build --workspace --bins
 	tests/with-mariadb tests/run-tests
+
+snapshots: ## Write tests/tests/snapshots again after a change that is meant; git diff shows what clients will notice
+	$(CARGO) build --workspace --bins
+	INSTA_UPDATE=always tests/with-mariadb tests/run-tests -p steps-tests --test snapshot_api --test snapshot_commands
 
 soak: ## Every fault for minutes: kill, stop, cut, fill and overload, and a Galera cluster
 	tests/soak

@@ -59,7 +59,14 @@ impl Cli {
     /// One whose `STEPS_SERVER` is this server.
     #[must_use]
     pub fn of(server: &Server) -> Self {
-        Self::new().env("STEPS_SERVER", server.url())
+        Self::at(server.url())
+    }
+
+    /// One whose `STEPS_SERVER` is this, with a time-out that a busy machine does not miss; `--timeout` sets a shorter
+    /// one.
+    #[must_use]
+    pub fn at(server: &str) -> Self {
+        Self::new().env("STEPS_SERVER", server).env("STEPS_TIMEOUT", "60s")
     }
 
     /// One more variable.

@@ -5,11 +5,13 @@
 
 pub mod cli;
 pub mod db;
+pub mod example;
 pub mod faults;
 pub mod history;
 pub mod http;
 pub mod server;
 pub mod steps;
+pub mod transcript;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -19,9 +21,13 @@ pub use cli::{Cli, Run};
 pub use db::{DatabaseKind, TestDb};
 pub use http::Answer;
 pub use server::Server;
+pub use transcript::Transcript;
 
-/// How long anything may take before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take before a test gives up on it: whatever takes longer is broken, and not only slow.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What a busy machine may add to a deadline that a test has set.
+pub const SLACK: Duration = Duration::from_secs(20);
 
 /// Runs one async test body; each test has a runtime of its own.
 pub fn block_on<T>(body: impl Future<Output = T>) -> T {

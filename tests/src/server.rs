@@ -47,16 +47,18 @@ impl Builder {
         Self { command, home }
     }
 
-    /// `steps-server --listen 127.0.0.1:0 --database-url URL`.
+    /// `steps-server --listen 127.0.0.1:0 --database-url URL`, with a deadline that a busy machine does not miss;
+    /// `--deadline` sets a shorter one.
     #[must_use]
     pub fn on(database_url: &str) -> Self {
-        Self::bare().args(&["--listen", "127.0.0.1:0", "--database-url", database_url])
+        Self::on_port(0, database_url)
     }
 
     /// The same, on this port of 127.0.0.1.
     #[must_use]
     pub fn on_port(port: u16, database_url: &str) -> Self {
-        Self::bare().args(&["--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url])
+        let args = ["--listen", &format!("127.0.0.1:{port}"), "--database-url", database_url];
+        Self::bare().env("STEPS_DEADLINE", "60s").args(&args)
     }
 
     /// More arguments.

@@ -11,13 +11,7 @@ use steps_tests::faults::load::{CLIENT_TIMEOUT, with_load};
 use steps_tests::faults::mariadb::kill_connections;
 use steps_tests::faults::{Load, Mariadb, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::server::Builder;
-use steps_tests::{Answer, PATIENCE, Server, eventually};
-
-/// The server's own.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// What a busy machine may add to a deadline.
-const SLACK: Duration = Duration::from_millis(1500);
+use steps_tests::{Answer, PATIENCE, SLACK, Server, eventually};
 
 /// Clients at work on a server at work on a MariaDB of the test's own.
 async fn start(args: &[&str]) -> (Mariadb, Server, Load) {
@@ -32,7 +26,7 @@ async fn start(args: &[&str]) -> (Mariadb, Server, Load) {
 fn killed_and_started_again() {
     with_load(async {
         let kills = short_or_long(5, 20);
-        let (mut mariadb, server, load) = start(&[]).await;
+        let (mut mariadb, server, load) = start(&["--deadline", "5s"]).await;
         let mut recoveries = Vec::new();
         for _ in 0..kills {
             load.more(fastrand::usize(1..short_or_long(200, 1500))).await;
@@ -52,7 +46,7 @@ fn killed_and_started_again() {
 #[test]
 fn stopped_for_longer_than_the_deadline() {
     with_load(async {
-        let (deadline, stopped) = short_or_long((2, 4), (5, 10));
+        let (deadline, stopped) = short_or_long((3, 5), (5, 10));
         let (mariadb, server, load) = start(&["--deadline", &format!("{deadline}s")]).await;
         let span = server.record(&[("span", "true")].into_iter().chain(PROBE).collect::<Vec<_>>()).await.recorded();
         let deadline = Duration::from_secs(deadline);
@@ -164,7 +158,7 @@ fn read_only_for_a_while() {
 fn connections_killed_at_random() {
     with_load(async {
         let rounds = short_or_long(20, 100);
-        let (mariadb, server, load) = start(&[]).await;
+        let (mariadb, server, load) = start(&["--deadline", "30s"]).await;
         let (mut killed, mut recoveries) = (0, Vec::new());
         for _ in 0..rounds {
             load.more(fastrand::usize(1..100)).await;
@@ -189,7 +183,7 @@ fn assert_only_acknowledged(statuses: &std::collections::BTreeMap<u16, usize>) {
 fn deadlocks() {
     with_load(async {
         let wanted = short_or_long(5, 50);
-        let (mariadb, server, load) = start(&[]).await;
+        let (mariadb, server, load) = start(&["--deadline", "30s"]).await;
         let mut other = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
         run(&mut other, "CREATE TABLE ballast (n INT) ENGINE = InnoDB").await.unwrap();
         let deadlocks = async || {
@@ -222,7 +216,7 @@ fn locks_waited_for_in_vain() {
     with_load(async {
         let mariadb = Mariadb::start().await;
         mariadb.execute("SET GLOBAL innodb_lock_wait_timeout = 1").await;
-        let server = Builder::on(&mariadb.url()).start().await;
+        let server = Builder::on(&mariadb.url()).args(&["--deadline", "5s"]).start().await;
         let load = Load::start(&[server.url()], Shape::default());
         load.more(50).await;
         let mut recoveries = Vec::new();
@@ -240,7 +234,7 @@ fn locks_waited_for_in_vain() {
         let ledger = load.stop().await;
         // Those that wait behind others may be told to come again, but in time.
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
-        assert!(ledger.longest < DEADLINE + SLACK, "{:?}", ledger.longest);
+        assert!(ledger.longest < Duration::from_secs(5) + SLACK, "{:?}", ledger.longest);
         Report::close("lock wait timeouts", recoveries.len(), recoveries, &ledger, &mariadb.url()).await;
         server.stop().await;
     });

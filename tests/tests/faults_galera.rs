@@ -14,7 +14,7 @@ fn a_node_dies_and_comes_back() {
         let mut servers: Vec<Server> = Vec::new();
         // One after the other: the first brings the schema up to date.
         for node in 0..3 {
-            servers.push(Builder::on(&cluster.url(node)).start().await);
+            servers.push(Builder::on(&cluster.url(node)).args(&["--deadline", "5s"]).start().await);
         }
         let urls: Vec<&str> = servers.iter().map(Server::url).collect();
         let load = Load::start(&urls, Shape::default());

@@ -10,7 +10,7 @@ use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Fault, Load, Proxy, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::http::client;
 use steps_tests::server::Builder;
-use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{Answer, DatabaseKind, SLACK, Server, TestDb, block_on, eventually, on_both_stores};
 
 on_both_stores!(an_answer_that_is_lost_after_the_commit_doubles_nothing);
 
@@ -28,7 +28,7 @@ fn connections_to_the_database_that_are_cut() {
     let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let cuts = short_or_long(20, 200);
-        let (proxy, server, load) = start(&db, &[]).await;
+        let (proxy, server, load) = start(&db, &["--deadline", "5s"]).await;
         let mut recoveries = Vec::new();
         for _ in 0..cuts {
             load.more(fastrand::usize(1..100)).await;
@@ -83,7 +83,7 @@ fn a_network_that_swallows_everything() {
         }
         let ledger = load.stop().await;
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
-        assert!(ledger.longest < deadline + Duration::from_secs(2), "{:?}", ledger.longest);
+        assert!(ledger.longest < deadline + SLACK, "{:?}", ledger.longest);
         Report::close("a network that swallows everything", holes, recoveries, &ledger, &db.url()).await;
         server.stop().await;
     });
@@ -93,7 +93,7 @@ fn a_network_that_swallows_everything() {
 fn a_slow_network() {
     let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
-        let (proxy, server, load) = start(&db, &[]).await;
+        let (proxy, server, load) = start(&db, &["--deadline", "30s"]).await;
         proxy.set(Fault::Delay(Duration::from_millis(30)));
         load.more(short_or_long(200, 800)).await;
         proxy.set(Fault::None);
@@ -110,7 +110,7 @@ fn answers_to_commits_that_are_truncated() {
     let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
         let wanted = short_or_long(20, 200);
-        let (proxy, server, load) = start(&db, &[]).await;
+        let (proxy, server, load) = start(&db, &["--deadline", "5s"]).await;
         while proxy.truncated() < wanted {
             let before = proxy.truncated();
             proxy.set(Fault::Truncate(b"COMMIT", fastrand::usize(0..7)));
@@ -167,7 +167,7 @@ fn reads_come_back_after_a_cut() {
     let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let proxy = Proxy::start(db.port()).await;
-        let server = Builder::on(&db.url_at_port(proxy.port())).args(&["--deadline", "1s"]).start().await;
+        let server = Builder::on(&db.url_at_port(proxy.port())).args(&["--deadline", "5s"]).start().await;
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "started")];
         server.record(&fields).await.recorded();
         server.get("/v1/deployments").await.ok();

@@ -33,7 +33,8 @@ fn batch() -> (Vec<StepId>, Value) {
 fn ten_times_too_much() {
     block_on(async {
         let mariadb = Mariadb::start().await;
-        let server = Builder::on(&mariadb.url()).start().await;
+        // Longer than it takes to send all of it.
+        let server = Builder::on(&mariadb.url()).args(&["--deadline", "20s"]).start().await;
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "phase")];
         server.record(&fields).await.recorded();
         mariadb.pause();

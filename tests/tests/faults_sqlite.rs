@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use steps_tests::faults::load::with_load;
 use steps_tests::faults::{Load, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
 use steps_tests::server::Builder;
-use steps_tests::{DatabaseKind, TestDb, eventually};
+use steps_tests::{DatabaseKind, SLACK, TestDb, eventually};
 use tempfile::TempDir;
 
 /// A small file system in memory; unmounted with this.
@@ -99,7 +99,7 @@ fn a_file_that_somebody_else_has_locked() {
         }
         let ledger = load.stop().await;
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
-        assert!(ledger.longest < Duration::from_secs(3), "{:?}", ledger.longest);
+        assert!(ledger.longest < Duration::from_secs(1) + SLACK, "{:?}", ledger.longest);
         forget_probes(&db.url()).await;
         Report::close("a locked file (SQLite)", times, recoveries, &ledger, &db.url()).await;
         server.stop().await;

@@ -1,14 +1,13 @@
 //! `GET /v1/steps`: which steps, in what order, and how they are written.
 
 use std::io::Cursor;
-use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx};
 use reqwest::Method;
 use serde_json::{Value, json};
 use steps_shared::{BatchAnswer, StepId};
 use steps_tests::steps::{column, encoded, rows};
-use steps_tests::{Answer, Server, TestDb, on_both_stores};
+use steps_tests::{Answer, PATIENCE, Server, TestDb, on_both_stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -242,7 +241,7 @@ async fn a_client_that_leaves_frees_its_connection(db: TestDb) {
         connection.read_exact(&mut begin).await.unwrap();
         assert!(begin.starts_with(b"HTTP/1.1 200"));
     }
-    let answered = tokio::time::timeout(Duration::from_secs(10), server.list("limit=1")).await;
+    let answered = tokio::time::timeout(PATIENCE, server.list("limit=1")).await;
     assert_eq!(rows(&answered.expect("lists are still answered")).len(), 1);
     server.stop().await;
 }

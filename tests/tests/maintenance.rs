@@ -100,7 +100,7 @@ async fn a_dry_run_deletes_nothing(db: TestDb) {
 
 /// A load balancer asks `/readyz`; until it has heard, the server serves what it sends.
 async fn readiness_ends_before_service_does(db: TestDb) {
-    let server = Builder::on(&db.url()).args(&["--shutdown-delay", "3s"]).start().await;
+    let server = Builder::on(&db.url()).args(&["--shutdown-delay", "8s"]).start().await;
     server.get("/readyz").await.ok();
     server.process().terminate();
     eventually("it is not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use steps_tests::steps::{column, columns};
-use steps_tests::{Cli, DatabaseKind, Run, Server, TestDb, binaries, block_on, on_both_stores};
+use steps_tests::{Cli, DatabaseKind, Run, SLACK, Server, TestDb, binaries, block_on, on_both_stores};
 
 on_both_stores!(
     a_command_is_recorded_with_its_code_and_duration,
@@ -54,7 +54,7 @@ async fn a_command_is_recorded_with_its_code_and_duration(db: TestDb) {
     }
     cli.run(&migrating(&["sh", "-c", "sleep 0.3"])).ok();
     let seconds: f64 = column(&server.list("order=desc&limit=1").await, "duration_seconds")[0].parse().unwrap();
-    assert!((0.3..5.0).contains(&seconds), "{seconds} s");
+    assert!((0.3..60.0).contains(&seconds), "{seconds} s");
     let row = &steps_tests::steps::rows(&server.list("order=desc&limit=1").await)[0];
     assert_eq!(
         ["component", "version", "owner", "run"].map(|name| row[name].as_str()),
@@ -144,7 +144,7 @@ fn signals_reach_the_command() {
 /// A server that is away changes nothing but what is told, unless it is to matter.
 #[test]
 fn a_server_that_is_away_changes_nothing_but_a_warning() {
-    let cli = Cli::new().env("STEPS_SERVER", "http://127.0.0.1:9");
+    let cli = Cli::at("http://127.0.0.1:9");
     for code in [0, 3] {
         let run = cli.run(&migrating(&["sh", "-c", &format!("echo done; exit {code}")]));
         assert_eq!((run.code, run.stdout.as_str()), (code, "done\n"));
@@ -166,19 +166,19 @@ fn a_server_that_is_away_changes_nothing_but_a_warning() {
 #[test]
 fn a_silent_server_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let cli = Cli::new().env("STEPS_SERVER", &format!("http://{}", silent.local_addr().unwrap()));
-    let args = ["--timeout", "1s"].into_iter().chain(migrating(&["sh", "-c", "echo here; exit 4"]));
+    let cli = Cli::at(&format!("http://{}", silent.local_addr().unwrap()));
+    let args = ["--timeout", "5s"].into_iter().chain(migrating(&["sh", "-c", "echo here; exit 4"]));
     let began = Instant::now();
     let mut child =
         cli.command(&args.collect::<Vec<_>>()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "here\n");
-    assert!(began.elapsed() < Duration::from_millis(900), "the command was started at once: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "the command was started at once: {:?}", began.elapsed());
     let run = Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, 4, "{}", run.stderr);
     assert!(run.stderr.contains("warning"), "{}", run.stderr);
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5) + SLACK, "{:?}", began.elapsed());
 }
 
 #[test]

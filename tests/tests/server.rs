@@ -9,7 +9,7 @@ use reqwest::Method;
 use steps_tests::db::PASSWORD;
 use steps_tests::server::Builder;
 use steps_tests::steps::{as_recorded, column};
-use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on, eventually, on_both_stores};
+use steps_tests::{Answer, DatabaseKind, SLACK, Server, TestDb, block_on, eventually, on_both_stores};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -58,7 +58,7 @@ async fn stops_in_time_and_keeps_what_it_acknowledged(db: TestDb) {
     };
     let (acknowledged, asked) = tokio::join!(join_all((0..16).map(|_| write())), stop);
     server.stop().await;
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < SLACK, "{:?}", asked.elapsed());
 
     let again = Server::start(&db).await;
     let stored: BTreeSet<String> = column(&again.list("").await, "id").into_iter().collect();
@@ -186,7 +186,7 @@ fn not_ready_while_the_database_is_away_and_ready_again_after() {
         let port = listener.local_addr().unwrap().port();
         let open = AtomicBool::new(true);
         let checks = async {
-            let server = Builder::on(&db.url_at_port(port)).start().await;
+            let server = Builder::on(&db.url_at_port(port)).args(&["--deadline", "5s"]).start().await;
             server.record(&STEP).await.recorded();
             open.store(false, Ordering::Relaxed);
             eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;

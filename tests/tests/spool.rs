@@ -31,7 +31,7 @@ fn record<'a>(version: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 /// A command whose server is at a port that nothing listens on yet.
 async fn away() -> (Cli, u16) {
     let port = steps_tests::faults::free_port().await;
-    (Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}")), port)
+    (Cli::at(&format!("http://127.0.0.1:{port}")), port)
 }
 
 fn kept(run: Run) -> String {
@@ -121,11 +121,11 @@ fn what_is_refused_is_not_kept() {
 
 #[test]
 fn strict_and_no_spool_are_failures() {
-    let cli = Cli::new().env("STEPS_SERVER", AWAY);
+    let cli = Cli::at(AWAY);
     let said = cli.run(&record("1", &["--strict"])).failed(1);
     assert!(said.contains("is kept, and sent later"), "{said}");
     assert_eq!(status(&cli, "waiting"), "1");
-    let cli = Cli::new().env("STEPS_SERVER", AWAY);
+    let cli = Cli::at(AWAY);
     cli.run(&record("1", &["--no-spool"])).failed(1);
     let cli = cli.env("STEPS_NO_SPOOL", "1");
     cli.run(&record("1", &[])).failed(1);
@@ -135,7 +135,7 @@ fn strict_and_no_spool_are_failures() {
 
 #[test]
 fn the_spool_is_private_and_where_it_is_asked_to_be() {
-    let cli = Cli::new().env("STEPS_SERVER", AWAY);
+    let cli = Cli::at(AWAY);
     kept(cli.run(&record("1", &["--spool-dir", "here/spool"])));
     let of_server = fs::read_dir(cli.work().join("here/spool")).unwrap().next().unwrap().unwrap().path();
     let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -149,7 +149,7 @@ fn the_spool_is_private_and_where_it_is_asked_to_be() {
 
 #[test]
 fn a_full_spool_and_a_full_disk_are_clear_errors_and_lose_nothing() {
-    let cli = Cli::new().env("STEPS_SERVER", AWAY);
+    let cli = Cli::at(AWAY);
     kept(cli.run(&record("1", &[])));
     let whole = fs::read(cli.spool_file("waiting")).unwrap();
     let said = cli.run(&record("2", &["--spool-limit", "300"])).failed(1);
@@ -225,7 +225,7 @@ fn what_the_server_refuses_later_is_set_aside_with_the_reason() {
 fn a_hanging_server_is_asked_once() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     silent.set_nonblocking(true).unwrap();
-    let cli = Cli::new().env("STEPS_SERVER", &format!("http://{}", silent.local_addr().unwrap()));
+    let cli = Cli::at(&format!("http://{}", silent.local_addr().unwrap()));
     let said = kept(cli.run(&record("1", &["--timeout", "300ms"])));
     assert!(said.contains("did not answer within 300ms"), "{said}");
     let asked: Vec<TcpStream> = std::iter::from_fn(|| silent.accept().ok().map(|(stream, _)| stream)).collect();
@@ -272,7 +272,7 @@ async fn a_run_without_a_server_is_recorded_whole_later(db: TestDb) {
     assert_eq!(steps.len(), 4, "{steps:?}");
     assert_eq!(steps[0][..3], ["migrating", "failed", "3"].map(str::to_owned));
     let took: f64 = steps[0][3].parse().unwrap();
-    assert!((0.2..10.0).contains(&took), "by the clock of the command: {took}");
+    assert!((0.2..60.0).contains(&took), "by the clock of the command: {took}");
     assert_eq!([&steps[1][0], &steps[2][0], &steps[3][0]], ["started", "succeeded", "s"]);
 }
 
@@ -293,7 +293,7 @@ async fn an_answer_that_is_lost_after_the_commit_doubles_nothing(db: TestDb) {
     let server = Server::start(&db).await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let cli = Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}"));
+    let cli = Cli::at(&format!("http://127.0.0.1:{port}"));
     let mut command = cli.command(&record("1", &[]));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     answer_to_nobody(&listener, server.url());

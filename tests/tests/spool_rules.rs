@@ -16,7 +16,7 @@ const STEP: [&str; 8] = ["--component", "c", "--version", "1", "--owner", "o", "
 fn the_wait_for_a_server_is_part_of_the_age() {
     for (name, command) in [("run", &["--", "true"][..]), ("record", &[])] {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let cli = Cli::new().env("STEPS_SERVER", &format!("http://{}", silent.local_addr().unwrap()));
+        let cli = Cli::at(&format!("http://{}", silent.local_addr().unwrap()));
         let args = [&[name][..], &STEP, &["--timeout", "500ms"], command].concat();
         let child = cli.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _connection = silent.accept().unwrap();
@@ -44,7 +44,7 @@ fn answering(head: &'static str) -> Cli {
             let _ = client.write_all(format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n").as_bytes());
         }
     });
-    Cli::new().env("STEPS_SERVER", &url)
+    Cli::at(&url)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn who_cannot_keep_others_out_asks_all_the_same() {
     let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
         let port = steps_tests::faults::free_port().await;
-        let cli = Cli::new().env("STEPS_SERVER", &format!("http://127.0.0.1:{port}"));
+        let cli = Cli::at(&format!("http://127.0.0.1:{port}"));
         let record = [&["record"][..], &STEP].concat();
         assert_eq!(cli.run(&record).ok(), "", "it is kept");
         let server = Builder::on_port(port, &db.url()).start().await;

@@ -18,7 +18,7 @@ use crate::http::client;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a client waits for an answer: longer than any server may take.
-pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(20);
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who records what.
 #[derive(Debug, Clone, Copy)]
