@@ -1,24 +1,28 @@
-//! The log: to stderr, for people on a terminal and for machines otherwise.
+//! The log: to stderr, as text on a terminal and as JSON otherwise.
 
-use std::io::IsTerminal as _;
+use std::io::{self, BufWriter, IsTerminal as _};
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-use crate::setup::gathered_log::{GatheredLog, LogGuard};
-use crate::setup::settings::{LogFormat, Settings};
+use super::settings::{LogFormat, Settings};
 
-/// Begins to log. Lines are gathered and written by a thread of their own, so that no request waits for a terminal or
-/// a pipe; what this returns writes the last of them when it is dropped.
+/// Lines that may wait. When nobody reads the log, the server waits rather than leave a line out.
+const LINES: usize = 10_000;
+
+/// Begins to log. A thread of its own writes the lines, several at a time, so that no request waits for a terminal or a
+/// pipe. Dropping the guard writes the last of them.
 ///
 /// # Errors
 /// The filter cannot be understood.
-pub fn start(settings: &Settings) -> anyhow::Result<LogGuard> {
+pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
     let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| {
         anyhow::anyhow!("log: {error}; write error, warn, info, debug, trace, or warn,steps_server=debug")
     })?;
-    let terminal = std::io::stderr().is_terminal();
-    let (log, guard) = GatheredLog::start(std::io::stderr())?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || log.clone()).with_target(false);
+    let terminal = io::stderr().is_terminal();
+    let builder = NonBlockingBuilder::default().lossy(false).buffered_lines_limit(LINES).thread_name("log");
+    let (log, guard) = builder.finish(BufWriter::new(io::stderr()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).with_target(false);
     match settings.log_format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Auto if !terminal => builder.json().flatten_event(true).init(),
