@@ -1,8 +1,8 @@
 //! The `steps` command: records the steps of deployments and asks for them.
 //!
-//! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share:
-//! the settings and where each came from (`settings`), flags (`flags`), the server (`client`), what is recorded or kept
-//! (`sender`, `spool`), and what is written (`output`).
+//! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share, each importing only
+//! what comes before it: flags (`flags`), settings and where each came from (`settings`), the server (`client`), steps that are
+//! sent or kept (`delivery`), and what is printed (`terminal`).
 
 use std::ffi::OsString;
 
@@ -17,8 +17,6 @@ pub mod exit;
 mod flags;
 mod settings;
 mod terminal;
-
-use terminal as output;
 
 pub use error::Error;
 

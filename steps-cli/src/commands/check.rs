@@ -33,8 +33,8 @@ Examples:
   steps check --replay 90d              how often they would have fired
   steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
 
-The newest successful deployment is judged; of --version where that is given. Failed, running and abandoned ones never \
-are. Limits may be combined, and all are judged:
+The newest successful deployment is judged, or that of --version; failed, running and abandoned ones are not. Limits \
+may be combined, and all are judged:
   max         No deployment may take longer.
   baseline    None may take longer than the percentile of the last 30
               (--last) successful ones before it that were within, and 20%
@@ -68,8 +68,7 @@ is of every rule that is judged.
 --format json is an array with one answer for each rule, and of one where limits are given by flags; csv has a row \
 for each limit.
 
-A replay is a question rather than a gate: it exits with 0 whatever it says. It is there to find limits that a team can \
-live with.
+A replay always exits with 0. Use it to find limits that fire as often as is useful.
 
 Exit codes: 0 all within, 4 at least one is over, 5 none is over but there is not enough data to judge all of them; and \
 1, 2 and 3 as of every command."

@@ -20,7 +20,7 @@ use super::setup;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::output;
+use crate::terminal;
 use csv_rows::Source;
 use read::{Batch, Rows};
 
@@ -90,7 +90,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let result = block_on(send_all(&client, batches, &name, &progress));
     progress.finish_and_clear();
     let Tally { recorded, already_recorded, refused } = result?;
-    output::print(format!(
+    terminal::print(format!(
         "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused\n",
         recorded + already_recorded
     ))?;
@@ -164,7 +164,8 @@ async fn send_all(
         refused.sort_by_key(|(line, _)| *line);
         tally.recorded += answer.recorded;
         tally.already_recorded += answer.already_recorded;
-        progress.suspend(|| refused.iter().for_each(|(line, reason)| output::note(format!("{name}:{line}: {reason}"))));
+        progress
+            .suspend(|| refused.iter().for_each(|(line, reason)| terminal::note(format!("{name}:{line}: {reason}"))));
         progress.set_message(format!("{} steps", tally.recorded + tally.already_recorded));
         done = done.max(last_line);
     }

@@ -10,7 +10,7 @@ use crate::delivery::{Recorded, Sender};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, StreamFlags};
-use crate::output;
+use crate::terminal;
 
 /// The flags of `steps record`.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let recorded = sender.record(&step).await?;
         if let Recorded::Sent { .. } = recorded {
             let lines = sender.deliver_waiting(begun + sender.client.timeout()).await;
-            lines.iter().for_each(output::note);
+            lines.iter().for_each(terminal::note);
         }
         Ok(recorded)
     })?;
@@ -86,15 +86,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             if strict {
                 return Err(Error::Failed(kept));
             }
-            output::note(format!("steps: {kept}"));
+            terminal::note(format!("steps: {kept}"));
             Ok(())
         }
         Recorded::Sent { .. } if quiet => Ok(()),
         Recorded::Sent { is_new, step } => match format {
-            AnswerFormat::Text => output::print(sentence(is_new, &step)),
+            AnswerFormat::Text => terminal::print(sentence(is_new, &step)),
             AnswerFormat::Json => {
                 let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
-                output::print(json + "\n")
+                terminal::print(json + "\n")
             }
         },
     }

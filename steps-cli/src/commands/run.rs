@@ -21,8 +21,8 @@ use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
 use crate::flags::{SpoolFlags, StreamFlags};
-use crate::output;
 use crate::settings::{Key, Stream};
+use crate::terminal;
 use recording::{Begun, End, Kept, Plan, Recording, What};
 use signals::{Signals, pass_on};
 
@@ -105,7 +105,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         if strict && end.code == exit::DONE {
             return Err(Error::Failed(problem));
         }
-        output::note(format!("warning: {problem}"));
+        terminal::note(format!("warning: {problem}"));
         Ok(end.code)
     })
 }
@@ -207,11 +207,11 @@ fn told(command: &[OsString], error: &io::Error) -> u8 {
     let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
     match error.kind() {
         io::ErrorKind::NotFound => {
-            output::note(format!("error: cannot run {program}: no such command"));
+            terminal::note(format!("error: cannot run {program}: no such command"));
             exit::NOT_FOUND
         }
         _ => {
-            output::note(format!("error: cannot run {program}: {error}"));
+            terminal::note(format!("error: cannot run {program}: {error}"));
             exit::NOT_EXECUTABLE
         }
     }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
 use crate::flags::SpoolFlags;
-use crate::output::pairs;
+use crate::terminal::pairs;
 
 /// The flags of `steps status`.
 #[derive(Debug, clap::Args)]

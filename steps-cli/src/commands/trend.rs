@@ -30,8 +30,8 @@ use crate::terminal::{self, chart, text};
     group = ArgGroup::new("one").args(["component", "component_flag"]),
     after_help = "\
 Examples:
-  steps trend                                        each component, the most alarming first
-  steps trend checkout                               one: by how much, since when, which step
+  steps trend                                        each component, growing ones first
+  steps trend checkout                               one: how fast, since when, which step
   steps trend checkout --step migrating --since 26w
   steps trend checkout --environment production --svg checkout.svg
   steps trend --by sprint --sprint-start 2026-01-05 --sprint-length 14d
@@ -46,16 +46,16 @@ Verdicts:
 The growth is the Theil-Sen slope with its 95% confidence interval (Sen 1968), in percent of where the fitted line \
 begins. More than 400 deployments are fitted as the medians of 400 groups of deployments that follow each other.
 
-The level changed where a jump of 5% or more is significant; a version and who recorded it are told with it.
+A change of the level is a significant jump of 5% or more. It is shown with its version and who recorded it.
 
 The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), step by \
 step: each instant counts for the step that holds the deployment up, or as waiting where no step is open. (--step is of \
 the step's own time, however much of it others took as well.)
 
-After a change of the level the deployments since then are judged alone as well: a jump is no growth that goes on.
+After a change of the level, the deployments since then are judged separately too: a jump is not continuing growth.
 
-Only successful deployments enter; failed, abandoned and running ones never do. Weeks begin on Mondays, UTC. \
-Component, environment and step come from flags alone, never from STEPS_* variables or settings files."
+Only successful deployments count; failed, abandoned and running ones do not. Weeks begin on Mondays, UTC. \
+Component, environment and step are read from flags only, not from STEPS_* variables or settings files."
 )]
 pub struct Args {
     /// Tell all of this component, with a chart

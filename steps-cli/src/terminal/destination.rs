@@ -8,27 +8,27 @@ use tempfile::NamedTempFile;
 
 use crate::error::Error;
 
-/// An open place for the bytes of an export.
+/// What the bytes of an export are written to.
 #[derive(Debug)]
 pub enum Destination {
     /// The standard output.
     Stdout(StdoutLock<'static>),
-    /// A temporary file beside the one that it will become.
+    /// A temporary file in the directory of the file that it will become.
     File(NamedTempFile, PathBuf),
-    /// A device or a pipe, which is written as it is.
+    /// A device or a pipe, which is written directly.
     Special(File, PathBuf),
 }
 
 impl Destination {
-    /// Opens it; nothing is seen under the file's name yet.
+    /// Opens the standard output, for no path or `-`, or a file. The file appears under its name in [`Self::finish`].
     ///
     /// # Errors
-    /// A place that cannot be written, as an error of usage: it is found before anything is asked for.
+    /// [`Error::Usage`] for a path that cannot be written. It is found before any request is sent.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stdout(io::stdout().lock()));
         };
-        // tempfile's own words name the temporary file: the kind of error says enough.
+        // tempfile's own message names the temporary file, which says nothing to the user.
         let wrong = |error: io::Error| {
             let reason = match error.kind() {
                 io::ErrorKind::NotFound => "its directory does not exist".to_owned(),
@@ -36,7 +36,7 @@ impl Destination {
             };
             Error::Usage(format!("cannot write to {}: {reason}", path.display()))
         };
-        // Behind a link, the file it leads to is the one to be replaced.
+        // Of a symbolic link, its target is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => {
@@ -50,7 +50,10 @@ impl Destination {
         }
     }
 
-    /// Writes some bytes.
+    /// Writes bytes.
+    ///
+    /// # Errors
+    /// They cannot be written, or the reader of the standard output is gone.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Self::Stdout(stdout) => stdout.write_all(bytes).map_err(Error::output),
@@ -59,7 +62,10 @@ impl Destination {
         }
     }
 
-    /// All is written: now the file gets its name.
+    /// Ends the export: a file gets its name, and replaces the one that had it.
+    ///
+    /// # Errors
+    /// The last bytes cannot be written, or the file cannot be renamed.
     pub fn finish(self) -> Result<(), Error> {
         match self {
             Self::Stdout(mut stdout) => stdout.flush().map_err(Error::output),
@@ -102,21 +108,21 @@ mod tests {
         let path = directory.path().join("steps.csv");
         let files = || fs::read_dir(directory.path()).unwrap().count();
 
-        let mut given_up = Destination::open(Some(&path)).unwrap();
-        given_up.write(b"half").unwrap();
+        let mut incomplete = Destination::open(Some(&path)).unwrap();
+        incomplete.write(b"half").unwrap();
         assert!(!path.exists());
-        drop(given_up);
+        drop(incomplete);
         assert_eq!(files(), 0);
 
-        let mut whole = Destination::open(Some(&path)).unwrap();
-        whole.write(b"whole").unwrap();
-        whole.finish().unwrap();
+        let mut complete = Destination::open(Some(&path)).unwrap();
+        complete.write(b"whole").unwrap();
+        complete.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(files(), 1);
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_an_error_of_usage() {
+    fn a_path_that_cannot_be_written_is_a_usage_error() {
         let directory = tempfile::tempdir().unwrap();
         for path in [directory.path().to_owned(), directory.path().join("no/such/steps.csv")] {
             let error = Destination::open(Some(&path)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Exports: the server's bytes, passed on as they come.
+//! Exports: the body of an answer, written as it arrives.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::line_ends::LineEnds;
 use crate::client::Client;
 use crate::error::Error;
 
-/// Passes the body on to its destination in constant memory. CSV gets the line ends of the shell's tools.
+/// Writes the body of an answer to its destination, in constant memory. CSV gets LF as its line end.
 ///
 /// # Errors
-/// An answer that ends in the middle, or a destination that cannot be written.
+/// The answer is incomplete, or the destination cannot be written.
 pub async fn export(
     client: &Client,
     mut response: Response,
@@ -36,7 +36,7 @@ pub async fn export(
     Ok(())
 }
 
-/// Shows how much has come, on the standard error if that is a terminal, and only while a file is written.
+/// Shows on the standard error how much has arrived; only where that is a terminal and a file is written.
 fn spinner(destination: &Destination) -> ProgressBar {
     if matches!(destination, Destination::Stdout(_)) {
         return ProgressBar::hidden();

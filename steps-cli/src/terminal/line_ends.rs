@@ -1,9 +1,9 @@
-//! The line ends of CSV: CRLF on the wire, as RFC 4180 has it, and LF for the tools of a shell.
+//! The line ends of CSV: CRLF over HTTP, as RFC 4180 says, and LF in the command's output, for shell tools.
 
-/// Turns CRLF into LF, however the bytes are cut into chunks.
+/// Turns CRLF into LF in a stream of chunks.
 #[derive(Debug, Default)]
 pub struct LineEnds {
-    /// The last chunk ended with a carriage return whose line feed may be in the next one.
+    /// Whether the last chunk ended with a carriage return. Its line feed may be in the next chunk.
     pending: bool,
 }
 
@@ -22,7 +22,7 @@ impl LineEnds {
         turned
     }
 
-    /// What is still held back at the end.
+    /// The bytes that are left when the stream ends.
     pub fn finish(self) -> &'static [u8] {
         if self.pending { b"\r" } else { b"" }
     }

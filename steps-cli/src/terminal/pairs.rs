@@ -1,4 +1,4 @@
-//! Names and values.
+//! Lists of names and values.
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
@@ -17,7 +17,10 @@ pub enum PairsFormat {
     Json,
 }
 
-/// Prints them: by default a table on a terminal, else CSV.
+/// Prints names and values; without a format, as a table on a terminal and as CSV elsewhere.
+///
+/// # Errors
+/// The output cannot be written.
 pub fn print(rows: &[(&'static str, String)], format: Option<PairsFormat>) -> Result<(), Error> {
     let default = if super::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
     super::print(match format.unwrap_or(default) {

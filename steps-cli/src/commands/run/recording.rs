@@ -10,7 +10,7 @@ use crate::client::{Client, RequestError};
 use crate::delivery::Spool;
 use crate::delivery::{Recorded, SendResult, Sender};
 use crate::error::Error;
-use crate::output;
+use crate::terminal;
 
 /// What the command is.
 #[derive(Debug, Clone)]
@@ -163,7 +163,7 @@ impl Begun {
                 return Ok(Some(reason));
             }
         }
-        sender.deliver_waiting(deadline).await.iter().for_each(output::note);
+        sender.deliver_waiting(deadline).await.iter().for_each(terminal::note);
         Ok(None)
     }
 }
