@@ -6,8 +6,7 @@ use super::setup;
 use crate::client::block_on;
 use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::SpoolFlags;
+use crate::flags::{ConnectionFlags, SpoolFlags};
 use crate::output;
 
 /// The flags of `steps flush`.

@@ -8,8 +8,7 @@ use super::setup;
 use crate::client::block_on;
 use crate::delivery::{Recorded, Sender};
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::{SpoolFlags, StreamFlags};
+use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::output;
 
 /// The flags of `steps record`.

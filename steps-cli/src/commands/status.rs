@@ -7,8 +7,7 @@ use crate::client::{block_on, shown};
 use crate::clock;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::ConnectionFlags;
-use crate::flags::SpoolFlags;
+use crate::flags::{ConnectionFlags, SpoolFlags};
 use crate::output::pairs;
 
 /// The flags of `steps status`.
