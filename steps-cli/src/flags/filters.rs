@@ -1,6 +1,6 @@
-//! The flags that choose steps and deployments.
+//! The flags that filter steps and deployments.
 //!
-//! What is listed is chosen by flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
+//! Filters come from flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
 use steps_shared::{
     Bound, Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Owner, Run, Status, StepFilter,
@@ -10,7 +10,7 @@ use steps_shared::{
 use crate::clock;
 use crate::error::Error;
 
-/// Which steps.
+/// The filter of a list of steps.
 #[derive(Debug, clap::Args)]
 pub struct FilterFlags {
     /// Only of this component
@@ -39,7 +39,7 @@ pub struct FilterFlags {
     until: Option<Bound>,
 }
 
-/// Which deployments.
+/// The filter of a list of deployments.
 #[derive(Debug, clap::Args)]
 pub struct DeploymentFilterFlags {
     #[command(flatten)]
@@ -56,10 +56,8 @@ pub struct DeploymentFilterFlags {
 }
 
 impl FilterFlags {
-    /// The filter that the flags describe.
-    ///
     /// # Errors
-    /// Bounds of time that nothing can be between.
+    /// Bounds of time with nothing between them.
     pub fn filter(self) -> Result<StepFilter, Error> {
         let Self { component, version, owner, status, environment, run, since, until } = self;
         let (since, until) = bounds(since, until)?;
@@ -68,10 +66,8 @@ impl FilterFlags {
 }
 
 impl DeploymentFilterFlags {
-    /// The filter that the flags describe.
-    ///
     /// # Errors
-    /// Bounds that nothing can be between.
+    /// Bounds of time or duration with nothing between them.
     pub fn filter(self) -> Result<DeploymentFilter, Error> {
         let Self { base, outcome, min_duration, max_duration } = self;
         if let (Some(min), Some(max)) = (min_duration, max_duration)
@@ -85,10 +81,7 @@ impl DeploymentFilterFlags {
     }
 }
 
-/// Refuses bounds of time that nothing can be between.
-///
-/// # Errors
-/// Those.
+/// Refuses bounds of time with nothing between them.
 pub fn check_bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(), Error> {
     bounds(since, until).map(|_| ())
 }
