@@ -6,7 +6,7 @@
 //! 2. `settings`: the value of each setting, and where it came from;
 //! 3. `client`: requests to the server;
 //! 4. `delivery`: sending steps, keeping what cannot be sent, delivering that later;
-//! 5. `output`: tables, files and pipes;
+//! 5. `terminal`: tables, charts, files and pipes;
 //! 6. `commands`: one file for each subcommand, from its flags to its output.
 //!
 //! Below all of them stand `error`, `exit` and `clock`.
@@ -24,8 +24,6 @@ pub mod exit;
 mod flags;
 mod settings;
 mod terminal;
-
-use terminal as output;
 
 pub use error::Error;
 

@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 
 use crate::error::Error;
-use crate::output;
+use crate::terminal;
 
 /// The flags of `steps completions`.
 #[derive(Debug, clap::Args)]
@@ -22,5 +22,5 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::command(), "steps", &mut script);
-    output::print(&script)
+    terminal::print(&script)
 }

@@ -6,9 +6,9 @@ use super::setup;
 use crate::client::shown;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::output::pairs::PairsFormat;
-use crate::output::{self, table};
 use crate::settings::{Key, Setting, Settings, SettingsFile};
+use crate::terminal::pairs::PairsFormat;
+use crate::terminal::{self, table};
 
 /// The flags of `steps config`.
 #[derive(Debug, clap::Args)]
@@ -48,8 +48,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
     let rows: Vec<_> = settings.chain(files).chain(rules(&found)).collect();
-    let default = if output::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
-    output::print(match args.format.unwrap_or(default) {
+    let default = if terminal::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
+    terminal::print(match args.format.unwrap_or(default) {
         PairsFormat::Table => {
             let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
             table::render(&["setting", "value", "from"], rows).into_bytes()

@@ -7,7 +7,7 @@ use crate::client::block_on;
 use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags};
-use crate::output;
+use crate::terminal;
 
 /// The flags of `steps flush`.
 #[derive(Debug, clap::Args)]
@@ -16,8 +16,8 @@ Examples:
   steps flush
   steps flush --spool-dir /var/lib/ci/steps-spool
 
-Each step is recorded once, however often it is sent, and with the time at which it happened. What the server refuses \
-is set aside in the file 'rejected' of the spool, with the reason.
+Each step is recorded once, with the time at which it happened. Steps that the server refuses go to the file 'rejected' \
+of the spool, with the reason.
 
 Exit codes: 0 nothing waits any more, 1 the server could not be reached and steps still wait, 3 some were refused.")]
 pub struct Args {
@@ -34,7 +34,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
     let waiting = spool.status().map_err(failed)?.steps;
     if waiting == 0 {
-        return output::print("nothing waits\n");
+        return terminal::print("nothing waits\n");
     }
     let client = setup::client(&settings)?;
     let bar = ProgressBar::new(waiting);
@@ -44,11 +44,11 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let delivery = block_on(async { Ok(deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
     bar.finish_and_clear();
     let Delivery { recorded, already_recorded, refused, warnings, error } = delivery;
-    warnings.iter().for_each(|warning| output::note(format!("warning: {warning}")));
+    warnings.iter().for_each(|warning| terminal::note(format!("warning: {warning}")));
     let delivered = recorded + already_recorded;
     let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused\n");
     if error.is_none() || delivered + refused > 0 {
-        output::print(summary)?;
+        terminal::print(summary)?;
     }
     if let Some(error) = error {
         let left = spool.status().map_err(failed)?.steps;

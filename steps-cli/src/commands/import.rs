@@ -20,7 +20,7 @@ use super::setup;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::output;
+use crate::terminal;
 use csv_rows::Input;
 use read::{Batch, Rows};
 
@@ -39,11 +39,11 @@ Examples:
 
 CSV begins with the names of its columns, in any order: component, version, owner, status, and ts or started_at \
 (RFC 3339, or '2026-01-05 09:30:00' in UTC); environment, run and id may follow, and for spans span, outcome, \
-ended_at and exit_code, as an export has them. JSONL has an object with the same members on each line. A wrong line \
-is named and left out, the others are recorded, and the exit code is 3.
+ended_at and exit_code, as an export has them. JSONL has an object with the same members on each line. Wrong \
+lines are reported and skipped, the others are recorded, and the exit code is 3.
 
-A row without an id gets one that follows from its content and place, so that importing the same file again, or a \
-longer export of the same history, records nothing twice.")]
+A row without an id gets one that is computed from its content and place. Importing the same file again, or a longer \
+export of the same history, records nothing twice.")]
 pub struct Args {
     /// The file; - reads the standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -90,7 +90,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let result = block_on(send_all(&client, batches, &name, &progress));
     progress.finish_and_clear();
     let ImportCounts { recorded, already_recorded, refused } = result?;
-    output::print(format!(
+    terminal::print(format!(
         "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused\n",
         recorded + already_recorded
     ))?;
@@ -164,7 +164,8 @@ async fn send_all(
         refused.sort_by_key(|(line, _)| *line);
         counts.recorded += answer.recorded;
         counts.already_recorded += answer.already_recorded;
-        progress.suspend(|| refused.iter().for_each(|(line, reason)| output::note(format!("{name}:{line}: {reason}"))));
+        progress
+            .suspend(|| refused.iter().for_each(|(line, reason)| terminal::note(format!("{name}:{line}: {reason}"))));
         progress.set_message(format!("{} steps", counts.recorded + counts.already_recorded));
         done = done.max(last_line);
     }

@@ -7,11 +7,11 @@ use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, FilterFlags, ListFlags, columns_help, listed};
-use crate::output;
-use crate::output::canvas::Canvas;
-use crate::output::destination::Destination;
-use crate::output::export::export;
-use crate::output::table::lay_out;
+use crate::terminal;
+use crate::terminal::canvas::Canvas;
+use crate::terminal::destination::Destination;
+use crate::terminal::export::export;
+use crate::terminal::table::lay_out;
 
 /// The flags of `steps list`.
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
                 let table = table(&listing::rows(&client, response).await?, &columns);
-                output::show(lay_out(&table, Canvas::of_output(false)))
+                terminal::show(lay_out(&table, Canvas::of_output(false)))
             }
             (Some(id), Some(format)) => {
                 let destination = Destination::open(list.output.path())?;

@@ -9,11 +9,11 @@ use steps_shared::{ListColumn, ListFormat, ListQuery, Order, Timestamp};
 use crate::client::{Client, Count, Listed, clock};
 use crate::error::Error;
 use crate::flags::ListFlags;
-use crate::output;
-use crate::output::canvas::Canvas;
-use crate::output::destination::Destination;
-use crate::output::export::export;
-use crate::output::table::lay_out;
+use crate::terminal;
+use crate::terminal::canvas::Canvas;
+use crate::terminal::destination::Destination;
+use crate::terminal::export::export;
+use crate::terminal::table::lay_out;
 
 /// How many rows a table shows by itself.
 const TABLE_ROWS: u64 = 100;
@@ -45,7 +45,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let now = clock(&response);
     let mut rows: Vec<T> = rows(client, response).await?;
     if rows.is_empty() {
-        output::note(format!("no {}", F::PLURAL));
+        terminal::note(format!("no {}", F::PLURAL));
         return Ok(());
     }
     let shown = rows.len() as u64;
@@ -54,14 +54,14 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
         rows.reverse();
     }
     let rest = count.and_then(|count| rest::<F>(count, shown, from)).unwrap_or_default();
-    output::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + &rest)
+    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + &rest)
 }
 
 fn print_count(count: Count) -> Result<(), Error> {
     if !count.exact {
-        output::note("there are at least so many; the server counts no further");
+        terminal::note("there are at least so many; the server counts no further");
     }
-    output::print(format!("{}\n", count.count))
+    terminal::print(format!("{}\n", count.count))
 }
 
 /// What the table does not show.

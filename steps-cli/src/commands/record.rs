@@ -9,7 +9,7 @@ use crate::client::block_on;
 use crate::delivery::{Recorded, Sender};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
-use crate::output;
+use crate::terminal;
 
 /// The flags of `steps record`.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,9 @@ Examples:
 
 Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
 
-While the server cannot be reached, fails or is slower than --timeout, the step is kept on this machine, with a line on \
-the standard error and exit code 0: the deploy goes on. The next record or run, or steps flush, delivers it with its \
-right time. For 30 seconds after a failure the server is not asked again."
+When the server cannot be reached, fails or takes longer than --timeout, the step is kept on this machine: a line on the \
+standard error says so, and the exit code is 0. The next record or run, or steps flush, delivers it with its original \
+time. After a failure the server is not asked again for 30 seconds."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -36,12 +36,12 @@ pub struct Args {
     /// When it began, if not now: 2026-01-05T09:30:00Z, or '2026-01-05 09:30:00' in UTC
     #[arg(long, value_name = "TIME")]
     ts: Option<String>,
-    /// The step's own identity, a UUID; recording the same one again changes nothing [default: a new one]
+    /// The step's id, a UUID; recording the same id again changes nothing [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
     #[command(flatten)]
     spool: SpoolFlags,
-    /// Exit with 1 where the step is kept because the server could not be reached
+    /// Exit with 1 when the step is kept instead of recorded
     #[arg(long)]
     strict: bool,
     /// Print nothing when it is recorded
@@ -74,7 +74,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let recorded = sender.record(&step).await?;
         if let Recorded::Sent { .. } = recorded {
             let lines = sender.deliver_waiting(begun + sender.client.timeout()).await;
-            lines.iter().for_each(output::note);
+            lines.iter().for_each(terminal::note);
         }
         Ok(recorded)
     })?;
@@ -85,15 +85,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             if strict {
                 return Err(Error::Failed(kept));
             }
-            output::note(format!("steps: {kept}"));
+            terminal::note(format!("steps: {kept}"));
             Ok(())
         }
         Recorded::Sent { .. } if quiet => Ok(()),
         Recorded::Sent { is_new, step } => match format {
-            AnswerFormat::Text => output::print(sentence(is_new, &step)),
+            AnswerFormat::Text => terminal::print(sentence(is_new, &step)),
             AnswerFormat::Json => {
                 let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
-                output::print(json + "\n")
+                terminal::print(json + "\n")
             }
         },
     }

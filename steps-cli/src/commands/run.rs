@@ -20,8 +20,8 @@ use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
-use crate::output;
 use crate::settings::{Key, Stream};
+use crate::terminal;
 use recording::{CommandEnd, CommandSteps, KeptBecause, RecordAs, Recording, StartedRecording};
 use signals::{Signals, forward};
 
@@ -37,15 +37,16 @@ Examples:
   steps run --status testing -- make test            the rest from .steps.toml, the CI and git
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
 
-CMD has our standard input, output, error and terminal, and is sent the signals that are sent to us. It sees \
-STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN and STEPS_SERVER, so that 'steps record' \
-and 'steps run' within it need no flags but --status. Steps that run at the same time may overlap.
+CMD has the standard input, output, error and terminal of 'steps run', and gets the signals that are sent to it. It has \
+the variables STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN and STEPS_SERVER, so that 'steps \
+record' and 'steps run' in it need no flags but --status. Steps that run at the same time may overlap.
 
-The exit code is that of CMD: 128 and the signal's number where a signal killed it, 127 where there is no such \
-command, 126 where it cannot be run. Recording goes on beside it: a server that is slow or away changes neither the \
-exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What cannot \
-be delivered is kept on this machine, and sent with the next record or run, or by steps flush. What is wrong with the \
-flags or settings is told before CMD is started, with exit code 2."
+The exit code is that of CMD: 128 and the number of the signal that killed it, 127 when there is no such command, 126 when \
+it cannot be run. Wrong flags or settings are reported before CMD is started, with exit code 2.
+
+A slow or missing server changes neither the exit code nor the start of CMD. It delays the end by --timeout at most, and a \
+warning goes to the standard error. Steps that cannot be delivered are kept on this machine. The next record or run, or \
+steps flush, delivers them."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -58,7 +59,7 @@ pub struct Args {
     deployment: bool,
     #[command(flatten)]
     spool: SpoolFlags,
-    /// Exit with 1 where CMD succeeded and its recording did not reach the server
+    /// Exit with 1 when CMD succeeded, but its recording did not reach the server
     #[arg(long)]
     strict: bool,
     /// The command and its arguments
@@ -103,7 +104,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         if strict && end.code == exit::DONE {
             return Err(Error::Failed(problem));
         }
-        output::note(format!("warning: {problem}"));
+        terminal::note(format!("warning: {problem}"));
         Ok(end.code)
     })
 }
@@ -202,11 +203,11 @@ fn report_start_error(command: &[OsString], error: &io::Error) -> u8 {
     let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
     match error.kind() {
         io::ErrorKind::NotFound => {
-            output::note(format!("error: cannot run {program}: no such command"));
+            terminal::note(format!("error: cannot run {program}: no such command"));
             exit::NOT_FOUND
         }
         _ => {
-            output::note(format!("error: cannot run {program}: {error}"));
+            terminal::note(format!("error: cannot run {program}: {error}"));
             exit::NOT_EXECUTABLE
         }
     }

@@ -7,11 +7,11 @@ use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, DeploymentFilterFlags, OutputFlags, listed};
-use crate::output;
-use crate::output::canvas::Canvas;
-use crate::output::destination::Destination;
-use crate::output::export::export;
-use crate::output::table::lay_out;
+use crate::terminal;
+use crate::terminal::canvas::Canvas;
+use crate::terminal::destination::Destination;
+use crate::terminal::export::export;
+use crate::terminal::table::lay_out;
 
 /// The flags of `steps stats`.
 #[derive(Debug, clap::Args)]
@@ -65,9 +65,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         }
         let answer: StatsAnswer = listing::one(&client, client.stats(&query).await?).await?;
         if answer.stats.is_empty() {
-            output::note("no deployments");
+            terminal::note("no deployments");
             return Ok(());
         }
-        output::show(lay_out(&table(&answer), Canvas::of_output(false)))
+        terminal::show(lay_out(&table(&answer), Canvas::of_output(false)))
     })
 }

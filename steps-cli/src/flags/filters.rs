@@ -13,22 +13,22 @@ use crate::error::Error;
 /// The filter of a list of steps.
 #[derive(Debug, clap::Args)]
 pub struct FilterFlags {
-    /// Only of this component
+    /// Only this component
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     component: Option<Component>,
-    /// Only of this version
+    /// Only this version
     #[arg(long, value_name = "VERSION", help_heading = "Filters")]
     version: Option<Version>,
-    /// Only of this owner
+    /// Only this owner
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     owner: Option<Owner>,
     /// Only with this status; of a deployment, the last that was recorded
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     status: Option<Status>,
-    /// Only in this environment
+    /// Only this environment
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     environment: Option<Environment>,
-    /// Only of this CI run
+    /// Only this CI run
     #[arg(long, value_name = "RUN", help_heading = "Filters")]
     run: Option<Run>,
     /// Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d
@@ -47,10 +47,10 @@ pub struct DeploymentFilterFlags {
     /// Only with this outcome: succeeded, failed, running or abandoned
     #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
     outcome: Option<DeploymentOutcome>,
-    /// Only what took so long, or longer: 90s, 15m, 1h30m
+    /// Only what took at least so long: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     min_duration: Option<Duration>,
-    /// Only what took so long, or less
+    /// Only what took at most so long
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     max_duration: Option<Duration>,
 }

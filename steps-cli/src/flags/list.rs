@@ -22,7 +22,7 @@ pub struct OutputFlags {
 /// The length, order and format of a list.
 #[derive(Debug, clap::Args)]
 pub struct ListFlags {
-    /// At most so many: of a table the newest, of an export the first; --order chooses for both
+    /// At most so many rows: the newest in a table, the first in an export, unless --order says otherwise
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
     pub limit: Option<u64>,
     /// The oldest first (asc), or the newest (desc) [default: asc]
@@ -30,7 +30,7 @@ pub struct ListFlags {
     pub order: Option<Order>,
     #[command(flatten)]
     pub output: OutputFlags,
-    /// Print how many there are, and nothing else
+    /// Print only how many there are
     #[arg(long, conflicts_with_all = ["limit", "order", "columns", "format", "output"])]
     pub count: bool,
 }

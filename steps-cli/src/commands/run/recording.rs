@@ -10,7 +10,7 @@ use crate::client::{Client, RequestError};
 use crate::delivery::Spool;
 use crate::delivery::{Recorded, SendResult, Sender};
 use crate::error::Error;
-use crate::output;
+use crate::terminal;
 
 /// What a command is recorded as.
 #[derive(Debug, Clone)]
@@ -117,8 +117,8 @@ impl CommandSteps {
 }
 
 impl Recording {
-    /// Prepares a client, on another thread: this one waits for the command, and reading the system's certificates takes a
-    /// moment.
+    /// Prepares a client, on another thread: this one waits for the command, and reading the system's certificates takes
+    /// a moment.
     pub fn new(steps: CommandSteps, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
         let client = spawn_blocking(move || Client::new(&server, limit));
         Self { steps, spool, client }
@@ -163,7 +163,7 @@ impl StartedRecording {
                 return Ok(Some(reason));
             }
         }
-        sender.deliver_waiting(deadline).await.iter().for_each(output::note);
+        sender.deliver_waiting(deadline).await.iter().for_each(terminal::note);
         Ok(None)
     }
 }
