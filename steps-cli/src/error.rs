@@ -1,10 +1,10 @@
-//! What can go wrong, and the exit code of each.
+//! The errors of the command, and their exit codes.
 
 use std::io::{self, Write};
 
 use crate::exit;
 
-/// Why the command did not do what it was asked. The text is for people: what was wrong, and what would be right.
+/// Why the command failed. The text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server or the network failed, or the output could not be written.
@@ -19,13 +19,13 @@ pub enum Error {
     /// clap's own errors, and its answers to `--help` and `--version`.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
-    /// Whoever read the standard output has read enough.
+    /// The reader of the standard output closed it early, as `head` does.
     #[error("the reader of the output has gone")]
     ClosedPipe,
 }
 
 impl Error {
-    /// What writing the output failed with.
+    /// An error of writing to the standard output.
     pub(crate) fn output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
@@ -46,7 +46,7 @@ impl Error {
         }
     }
 
-    /// Says it to the user. Where even the standard error is closed there is nobody to tell.
+    /// Prints the error on the standard error, if that is open.
     pub fn report(&self) {
         let _ = match self {
             Self::ClosedPipe => Ok(()),

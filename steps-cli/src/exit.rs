@@ -1,6 +1,6 @@
 //! The exit codes; `steps --help` and the README document them.
 
-/// All was done. A reader that closes the pipe early (`steps list | head`) is no failure either.
+/// Success. A reader that closes the pipe early (`steps list | head`) counts as success too.
 pub const DONE: u8 = 0;
 
 /// The server could not be reached, failed, or stopped in the middle; or the output could not be written.
@@ -9,7 +9,7 @@ pub const FAILED: u8 = 1;
 /// The command line, a variable, a settings file or an input file was wrong; nothing was sent.
 pub const USAGE: u8 = 2;
 
-/// The server understood and refused, or there is no such thing; or, at import, some lines were refused.
+/// The server refused, or found nothing; of `steps import`: some lines were refused.
 pub const REFUSED: u8 = 3;
 
 /// Of `steps check`: a deployment is over its budget.

@@ -1,8 +1,15 @@
 //! The `steps` command: records the steps of deployments and asks for them.
 //!
-//! Each subcommand is one file in `commands/` that reads from its flags to its output. What they share, each importing only
-//! what comes before it: flags (`flags`), settings and where each came from (`settings`), the server (`client`), steps that are
-//! sent or kept (`delivery`), and what is printed (`terminal`).
+//! The layers, each of which imports only those before it:
+//!
+//! 1. `flags`: flags that several subcommands have;
+//! 2. `settings`: the value of each setting, and where it came from;
+//! 3. `client`: requests to the server;
+//! 4. `delivery`: sending steps, keeping what cannot be sent, delivering that later;
+//! 5. `terminal`: tables, charts, files and pipes;
+//! 6. `commands`: one file for each subcommand, from its flags to its output.
+//!
+//! Below all of them stand `error`, `exit` and `clock`.
 
 use std::ffi::OsString;
 
@@ -23,7 +30,7 @@ pub use error::Error;
 /// Runs the command with the program's arguments, its own name first, and returns the code to exit with.
 ///
 /// # Errors
-/// Whatever went wrong; it knows its exit code, and a closed output pipe is not a failure.
+/// What went wrong; [`Error::exit_code`] has the code for it. A closed output pipe has the code of success.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let cli = commands::Cli::try_parse_from(arguments)?;
     commands::run(cli)

@@ -40,29 +40,29 @@ Variables (an empty one counts as not set):
   STEPS_SERVER         where the server is (http://127.0.0.1:7878)
   STEPS_TIMEOUT        how long to wait for it (5s)
   STEPS_COMPONENT      what is deployed
-  STEPS_ENVIRONMENT    where to (production)
-  STEPS_VERSION        which version (the CI's commit, else git describe)
+  STEPS_ENVIRONMENT    where it is deployed to (production)
+  STEPS_VERSION        the version of it (the CI's commit, else git describe)
   STEPS_OWNER          who is responsible (the CI's user, else git's user.name, else the login)
   STEPS_RUN            the CI run the step belongs to
-  STEPS_SPOOL_DIR      where steps wait while the server is away (steps/spool in the state folder)
-  STEPS_SPOOL_LIMIT    how much may wait there (64MiB)
-  STEPS_NO_SPOOL       1: nothing waits; a step that cannot be delivered is an error
+  STEPS_SPOOL_DIR      where steps are kept while the server is away (steps/spool in the state folder)
+  STEPS_SPOOL_LIMIT    how much may be kept there (64MiB)
+  STEPS_NO_SPOOL       1: keep nothing; a step that cannot be delivered is an error
   STEPS_SPRINT_START   when a sprint began (2026-01-05)
-  STEPS_SPRINT_LENGTH  how long each is (14d)
+  STEPS_SPRINT_LENGTH  how long a sprint is (14d)
   STEPS_MIN_CHANGE     the smallest growth in a week that matters (1%)
   NO_COLOR             no colours
-  HTTP_PROXY, HTTPS_PROXY, NO_PROXY are obeyed, except for a server on this machine.
+  HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used, except for a server on this machine.
 
 Exit codes:
-  0  done; also when the reader of the output stopped early (steps list | head)
-  1  the server or the network failed, or the output could not be written; of record and run only where the step
-     could not be kept either, or with --strict
+  0  success; also when the reader of the output stopped early (steps list | head)
+  1  the server or the network failed, or the output could not be written; record and run: only with --strict, or
+     when the step could not be kept either
   2  usage: a flag, a variable, a settings file or an input file is wrong
-  3  refused by the server, or there is no such thing; at import: some lines were refused
-  4  of check: a deployment is over its budget
-  5  of check: none is over, but there is not enough data to judge all of them
-  'steps run' exits with the code of its command; 128 and the number of the signal that killed it,
-  127 where there is no such command, 126 where it cannot be run; 2 says that it was not started.
+  3  the server refused, or there is no such thing; import: some lines were refused
+  4  check: a deployment is over its budget
+  5  check: none is over its budget, but some have too little data
+  'steps run' exits with the code of its command; 128 and the number of the signal that killed it, 127 when
+  there is no such command, 126 when it cannot be run; 2 when it was not started.
 
 Examples:
   steps record --component checkout --version 4.2.0 --status building
@@ -95,9 +95,9 @@ pub enum Command {
     Record(record::Args),
     /// Run a command and record how long it took
     Run(run::Args),
-    /// Send the steps that wait since the server was away
+    /// Deliver the steps that were kept while the server was away
     Flush(flush::Args),
-    /// Show whether the server is there, and what waits for it
+    /// Show whether the server answers, and how many steps wait for it
     Status(status::Args),
     /// List recorded steps
     List(list::Args),
@@ -109,7 +109,7 @@ pub enum Command {
     Stats(stats::Args),
     /// Show how durations grow, which step makes them grow, and since which version
     Trend(trend::Args),
-    /// Judge whether the newest deployment is within its budget; for pipelines
+    /// Check whether the newest deployment is within its budget; for pipelines
     Check(check::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),

@@ -29,7 +29,7 @@ pub struct Args {
     format: Option<PairsFormat>,
 }
 
-/// One line of the answer: a setting, or a file that settings are read from.
+/// A setting, or a file that settings are read from.
 #[derive(Debug, Serialize)]
 struct Row {
     setting: &'static str,
@@ -77,7 +77,7 @@ fn setting(key: Key, settings: &Settings) -> Row {
         Some(Setting { value, source }) => (value, source.to_string()),
         None => (String::new(), "not set".to_owned()),
     };
-    // A password in the address stays hidden; an address that cannot be read is shown where it is used.
+    // Without a password. An address that cannot be read is reported by the commands that use it.
     let value = match key {
         Key::Server => settings.server().map_or(value, |server| shown(&server)),
         _ => value,

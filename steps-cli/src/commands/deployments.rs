@@ -6,8 +6,7 @@ use steps_shared::{DeploymentColumn, ListQuery, Order};
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::{DeploymentFilterFlags, ListFlags, columns_help, listed};
+use crate::flags::{ConnectionFlags, DeploymentFilterFlags, ListFlags, columns_help, listed};
 
 /// The flags of `steps deployments`.
 #[derive(Debug, clap::Args)]

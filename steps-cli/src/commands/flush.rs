@@ -6,8 +6,7 @@ use super::setup;
 use crate::client::block_on;
 use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::SpoolFlags;
+use crate::flags::{ConnectionFlags, SpoolFlags};
 use crate::terminal;
 
 /// The flags of `steps flush`.
@@ -17,8 +16,8 @@ Examples:
   steps flush
   steps flush --spool-dir /var/lib/ci/steps-spool
 
-Each step is recorded once, however often it is sent, and with the time at which it happened. What the server refuses \
-is set aside in the file 'rejected' of the spool, with the reason.
+Each step is recorded once, with the time at which it happened. Steps that the server refuses go to the file 'rejected' \
+of the spool, with the reason.
 
 Exit codes: 0 nothing waits any more, 1 the server could not be reached and steps still wait, 3 some were refused.")]
 pub struct Args {

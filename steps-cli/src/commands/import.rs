@@ -21,13 +21,13 @@ use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::terminal;
-use csv_rows::Source;
+use csv_rows::Input;
 use read::{Batch, Rows};
 
-/// How many batches are on their way at once.
+/// How many batches are sent at once.
 const IN_FLIGHT: usize = 2;
 
-/// The first pause before a batch is sent again; it doubles.
+/// The first pause before a batch is sent again; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The flags of `steps import`.
@@ -39,11 +39,11 @@ Examples:
 
 CSV begins with the names of its columns, in any order: component, version, owner, status, and ts or started_at \
 (RFC 3339, or '2026-01-05 09:30:00' in UTC); environment, run and id may follow, and for spans span, outcome, \
-ended_at and exit_code, as an export has them. JSONL has an object with the same members on each line. A wrong line \
-is named and left out, the others are recorded, and the exit code is 3.
+ended_at and exit_code, as an export has them. JSONL has an object with the same members on each line. Wrong \
+lines are reported and skipped, the others are recorded, and the exit code is 3.
 
-A row without an id gets one that follows from its content and place, so that importing the same file again, or a \
-longer export of the same history, records nothing twice.")]
+A row without an id gets one that is computed from its content and place. Importing the same file again, or a longer \
+export of the same history, records nothing twice.")]
 pub struct Args {
     /// The file; - reads the standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -61,9 +61,9 @@ enum FileFormat {
     Jsonl,
 }
 
-/// What became of the lines.
+/// How many steps were recorded, and lines refused.
 #[derive(Debug, Default)]
-struct Tally {
+struct ImportCounts {
     recorded: u64,
     already_recorded: u64,
     refused: u64,
@@ -76,9 +76,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let wrong = |reason: String| Error::Usage(format!("cannot import {name}: {reason}"));
     let (mut source, progress) = open(&file).map_err(|error| wrong(error.to_string()))?;
-    let format = match format.or_else(|| by_name(&file)) {
+    let format = match format.or_else(|| format_of_name(&file)) {
         Some(format) => format,
-        None => by_content(&mut source).map_err(|error| wrong(error.to_string()))?,
+        None => format_of_content(&mut source).map_err(|error| wrong(error.to_string()))?,
     };
     let rows = match format {
         FileFormat::Csv => Rows::csv(source).map_err(wrong)?,
@@ -89,7 +89,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     std::thread::spawn(move || rows.send(&sender));
     let result = block_on(send_all(&client, batches, &name, &progress));
     progress.finish_and_clear();
-    let Tally { recorded, already_recorded, refused } = result?;
+    let ImportCounts { recorded, already_recorded, refused } = result?;
     terminal::print(format!(
         "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused\n",
         recorded + already_recorded
@@ -101,8 +101,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     }
 }
 
-/// Opens the file, with a bar that shows how much of it was read; it is drawn on a terminal only.
-fn open(file: &Path) -> io::Result<(Source, ProgressBar)> {
+/// Opens the file, with a bar of how much of it was read, which is drawn on a terminal only.
+fn open(file: &Path) -> io::Result<(Input, ProgressBar)> {
     let (source, length): (Box<dyn Read + Send>, _) = if file == Path::new("-") {
         (Box::new(io::stdin()), None)
     } else {
@@ -123,7 +123,7 @@ fn open(file: &Path) -> io::Result<(Source, ProgressBar)> {
     Ok((Box::new(BufReader::with_capacity(64 * 1024, progress.wrap_read(source))), progress))
 }
 
-fn by_name(file: &Path) -> Option<FileFormat> {
+fn format_of_name(file: &Path) -> Option<FileFormat> {
     match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "csv" => Some(FileFormat::Csv),
         "jsonl" | "ndjson" => Some(FileFormat::Jsonl),
@@ -131,19 +131,19 @@ fn by_name(file: &Path) -> Option<FileFormat> {
     }
 }
 
-fn by_content(source: &mut impl BufRead) -> io::Result<FileFormat> {
+fn format_of_content(source: &mut impl BufRead) -> io::Result<FileFormat> {
     let start = source.fill_buf()?;
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
     Ok(if start.starts_with(b"{") { FileFormat::Jsonl } else { FileFormat::Csv })
 }
 
-/// Sends the batches in the order of the file, a few at a time, and tells what is wrong with which line.
+/// Sends the batches in the order of the file, [`IN_FLIGHT`] at a time, and prints what is wrong with which line.
 async fn send_all(
     client: &Client,
     batches: mpsc::Receiver<io::Result<Batch>>,
     name: &str,
     progress: &ProgressBar,
-) -> Result<Tally, Error> {
+) -> Result<ImportCounts, Error> {
     let batches = stream::unfold(batches, |mut batches| async { batches.recv().await.map(|batch| (batch, batches)) });
     let sent = batches.map(|batch| async {
         let Batch { body, lines, refused, last_line } = batch.map_err(|error| Error::Failed(error.to_string()))?;
@@ -151,28 +151,28 @@ async fn send_all(
         Ok((answer, lines, refused, last_line))
     });
     let mut sent = std::pin::pin!(sent.buffered(IN_FLIGHT));
-    let mut tally = Tally::default();
+    let mut counts = ImportCounts::default();
     let mut done = 0;
     while let Some(outcome) = sent.next().await {
-        let (answer, lines, mut refused, last_line) = outcome.map_err(|error| stopped(error, name, done))?;
-        tally.refused += refused.len() as u64 + answer.refused;
+        let (answer, lines, mut refused, last_line) = outcome.map_err(|error| with_place(error, name, done))?;
+        counts.refused += refused.len() as u64 + answer.refused;
         let of_server = answer.steps.into_iter().filter(|line| line.result == LineResult::Refused);
         refused.extend(of_server.filter_map(|line| {
             let place = lines.get(line.line.checked_sub(1)?)?;
             Some((*place, FieldErrors(line.errors).to_string()))
         }));
         refused.sort_by_key(|(line, _)| *line);
-        tally.recorded += answer.recorded;
-        tally.already_recorded += answer.already_recorded;
+        counts.recorded += answer.recorded;
+        counts.already_recorded += answer.already_recorded;
         progress
             .suspend(|| refused.iter().for_each(|(line, reason)| terminal::note(format!("{name}:{line}: {reason}"))));
-        progress.set_message(format!("{} steps", tally.recorded + tally.already_recorded));
+        progress.set_message(format!("{} steps", counts.recorded + counts.already_recorded));
         done = done.max(last_line);
     }
-    Ok(tally)
+    Ok(counts)
 }
 
-/// Sends a batch, again where that may help and the timeout leaves time: the ids make it safe.
+/// Sends a batch; after a transient error again, until the timeout. The ids keep steps from being recorded twice.
 async fn send(client: &Client, body: Bytes, lines: &[u64]) -> Result<BatchAnswer, Error> {
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE;
@@ -197,8 +197,8 @@ async fn send(client: &Client, body: Bytes, lines: &[u64]) -> Result<BatchAnswer
     }
 }
 
-/// The import ended early: where, and what to do.
-fn stopped(error: Error, name: &str, done: u64) -> Error {
+/// Adds to an error how far the import came, and what to do.
+fn with_place(error: Error, name: &str, done: u64) -> Error {
     let place = match done {
         0 => format!("nothing of {name} is known to be recorded"),
         line => format!("{name} is imported up to line {line}"),

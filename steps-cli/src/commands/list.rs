@@ -6,8 +6,7 @@ use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId}
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::{FilterFlags, ListFlags, columns_help, listed};
+use crate::flags::{ConnectionFlags, FilterFlags, ListFlags, columns_help, listed};
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;

@@ -22,7 +22,7 @@ pub use args::{Cli, Command};
 use crate::error::Error;
 use crate::exit;
 
-/// Runs the subcommand that was asked for, and says what to exit with when nothing went wrong.
+/// Runs the subcommand, and returns the exit code.
 pub fn run(cli: Cli) -> Result<u8, Error> {
     let Cli { connection, command } = cli;
     match command {

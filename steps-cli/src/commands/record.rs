@@ -8,8 +8,7 @@ use super::setup;
 use crate::client::block_on;
 use crate::delivery::{Recorded, Sender};
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::{SpoolFlags, StreamFlags};
+use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;
 
 /// The flags of `steps record`.
@@ -24,9 +23,9 @@ Examples:
 
 Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
 
-While the server cannot be reached, fails or is slower than --timeout, the step is kept on this machine, with a line on \
-the standard error and exit code 0: the deploy goes on. The next record or run, or steps flush, delivers it with its \
-right time. For 30 seconds after a failure the server is not asked again."
+When the server cannot be reached, fails or takes longer than --timeout, the step is kept on this machine: a line on the \
+standard error says so, and the exit code is 0. The next record or run, or steps flush, delivers it with its original \
+time. After a failure the server is not asked again for 30 seconds."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -37,12 +36,12 @@ pub struct Args {
     /// When it began, if not now: 2026-01-05T09:30:00Z, or '2026-01-05 09:30:00' in UTC
     #[arg(long, value_name = "TIME")]
     ts: Option<String>,
-    /// The step's own identity, a UUID; recording the same one again changes nothing [default: a new one]
+    /// The step's id, a UUID; recording the same id again changes nothing [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<String>,
     #[command(flatten)]
     spool: SpoolFlags,
-    /// Exit with 1 where the step is kept because the server could not be reached
+    /// Exit with 1 when the step is kept instead of recorded
     #[arg(long)]
     strict: bool,
     /// Print nothing when it is recorded

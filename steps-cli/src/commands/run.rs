@@ -19,12 +19,11 @@ use super::setup;
 use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::ConnectionFlags;
-use crate::flags::{SpoolFlags, StreamFlags};
+use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::settings::{Key, Stream};
 use crate::terminal;
-use recording::{Begun, End, Kept, Plan, Recording, What};
-use signals::{Signals, pass_on};
+use recording::{CommandEnd, CommandSteps, KeptBecause, RecordAs, Recording, StartedRecording};
+use signals::{Signals, forward};
 
 /// The flags of `steps run`.
 #[derive(Debug, clap::Args)]
@@ -38,15 +37,16 @@ Examples:
   steps run --status testing -- make test            the rest from .steps.toml, the CI and git
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
 
-CMD has our standard input, output, error and terminal, and is sent the signals that are sent to us. It sees \
-STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN and STEPS_SERVER, so that 'steps record' \
-and 'steps run' within it need no flags but --status. Steps that run at the same time may overlap.
+CMD has the standard input, output, error and terminal of 'steps run', and gets the signals that are sent to it. It has \
+the variables STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN and STEPS_SERVER, so that 'steps \
+record' and 'steps run' in it need no flags but --status. Steps that run at the same time may overlap.
 
-The exit code is that of CMD: 128 and the signal's number where a signal killed it, 127 where there is no such \
-command, 126 where it cannot be run. Recording goes on beside it: a server that is slow or away changes neither the \
-exit code nor when CMD starts, is told on the standard error, and holds up the end by --timeout at most. What cannot \
-be delivered is kept on this machine, and sent with the next record or run, or by steps flush. What is wrong with the \
-flags or settings is told before CMD is started, with exit code 2."
+The exit code is that of CMD: 128 and the number of the signal that killed it, 127 when there is no such command, 126 when \
+it cannot be run. Wrong flags or settings are reported before CMD is started, with exit code 2.
+
+A slow or missing server changes neither the exit code nor the start of CMD. It delays the end by --timeout at most, and a \
+warning goes to the standard error. Steps that cannot be delivered are kept on this machine. The next record or run, or \
+steps flush, delivers them."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct Args {
     deployment: bool,
     #[command(flatten)]
     spool: SpoolFlags,
-    /// Exit with 1 where CMD succeeded and its recording did not reach the server
+    /// Exit with 1 when CMD succeeded, but its recording did not reach the server
     #[arg(long)]
     strict: bool,
     /// The command and its arguments
@@ -73,29 +73,28 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
     let (server, limit) = (settings.server()?, settings.timeout()?);
     let (spool, stream) = (setup::spool(&settings)?, settings.stream());
-    let what = match status {
-        Some(status) => What::Span(stream.new_step([("status", Some(status)), ("span", Some("true".to_owned()))])?),
-        None => What::Deployment(stream.new_step([("status", Some("started".to_owned()))])?),
+    let record_as = match status {
+        Some(status) => RecordAs::Span(stream.new_step([("status", Some(status)), ("span", Some("true".to_owned()))])?),
+        None => RecordAs::Deployment(stream.new_step([("status", Some("started".to_owned()))])?),
     };
     block_on(async {
         let mut signals = Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
         let begun = Instant::now();
         let started = start(&command, &stream, &server);
-        let plan = Plan::new(what, begun);
-        let recording = Recording::new(plan.clone(), server, limit, spool.clone());
-        let ended = match started {
-            Ok(child) => watch(child, &mut signals, begun, recording, limit).await?,
+        let steps = CommandSteps::new(record_as, begun);
+        let recording = Recording::new(steps.clone(), server, limit, spool.clone());
+        let (end, recorded) = match started {
+            Ok(child) => record_command(child, &mut signals, begun, recording, limit).await?,
             Err(error) => {
-                let end = End { code: told(&command, &error), took: begun.elapsed() };
+                let end = CommandEnd { code: report_start_error(&command, &error), took: begun.elapsed() };
                 let deadline = Deadline::now() + limit;
-                let recorded = within(deadline, limit, async { recording.prepared().await?.end(end, deadline).await });
-                Ended { end, recorded: recorded.await }
+                let ending = async { recording.without_beginning().await?.end(end, deadline).await };
+                (end, with_deadline(deadline, limit, ending).await)
             }
         };
-        let Ended { end, recorded } = ended;
         let recorded = match recorded {
-            Recorded::In(recorded) => recorded,
-            Recorded::Cut(reason) => plan.keep(spool.as_ref(), end, reason),
+            EndRecorded::Done(recorded) => recorded,
+            EndRecorded::Interrupted(reason) => steps.keep(spool.as_ref(), end, reason),
         };
         let problem = match recorded {
             Ok(None) => return Ok(end.code),
@@ -110,32 +109,29 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     })
 }
 
-/// How it all ended.
-struct Ended {
-    end: End,
-    recorded: Recorded,
+/// What became of the recording of a command's end.
+enum EndRecorded {
+    Done(Result<KeptBecause, Error>),
+    /// It was given up, because of this.
+    Interrupted(Error),
 }
 
-/// Whether the recording came to an end of its own.
-enum Recorded {
-    /// It did.
-    In(Result<Kept, Error>),
-    /// It was cut short, for this reason.
-    Cut(Error),
-}
-
-/// Waits for the recording of the end until `deadline`, the beginning included where that is still under way.
-async fn within(deadline: Deadline, limit: Duration, recording: impl Future<Output = Result<Kept, Error>>) -> Recorded {
+/// Gives the recording of the end up at `deadline`.
+async fn with_deadline(
+    deadline: Deadline,
+    limit: Duration,
+    recording: impl Future<Output = Result<KeptBecause, Error>>,
+) -> EndRecorded {
     timeout_at(deadline, recording).await.map_or_else(
         |_| {
             let reason = format!("the server took longer than {limit:?}; --timeout or STEPS_TIMEOUT give it longer");
-            Recorded::Cut(Error::Failed(reason))
+            EndRecorded::Interrupted(Error::Failed(reason))
         },
-        Recorded::In,
+        EndRecorded::Done,
     )
 }
 
-/// Starts the command, with what `steps` within it needs to know.
+/// Starts the command, with the settings that `steps` within it needs as variables.
 fn start(command: &[OsString], stream: &Stream, server: &Url) -> io::Result<Child> {
     let spawn = |program: &OsStr, arguments: &[OsString]| {
         let mut command = Command::new(program);
@@ -147,7 +143,7 @@ fn start(command: &[OsString], stream: &Stream, server: &Url) -> io::Result<Chil
     };
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
     match spawn(program, arguments) {
-        // A script that names no interpreter is the shell's, as in a shell.
+        // A shell runs a script that names no interpreter by itself.
         Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) && has_slash(program) => {
             spawn(OsStr::new("/bin/sh"), command)
         }
@@ -155,46 +151,46 @@ fn start(command: &[OsString], stream: &Stream, server: &Url) -> io::Result<Chil
     }
 }
 
-/// Whether it is a path, rather than a name that is looked for in the PATH.
+/// Whether it is a path, not a name to search the PATH for.
 fn has_slash(program: &OsStr) -> bool {
     program.as_encoded_bytes().contains(&b'/')
 }
 
-/// Waits for the command, passes signals on to it, and records it meanwhile.
-async fn watch(
+/// Records the command's beginning, forwards signals until it ends, and records its end.
+async fn record_command(
     mut child: Child,
     signals: &mut Signals,
     begun: Instant,
     recording: Recording,
     limit: Duration,
-) -> Result<Ended, Error> {
+) -> Result<(CommandEnd, EndRecorded), Error> {
     let beginning = tokio::spawn(recording.begin());
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
-            // Once it was waited for, its identity may be another process's: then there is none.
-            origin = signals.next() => if let Some(command) = child.id() { pass_on(&origin, command) },
+            // After the wait there is no id: another process may have it by then.
+            origin = signals.next() => if let Some(command) = child.id() { forward(&origin, command) },
         }
     };
     let took = begun.elapsed();
-    let code = code(status.map_err(|error| Error::Failed(format!("cannot wait for the command: {error}")))?);
-    let end = End { code, took };
+    let code = exit_code(status.map_err(|error| Error::Failed(format!("cannot wait for the command: {error}")))?);
+    let end = CommandEnd { code, took };
     let deadline = Deadline::now() + limit;
     let ending = async {
-        let begun: Begun = beginning.await.map_err(|error| Error::Failed(error.to_string()))??;
-        begun.end(end, deadline).await
+        let started: StartedRecording = beginning.await.map_err(|error| Error::Failed(error.to_string()))??;
+        started.end(end, deadline).await
     };
     let recorded = tokio::select! {
-        recorded = within(deadline, limit, ending) => recorded,
+        recorded = with_deadline(deadline, limit, ending) => recorded,
         _ = signals.next() => {
-            Recorded::Cut(Error::Failed("a signal came before the server had answered".to_owned()))
+            EndRecorded::Interrupted(Error::Failed("a signal came before the server had answered".to_owned()))
         }
     };
-    Ok(Ended { end, recorded })
+    Ok((end, recorded))
 }
 
-/// The code that a shell would have.
-fn code(status: ExitStatus) -> u8 {
+/// The exit code that a shell gives for this.
+fn exit_code(status: ExitStatus) -> u8 {
     match (status.code(), status.signal()) {
         (Some(code), _) => u8::try_from(code).unwrap_or(exit::FAILED),
         (None, Some(signal)) => u8::try_from(signal).map_or(exit::FAILED, |signal| exit::SIGNAL.saturating_add(signal)),
@@ -202,8 +198,8 @@ fn code(status: ExitStatus) -> u8 {
     }
 }
 
-/// Says why the command could not be started, and returns the code for that.
-fn told(command: &[OsString], error: &io::Error) -> u8 {
+/// Prints why the command could not be started, and returns the exit code for that.
+fn report_start_error(command: &[OsString], error: &io::Error) -> u8 {
     let program = command.first().map(|program| program.display().to_string()).unwrap_or_default();
     match error.kind() {
         io::ErrorKind::NotFound => {
@@ -223,7 +219,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_a_shell() {
-        let codes = [0, 3 << 8, 255 << 8, 15, 9].map(|raw| code(ExitStatus::from_raw(raw)));
+        let codes = [0, 3 << 8, 255 << 8, 15, 9].map(|raw| exit_code(ExitStatus::from_raw(raw)));
         assert_eq!(codes, [0, 3, 255, 143, 137]);
     }
 }

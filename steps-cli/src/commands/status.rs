@@ -7,8 +7,7 @@ use crate::client::{block_on, shown};
 use crate::clock;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::ConnectionFlags;
-use crate::flags::SpoolFlags;
+use crate::flags::{ConnectionFlags, SpoolFlags};
 use crate::terminal::pairs;
 
 /// The flags of `steps status`.
@@ -18,7 +17,7 @@ Examples:
   steps status
   steps status --format json
 
-Exit codes: 0 the server can record, 1 it cannot, or cannot be reached.")]
+Exit codes: 0 the server can record, 1 it cannot or is not reached.")]
 pub struct Args {
     #[command(flatten)]
     spool: SpoolFlags,

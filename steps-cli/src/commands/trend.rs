@@ -14,8 +14,7 @@ use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
-use crate::flags::{OutputFlags, check_bounds};
+use crate::flags::{ConnectionFlags, OutputFlags, check_bounds};
 use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
 use crate::terminal::destination::Destination;

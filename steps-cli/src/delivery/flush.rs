@@ -28,12 +28,12 @@ pub struct Delivery {
     pub error: Option<Error>,
 }
 
-/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. `progress` is told how many
-/// steps are done.
+/// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. `progress` gets the number
+/// of steps that are done.
 ///
-/// One process delivers at a time. Without a deadline this waits for its turn; with one it leaves the steps to the other.
-/// A step is removed after the server's answer for it. A process that is killed in between has it sent again, and its id
-/// keeps it from being recorded twice.
+/// One process delivers at a time. Without a deadline this one waits until another is done; with one it does nothing then.
+/// A step is removed after the server has answered for it. If the process is killed in between, the step is sent again, and
+/// its id keeps it from being recorded twice.
 pub async fn deliver(
     spool: &Spool,
     client: &Client,

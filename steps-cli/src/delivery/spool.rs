@@ -3,8 +3,8 @@
 //! A step is kept when its line is flushed. Lines are added at the end, and removed from the front after the server has
 //! answered for them. A writer that is killed leaves a line without end or checksum, which is never sent.
 //!
-//! The processes of a user share the folder. The file `lock` is locked while `waiting` is read or changed; `delivering` by
-//! the one process that sends and removes steps; `trying` by the one that asks a server again that was `away`.
+//! The processes of a user share the folder. `lock` is locked while `waiting` is read or changed; `delivering` by the one
+//! process that sends and removes steps; `trying` by the one that asks a server again that was `away`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};

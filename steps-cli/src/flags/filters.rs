@@ -1,6 +1,6 @@
-//! The flags that choose steps and deployments.
+//! The flags that filter steps and deployments.
 //!
-//! What is listed is chosen by flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
+//! Filters come from flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
 use steps_shared::{
     Bound, Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Owner, Run, Status, StepFilter,
@@ -10,25 +10,25 @@ use steps_shared::{
 use crate::clock;
 use crate::error::Error;
 
-/// Which steps.
+/// The filter of a list of steps.
 #[derive(Debug, clap::Args)]
 pub struct FilterFlags {
-    /// Only of this component
+    /// Only this component
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     component: Option<Component>,
-    /// Only of this version
+    /// Only this version
     #[arg(long, value_name = "VERSION", help_heading = "Filters")]
     version: Option<Version>,
-    /// Only of this owner
+    /// Only this owner
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     owner: Option<Owner>,
     /// Only with this status; of a deployment, the last that was recorded
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     status: Option<Status>,
-    /// Only in this environment
+    /// Only this environment
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     environment: Option<Environment>,
-    /// Only of this CI run
+    /// Only this CI run
     #[arg(long, value_name = "RUN", help_heading = "Filters")]
     run: Option<Run>,
     /// Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d
@@ -39,7 +39,7 @@ pub struct FilterFlags {
     until: Option<Bound>,
 }
 
-/// Which deployments.
+/// The filter of a list of deployments.
 #[derive(Debug, clap::Args)]
 pub struct DeploymentFilterFlags {
     #[command(flatten)]
@@ -47,19 +47,17 @@ pub struct DeploymentFilterFlags {
     /// Only with this outcome: succeeded, failed, running or abandoned
     #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
     outcome: Option<DeploymentOutcome>,
-    /// Only what took so long, or longer: 90s, 15m, 1h30m
+    /// Only what took at least so long: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     min_duration: Option<Duration>,
-    /// Only what took so long, or less
+    /// Only what took at most so long
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     max_duration: Option<Duration>,
 }
 
 impl FilterFlags {
-    /// The filter that the flags describe.
-    ///
     /// # Errors
-    /// Bounds of time that nothing can be between.
+    /// Bounds of time with nothing between them.
     pub fn filter(self) -> Result<StepFilter, Error> {
         let Self { component, version, owner, status, environment, run, since, until } = self;
         let (since, until) = bounds(since, until)?;
@@ -68,10 +66,8 @@ impl FilterFlags {
 }
 
 impl DeploymentFilterFlags {
-    /// The filter that the flags describe.
-    ///
     /// # Errors
-    /// Bounds that nothing can be between.
+    /// Bounds of time or duration with nothing between them.
     pub fn filter(self) -> Result<DeploymentFilter, Error> {
         let Self { base, outcome, min_duration, max_duration } = self;
         if let (Some(min), Some(max)) = (min_duration, max_duration)
@@ -85,10 +81,7 @@ impl DeploymentFilterFlags {
     }
 }
 
-/// Refuses bounds of time that nothing can be between.
-///
-/// # Errors
-/// Those.
+/// Refuses bounds of time with nothing between them.
 pub fn check_bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(), Error> {
     bounds(since, until).map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! The flags that say how much of a list is shown, how it is written, and where to.
+//! The flags for the format, the destination and the length of a list.
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use steps_shared::{ListFormat, Order};
 
 use crate::error::Error;
 
-/// How a list is written.
+/// The format of an answer, and its destination.
 #[derive(Debug, clap::Args)]
 pub struct OutputFlags {
     /// How it is written [default: by the name of --output; else a table on a terminal, csv when piped]
@@ -19,19 +19,18 @@ pub struct OutputFlags {
     output: Option<PathBuf>,
 }
 
-/// Which part of a list, and how it is written.
+/// The length, order and format of a list.
 #[derive(Debug, clap::Args)]
 pub struct ListFlags {
-    /// At most so many: of a table the newest, of an export the first; --order chooses for both
+    /// At most so many rows: the newest in a table, the first in an export, unless --order says otherwise
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
     pub limit: Option<u64>,
     /// The oldest first (asc), or the newest (desc) [default: asc]
     #[arg(long, value_name = "asc|desc", value_parser = str::parse::<Order>)]
     pub order: Option<Order>,
-    /// How, and where to.
     #[command(flatten)]
     pub output: OutputFlags,
-    /// Print how many there are, and nothing else
+    /// Print only how many there are
     #[arg(long, conflicts_with_all = ["limit", "order", "columns", "format", "output"])]
     pub count: bool,
 }
@@ -51,10 +50,10 @@ enum FormatFlag {
 }
 
 impl OutputFlags {
-    /// The server's format, or `None` for a table.
+    /// The format to request from the server; `None` for a table.
     ///
     /// # Errors
-    /// A format that is not for that place.
+    /// A table for a file, or a workbook for a terminal.
     pub fn choose(&self) -> Result<Option<ListFormat>, Error> {
         let output = self.output.as_deref();
         let stdout = output.is_none_or(|path| path == Path::new("-"));

@@ -1,4 +1,4 @@
-//! Flags that several subcommands share, and what they mean.
+//! Flags that several subcommands have. They are values only: what they mean for the settings is in `commands/setup.rs`.
 
 mod connection;
 mod filters;
@@ -14,13 +14,13 @@ pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;
 pub use stream::StreamFlags;
 
-/// The help of a flag that chooses columns: it names them all.
+/// The help of `--columns`, with all their names.
 pub fn columns_help<C: ListColumn>() -> String {
     let names: Vec<_> = C::ALL.iter().map(|column| column.name()).collect();
     format!("Only these columns, in this order: {}", names.join(", "))
 }
 
-/// Reads one of several names that commas separate.
+/// Reads one of several names that are separated by commas.
 pub fn listed<C: ListColumn>(text: &str) -> Result<C, String> {
     text.trim().parse()
 }

@@ -1,13 +1,13 @@
 //! The flags that say where steps wait while the server is away.
 
-/// Where steps wait; each flag is also a setting.
+/// The spool; each flag is also a setting.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "While the server is away")]
 pub struct SpoolFlags {
-    /// The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user's state folder]
+    /// The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user's state folder]
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     pub spool_dir: Option<String>,
-    /// How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]
+    /// How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     pub spool_limit: Option<String>,
     /// Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]

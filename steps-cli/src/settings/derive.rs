@@ -1,10 +1,10 @@
-//! The built-in defaults of a step: what the CI, git and the login know.
+//! Defaults of a step's settings, from the CI system, git and the login.
 
 use std::process::{Command, Stdio};
 
 use super::{Key, Setting, Source};
 
-/// The variables of CI systems that hold a setting's value, the most telling first.
+/// The variables of CI systems that hold a setting's value, the most specific first.
 pub const CI_VARIABLES: &[(Key, &[&str])] = &[
     (
         Key::Version,
@@ -40,7 +40,7 @@ pub const CI_VARIABLES: &[(Key, &[&str])] = &[
     ),
 ];
 
-/// Asks git, then the system. A missing git, or a directory that is not a repository, is no error.
+/// Asks git, then the system. Without git, or outside a repository, there is no value.
 pub fn ask(key: Key) -> Option<Setting> {
     let asked = |value: Option<String>, source| Some(Setting { value: value?, source });
     match key {

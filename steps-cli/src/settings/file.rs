@@ -12,21 +12,19 @@ use super::rules::{self, Rule};
 use super::{Key, line_of};
 use crate::error::Error;
 
-/// A settings file that was looked for.
+/// A settings file that was searched for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingsFile {
     /// Where it is, or would be.
     pub path: PathBuf,
-    /// Whether it is there.
     pub exists: bool,
-    /// What it sets.
     pub values: HashMap<Key, String>,
-    /// The rules of `steps check`, or what is wrong with them. That is told only to whom it concerns: a budget that was
-    /// mistyped must not keep a deploy hook from recording.
+    /// The rules of `steps check`, or what is wrong with them. Only `check` and `config` report that: a wrong budget must
+    /// not stop a deploy hook from recording.
     pub rules: Result<Vec<Rule>, Vec<String>>,
 }
 
-/// Looks for the nearest `.steps.toml` upwards and for the user's file, and reads them: the stronger first.
+/// Reads the nearest `.steps.toml` upwards and the user's file: the stronger first.
 ///
 /// # Errors
 /// A file that is wrong or cannot be read.
@@ -83,7 +81,7 @@ impl SettingsFile {
                 DeValue::Float(number) if key == Key::MinChange => number.to_string(),
                 DeValue::Datetime(date) if key == Key::SprintStart => date.to_string(),
                 DeValue::Boolean(truth) if key == Key::NoSpool => truth.to_string(),
-                // Bare days would elsewhere be seconds.
+                // A bare number is of seconds elsewhere.
                 DeValue::Integer(days) if key == Key::SprintLength => {
                     return Err(wrong(&format!("{name} must be a text with a unit: {name} = \"{days}d\"")));
                 }

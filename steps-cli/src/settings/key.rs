@@ -1,38 +1,24 @@
-//! The settings there are, and their names.
+//! The names of the settings.
 
-/// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// Where the server is.
     Server,
-    /// How long to wait for it.
     Timeout,
-    /// What is deployed.
     Component,
-    /// Where to.
     Environment,
-    /// Which version.
     Version,
-    /// Who is responsible.
     Owner,
-    /// The CI run.
     Run,
-    /// Where steps wait while the server is away.
     SpoolDir,
-    /// How much may wait there.
     SpoolLimit,
-    /// Whether nothing waits.
     NoSpool,
-    /// When a sprint began.
     SprintStart,
-    /// How long each is.
     SprintLength,
-    /// The smallest growth in a week that matters.
     MinChange,
 }
 
 impl Key {
-    /// All of them, in the order `steps config` shows them.
+    /// In the order of `steps config`.
     pub const ALL: [Self; 13] = [
         Self::Server,
         Self::Timeout,
@@ -49,7 +35,7 @@ impl Key {
         Self::MinChange,
     ];
 
-    /// As it is written in a settings file; the flag is `--` and this, with `-` for `_`.
+    /// The key in a settings file. The flag is the same with `-` for `_`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -68,7 +54,6 @@ impl Key {
         }
     }
 
-    /// Its environment variable.
     pub fn variable(self) -> &'static str {
         match self {
             Self::Server => "STEPS_SERVER",
@@ -87,7 +72,7 @@ impl Key {
         }
     }
 
-    /// How it can be given.
+    /// The ways to give it, for messages.
     pub fn ways(self) -> String {
         let (name, variable) = (self.name(), self.variable());
         format!("give --{name}, set {variable}, or write {name} = \"…\" in .steps.toml")

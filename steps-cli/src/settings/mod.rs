@@ -1,4 +1,4 @@
-//! The settings: what each is, and where it came from.
+//! The value of each setting, and where it came from.
 //!
 //! Strongest first: flag, `STEPS_*` variable, nearest `.steps.toml` upwards, the user's file, built-in default.
 
@@ -29,17 +29,13 @@ use values::{parse_size, parse_switch, parse_timeout};
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The key's flag.
     Flag(Key),
-    /// An environment variable.
     Variable(&'static str),
-    /// A settings file.
     File(PathBuf),
-    /// A command that was asked.
+    /// The output of a command.
     Command(&'static str),
-    /// The name the user is logged in by.
+    /// The user's login name.
     Login,
-    /// Built in.
     Default,
 }
 
@@ -56,12 +52,10 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value and where it came from.
+/// A value, as it was written, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// As it was written.
     pub value: String,
-    /// Where.
     pub source: Source,
 }
 
@@ -70,7 +64,7 @@ pub struct Setting {
 pub struct Settings {
     flags: HashMap<Key, String>,
     variables: HashMap<&'static str, String>,
-    /// The settings files that were looked for, strongest first.
+    /// The settings files that were searched for, the strongest first.
     pub files: Vec<SettingsFile>,
 }
 
@@ -125,7 +119,7 @@ impl Settings {
             Key::Server => format!("http://{DEFAULT_ADDRESS}"),
             Key::Timeout => "5s".to_owned(),
             Key::Environment => "production".to_owned(),
-            Key::SpoolDir => usual_spool()?.display().to_string(),
+            Key::SpoolDir => default_spool()?.display().to_string(),
             Key::SpoolLimit => "64MiB".to_owned(),
             Key::NoSpool => "false".to_owned(),
             Key::SprintStart => SprintStart::default().to_string(),
@@ -140,12 +134,11 @@ impl Settings {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Where the server is.
+    /// The server's address.
     pub fn server(&self) -> Result<Url, Error> {
         self.parse(Key::Server, parse_server)
     }
 
-    /// How long to wait for the server.
     pub fn timeout(&self) -> Result<Duration, Error> {
         self.parse(Key::Timeout, parse_timeout)
     }
@@ -162,31 +155,26 @@ impl Settings {
         Ok(Some((folder, limit)))
     }
 
-    /// When sprints begin, and how long they are.
     pub fn sprints(&self) -> Result<Sprints, Error> {
         let start = self.parse(Key::SprintStart, str::parse)?;
         let length = self.parse(Key::SprintLength, str::parse)?;
         Ok(Sprints { start, length })
     }
 
-    /// The smallest growth in a week that matters.
     pub fn min_change(&self) -> Result<SmallestChange, Error> {
         self.parse(Key::MinChange, str::parse)
     }
 
-    /// A name that a variable or a settings file gives, or a default.
-    ///
-    /// # Errors
-    /// One that cannot be such a name.
+    /// A setting that is a name; `None` where nothing gives it.
     pub fn name<T: FromStr<Err: fmt::Display>>(&self, key: Key) -> Result<Option<T>, Error> {
         let read = |text: &str| text.parse().map_err(|error: T::Err| error.to_string());
         self.given(key).map(|_| self.parse(key, read)).transpose()
     }
 
-    /// The rules of the nearest settings file that has any, and where it is.
+    /// The rules of the first settings file that has any, and its path.
     ///
     /// # Errors
-    /// Rules that are wrong.
+    /// All that is wrong with them.
     pub fn rules(&self) -> Result<Option<(&Path, &[Rule])>, Error> {
         let Some(file) = self.rules_file() else { return Ok(None) };
         match &file.rules {
@@ -199,12 +187,12 @@ impl Settings {
         }
     }
 
-    /// The file whose rules hold.
+    /// The first settings file that has rules.
     pub fn rules_file(&self) -> Option<&SettingsFile> {
         self.files.iter().find(|file| file.rules.as_ref().map_or(true, |rules| !rules.is_empty()))
     }
 
-    /// Which deployment a step belongs to.
+    /// The settings that say which deployment a step belongs to.
     pub fn stream(&self) -> Stream {
         let keys = [Key::Component, Key::Version, Key::Owner, Key::Environment, Key::Run];
         Stream(keys.map(|key| (key, self.find(key))))
@@ -218,17 +206,17 @@ impl Settings {
     }
 }
 
-/// The line of a text that a place in it is in.
+/// The line number of a byte of a text.
 fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
-/// `steps/spool` in the folder where programs keep what must outlive them.
-fn usual_spool() -> Option<PathBuf> {
+/// `steps/spool` in the user's state folder.
+fn default_spool() -> Option<PathBuf> {
     Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("steps").join("spool"))
 }
 
-/// Reads a server's address. A password in it is repeated nowhere.
+/// Reads a server's address. No error repeats a password in it.
 fn parse_server(text: &str) -> Result<Url, String> {
     let text = text.trim().trim_end_matches('/');
     let wrong = || match text.contains("://") || text.is_empty() || text.contains('@') {

@@ -9,27 +9,26 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, line_of};
 
-/// The name of the tables that are rules.
+/// The key of the tables that are rules.
 pub const TABLE: &str = "check";
 
-/// What deployments may take, as a settings file says it.
+/// A budget in a settings file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// The line that it begins in.
+    /// The line of the file where it begins.
     pub line: usize,
-    /// Of which component; the setting's where the rule names none.
+    /// `None`: that of the settings.
     pub component: Option<Component>,
-    /// In which environment; the setting's where the rule names none.
+    /// `None`: that of the settings.
     pub environment: Option<Environment>,
-    /// Of this step, rather than of whole deployments.
+    /// `None`: of whole deployments.
     pub step: Option<Status>,
-    /// What they may take.
     pub budget: Budget,
-    /// What deployments before count.
+    /// Only deployments since then count for the baseline and the growth.
     pub since: Option<Bound>,
 }
 
-/// As `steps config` shows it: in the words of the file.
+/// As `steps config` shows it: with the keys of the file.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line: _, component, environment, step, budget, since } = self;
@@ -51,7 +50,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Reads what a settings file has under `check`, which begins at `start`.
+/// Reads the value of `check` in a settings file, which begins at byte `start`.
 ///
 /// # Errors
 /// All that is wrong, each with its line.
@@ -83,7 +82,7 @@ pub fn read(text: &str, start: usize, value: &Spanned<DeValue<'_>>) -> Result<Ve
     if errors.is_empty() { Ok(rules) } else { Err(errors) }
 }
 
-/// Reads one rule. What is wrong is told with its place in the text.
+/// Reads one rule. Each error has its byte in the text.
 fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, String)>> {
     let mut errors = Vec::new();
     let mut given: Vec<(&str, Cow<'_, str>)> = Vec::new();
@@ -97,7 +96,7 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
         }
     }
     let has = |name: &str| table.get(name).is_some();
-    // Without a component a rule is of the one that is set, which is not known here.
+    // A rule without a component gets that of the settings, which is not known here.
     let unset = (!has("component")).then_some(("component", Cow::Borrowed("any")));
     let read: Vec<_> = given.iter().map(|(name, _)| (*name).to_owned()).collect();
     let parameters = given.into_iter().chain(unset).map(|(name, value)| (Cow::Borrowed(name), value));
@@ -105,7 +104,7 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
         Ok(query) if errors.is_empty() => query,
         Ok(_) => return Err(sorted(errors)),
         Err(FieldErrors(wrong)) => {
-            // What is missing is probably what is wrong already.
+            // What seems to be missing is probably what was wrong.
             let told = !errors.is_empty();
             let wrong = wrong.into_iter().filter(|error| !told || read.contains(&error.field));
             errors.extend(wrong.map(|error| (place(&error.field), error.message)));
@@ -128,7 +127,6 @@ fn sorted(mut errors: Vec<(usize, String)>) -> Vec<(usize, String)> {
     errors
 }
 
-/// The keys that a rule may have.
 fn keys() -> impl Iterator<Item = &'static str> {
     CheckQuery::PARAMETERS.into_iter().filter(|name| !matches!(*name, "version" | "replay"))
 }
@@ -150,7 +148,7 @@ fn known(name: &str) -> Result<(), String> {
     })
 }
 
-/// The value as a query would have it.
+/// The value as a query parameter.
 fn written<'a>(name: &str, text: &'a str, value: &'a Spanned<DeValue<'_>>) -> Result<Cow<'a, str>, String> {
     let raw = text.get(value.span()).unwrap_or("…");
     match value.get_ref() {

@@ -10,7 +10,7 @@ use crate::error::Error;
 pub struct Stream(pub(super) [(Key, Option<Setting>); 5]);
 
 impl Stream {
-    /// The step that the settings and other flags describe.
+    /// The step that these settings and `given` fields describe.
     ///
     /// # Errors
     /// All that is missing or wrong, at once.
@@ -32,12 +32,12 @@ impl Stream {
         })
     }
 
-    /// The variables that give a command the same settings.
+    /// Variables that give the same settings to another `steps`.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().filter_map(|(key, setting)| Some((key.variable(), setting.as_ref()?.value.as_str())))
     }
 
-    /// The message with the field's flag for its name, and the value's source where that is not the flag.
+    /// The message with the field's flag in place of its name, and with the value's source where that is not the flag.
     fn sentence(&self, error: &FieldError) -> String {
         let FieldError { field, message, .. } = error;
         let sentence = match message.strip_prefix(field) {

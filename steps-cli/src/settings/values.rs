@@ -4,22 +4,19 @@ use std::time;
 
 use steps_shared::Duration;
 
+const MIN_TIMEOUT: time::Duration = time::Duration::from_millis(1);
+const MAX_TIMEOUT: time::Duration = time::Duration::from_secs(24 * 60 * 60);
+
 /// Reads how long to wait for the server: from a millisecond to a day.
-///
-/// # Errors
-/// What is not a duration, or out of those bounds.
 pub fn parse_timeout(text: &str) -> Result<time::Duration, String> {
     let duration: Duration = text.parse()?;
-    match u64::try_from(duration.micros()) {
-        Ok(micros @ 1_000..=86_400_000_000) => Ok(time::Duration::from_micros(micros)),
+    match time::Duration::from(duration) {
+        timeout if (MIN_TIMEOUT..=MAX_TIMEOUT).contains(&timeout) => Ok(timeout),
         _ => Err(format!("must be from 1ms to 24h, not {text:?}")),
     }
 }
 
 /// Reads a number of bytes: `67108864`, `64MiB`.
-///
-/// # Errors
-/// Anything else.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()));
@@ -34,10 +31,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     size.ok_or_else(|| format!("is not a size: {text:?}; write 64MiB, 500KiB or a number of bytes"))
 }
 
-/// Reads what is on or off.
-///
-/// # Errors
-/// Anything else.
+/// Reads `true` or `false`, in their usual spellings.
 pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),

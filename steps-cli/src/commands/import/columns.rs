@@ -2,7 +2,7 @@
 
 use steps_shared::{FieldError, FieldErrors, ImportIds, NewStep, TimeError, TimeInterval, nearest};
 
-/// What a file may have.
+/// The columns that a file may have.
 pub const COLUMNS: [&str; 13] = [
     "component",
     "version",
@@ -19,10 +19,10 @@ pub const COLUMNS: [&str; 13] = [
     "exit_code",
 ];
 
-/// What an export may have too, and what the server works out again.
+/// The columns of an export that are ignored, because the server derives them again.
 pub const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
 
-/// The end of a span: recorded where it was told, and derived in every other row.
+/// The end of a step: recorded for spans that have ended, derived for all others.
 const END: [&str; 3] = ["outcome", "ended_at", "exit_code"];
 
 /// Reads a CSV header: the name of each column, or `None` for one that is ignored.
@@ -92,7 +92,7 @@ pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut I
             errors.push(FieldError::repeated(name));
         }
     }
-    let began = match began(ts.as_deref(), started_at.as_deref()) {
+    let began = match start_time(ts.as_deref(), started_at.as_deref()) {
         Ok(moment) => Some(moment.start),
         Err(error) => {
             errors.push(error);
@@ -100,7 +100,7 @@ pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut I
         }
     };
     others.extend(began.map(|began| ("ts", began.to_string())));
-    without_derived(&mut others);
+    remove_derived_ends(&mut others);
     match (NewStep::from_fields(others), began) {
         (Ok(mut step), Some(began)) if errors.is_empty() => {
             if step.id.is_none() {
@@ -115,10 +115,11 @@ pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut I
     }
 }
 
-/// Leaves out the end of all but the spans that were told theirs; spreadsheets write TRUE.
-fn without_derived(fields: &mut Vec<(&str, String)>) {
+/// Removes ends that were not recorded but derived: those of all steps but spans that have ended.
+fn remove_derived_ends(fields: &mut Vec<(&str, String)>) {
     let span = fields.iter_mut().find(|(name, _)| *name == "span");
     let span = span.is_some_and(|(_, value)| {
+        // Spreadsheets write TRUE.
         *value = value.trim().to_ascii_lowercase();
         !matches!(value.as_str(), "" | "false")
     });
@@ -128,8 +129,8 @@ fn without_derived(fields: &mut Vec<(&str, String)>) {
     }
 }
 
-/// When the step began. `started_at` is exact and wins; `ts` may be the same moment in whole seconds.
-fn began(ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
+/// When the step began. `started_at` is exact; `ts` may be the same time in whole seconds.
+fn start_time(ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
     let read = |name: &str, text: Option<&str>| {
         let text = text.filter(|text| !text.trim().is_empty());
         text.map(|text| text.parse().map_err(|error: TimeError| FieldError::wrong(name, error))).transpose()

@@ -8,15 +8,15 @@ use csv::{ByteRecord, Terminator};
 
 use super::columns;
 
-/// Where a file is read from.
-pub type Source = Box<dyn BufRead + Send>;
+/// What is imported.
+pub type Input = Box<dyn BufRead + Send>;
 
 /// The fields of a row by the names of their columns, or what is wrong with it.
 type Fields = Result<Vec<(&'static str, String)>, String>;
 
 /// A CSV file under a header.
 pub struct CsvRows {
-    reader: csv::Reader<Watched>,
+    reader: csv::Reader<EndDetector>,
     /// Whether the reader has met the end of the file.
     ended: Arc<AtomicBool>,
     columns: Vec<Option<&'static str>>,
@@ -27,14 +27,14 @@ impl CsvRows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(source: Source) -> Result<Self, String> {
+    pub fn begin(source: Input) -> Result<Self, String> {
         let ended = Arc::new(AtomicBool::new(false));
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
-            // With CRLF as one terminator the reader's line numbers lag behind; the CR is cut off below.
+            // With CRLF as one terminator the reader counts lines wrong; the CR is removed below.
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(Watched { source, ended: Arc::clone(&ended) });
+            .from_reader(EndDetector { source, ended: Arc::clone(&ended) });
         let mut record = ByteRecord::new();
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
@@ -80,13 +80,13 @@ impl CsvRows {
     }
 }
 
-/// A source that tells when its end was met.
-struct Watched {
-    source: Source,
+/// Notes when the end of the input was met.
+struct EndDetector {
+    source: Input,
     ended: Arc<AtomicBool>,
 }
 
-impl Read for Watched {
+impl Read for EndDetector {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         if count == 0 && !buffer.is_empty() {

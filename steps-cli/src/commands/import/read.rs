@@ -1,4 +1,4 @@
-//! Reads a file into batches, on a thread of its own: a slow pipe must not hold up what is under way.
+//! Reads a file into batches, on a thread of its own: a slow pipe must not delay the requests.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use steps_shared::{ImportIds, JsonFields, MAX_BATCH_BYTES, NewStep};
 use tokio::sync::mpsc;
 
 use super::columns;
-use super::csv_rows::{CsvRows, Source};
+use super::csv_rows::{CsvRows, Input};
 
 /// How many lines go into one batch.
 const BATCH_LINES: usize = 1000;
@@ -32,7 +32,7 @@ pub enum Rows {
     /// CSV, whose header was read.
     Csv(Box<CsvRows>),
     /// One JSON object a line; so many lines were read.
-    Jsonl(Source, u64),
+    Jsonl(Input, u64),
 }
 
 impl Rows {
@@ -40,7 +40,7 @@ impl Rows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn csv(source: Source) -> Result<Self, String> {
+    pub fn csv(source: Input) -> Result<Self, String> {
         CsvRows::begin(source).map(|rows| Self::Csv(Box::new(rows)))
     }
 
@@ -65,7 +65,7 @@ impl Rows {
         }
     }
 
-    /// Reads to the end, or until nobody takes the batches any more.
+    /// Sends batches until the end of the file, or until the receiver is gone.
     pub fn send(mut self, batches: &mpsc::Sender<io::Result<Batch>>) {
         let mut ids = ImportIds::default();
         let mut batch = Batch::default();
@@ -73,7 +73,7 @@ impl Rows {
             match self.next(&mut ids) {
                 Ok(Some((line, row))) => batch.push(line, row),
                 Ok(None) => {
-                    // Where nobody listens any more, the reason has been told already.
+                    // Without a receiver an error was reported already.
                     let _ = batches.blocking_send(Ok(batch));
                     return;
                 }

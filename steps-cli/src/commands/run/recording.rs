@@ -1,4 +1,4 @@
-//! What is recorded of a command, while it runs and when it has ended.
+//! The steps of a command, and when they are recorded: at its beginning, at its end.
 
 use std::time::{Duration, Instant};
 
@@ -12,51 +12,52 @@ use crate::delivery::{Recorded, SendResult, Sender};
 use crate::error::Error;
 use crate::terminal;
 
-/// What the command is.
+/// What a command is recorded as.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum RecordAs {
     /// One step, which is a span.
     Span(NewStep),
-    /// A whole deployment: its beginning, and its end with the status still open.
+    /// A deployment: this step at its beginning, and one with the status of its outcome at its end.
     Deployment(NewStep),
 }
 
-/// How the command ended.
+/// How a command ended.
 #[derive(Debug, Clone, Copy)]
-pub struct End {
-    /// The code that we exit with.
+pub struct CommandEnd {
+    /// The code that `steps run` exits with.
     pub code: u8,
-    /// How long it took, by a monotonic clock.
+    /// By a monotonic clock.
     pub took: Duration,
 }
 
-impl End {
+impl CommandEnd {
     fn outcome(self) -> StepOutcome {
         if self.code == 0 { StepOutcome::Succeeded } else { StepOutcome::Failed }
     }
 }
 
-/// All that can be said of a command, with its identities, so that it may be sent or kept more than once.
+/// The steps of a command. Their ids are fixed, so that each may be sent and kept more than once.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    what: What,
-    begun: Instant,
-    first: StepId,
-    last: StepId,
+pub struct CommandSteps {
+    record_as: RecordAs,
+    started: Instant,
+    first_id: StepId,
+    /// Of a deployment.
+    last_id: StepId,
 }
 
-/// A recording under way.
+/// A recording of which nothing is sent yet.
 #[derive(Debug)]
 pub struct Recording {
-    plan: Plan,
+    steps: CommandSteps,
     spool: Option<Spool>,
     client: JoinHandle<Result<Client, Error>>,
 }
 
-/// A recording whose beginning was sent, or at least tried.
+/// A recording that is waiting for the end of the command.
 #[derive(Debug)]
-pub struct Begun {
-    plan: Plan,
+pub struct StartedRecording {
+    steps: CommandSteps,
     sender: Sender,
     beginning: Beginning,
 }
@@ -68,98 +69,97 @@ enum Beginning {
     Recorded,
     /// It waits in the spool.
     Kept,
-    /// Neither; the end is another chance.
-    Open,
+    /// Neither; it is recorded with the end.
+    Missing,
 }
 
-/// How the recording ended, where it did not fail: `None` when the server has everything, else why it was kept.
-pub type Kept = Option<Error>;
+/// Why something was kept; `None` when the server has everything.
+pub type KeptBecause = Option<Error>;
 
-impl Plan {
-    /// What began at `begun`.
-    pub fn new(what: What, begun: Instant) -> Self {
-        let (What::Span(step) | What::Deployment(step)) = &what;
-        let first = step.id.unwrap_or_else(StepId::generate);
-        Self { what, begun, first, last: StepId::generate() }
+impl CommandSteps {
+    /// The steps of a command that was started at `started`.
+    pub fn new(record_as: RecordAs, started: Instant) -> Self {
+        let (RecordAs::Span(step) | RecordAs::Deployment(step)) = &record_as;
+        let first_id = step.id.unwrap_or_else(StepId::generate);
+        Self { record_as, started, first_id, last_id: StepId::generate() }
     }
 
-    /// The beginning.
     fn beginning(&self) -> NewStep {
-        let (What::Span(step) | What::Deployment(step)) = &self.what;
-        aged(NewStep { id: Some(self.first), ..step.clone() }, self.begun)
+        let (RecordAs::Span(step) | RecordAs::Deployment(step)) = &self.record_as;
+        aged(NewStep { id: Some(self.first_id), ..step.clone() }, self.started)
     }
 
-    /// The end, as it is said where the beginning need not be.
-    fn end(&self, end: End) -> NewStep {
-        match &self.what {
-            What::Span(_) => NewStep { finish: Some(finish(end)), ..self.beginning() },
-            What::Deployment(step) => {
-                let last = NewStep { id: Some(self.last), status: end.outcome().into(), ..step.clone() };
-                aged(last, self.begun + end.took)
+    /// The end; of a span, the beginning with it.
+    fn end(&self, end: CommandEnd) -> NewStep {
+        match &self.record_as {
+            RecordAs::Span(_) => NewStep { finish: Some(finish(end)), ..self.beginning() },
+            RecordAs::Deployment(step) => {
+                let last = NewStep { id: Some(self.last_id), status: end.outcome().into(), ..step.clone() };
+                aged(last, self.started + end.took)
             }
         }
     }
 
-    /// Everything.
-    fn whole(&self, end: End) -> Vec<NewStep> {
-        match self.what {
-            What::Span(_) => vec![self.end(end)],
-            What::Deployment(_) => vec![self.beginning(), self.end(end)],
+    /// All of them.
+    fn all(&self, end: CommandEnd) -> Vec<NewStep> {
+        match self.record_as {
+            RecordAs::Span(_) => vec![self.end(end)],
+            RecordAs::Deployment(_) => vec![self.beginning(), self.end(end)],
         }
     }
 
-    /// Keeps everything, whatever of it the server may have already: its identities keep it from being recorded twice.
-    pub fn keep(&self, spool: Option<&Spool>, end: End, reason: Error) -> Result<Kept, Error> {
+    /// Keeps all of them. The server may have some already, but records no id twice.
+    pub fn keep(&self, spool: Option<&Spool>, end: CommandEnd, reason: Error) -> Result<KeptBecause, Error> {
         let Some(spool) = spool else { return Err(reason) };
-        spool.keep(&self.whole(end)).map_err(|error| Error::Failed(format!("{reason}; {error}")))?;
+        spool.keep(&self.all(end)).map_err(|error| Error::Failed(format!("{reason}; {error}")))?;
         Ok(Some(reason))
     }
 }
 
 impl Recording {
-    /// Prepares to record. It takes a moment to read the system's certificates: not on this thread, which waits for the
-    /// command.
-    pub fn new(plan: Plan, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
+    /// Prepares a client, on another thread: this one waits for the command, and reading the system's certificates takes
+    /// a moment.
+    pub fn new(steps: CommandSteps, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
         let client = spawn_blocking(move || Client::new(&server, limit));
-        Self { plan, spool, client }
+        Self { steps, spool, client }
     }
 
     /// Records the beginning, while the command runs.
-    pub async fn begin(self) -> Result<Begun, Error> {
-        let mut begun = self.prepared().await?;
-        begun.beginning = match begun.sender.record(&begun.plan.beginning()).await {
+    pub async fn begin(self) -> Result<StartedRecording, Error> {
+        let mut started = self.without_beginning().await?;
+        started.beginning = match started.sender.record(&started.steps.beginning()).await {
             Ok(Recorded::Sent { .. }) => Beginning::Recorded,
             Ok(Recorded::Kept(_)) => Beginning::Kept,
-            // The end is another chance, so that this one's trouble is not told.
-            Err(_) => Beginning::Open,
+            // It is tried again with the end, so that this error is not reported.
+            Err(_) => Beginning::Missing,
         };
-        Ok(begun)
+        Ok(started)
     }
 
-    /// Nothing is recorded before the end, because the command could not be started.
-    pub async fn prepared(self) -> Result<Begun, Error> {
-        let Self { plan, spool, client } = self;
+    /// Waits for the client, and records no beginning: the command could not be started.
+    pub async fn without_beginning(self) -> Result<StartedRecording, Error> {
+        let Self { steps, spool, client } = self;
         let client = client.await.map_err(|error| Error::Failed(format!("cannot prepare requests: {error}")))??;
-        Ok(Begun { plan, sender: Sender::new(client, spool), beginning: Beginning::Open })
+        Ok(StartedRecording { steps, sender: Sender::new(client, spool), beginning: Beginning::Missing })
     }
 }
 
-impl Begun {
-    /// Records the end; and the beginning, where that failed before. Then what has waited, until `deadline`.
-    pub async fn end(self, end: End, deadline: tokio::time::Instant) -> Result<Kept, Error> {
-        let Self { plan, sender, beginning } = self;
-        let steps = || match (&plan.what, beginning) {
-            (What::Deployment(_), Beginning::Open) => plan.whole(end),
-            _ => vec![plan.end(end)],
+impl StartedRecording {
+    /// Records the end, with the beginning where that is missing. Then delivers what has waited, until `deadline`.
+    pub async fn end(self, end: CommandEnd, deadline: tokio::time::Instant) -> Result<KeptBecause, Error> {
+        let Self { steps, sender, beginning } = self;
+        let missing = || match (&steps.record_as, beginning) {
+            (RecordAs::Deployment(_), Beginning::Missing) => steps.all(end),
+            _ => vec![steps.end(end)],
         };
-        for (at, step) in steps().iter().enumerate() {
-            let sent = match plan.what {
-                What::Span(_) => sender.send(end_span(&sender.client, step, end, beginning)).await?,
-                What::Deployment(_) => sender.send(async { sender.client.record(step).await.map(drop) }).await?,
+        for (at, step) in missing().iter().enumerate() {
+            let sent = match steps.record_as {
+                RecordAs::Span(_) => sender.send(end_span(&sender.client, step, end, beginning)).await?,
+                RecordAs::Deployment(_) => sender.send(async { sender.client.record(step).await.map(drop) }).await?,
             };
             if let SendResult::Undelivered(reason) = sent {
-                // Said anew: they have grown older meanwhile.
-                sender.keep(steps().split_at(at).1, &reason)?;
+                // Made anew: they are older now.
+                sender.keep(missing().split_at(at).1, &reason)?;
                 return Ok(Some(reason));
             }
         }
@@ -168,13 +168,13 @@ impl Begun {
     }
 }
 
-async fn end_span(client: &Client, step: &NewStep, end: End, beginning: Beginning) -> Result<(), RequestError> {
-    // It was given in the plan.
+async fn end_span(client: &Client, step: &NewStep, end: CommandEnd, beginning: Beginning) -> Result<(), RequestError> {
+    // It always has one.
     let id = step.id.unwrap_or_else(StepId::generate);
     if beginning != Beginning::Recorded {
         match client.record(step).await {
             Ok(_) => return Ok(()),
-            // The beginning arrived after all, and only its answer did not.
+            // The beginning is recorded: only the answer was lost.
             Err(RequestError { status: Some(StatusCode::CONFLICT), .. }) => {}
             Err(error) => return Err(error),
         }
@@ -182,14 +182,14 @@ async fn end_span(client: &Client, step: &NewStep, end: End, beginning: Beginnin
     client.finish(id, &finish(end)).await.map(drop)
 }
 
-fn finish(end: End) -> NewFinish {
-    let (End { code, took }, outcome) = (end, end.outcome());
+fn finish(end: CommandEnd) -> NewFinish {
+    let (CommandEnd { code, took }, outcome) = (end, end.outcome());
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
     let took = steps_shared::Duration::from_micros(micros).unwrap_or_default();
     NewFinish { outcome, end: Some(SpanEnd::After(took)), exit_code: Some(i32::from(code)) }
 }
 
-/// The step, as old as it is now.
+/// The step with the age that it has now.
 fn aged(step: NewStep, since: Instant) -> NewStep {
     let age = Age::from_seconds(since.elapsed().as_secs_f64()).unwrap_or_default();
     NewStep { when: When::Ago(age), ..step }
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_span_has_its_code_and_duration() {
-        let end = |code| serde_json::to_string(&finish(End { code, took: Duration::from_micros(1_500_000) })).unwrap();
+        let end =
+            |code| serde_json::to_string(&finish(CommandEnd { code, took: Duration::from_micros(1_500_000) })).unwrap();
         assert_eq!(end(0), r#"{"outcome":"succeeded","duration":1.5,"exit_code":0}"#);
         assert_eq!(end(143), r#"{"outcome":"failed","duration":1.5,"exit_code":143}"#);
     }

@@ -1,10 +1,9 @@
-//! The signals that are passed on to the command.
+//! The signals that are forwarded to the command.
 //!
-//! The command shares our process group, so that it keeps the terminal. What the terminal sends (Ctrl-C, Ctrl-\, a
-//! hang-up) goes to the whole group: the command has it already, and a second one would make many programs give up
-//! their clean end. What a process sends to us alone (a CI system that cancels, `kill`, a container that stops) must
-//! be passed on. The kernel says for each signal which of the two it is, so nothing is guessed from the terminal's
-//! state.
+//! The command shares our process group, so that it keeps the terminal. A signal from the terminal (Ctrl-C, Ctrl-\, a
+//! hang-up) goes to the whole group: the command has it already, and a second one would make many programs skip their
+//! clean-up. A signal from a process (a CI system that cancels, `kill`, a container that stops) goes to us alone, and is
+//! forwarded. The kernel says for each signal which of the two it is.
 
 use std::io;
 use std::thread;
@@ -16,17 +15,15 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 use tokio::sync::mpsc;
 
-/// The signals that would end us, and that ask the command to end or to do something.
+/// The signals that are caught, because they would end us.
 const CAUGHT: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
-/// The signals that come to us.
+/// Receives the signals of [`CAUGHT`].
 #[derive(Debug)]
 pub struct Signals(mpsc::UnboundedReceiver<Origin>);
 
 impl Signals {
-    /// From now on no signal of [`CAUGHT`] ends us.
-    ///
-    /// One that is ignored stays so, as `nohup` and a shell's `&` want it: the command inherits that.
+    /// Catches them from now on. One that is ignored (`nohup`, a shell's `&`) stays ignored, for the command too.
     pub fn catch() -> io::Result<Self> {
         let ignored = ignored();
         let caught = CAUGHT.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
@@ -42,37 +39,36 @@ impl Signals {
         Ok(Self(receiver))
     }
 
-    /// The next one.
     pub async fn next(&mut self) -> Origin {
         match self.0.recv().await {
             Some(origin) => origin,
-            // The thread lives as long as we do.
+            // The thread never ends.
             None => std::future::pending().await,
         }
     }
 }
 
-/// Passes a signal on to the command, unless it has it already.
-pub fn pass_on(origin: &Origin, command: u32) {
-    let Some(command) = i32::try_from(command).ok().filter(|command| !has_it(origin, *command)) else { return };
+/// Sends a signal to the command, unless it has received it already.
+pub fn forward(origin: &Origin, command: u32) {
+    let Some(command) = i32::try_from(command).ok().filter(|command| !was_received(origin, *command)) else { return };
     if let (Some(command), Some(signal)) = (Pid::from_raw(command), Signal::from_named_raw(origin.signal)) {
-        // It fails where the command has just ended, and then nobody is left to tell.
+        // It fails where the command has just ended.
         let _ = kill_process(command, signal);
     }
 }
 
-/// Whether it came from the terminal, or from the command itself (`kill 0` in a trap).
-fn has_it(origin: &Origin, command: i32) -> bool {
+/// Whether the signal came from the terminal, or from the command itself (`kill 0` in a trap).
+fn was_received(origin: &Origin, command: i32) -> bool {
     match (origin.cause, &origin.process) {
         (Cause::Kernel, _) => true,
-        // Where the kernel names no cause (macOS), it names the sender of what a process sent.
+        // Where the kernel names no cause (macOS), it names the sender of a process's signal.
         (Cause::Unknown, None) => true,
         (_, Some(sender)) => sender.pid == command,
         (_, None) => false,
     }
 }
 
-/// The signals that are ignored, a bit for each. Where there is no /proc, none is known to be.
+/// The signals that are ignored, a bit for each. None where there is no /proc.
 fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| ignored_in(&status))
 }
