@@ -6,18 +6,18 @@ use steps_shared::{
     Bound, Budget, BudgetKind, CheckResult, DEFAULT_LOOKBACK, Duration, Growth, GrowthLimit, Percent, Timestamp,
 };
 
-use super::growth::{LEAST_DEPLOYMENTS, growth_of};
+use super::growth::{MIN_DEPLOYMENTS, growth_of};
 use super::series::Timed;
 use crate::analysis::statistics::{from_micros, quantile};
 
 /// The fewest deployments that make a baseline.
-pub const LEAST_BASELINE: usize = Budget::MIN_BASELINE_WINDOW as usize;
+pub const MIN_BASELINE_DEPLOYMENTS: usize = Budget::MIN_BASELINE_WINDOW as usize;
 
 /// Of so many deployments growth is judged as of each …
 const JUDGED: usize = 3;
 
 /// … and so many must be over the limit: one alone is no alarm.
-const PERSISTENT: usize = 2;
+const MIN_OVER: usize = 2;
 
 /// Which deployments before another one count for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,9 +140,9 @@ impl<'a> Budgets<'a> {
 
     fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<LimitVerdict> {
         let Some(timed) = self.series.get(at) else { return Vec::new() };
-        let max = self.budget.max.map(|max| said_of_max(timed.duration, max));
-        let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(timed.duration, baseline));
-        let limit = self.budget.max_growth.map(|limit| said_of_growth(growth, limit));
+        let max = self.budget.max.map(|max| judge_max(timed.duration, max));
+        let baseline = self.baselines[at].map(|baseline| self.judge_baseline(timed.duration, baseline));
+        let limit = self.budget.max_growth.map(|limit| judge_growth(growth, limit));
         [max, baseline, limit].into_iter().flatten().collect()
     }
 
@@ -156,13 +156,13 @@ impl<'a> Budgets<'a> {
         growth_of(series, Duration::default())
     }
 
-    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> LimitVerdict {
+    fn judge_baseline(&self, took: Duration, baseline: Baseline) -> LimitVerdict {
         let said = |result, reason| LimitVerdict { budget: BudgetKind::Baseline, result, reason };
         let Baseline { deployments: many, left_out, .. } = baseline;
         let (Some(percentile), Some(allowed)) = (baseline.percentile, baseline.allowed(self.budget.margin)) else {
             return said(
                 CheckResult::NotEnoughData,
-                format!("{many} deployments before it count; {LEAST_BASELINE} are needed"),
+                format!("{many} deployments before it count; {MIN_BASELINE_DEPLOYMENTS} are needed"),
             );
         };
         let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
@@ -211,7 +211,7 @@ impl Recent {
     fn baseline(&self, share: f64, at: usize) -> Baseline {
         let deployments = self.places.len();
         let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
-        let enough = deployments >= LEAST_BASELINE;
+        let enough = deployments >= MIN_BASELINE_DEPLOYMENTS;
         let percentile = quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
         Baseline { deployments, left_out, percentile }
     }
@@ -226,7 +226,7 @@ impl Baseline {
     }
 }
 
-fn said_of_max(took: Duration, max: Duration) -> LimitVerdict {
+fn judge_max(took: Duration, max: Duration) -> LimitVerdict {
     let (result, reason) = match Duration::from_micros(took.micros() - max.micros()) {
         Some(more) if took > max => (CheckResult::Over, format!("{took} is {more} over {max}")),
         _ => (CheckResult::Within, format!("{took} is within {max}")),
@@ -235,10 +235,10 @@ fn said_of_max(took: Duration, max: Duration) -> LimitVerdict {
 }
 
 /// Growth is judged as of the last deployments, and by the last of all where it can be told at all.
-fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict {
+fn judge_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict {
     let said = |result, reason| LimitVerdict { budget: BudgetKind::MaxGrowth, result, reason };
     let Some(Some(last)) = growth.last() else {
-        let reason = format!("{LEAST_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
+        let reason = format!("{MIN_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
         return said(CheckResult::NotEnoughData, reason);
     };
     let is_over = |growth: &&Growth| {
@@ -253,9 +253,9 @@ fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict
     let doubt =
         if last.is_significant() { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
     let many = growth.len();
-    let newest = if over >= PERSISTENT && !is_over(&last) { ", though not of the newest" } else { "" };
+    let newest = if over >= MIN_OVER && !is_over(&last) { ", though not of the newest" } else { "" };
     match over {
-        PERSISTENT.. => said(
+        MIN_OVER.. => said(
             CheckResult::Over,
             format!("{told}{doubt}; over {limit} as of {over} of the last {many} deployments{newest}"),
         ),

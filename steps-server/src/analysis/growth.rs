@@ -6,13 +6,13 @@ use super::series::{Timed, fitted};
 use crate::analysis::statistics::{mann_kendall, median_of, theil_sen};
 
 /// Fewer deployments are not enough data …
-pub const LEAST_DEPLOYMENTS: usize = 10;
+pub const MIN_DEPLOYMENTS: usize = 10;
 
 /// … and so is less time between the first and the last: two weeks.
-pub const LEAST_MICROS: i64 = 2 * WEEK_MICROS;
+pub const MIN_MICROS: i64 = 2 * WEEK_MICROS;
 
 /// Growth is told in percent of where the fitted line begins, unless that is less than this part of the median.
-const LEAST_START: f64 = 0.05;
+const MIN_FITTED_START: f64 = 0.05;
 
 const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
@@ -20,7 +20,7 @@ const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 #[must_use]
 pub fn is_enough(series: &[Timed]) -> bool {
     let (Some(first), Some(last)) = (series.first(), series.last()) else { return false };
-    series.len() >= LEAST_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= LEAST_MICROS
+    series.len() >= MIN_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= MIN_MICROS
 }
 
 /// How a series grows; `None` where there is not enough data.
@@ -41,7 +41,7 @@ pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
     let test = mann_kendall(&y);
     let seconds_per_week = Estimate { value: line.slope, low: line.low, high: line.high };
     let fitted_start = line.intercept;
-    let is_measure = fitted_start > LEAST_START * median_of(&y);
+    let is_measure = fitted_start > MIN_FITTED_START * median_of(&y);
     let percent_per_week = is_measure.then(|| seconds_per_week.times(100.0 / fitted_start));
     let sprint_weeks = sprint.micros() as f64 / WEEK_MICROS as f64;
     Some(Growth {

@@ -16,7 +16,7 @@ use crate::analysis::{Budgets, Lookback, Timed};
 use crate::store::{Access, SeriesKey};
 
 /// How many of the deployments that were over a limit a replay lists: the newest.
-const MOST_FIRINGS: usize = 20;
+const MAX_FIRINGS: usize = 20;
 
 impl App {
     /// Judges a deployment by its budget, and those of the past where the query has a `replay`.
@@ -150,7 +150,7 @@ fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, cancellatio
                 CheckResult::Over => {
                     tally.over += 1;
                     tally.firings.push_back((*timed, reason));
-                    if tally.firings.len() > MOST_FIRINGS {
+                    if tally.firings.len() > MAX_FIRINGS {
                         tally.firings.pop_front();
                     }
                 }

@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use super::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
 /// The fewest values between two changes: fewer are no level, and a few outliers that follow each other are none either.
-pub const LEAST_SEGMENT: usize = 8;
+pub const MIN_SEGMENT: usize = 8;
 
 /// A place is significant below this, divided by the number of values, because each might have been it. As neighbouring
 /// places are nearly the same test, fewer than one in twenty series without any change is said to have one.
@@ -93,7 +93,7 @@ fn search(values: &[f64], calm: &[f64], part: Range<usize>, wanted: f64, found: 
 /// `Q = mn/(m+n) · (2/(mn) Σ|xᵢ-yⱼ| - 2/(m(m-1)) Σ|xᵢ-xₖ| - 2/(n(n-1)) Σ|yⱼ-yₖ|)`, equations 5 to 7 of the paper with α = 1.
 fn most_different(values: &[f64]) -> Option<usize> {
     let n = values.len();
-    if n < 2 * LEAST_SEGMENT {
+    if n < 2 * MIN_SEGMENT {
         return None;
     }
     let distances = |of: usize, to: &[f64]| to.iter().map(|value| (value - values[of]).abs()).sum::<f64>();
@@ -102,14 +102,14 @@ fn most_different(values: &[f64]) -> Option<usize> {
         right += distances(at, &values[at + 1..]);
     }
     let mut best = None;
-    for at in 0..n - LEAST_SEGMENT {
+    for at in 0..n - MIN_SEGMENT {
         // The value at `at` goes from the right side to the left one.
         let (to_left, to_right) = (distances(at, &values[..at]), distances(at, &values[at + 1..]));
         left += to_left;
         between += to_right - to_left;
         right -= to_right;
         let size = at + 1;
-        if size >= LEAST_SEGMENT {
+        if size >= MIN_SEGMENT {
             let (l, r) = (size as f64, (n - size) as f64);
             let energy = 2.0 / (l * r) * between - 2.0 / (l * (l - 1.0)) * left - 2.0 / (r * (r - 1.0)) * right;
             let q = l * r / (l + r) * energy;
