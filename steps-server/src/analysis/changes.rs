@@ -5,7 +5,7 @@ use steps_shared::Point;
 use super::series::{MAX_FITTED, Timed, groups, seconds};
 use crate::analysis::statistics::{level_changes, median_of};
 
-/// A change of less than this share of the level before is not told.
+/// A change of less than this share of the level before is left out.
 pub const MIN_CHANGE: f64 = 0.05;
 
 /// A change of the level: from the median of the deployments before it to the median of those after it.

@@ -134,7 +134,7 @@ struct Tally {
     firings: VecDeque<(Timed, String)>,
 }
 
-/// Judges every deployment since a moment, until it is cancelled.
+/// Judges every deployment since `since`, until it is cancelled.
 fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, cancellation: &Cancellation) -> Replayed {
     let mut replayed = Replayed::default();
     let all = budgets.replay(series.partition_point(|timed| timed.started_at < since));
