@@ -6,29 +6,29 @@ use steps_shared::{
     Bound, Budget, BudgetKind, CheckResult, DEFAULT_LOOKBACK, Duration, Growth, GrowthLimit, Percent, Timestamp,
 };
 
-use super::growth::{LEAST_DEPLOYMENTS, growth_of};
+use super::growth::{MIN_DEPLOYMENTS, growth_of};
 use super::series::Timed;
 use crate::analysis::statistics::{from_micros, quantile};
 
 /// The fewest deployments that make a baseline.
-pub const LEAST_BASELINE: usize = Budget::MIN_BASELINE_WINDOW as usize;
+pub const MIN_BASELINE_DEPLOYMENTS: usize = Budget::MIN_BASELINE_WINDOW as usize;
 
-/// Of so many deployments growth is judged as of each …
+/// Growth is judged as of each of this many deployments …
 const JUDGED: usize = 3;
 
-/// … and so many must be over the limit: one alone is no alarm.
-const PERSISTENT: usize = 2;
+/// … and this many must be over the limit, so that a single one raises no alarm.
+const MIN_OVER: usize = 2;
 
-/// Which deployments before another one count for it.
+/// Which earlier deployments count for a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookback {
-    /// Those that started then or later.
+    /// Those that started at this time or later.
     From(Timestamp),
-    /// Those that started at most so long before it.
+    /// Those that started at most this long before it.
     Span(Duration),
 }
 
-/// What is known of a series beside a budget.
+/// A series judged by a budget.
 #[derive(Debug)]
 pub struct Budgets<'a> {
     series: &'a [Timed],
@@ -39,44 +39,44 @@ pub struct Budgets<'a> {
     flagged: Vec<u32>,
 }
 
-/// What the deployments before one took.
+/// The deployments before one, and how long they took.
 #[derive(Debug, Clone, Copy)]
 struct Baseline {
     /// How many they are.
     deployments: usize,
     /// How many among them are left out, because they took longer than allowed.
     left_out: usize,
-    /// Their percentile; unknown of too few.
+    /// Their percentile; `None` when they are too few.
     percentile: Option<Duration>,
 }
 
-/// What a limit says of a deployment, and why.
+/// The verdict of one limit on a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitVerdict {
     /// Which limit.
     pub budget: BudgetKind,
-    /// What it says.
+    /// The verdict.
     pub result: CheckResult,
     /// Why.
     pub reason: String,
 }
 
 impl Lookback {
-    /// What is asked for; 90 days before each deployment where nothing is.
+    /// From the query's `since`; without one, 90 days before each deployment.
     #[must_use]
     pub fn new(since: Option<Bound>) -> Self {
         match since {
-            Some(Bound::At(moment)) => Self::From(moment.start),
+            Some(Bound::At(time)) => Self::From(time.start),
             Some(Bound::Ago(span)) => Self::Span(span),
             None => Self::Span(DEFAULT_LOOKBACK),
         }
     }
 
-    /// From when on deployments count for one that started at a moment.
+    /// From when on deployments count for one that started at `started_at`.
     #[must_use]
     pub fn begin(self, started_at: Timestamp) -> Timestamp {
         match self {
-            Self::From(moment) => moment,
+            Self::From(time) => time,
             Self::Span(span) => Timestamp::from_micros(started_at.micros() - span.micros()).unwrap_or_default(),
         }
     }
@@ -112,20 +112,20 @@ impl<'a> Budgets<'a> {
         budgets
     }
 
-    /// What each limit says of a deployment of the series, by its place.
+    /// The verdict of each limit on the deployment at an index of the series.
     #[must_use]
     pub fn judge(&self, at: usize) -> Vec<LimitVerdict> {
         let growth: Vec<_> = (at.saturating_sub(JUDGED - 1)..=at).map(|at| self.growth(at)).collect();
         self.judge_with(at, &growth)
     }
 
-    /// How many deployments in a row, that at a place being the last of them, took longer than allowed.
+    /// How many deployments in a row, up to the one at an index, took longer than allowed.
     #[must_use]
     pub fn over_in_a_row(&self, at: usize) -> u32 {
         self.flagged.get(at).copied().unwrap_or(0)
     }
 
-    /// What each limit says of every deployment from a place on, computed as it is asked for.
+    /// The verdicts on every deployment from an index on, computed one by one.
     pub fn replay(&self, from: usize) -> impl Iterator<Item = (&'a Timed, Vec<LimitVerdict>)> {
         let first = from.saturating_sub(JUDGED - 1);
         let mut growth: VecDeque<Option<Growth>> = (first..from).map(|at| self.growth(at)).collect();
@@ -140,13 +140,13 @@ impl<'a> Budgets<'a> {
 
     fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<LimitVerdict> {
         let Some(timed) = self.series.get(at) else { return Vec::new() };
-        let max = self.budget.max.map(|max| said_of_max(timed.duration, max));
-        let baseline = self.baselines[at].map(|baseline| self.said_of_baseline(timed.duration, baseline));
-        let limit = self.budget.max_growth.map(|limit| said_of_growth(growth, limit));
+        let max = self.budget.max.map(|max| judge_max(timed.duration, max));
+        let baseline = self.baselines[at].map(|baseline| self.judge_baseline(timed.duration, baseline));
+        let limit = self.budget.max_growth.map(|limit| judge_growth(growth, limit));
         [max, baseline, limit].into_iter().flatten().collect()
     }
 
-    /// How the deployments grow that count for this one, itself among them; nothing where no limit asks.
+    /// The growth of the deployments that count for this one, itself included; `None` without a limit of growth.
     fn growth(&self, at: usize) -> Option<Growth> {
         self.budget.max_growth?;
         let last = self.series.get(at)?;
@@ -156,13 +156,13 @@ impl<'a> Budgets<'a> {
         growth_of(series, Duration::default())
     }
 
-    fn said_of_baseline(&self, took: Duration, baseline: Baseline) -> LimitVerdict {
-        let said = |result, reason| LimitVerdict { budget: BudgetKind::Baseline, result, reason };
+    fn judge_baseline(&self, took: Duration, baseline: Baseline) -> LimitVerdict {
+        let verdict = |result, reason| LimitVerdict { budget: BudgetKind::Baseline, result, reason };
         let Baseline { deployments: many, left_out, .. } = baseline;
         let (Some(percentile), Some(allowed)) = (baseline.percentile, baseline.allowed(self.budget.margin)) else {
-            return said(
+            return verdict(
                 CheckResult::NotEnoughData,
-                format!("{many} deployments before it count; {LEAST_BASELINE} are needed"),
+                format!("{many} deployments before it count; {MIN_BASELINE_DEPLOYMENTS} are needed"),
             );
         };
         let name = self.budget.baseline.map(|percentile| percentile.to_string()).unwrap_or_default();
@@ -174,8 +174,8 @@ impl<'a> Budgets<'a> {
         let margin = self.budget.margin;
         let basis = format!("{margin} more than {percentile}, the {name} of the {many} before it{without}");
         match took <= allowed {
-            true => said(CheckResult::Within, format!("{took} is within {allowed}, {basis}")),
-            false => said(CheckResult::Over, format!("{took} is over {allowed}, {basis}")),
+            true => verdict(CheckResult::Within, format!("{took} is within {allowed}, {basis}")),
+            false => verdict(CheckResult::Over, format!("{took} is over {allowed}, {basis}")),
         }
     }
 }
@@ -207,11 +207,11 @@ impl Recent {
         }
     }
 
-    /// What they are for the deployment at a place.
+    /// The baseline of the deployment at an index.
     fn baseline(&self, share: f64, at: usize) -> Baseline {
         let deployments = self.places.len();
         let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
-        let enough = deployments >= LEAST_BASELINE;
+        let enough = deployments >= MIN_BASELINE_DEPLOYMENTS;
         let percentile = quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
         Baseline { deployments, left_out, percentile }
     }
@@ -226,7 +226,7 @@ impl Baseline {
     }
 }
 
-fn said_of_max(took: Duration, max: Duration) -> LimitVerdict {
+fn judge_max(took: Duration, max: Duration) -> LimitVerdict {
     let (result, reason) = match Duration::from_micros(took.micros() - max.micros()) {
         Some(more) if took > max => (CheckResult::Over, format!("{took} is {more} over {max}")),
         _ => (CheckResult::Within, format!("{took} is within {max}")),
@@ -234,35 +234,35 @@ fn said_of_max(took: Duration, max: Duration) -> LimitVerdict {
     LimitVerdict { budget: BudgetKind::Max, result, reason }
 }
 
-/// Growth is judged as of the last deployments, and by the last of all where it can be told at all.
-fn said_of_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict {
-    let said = |result, reason| LimitVerdict { budget: BudgetKind::MaxGrowth, result, reason };
+/// Judges growth as of each of the last deployments. There is none to judge when the newest has too few before it.
+fn judge_growth(growth: &[Option<Growth>], limit: GrowthLimit) -> LimitVerdict {
+    let verdict = |result, reason| LimitVerdict { budget: BudgetKind::MaxGrowth, result, reason };
     let Some(Some(last)) = growth.last() else {
-        let reason = format!("{LEAST_DEPLOYMENTS} deployments over two weeks are needed to tell growth");
-        return said(CheckResult::NotEnoughData, reason);
+        let reason = format!("{MIN_DEPLOYMENTS} deployments over two weeks are needed to measure growth");
+        return verdict(CheckResult::NotEnoughData, reason);
     };
     let is_over = |growth: &&Growth| {
         let beyond = growth.percent_per_week.is_none_or(|percent| percent.value > limit.0.value());
         growth.is_significant() && growth.seconds_per_week.value > 0.0 && beyond
     };
     let over = growth.iter().flatten().filter(is_over).count();
-    let told = match last.percent_per_week {
+    let measured = match last.percent_per_week {
         Some(percent) => format!("{:+.1}% a week ({:.1} to {:.1})", percent.value, percent.low, percent.high),
         None => format!("{:+.1} s a week", last.seconds_per_week.value),
     };
     let doubt =
         if last.is_significant() { String::new() } else { format!(", not significant (p = {:.2})", last.p_value) };
     let many = growth.len();
-    let newest = if over >= PERSISTENT && !is_over(&last) { ", though not of the newest" } else { "" };
+    let newest = if over >= MIN_OVER && !is_over(&last) { ", though not of the newest" } else { "" };
     match over {
-        PERSISTENT.. => said(
+        MIN_OVER.. => verdict(
             CheckResult::Over,
-            format!("{told}{doubt}; over {limit} as of {over} of the last {many} deployments{newest}"),
+            format!("{measured}{doubt}; over {limit} as of {over} of the last {many} deployments{newest}"),
         ),
-        0 => said(CheckResult::Within, format!("{told}{doubt}; within {limit}")),
-        _ => said(
+        0 => verdict(CheckResult::Within, format!("{measured}{doubt}; within {limit}")),
+        _ => verdict(
             CheckResult::Within,
-            format!("{told}{doubt}; over {limit} as of one deployment, which is no alarm yet"),
+            format!("{measured}{doubt}; over {limit} as of one deployment, which is no alarm yet"),
         ),
     }
 }

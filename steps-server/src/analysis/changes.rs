@@ -2,11 +2,11 @@
 
 use steps_shared::Point;
 
-use super::series::{MOST_FITTED, Timed, groups, seconds};
+use super::series::{MAX_FITTED, Timed, groups, seconds};
 use crate::analysis::statistics::{level_changes, median_of};
 
-/// A change of less than this share of the level before is not told.
-pub const LEAST_CHANGE: f64 = 0.05;
+/// A change of less than this share of the level before is left out.
+pub const MIN_CHANGE: f64 = 0.05;
 
 /// A change of the level: from the median of the deployments before it to the median of those after it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Changed {
     pub p_value: f64,
 }
 
-/// Where the level changed by at least [`LEAST_CHANGE`], the oldest first: see [`level_changes`]. `points` are what the series
+/// Where the level changed by at least [`MIN_CHANGE`], the oldest first: see [`level_changes`]. `points` are what the series
 /// is fitted as ([`super::fitted`]): where each is of several deployments, a change is found among them first, and then among the
 /// deployments near it.
 #[must_use]
@@ -31,13 +31,13 @@ pub fn changes(series: &[Timed], points: &[Point]) -> Vec<Changed> {
     let medians: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
     let mut places: Vec<(usize, f64)> =
         level_changes(&medians).into_iter().map(|change| (starts[change.at], change.p_value)).collect();
-    if series.len() > MOST_FITTED {
+    if series.len() > MAX_FITTED {
         place_exactly(&seconds, &mut places);
     }
     loop {
         let found = levels(&seconds, &places);
         let smallest = (0..found.len()).min_by(|one, other| found[*one].size().total_cmp(&found[*other].size()));
-        match smallest.filter(|nth| found[*nth].size() < LEAST_CHANGE) {
+        match smallest.filter(|nth| found[*nth].size() < MIN_CHANGE) {
             Some(nth) => drop(places.remove(nth)),
             None => return found,
         }
@@ -70,7 +70,7 @@ impl Changed {
 
 /// Moves each place within two groups to where the deployments differ least from the medians of both levels.
 fn place_exactly(seconds: &[f64], places: &mut [(usize, f64)]) {
-    let reach = 2 * seconds.len().div_ceil(MOST_FITTED);
+    let reach = 2 * seconds.len().div_ceil(MAX_FITTED);
     let levels = levels(seconds, places);
     for (place, level) in places.iter_mut().zip(levels) {
         let first = level.at.saturating_sub(reach);

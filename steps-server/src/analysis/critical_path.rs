@@ -29,7 +29,7 @@ pub struct Shares {
 /// get one more.
 #[must_use]
 pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
-    let clip = |moment: Timestamp| moment.clamp(start, end.max(start)).micros();
+    let clip = |time: Timestamp| time.clamp(start, end.max(start)).micros();
     let open = |(nth, step): (usize, &Interval)| Open { nth, from: clip(step.from), to: clip(step.to) };
     let mut coming: Vec<Open> = steps.iter().enumerate().map(open).filter(|open| open.from < open.to).collect();
     // The next one is at the end.
@@ -39,7 +39,7 @@ pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
     while let Some(first) = coming.pop() {
         shares.waiting += first.from - now;
         now = first.from;
-        // All of these end last, and at the same moment.
+        // All of these end last, and at the same time.
         let mut holding = vec![first];
         let mut last = first.to;
         while let Some(next) = coming.pop_if(|next| next.from < last) {

@@ -1,4 +1,4 @@
-//! How durations grow, and what is to be thought of it.
+//! How durations grow, and the verdict on it.
 
 use steps_shared::{Duration, Estimate, Growth, Percent, Point, Timestamp, Verdict};
 
@@ -6,21 +6,22 @@ use super::series::{Timed, fitted};
 use crate::analysis::statistics::{mann_kendall, median_of, theil_sen};
 
 /// Fewer deployments are not enough data …
-pub const LEAST_DEPLOYMENTS: usize = 10;
+pub const MIN_DEPLOYMENTS: usize = 10;
 
 /// … and so is less time between the first and the last: two weeks.
-pub const LEAST_MICROS: i64 = 2 * WEEK_MICROS;
+pub const MIN_MICROS: i64 = 2 * WEEK_MICROS;
 
-/// Growth is told in percent of where the fitted line begins, unless that is less than this part of the median.
-const LEAST_START: f64 = 0.05;
+/// Growth in percent is relative to where the fitted line begins; there is none when that is less than this share of the
+/// median.
+const MIN_FITTED_START: f64 = 0.05;
 
 const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
-/// Whether a series is enough to tell how it grows.
+/// Whether a series is long enough to measure its growth.
 #[must_use]
 pub fn is_enough(series: &[Timed]) -> bool {
     let (Some(first), Some(last)) = (series.first(), series.last()) else { return false };
-    series.len() >= LEAST_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= LEAST_MICROS
+    series.len() >= MIN_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= MIN_MICROS
 }
 
 /// How a series grows; `None` where there is not enough data.
@@ -30,18 +31,18 @@ pub fn growth_of(series: &[Timed], sprint: Duration) -> Option<Growth> {
 }
 
 /// How the durations of points grow, that are in order of time: the line by Theil and Sen ([`theil_sen`]), and the test by
-/// Mann and Kendall ([`mann_kendall`]). `None` where all are of the same moment.
+/// Mann and Kendall ([`mann_kendall`]). `None` when all have the same time.
 #[must_use]
 pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
     let first = points.first()?.started_at;
-    let weeks = |moment: Timestamp| (moment.micros() - first.micros()) as f64 / WEEK_MICROS as f64;
+    let weeks = |time: Timestamp| (time.micros() - first.micros()) as f64 / WEEK_MICROS as f64;
     let x: Vec<f64> = points.iter().map(|point| weeks(point.started_at)).collect();
     let y: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
     let line = theil_sen(&x, &y)?;
     let test = mann_kendall(&y);
     let seconds_per_week = Estimate { value: line.slope, low: line.low, high: line.high };
     let fitted_start = line.intercept;
-    let is_measure = fitted_start > LEAST_START * median_of(&y);
+    let is_measure = fitted_start > MIN_FITTED_START * median_of(&y);
     let percent_per_week = is_measure.then(|| seconds_per_week.times(100.0 / fitted_start));
     let sprint_weeks = sprint.micros() as f64 / WEEK_MICROS as f64;
     Some(Growth {
@@ -57,13 +58,13 @@ pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
     })
 }
 
-/// What is to be thought of growth: it counts where it is significant, and not smaller than what matters in a week.
+/// The verdict on growth: growing or shrinking when it is significant and at least `min_change` a week, else steady.
 #[must_use]
-pub fn verdict(growth: Option<&Growth>, least: Percent) -> Verdict {
+pub fn verdict(growth: Option<&Growth>, min_change: Percent) -> Verdict {
     let Some(growth) = growth else { return Verdict::NotEnoughData };
     let slope = growth.seconds_per_week.value;
     // Where a line begins near zero, or below, its slope is more than any share of its beginning.
-    let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= least.value());
+    let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= min_change.value());
     match growth.is_significant() && matters {
         true if slope > 0.0 => Verdict::Growing,
         true if slope < 0.0 => Verdict::Shrinking,

@@ -22,9 +22,9 @@ pub fn periods(series: &[Timed], kind: PeriodKind, sprints: Sprints) -> Vec<Peri
         .collect()
 }
 
-/// The midnight (UTC) of the Monday before a moment.
-fn week_of(moment: Timestamp) -> Timestamp {
-    let monday = monday(moment.to_datetime().date_naive());
+/// Midnight (UTC) of the Monday that a time's week begins with.
+fn week_of(time: Timestamp) -> Timestamp {
+    let monday = monday(time.to_datetime().date_naive());
     monday.and_time(chrono::NaiveTime::MIN).and_utc().try_into().unwrap_or_default()
 }
 

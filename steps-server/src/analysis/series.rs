@@ -7,7 +7,7 @@ use steps_shared::{Duration, Point, StepId, Timestamp};
 use crate::analysis::statistics::{self, median_of};
 
 /// The most points that what takes quadratic time is given.
-pub const MOST_FITTED: usize = 400;
+pub const MAX_FITTED: usize = 400;
 
 /// A successful deployment, and how long it, or one step in it, took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn median(series: &[Timed]) -> Duration {
     statistics::median(&durations).unwrap_or_default()
 }
 
-/// What a line is fitted to: each deployment, or, of more than [`MOST_FITTED`], the median start and the median duration
+/// What a line is fitted to: each deployment, or, of more than [`MAX_FITTED`], the median start and the median duration
 /// of so many groups of deployments that follow each other, as equal in size as can be.
 #[must_use]
 pub fn fitted(series: &[Timed]) -> Vec<Point> {
@@ -60,7 +60,7 @@ pub fn fitted(series: &[Timed]) -> Vec<Point> {
 
 /// The groups that so many deployments are put into.
 pub fn groups(deployments: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-    let many = deployments.min(MOST_FITTED);
+    let many = deployments.min(MAX_FITTED);
     (0..many).map(move |nth| nth * deployments / many..(nth + 1) * deployments / many)
 }
 
@@ -110,7 +110,7 @@ pub(super) mod tests {
         // An outlier in a group of two or three is not a point's duration.
         long[500].duration = Duration::from_seconds(1e6).unwrap();
         let points = fitted(&long);
-        assert_eq!(points.len(), MOST_FITTED);
+        assert_eq!(points.len(), MAX_FITTED);
         assert_eq!(points.iter().map(|point| point.deployments).sum::<u32>(), 1000);
         assert!(points.iter().all(|point| (2..=3).contains(&point.deployments)));
         assert_eq!((points[0].duration.seconds(), points[0].started_at), (0.5, timed(240.0, 0.0).started_at));

@@ -16,7 +16,7 @@ use crate::analysis::{Budgets, Lookback, Timed};
 use crate::store::{Access, SeriesKey};
 
 /// How many of the deployments that were over a limit a replay lists: the newest.
-const MOST_FIRINGS: usize = 20;
+const MAX_FIRINGS: usize = 20;
 
 impl App {
     /// Judges a deployment by its budget, and those of the past where the query has a `replay`.
@@ -134,7 +134,7 @@ struct Tally {
     firings: VecDeque<(Timed, String)>,
 }
 
-/// Judges every deployment since a moment, until it is cancelled.
+/// Judges every deployment since `since`, until it is cancelled.
 fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, cancellation: &Cancellation) -> Replayed {
     let mut replayed = Replayed::default();
     let all = budgets.replay(series.partition_point(|timed| timed.started_at < since));
@@ -150,7 +150,7 @@ fn replay(budgets: &Budgets<'_>, series: &[Timed], since: Timestamp, cancellatio
                 CheckResult::Over => {
                     tally.over += 1;
                     tally.firings.push_back((*timed, reason));
-                    if tally.firings.len() > MOST_FIRINGS {
+                    if tally.firings.len() > MAX_FIRINGS {
                         tally.firings.pop_front();
                     }
                 }

@@ -206,3 +206,7 @@ fn judge_end(id: StepId, span: Option<&Step>, end: NewFinish, received_at: Times
         conflict(format!("{id} is finished already, and differently"))
     }
 }
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use super::{App, Error};
 use crate::store::{Access, Rows, StoreError};
 
 /// Counting stops here, so that it takes a moment however many there are.
-const MOST_COUNTED: u64 = 1_000_000;
+const MAX_COUNTED: u64 = 1_000_000;
 
 /// How many match a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Count {
 impl Count {
     /// Counts with `count`, which stops at the number it is given.
     pub(super) async fn of(count: impl AsyncFnOnce(u64) -> Result<u64, StoreError>) -> Result<Self, Error> {
-        let found = count(MOST_COUNTED + 1).await?;
-        Ok(Self { count: found.min(MOST_COUNTED), exact: found <= MOST_COUNTED })
+        let found = count(MAX_COUNTED + 1).await?;
+        Ok(Self { count: found.min(MAX_COUNTED), exact: found <= MAX_COUNTED })
     }
 }
 

@@ -70,12 +70,12 @@ impl App {
         query: &TrendQuery,
     ) -> Result<Option<Trend>, Error> {
         let (Some(first), Some(last)) = (series.first().copied(), series.last().copied()) else { return Ok(None) };
-        let (kind, sprints, least) = (query.by, query.sprints, query.min_change.0);
+        let (kind, sprints, min_change) = (query.by, query.sprints, query.min_change.0);
         let series = Arc::new(series);
         let slot = self.acquire(&self.slots.cpu).await?;
         let computing = self.compute(slot, {
             let series = Arc::clone(&series);
-            move |_| compute(&series, kind, sprints, least)
+            move |_| compute(&series, kind, sprints, min_change)
         });
         let Computed { points, growth, changes, since_change, periods } = computing.await?;
         let (before, after) = analysis::ends(&series);
@@ -89,7 +89,7 @@ impl App {
             deployments: u32::try_from(series.len()).unwrap_or(u32::MAX),
             first_started_at: first.started_at,
             last_started_at: last.started_at,
-            verdict: analysis::verdict(growth.as_ref(), least),
+            verdict: analysis::verdict(growth.as_ref(), min_change),
             start_median: analysis::series::median(before),
             now_median: analysis::series::median(after),
             growth,
@@ -168,7 +168,7 @@ pub(super) fn timed(rows: Vec<SeriesRow>) -> Vec<Timed> {
     rows.into_iter().map(timed).collect()
 }
 
-/// How alarming a trend is: first what grows, then the more the faster.
+/// The order of alarm: growing trends first, and among them the fastest.
 fn alarm(trend: &Trend) -> (u8, f64) {
     let kind = match trend.verdict {
         Verdict::Growing => 3,
@@ -178,14 +178,14 @@ fn alarm(trend: &Trend) -> (u8, f64) {
     };
     let growth = trend.growth.as_ref().map_or(0.0, |growth| match growth.percent_per_week {
         Some(percent) => percent.value,
-        // What is no measure of growth is beyond any share.
+        // Growth without a percentage is beyond any percentage.
         None if growth.seconds_per_week.value == 0.0 => 0.0,
         None => f64::INFINITY.copysign(growth.seconds_per_week.value),
     });
     (kind, growth)
 }
 
-/// What is computed of a series alone.
+/// What is computed from a series alone.
 struct Computed {
     points: Vec<Point>,
     growth: Option<Growth>,
@@ -194,26 +194,26 @@ struct Computed {
     periods: Vec<Period>,
 }
 
-fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, least: Percent) -> Computed {
+fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, min_change: Percent) -> Computed {
     let sprint = sprints.length.duration();
     let points = analysis::fitted(series);
     let changes = analysis::changes(series, &points);
     let since_change = changes.last().map(|change| {
         let since = &series[change.at..];
         let growth = analysis::growth_of(since, sprint);
-        let verdict = analysis::verdict(growth.as_ref(), least);
+        let verdict = analysis::verdict(growth.as_ref(), min_change);
         SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth }
     });
     let growth = if analysis::is_enough(series) { analysis::growth(&points, sprint) } else { None };
     Computed { points, growth, changes, since_change, periods: analysis::periods(series, kind, sprints) }
 }
 
-/// What a deployment's time was spent on, by its steps in their order.
+/// What a deployment spent its time on; `steps` are its steps in order.
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
         StatusKind::Success | StatusKind::Failure => false,
-        // The start of `steps run --deployment` lasts as long as the spans within it: it is not what takes the time.
+        // The start that `steps run --deployment` records spans the whole deployment; its time is that of the spans within.
         StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
         StatusKind::Phase => true,
     };

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::problem::ApiError;
 use crate::app;
 
-/// What a body says it is, without parameters such as a charset.
+/// The media type of a body, without parameters such as a charset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaType {
     /// There is no Content-Type.
@@ -50,8 +50,8 @@ pub fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How much of a body that is not wanted is read and thrown away, and for how long: a client that is still sending would
-/// otherwise see a broken connection instead of the answer.
+/// How much of a refused body is read and dropped, and for how long: a client that is still sending would otherwise see a
+/// broken connection instead of the answer.
 const DRAIN_BYTES: usize = 32 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
@@ -107,7 +107,7 @@ pub async fn read<B: Buf>(
     read
 }
 
-/// Throws the rest of a body away. However that goes, the answer is the same.
+/// Reads and drops the rest of a body. Errors are ignored, because the answer is known already.
 pub async fn drain<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) {
     let mut body = pin!(body);
     let drain = async {

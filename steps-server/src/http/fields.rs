@@ -7,7 +7,7 @@ use super::problem::ApiError;
 use super::query;
 
 /// The largest body, in bytes: far more than the longest fields need.
-pub const MOST_BYTES: usize = 64 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024;
 
 /// The fields of the query string and of the body together; each may be given once.
 ///

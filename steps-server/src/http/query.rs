@@ -28,7 +28,7 @@ pub fn pairs(encoded: &[u8]) -> Result<Pairs<'_>, ApiError> {
     }
 }
 
-/// What may be asked of one thing.
+/// The parameters of a request for one step or deployment.
 const PARAMETERS_OF_ONE: [&str; 2] = ["format", "columns"];
 
 /// How one step, or the steps of one deployment, are to be written.

@@ -72,7 +72,7 @@ impl Request {
     /// # Errors
     /// The body cannot be read, or a field is missing or wrong.
     pub async fn fact(&mut self, context: &Context, end_of: Option<StepId>) -> Result<Fact, ApiError> {
-        let body = self.body_to_record(context, fields::MOST_BYTES).await?;
+        let body = self.body_to_record(context, fields::MAX_BYTES).await?;
         let fields = fields::read(&self.query, &MediaType::of(&self.headers), &body)?;
         Ok(Fact::from_fields(fields, end_of, context.app.now())?)
     }

@@ -1,4 +1,4 @@
-//! The id of a request: taken from the client or made, in every answer, error and log line.
+//! The id of a request, in every answer, error and log line: the client's, or a new one.
 
 use std::future::Future;
 
@@ -8,8 +8,8 @@ use warp::http::{HeaderMap, HeaderName};
 /// The header that carries it.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken from a client.
-const LONGEST: usize = 128;
+/// The most bytes of a client's id.
+const MAX_LENGTH: usize = 128;
 
 tokio::task_local! {
     static CURRENT: String;
@@ -20,7 +20,7 @@ tokio::task_local! {
 pub fn take_or_make(headers: &HeaderMap) -> String {
     let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
     match given {
-        Some(id) if (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        Some(id) if (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
             id.to_owned()
         }
         _ => Uuid::now_v7().to_string(),

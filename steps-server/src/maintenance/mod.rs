@@ -54,8 +54,8 @@ A deployment is old when its end and the last of its steps are. One that never e
 
 /// `verify` found differences.
 const DIFFERENT: u8 = 4;
-/// So many differences are told one by one.
-const MOST_TOLD: usize = 20;
+/// How many differences `verify` lists.
+const MAX_LISTED: usize = 20;
 
 /// Runs a command to its end.
 pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Timestamp) -> anyhow::Result<ExitCode> {
@@ -70,9 +70,9 @@ pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Time
         }
         Command::Verify => {
             apply::verify(store, statuses, |streams, difference| {
-                let told = found.deployments + found.steps;
-                if told < MOST_TOLD {
-                    tell(difference, MOST_TOLD - told, &bar);
+                let listed = found.deployments + found.steps;
+                if listed < MAX_LISTED {
+                    list(difference, MAX_LISTED - listed, &bar);
                 }
                 found.add(streams, difference, &bar);
             })
@@ -109,7 +109,7 @@ impl Found {
     }
 }
 
-fn tell(difference: &Difference, most: usize, bar: &ProgressBar) {
+fn list(difference: &Difference, max: usize, bar: &ProgressBar) {
     let stored = difference.wrong.iter().map(|id| format!("deployment {id} is stored, and is not what the steps say"));
     let folded = difference
         .right
@@ -117,7 +117,7 @@ fn tell(difference: &Difference, most: usize, bar: &ProgressBar) {
         .map(|row| format!("deployment {} should be {}, with {} steps", row.id, row.outcome, row.steps));
     let ends =
         difference.ends.iter().map(|end| format!("step {} should be of deployment {}", end.id, end.deployment_id));
-    for line in stored.chain(folded).chain(ends).take(most) {
+    for line in stored.chain(folded).chain(ends).take(max) {
         bar.suspend(|| println!("{line}"));
     }
 }

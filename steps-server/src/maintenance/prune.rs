@@ -12,7 +12,7 @@ use crate::store::{OldDeployment, Store, StoreError};
 
 /// Deployments that are looked at in one transaction.
 const DEPLOYMENTS: u32 = 100;
-/// No further deployment is added to a transaction that deletes so many steps: whoever records waits for it on SQLite.
+/// No further deployment is added to a transaction that deletes this many steps: on SQLite recording waits for it.
 const STEPS: i32 = 1000;
 
 /// What was, or would be, deleted.
@@ -41,7 +41,7 @@ pub async fn run(
     let mut after = (0, Uuid::nil());
     loop {
         let began = Instant::now();
-        let next = apply::despite_others(|| prune_some(store, statuses, after, until, dry_run));
+        let next = apply::retry_on_conflict(|| prune_some(store, statuses, after, until, dry_run));
         let Some((last, deployments, steps)) = next.await? else { break };
         after = last;
         pruned.deployments += deployments;
@@ -67,10 +67,10 @@ async fn prune_some(
     dry_run: bool,
 ) -> Result<Option<((i64, Uuid), u64, u64)>, StoreError> {
     let mut tx = store.begin_projection().await?;
-    tx.take_turn().await?;
-    // What waits to be folded may belong to one of these.
+    tx.lock_projection().await?;
+    // Waiting changes may belong to one of the deployments to be deleted.
     apply::fold_all(&mut tx, statuses).await?;
-    let old = first_of(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
+    let old = fit_transaction(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
     let Some(last) = old.last() else { return Ok(None) };
     let steps = match dry_run {
         true => old.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
@@ -80,15 +80,15 @@ async fn prune_some(
     Ok(Some(((last.started_at, last.id), old.len() as u64, steps)))
 }
 
-/// As many as one transaction deletes: at least one.
-fn first_of(mut old: Vec<OldDeployment>) -> Vec<OldDeployment> {
+/// The first of them, as many as one transaction deletes: at least one.
+fn fit_transaction(mut old: Vec<OldDeployment>) -> Vec<OldDeployment> {
     let mut steps = 0;
-    let most = old.iter().take_while(|deployment| {
+    let fitting = old.iter().take_while(|deployment| {
         let room = steps < STEPS;
         steps = deployment.steps.saturating_add(steps);
         room
     });
-    let most = most.count();
-    old.truncate(most);
+    let fitting = fitting.count();
+    old.truncate(fitting);
     old
 }

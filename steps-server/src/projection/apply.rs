@@ -12,14 +12,14 @@ use uuid::Uuid;
 use crate::projection::fold::{self, FoldStep, Folded, Statuses};
 use crate::store::{Change, DeploymentRow, FoldRow, StepEnd, Store, StoreError, StreamKey, Tx};
 
-/// Changes that are folded in one transaction: few enough that a recorder on the same file waits only a moment.
+/// Changes that are folded in one transaction: so few that a recorder on the same SQLite file waits only briefly.
 pub const CHANGES: u32 = 400;
 /// Streams that a rebuild or a check takes at a time.
 const STREAMS: u32 = 100;
-/// How often a command works again when other servers are in its way, and how long it pauses between.
+/// How often a command is tried when transactions of other servers conflict with it, and the pause between two tries.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
-/// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
+/// A running deployment with at least this many steps is not read from its beginning when steps are added at its end.
 const LONG: i32 = 100;
 
 /// Where the stored projection differs from the fold.
@@ -65,18 +65,18 @@ pub async fn fold_changes(store: &Store, statuses: &Statuses) -> Result<usize, S
         return Ok(0);
     }
     let mut tx = store.begin_projection().await?;
-    tx.take_turn().await?;
+    tx.lock_projection().await?;
     let folded = fold_waiting(&mut tx, statuses).await?;
     tx.commit().await?;
     Ok(folded)
 }
 
-/// Works again when another server worked at the same time and its transaction won, as on a deadlock or, on Galera, at the
-/// commit.
+/// Runs `work` again when its transaction was rolled back because of another server's: after a deadlock or, on Galera, at
+/// the commit.
 ///
 /// # Errors
 /// It fails every time.
-pub async fn despite_others<T, F>(work: impl Fn() -> F) -> Result<T, StoreError>
+pub async fn retry_on_conflict<T, F>(work: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -90,19 +90,19 @@ where
     work().await
 }
 
-/// Folds what has gathered, until what is left is what is being recorded at this moment.
+/// Folds the waiting changes until a transaction finds fewer than [`CHANGES`].
 pub async fn drain(store: &Store, statuses: &Statuses) -> Result<(), StoreError> {
-    while despite_others(|| fold_changes(store, statuses)).await? == CHANGES as usize {}
+    while retry_on_conflict(|| fold_changes(store, statuses)).await? == CHANGES as usize {}
     Ok(())
 }
 
-/// Folds everything that waits, within a transaction that has its turn.
+/// Folds every waiting change within a transaction that holds the projection's lock.
 pub async fn fold_all(tx: &mut Tx, statuses: &Statuses) -> Result<(), StoreError> {
     while fold_waiting(tx, statuses).await? == CHANGES as usize {}
     Ok(())
 }
 
-/// Folds the oldest changes within a transaction that has its turn.
+/// Folds the oldest changes within a transaction that holds the projection's lock.
 async fn fold_waiting(tx: &mut Tx, statuses: &Statuses) -> Result<usize, StoreError> {
     let changes = tx.changes(CHANGES).await?;
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
@@ -122,7 +122,7 @@ async fn fold_waiting(tx: &mut Tx, statuses: &Statuses) -> Result<usize, StoreEr
     let mut difference = fold_from(tx, &from, stored, statuses).await?;
     resume(tx, &long, statuses, &mut difference).await?;
     difference.write(tx).await?;
-    tx.forget(&changes).await?;
+    tx.remove_changes(&changes).await?;
     Ok(changes.len())
 }
 
@@ -146,14 +146,14 @@ fn long_ones(stored: &[DeploymentRow], since: &HashMap<StreamKey, i64>) -> Vec<D
         .collect()
 }
 
-/// Folds streams from a moment each, at which a deployment must begin, and compares with what is stored from there on.
+/// Folds each stream from a time at which a deployment begins, and compares with what is stored from there on.
 async fn fold_from(
     tx: &mut Tx,
     from: &[(StreamKey, i64)],
     stored: Vec<DeploymentRow>,
     statuses: &Statuses,
 ) -> Result<Difference, StoreError> {
-    // What belongs to the deployment before may have the very moment of the first one's beginning.
+    // Steps of the deployment before may have the same `ts` as the first step of this one.
     let mut first: HashMap<&[u8], (i64, Uuid)> = HashMap::new();
     for row in &stored {
         let first = first.entry(&row.stream).or_insert((row.started_at, row.id));
@@ -210,7 +210,7 @@ async fn resume(
         let steps: Vec<FoldStep> = rows
             .iter()
             .map(|row| {
-                // That it has had its start is known of the whole, and said by its first step alone.
+                // The stored deployment knows that it has had its start; here its first step stands for that.
                 let folded = row.deployment_id == Some(whole.id);
                 let step = fold_step(row, statuses);
                 match step.kind {
@@ -242,12 +242,12 @@ async fn resume(
 }
 
 fn fold_step(row: &FoldRow, statuses: &Statuses) -> FoldStep {
-    let moment = |micros: i64| Timestamp::from_micros(micros).unwrap_or_default();
+    let timestamp = |micros: i64| Timestamp::from_micros(micros).unwrap_or_default();
     FoldStep {
         id: StepId(row.id),
-        ts: moment(row.ts),
+        ts: timestamp(row.ts),
         kind: statuses.kind(&row.status, row.span),
-        span: row.span.then(|| row.finished_at.map(moment)),
+        span: row.span.then(|| row.finished_at.map(timestamp)),
     }
 }
 
@@ -274,7 +274,7 @@ fn count(steps: usize) -> i32 {
     i32::try_from(steps).unwrap_or(i32::MAX)
 }
 
-/// Folds the next streams after `after` from scratch, and writes what differs when told to. Returns the last of them,
+/// Folds the next streams after `after` from scratch, and writes what differs if `write`. Returns the last of them,
 /// how many they were, and what differed; `None` at the end.
 async fn refold(
     store: &Store,
@@ -286,8 +286,8 @@ async fn refold(
     let Some(last) = streams.last().copied() else { return Ok(None) };
     let from: Vec<_> = streams.iter().map(|stream| (*stream, 0)).collect();
     let mut tx = store.begin_projection().await?;
-    tx.take_turn().await?;
-    // What was recorded meanwhile is no difference. It is all in what this transaction sees, or none of it is.
+    tx.lock_projection().await?;
+    // Steps recorded meanwhile must not count as differences. This transaction sees all of a commit or nothing.
     fold_all(&mut tx, statuses).await?;
     let stored = tx.deployment_rows(&from).await?;
     let difference = fold_from(&mut tx, &from, stored, statuses).await?;
@@ -298,15 +298,14 @@ async fn refold(
     Ok(Some((last, streams.len(), difference)))
 }
 
-/// Folds everything from scratch. `progress` hears how many streams are done, and what differed in the last ones.
-/// It is safe while servers record and fold.
+/// Folds everything from scratch. `progress` gets the number of streams done and what differed in the last ones. It is safe while servers record and fold.
 pub async fn rebuild(
     store: &Store,
     statuses: &Statuses,
     progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
     let mut tx = store.begin_projection().await?;
-    tx.take_turn().await?;
+    tx.lock_projection().await?;
     tx.set_statuses(&statuses.fingerprint()).await?;
     tx.commit().await?;
     walk(store, statuses, true, progress).await
@@ -329,7 +328,7 @@ async fn walk(
     mut progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
     let (mut after, mut done) = (None, 0);
-    while let Some((last, streams, difference)) = despite_others(|| refold(store, statuses, after, write)).await? {
+    while let Some((last, streams, difference)) = retry_on_conflict(|| refold(store, statuses, after, write)).await? {
         done += streams;
         progress(done, &difference);
         after = Some(last);
@@ -337,7 +336,7 @@ async fn walk(
     Ok(())
 }
 
-/// What the statuses meant when the deployments were folded, where that is something else than now.
+/// What the statuses meant when the deployments were folded; `None` when they mean the same now.
 pub async fn other_statuses(store: &Store, statuses: &Statuses) -> Result<Option<String>, StoreError> {
     let mut tx = store.begin_projection().await?;
     let stored = tx.statuses().await?;

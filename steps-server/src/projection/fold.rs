@@ -2,7 +2,7 @@
 //!
 //! Every step belongs to one deployment, and the steps of a deployment stand next to each other in the stream's order,
 //! so a deployment is a range. The state at the beginning of a deployment does not depend on what came before it:
-//! folding may begin at the first step of any deployment (see `projector`).
+//! folding may begin at the first step of any deployment (see `apply`).
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub struct FoldStep {
     pub ts: Timestamp,
     /// What its status means. A span is never terminal: it takes time.
     pub kind: StatusKind,
-    /// Whether it is a span, and when that was told to have ended.
+    /// `Some` of a span, with its recorded end.
     pub span: Option<Option<Timestamp>>,
 }
 
@@ -168,14 +168,14 @@ impl Open {
     }
 }
 
-/// When each step of a deployment ended: a span when it was told to, any other when the next one that is no span begins.
+/// When each step of a deployment ended: a span at its recorded end, any other step when the next one that is no span begins.
 /// What is open when the deployment ends, ends with it; an end itself takes no time.
 fn ends(steps: &[FoldStep], ended_at: Option<Timestamp>) -> Vec<Option<Timestamp>> {
     let mut ends = vec![None; steps.len()];
     let mut next = None;
     for (end, step) in ends.iter_mut().zip(steps).rev() {
         *end = match (step.span, step.kind) {
-            (Some(told), _) => told.or(ended_at.map(|ended_at| ended_at.max(step.ts))),
+            (Some(recorded), _) => recorded.or(ended_at.map(|ended_at| ended_at.max(step.ts))),
             (None, StatusKind::Success | StatusKind::Failure) => Some(step.ts),
             (None, StatusKind::Phase | StatusKind::Start) => next,
         };

@@ -1,4 +1,4 @@
-//! Keeps the deployments up to date in the background, and lets reads wait until they are.
+//! Folds in the background, and lets reads wait until everything is folded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,21 +11,21 @@ use crate::projection::apply::{CHANGES, fold_changes};
 use crate::projection::fold::Statuses;
 use crate::store::{Store, StoreError};
 
-/// How long changes gather before they are folded, when nobody waits for it.
-const GATHER: Duration = Duration::from_millis(50);
-/// While steps are being recorded and nobody waits, the fold rests for so many times as long as it worked.
-const REST: u32 = 3;
-/// But at least so long: on SQLite a fold and a recording take turns at the one writer.
-const LEAST_REST: Duration = Duration::from_millis(250);
-/// How long a fold may take before it begins anew on another connection, in case the answer never comes. It doubles when
-/// the database is there all the same: then there is just very much to fold.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a database that is there may take to say so.
-const PING: Duration = Duration::from_secs(2);
-/// How often an idle server looks for what a server that died has left.
-const LOOK: Duration = Duration::from_secs(10);
-/// How long a read waits before it looks again whether it may go on.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long changes are collected before they are folded when no read waits.
+const COLLECT: Duration = Duration::from_millis(50);
+/// While steps are being recorded and no read waits, the pause after a fold is this many times as long as the fold …
+const PAUSE_FACTOR: u32 = 3;
+/// … and at least this long: on SQLite folding and recording share the one writer.
+const MIN_PAUSE: Duration = Duration::from_millis(250);
+/// How long a fold may take before it is tried again on another connection, in case this one is dead. It doubles when the
+/// database answers a ping: then there is much to fold.
+const FOLD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the database may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often an idle server looks for changes that a server which died did not fold.
+const IDLE_POLL: Duration = Duration::from_secs(10);
+/// How often a waiting read looks whether its changes are folded.
+const READ_POLL: Duration = Duration::from_millis(20);
 
 /// Folds in the background, and lets reads wait for it.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Projector {
     rounds: watch::Receiver<u64>,
 }
 
-/// What tells the worker that there is something to do.
+/// Wakes the worker.
 #[derive(Debug, Default)]
 struct Signals {
     /// Something was recorded.
@@ -43,7 +43,7 @@ struct Signals {
     /// How often; while it grows, recording is under way.
     changes: AtomicU64,
     /// A read waits.
-    wanted: Notify,
+    read_waits: Notify,
 }
 
 impl Projector {
@@ -74,9 +74,9 @@ impl Projector {
         let mut rounds = self.rounds.clone();
         loop {
             rounds.mark_unchanged();
-            self.signals.wanted.notify_one();
-            let next = (Instant::now() + LOOK_AGAIN).min(deadline);
-            // Another server may be the one that folds: then no round of this one tells.
+            self.signals.read_waits.notify_one();
+            let next = (Instant::now() + READ_POLL).min(deadline);
+            // Another server may fold the changes; then no round of this worker ends the wait.
             let _: Result<_, _> = tokio::time::timeout_at(next, rounds.changed()).await;
             if !self.store.has_change_until(last).await? {
                 return Ok(true);
@@ -90,18 +90,18 @@ impl Projector {
 
 async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done: watch::Sender<u64>) {
     let mut failing = false;
-    let mut patience = PATIENCE;
+    let mut fold_timeout = FOLD_TIMEOUT;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let folded = timeout(patience, fold_changes(&store, &statuses)).await.unwrap_or(Err(StoreError::TimedOut));
+        let folded = timeout(fold_timeout, fold_changes(&store, &statuses)).await.unwrap_or(Err(StoreError::TimedOut));
         let more = matches!(folded, Ok(folded) if folded >= CHANGES as usize);
         match folded {
             Ok(_) => {
                 failing = false;
-                patience = PATIENCE;
+                fold_timeout = FOLD_TIMEOUT;
             }
-            // Another server may have folded at the same time, and its commit won: nothing is lost.
+            // Another server may have folded the same changes and committed first. Nothing is lost.
             Err(error) => {
                 if failing {
                     tracing::debug!(%error, "still cannot fold");
@@ -109,9 +109,9 @@ async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done
                     tracing::warn!(%error, "deployments cannot be folded; trying again");
                 }
                 failing = true;
-                let is_there = async || timeout(PING, store.ping()).await.is_ok_and(|answer| answer.is_ok());
-                if matches!(error, StoreError::TimedOut) && is_there().await {
-                    patience *= 2;
+                let answers = async || timeout(PING_TIMEOUT, store.ping()).await.is_ok_and(|answer| answer.is_ok());
+                if matches!(error, StoreError::TimedOut) && answers().await {
+                    fold_timeout *= 2;
                 }
                 store.renew_projectors(began);
             }
@@ -121,17 +121,17 @@ async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done
         if more && !recording {
             continue;
         }
-        let rest = if recording { LEAST_REST.max(began.elapsed() * REST) } else { GATHER };
+        let pause = if recording { MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR) } else { COLLECT };
         if !more && !recording && !failing {
             tokio::select! {
                 () = signals.changed.notified() => {}
-                () = signals.wanted.notified() => continue,
-                () = tokio::time::sleep(LOOK) => continue,
+                () = signals.read_waits.notified() => continue,
+                () = tokio::time::sleep(IDLE_POLL) => continue,
             }
         }
         tokio::select! {
-            () = signals.wanted.notified() => {}
-            () = tokio::time::sleep(rest) => {}
+            () = signals.read_waits.notified() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

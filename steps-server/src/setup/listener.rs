@@ -22,9 +22,9 @@ use warp::reply::Response;
 
 use crate::http;
 
-/// How long the requests under way may take once the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(7);
-/// Pause after the system had no connection to give, for instance because every file descriptor is in use.
+/// How long requests may take to end once the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
+/// Pause after a connection could not be accepted, for instance because every file descriptor is in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The largest head of a request, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -34,7 +34,7 @@ const HEAD_BYTES: usize = 64 * 1024;
 pub struct Limits {
     /// The most connections at the same time; more wait in the system's queue.
     pub connections: u32,
-    /// How long a connection may be idle, take to send a request's head, or not read what it asked for.
+    /// How long a connection may be idle, take to send a request's head, or not read its answer.
     pub stall_timeout: Duration,
 }
 
@@ -43,22 +43,22 @@ pub struct Limits {
 pub struct Shutdown<F> {
     /// Ready when the server is to stop.
     pub signal: F,
-    /// How long it goes on accepting connections then, for load balancers to notice.
+    /// How long it goes on accepting connections after that, until load balancers have noticed.
     pub delay: Duration,
 }
 
-/// Serves until it is told to stop, then finishes what is under way, within a deadline.
+/// Serves until the signal, then finishes the requests under way, within a deadline.
 pub async fn serve<S>(listener: TcpListener, app: S, limits: Limits, shutdown: Shutdown<impl Future<Output = ()>>)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    let room = Arc::new(Semaphore::new(limits.connections as usize));
+    let slots = Arc::new(Semaphore::new(limits.connections as usize));
     let graceful = GracefulShutdown::new();
-    let take = |stream, peer, place: Option<OwnedSemaphorePermit>| {
+    let serve_connection = |stream, peer, slot: Option<OwnedSemaphorePermit>| {
         let connection = graceful.watch(connection(stream, peer, app.clone(), limits.stall_timeout));
         tokio::spawn(async move {
-            let _place = place;
+            let _slot = slot;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, %peer, "a connection broke off");
             }
@@ -71,28 +71,28 @@ where
     });
     loop {
         let next = async {
-            let place = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, place)
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (listener.accept().await, slot)
         };
-        let (accepted, place) = tokio::select! {
+        let (accepted, slot) = tokio::select! {
             next = next => next,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => take(stream, peer, place.ok()),
+            Ok((stream, peer)) => serve_connection(stream, peer, slot.ok()),
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    // Whoever is in the system's queue has been connected already, as far as it knows.
+    // Clients in the system's queue believe that they are connected already.
     while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        take(stream, peer, None);
+        serve_connection(stream, peer, None);
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still under way after {} s; they are cut off", DRAIN.as_secs());
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way after {} s; they are cut off", DRAIN_TIMEOUT.as_secs());
     }
 }
 

@@ -47,7 +47,7 @@ Examples:
   STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server --listen 0.0.0.0:7878
   steps-server --listen 127.0.0.1:0 --database-url sqlite:/var/lib/steps/steps.db
 
-Exit codes: 0 stopped as asked, 1 failed (the database or the address cannot be had), 2 a setting is wrong,
+Exit codes: 0 stopped as asked, 1 failed (no database, or the address is in use), 2 a setting is wrong,
 4 verify found differences.";
 
 /// What was given by flag or variable, or stands in the file.
@@ -115,12 +115,12 @@ struct Given {
     log_format: Option<LogFormat>,
 }
 
-/// The statuses that end a deployment well, unless said.
+/// The statuses that end a deployment well, by default.
 const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
-/// The statuses that end a deployment badly, unless said.
+/// The statuses that end a deployment badly, by default.
 const FAILURE: [&str; 8] =
     ["failed", "failure", "error", "aborted", "cancelled", "canceled", "timed_out", "rolled_back"];
-/// The statuses that begin a deployment, unless said.
+/// The statuses that begin a deployment, by default.
 const START: [&str; 3] = ["started", "start", "begin"];
 
 fn status_help(sentence: &str, default: &[&str]) -> String {
@@ -157,7 +157,7 @@ pub struct Settings {
     pub deadline: Duration,
     /// How long a client may stall.
     pub stall_timeout: Duration,
-    /// How long to go on serving once told to stop.
+    /// How long to go on serving after SIGTERM.
     pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,

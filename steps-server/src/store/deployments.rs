@@ -7,7 +7,7 @@ use steps_shared::{Deployment, DeploymentFilter, DeploymentQuery, Duration, Orde
 use uuid::Uuid;
 
 use super::filter::{push_access, push_deployment_filter, push_ids};
-use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, moment, read, wrong};
+use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, invalid, read, timestamp};
 use super::{Reader, StoreError, with_pools};
 
 const COLUMNS: &str =
@@ -44,10 +44,10 @@ impl TryFrom<DeploymentRow> for Deployment {
             version: read("version", row.version)?,
             owner: read("owner", row.owner)?,
             run: row.run.map(|run| read("run", run)).transpose()?,
-            outcome: row.outcome.parse().map_err(|error| wrong("outcome", error))?,
+            outcome: row.outcome.parse().map_err(|error| invalid("outcome", error))?,
             status: read("status", row.status)?,
-            started_at: moment("started_at", row.started_at)?,
-            ended_at: row.ended_at.map(|ended_at| moment("ended_at", ended_at)).transpose()?,
+            started_at: timestamp("started_at", row.started_at)?,
+            ended_at: row.ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
             duration: row.duration.and_then(Duration::from_micros),
             steps: row.steps.unsigned_abs(),
         })

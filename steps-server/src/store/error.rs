@@ -1,8 +1,8 @@
-//! What a database can answer instead of a result, told apart by what to do about it.
+//! Errors of the database, distinguished by what to do about them.
 
 use sqlx::error::DatabaseError;
 
-/// Why the database did not do what it was asked.
+/// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another row has the same key.
@@ -11,8 +11,8 @@ pub enum StoreError {
     /// This row can never be stored, however often it is tried.
     #[error("the database refuses the row: {0}")]
     Refused(#[source] sqlx::Error),
-    /// Trying again may help: the database is away, busy, full or read-only, or chose this transaction to break
-    /// a deadlock.
+    /// Trying again may help: the database is away, busy, full or read-only, or it rolled this transaction back to
+    /// resolve a deadlock.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(#[source] sqlx::Error),
     /// It did not answer in time.

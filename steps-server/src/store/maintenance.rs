@@ -24,7 +24,7 @@ pub struct OldDeployment {
 }
 
 impl Store {
-    /// Writes a copy of an SQLite database, as it is at one moment, to a file that does not exist yet; `false` on MySQL,
+    /// Writes a consistent copy of an SQLite database to a file that does not exist yet; `false` on MySQL,
     /// which has a command of its own for it.
     ///
     /// # Errors

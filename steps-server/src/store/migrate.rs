@@ -22,7 +22,7 @@ impl Store {
             Self::MySql(pools) => migrate_mysql(&pools.write.get()).await.map_err(OpenError::Migrate),
             Self::Sqlite(pools) => {
                 let file = pools.write.get().connect_options().get_filename().to_owned();
-                let _alone = lock_folder(file).await?;
+                let _folder_lock = lock_folder(file).await?;
                 let mut connection = pools.write.get().acquire().await.map_err(MigrateError::Execute)?;
                 Ok(unlocked(&SQLITE).run(&mut *connection).await?)
             }

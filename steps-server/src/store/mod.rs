@@ -38,7 +38,7 @@ use renewable::RenewablePool;
 /// The database: MySQL (or what speaks its protocol), or an SQLite file.
 #[derive(Debug, Clone)]
 pub enum Store {
-    /// MySQL, MariaDB and their kin.
+    /// MySQL, MariaDB and what else speaks their protocol.
     MySql(Arc<Pools<MySql>>),
     /// An embedded file.
     Sqlite(Arc<Pools<Sqlite>>),
@@ -68,22 +68,20 @@ macro_rules! with_pools {
 use with_pools;
 
 impl Store {
-    /// Asks the database whether it answers, and not only its doorman: a node that has left its cluster still says what
-    /// 1 is.
+    /// Reads from a table, because a node outside its cluster still accepts connections and answers `SELECT 1`.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let turn = "SELECT turn FROM projection WHERE id = 1";
-        with_pools!(self, pools => sqlx::query(turn).execute(&pools.read.get()).await.map(drop)?);
+        let read = "SELECT turn FROM projection WHERE id = 1";
+        with_pools!(self, pools => sqlx::query(read).execute(&pools.read.get()).await.map(drop)?);
         Ok(())
     }
 
-    /// Gives up the connections for reading, after a read that began at `began` was not answered in time.
+    /// Replaces the connections for reading, after a read that began at `began` was not answered in time.
     pub fn renew_readers(&self, began: Instant) {
         with_pools!(self, pools => pools.read.renew(began));
     }
 
-    /// Gives up the connections for recording, after a commit that began at `began` failed. What SQLite has rolled
-    /// back by itself, because the disk is full for instance, is another reason: its driver would still believe in the
-    /// transaction.
+    /// Replaces the connections for recording, after a commit that began at `began` failed. SQLite may have rolled back by
+    /// itself, when the disk is full for instance, and its driver does not notice that the transaction is over.
     pub fn renew_writers(&self, began: Instant) {
         with_pools!(self, pools => pools.write.renew(began));
     }

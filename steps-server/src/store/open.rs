@@ -54,7 +54,7 @@ pub enum OpenError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The schema could not be brought up to date.
@@ -65,19 +65,19 @@ pub enum OpenError {
 /// How long a request may wait for a connection. The driver's pauses between tries to connect grow up to this, and so
 /// does the time until a database that is back is noticed.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The recorder waits for another one's row lock for 2 s, and not for MySQL's 50: then the request is tried again, and its
-/// client is answered in time.
+/// The recorder waits 2 s for another server's row lock, and not MySQL's 50 s, so that it can try again within the deadline
+/// of a request.
 const SHORT_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 2";
 /// How long an SQLite writer waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// A projector whose machine is gone without a word lets go of its turn after 30 s of silence, and not after MySQL's eight
-/// hours.
-const SHORT_SILENCE: &str = "SET SESSION wait_timeout = 30";
-/// Writers: the recorder, and one to spare for a connection that has just broken.
+/// When the machine of a projector is gone without closing its connections, its lock is released after 30 s, and not after
+/// MySQL's eight hours.
+const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
+/// Connections of the recorder: one in use, and a spare one for when it breaks.
 const WRITERS: u32 = 2;
-/// Folding: the projector, and one to spare.
+/// Connections of the projector: one in use, and a spare one.
 const PROJECTORS: u32 = 2;
-/// One text for each number of rows in an INSERT, with room for everything else.
+/// Cached statements: one for each number of rows in an INSERT, and all others.
 const STATEMENTS: usize = 256;
 
 impl Store {
@@ -107,13 +107,14 @@ impl Store {
         let place = format!("{}:{}", connect.get_host(), connect.get_port());
         wait_for(&connect, &place, options.wait).await?;
         let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
-        // A connection that has broken shows in the commit, which is tried again; asking first would cost every
-        // commit a round trip.
+        // A broken connection shows in the commit, which is tried again. Testing it first would cost every commit a
+        // round trip.
         let write = pool(WRITERS).test_before_acquire(false).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_LOCK_WAIT).await.map(drop) })
         });
-        let project = pool(PROJECTORS)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(SHORT_SILENCE).await.map(drop) }));
+        let project = pool(PROJECTORS).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop) })
+        });
         Ok(Self::MySql(Arc::new(Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
@@ -135,10 +136,10 @@ impl Store {
         create_folder(&path)?;
         let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
         let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
-        // Of several that turn an empty file's journal into a WAL at the same moment, SQLite makes none wait for the others.
-        let alone = lock_folder(path.clone()).await?;
+        // SQLite has no lock for several processes that switch a new file to WAL at the same time.
+        let folder_lock = lock_folder(path.clone()).await?;
         let opened = write.get().acquire().await;
-        drop(alone);
+        drop(folder_lock);
         opened.map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
         Ok(Self::Sqlite(Arc::new(Pools {
             read: RenewablePool::new(pool(options.connections), connect),
@@ -149,7 +150,7 @@ impl Store {
     }
 }
 
-/// Connects until it works, or until `wait` is over; a refusal that time does not heal ends it at once.
+/// Connects until it works or `wait` is over; an error that will not go away ends it at once.
 async fn wait_for(connect: &MySqlConnectOptions, place: &str, wait: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + wait;
     let pause = Duration::from_secs(1);

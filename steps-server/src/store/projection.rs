@@ -1,4 +1,4 @@
-//! What the projector reads and writes. The fold itself is elsewhere, and pure.
+//! What the projection reads and writes.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub struct Change {
     pub seq: i64,
     /// Which stream.
     pub stream: StreamKey,
-    /// From which moment on, in microseconds since 1970.
+    /// From when on, in microseconds since 1970.
     pub since: i64,
 }
 
@@ -43,7 +43,7 @@ pub struct FoldRow {
     pub ts: i64,
     /// Whether it is a span.
     pub span: bool,
-    /// When a span was told to have ended.
+    /// The recorded end of a span.
     pub finished_at: Option<i64>,
     /// Derived: when it ended.
     pub ended_at: Option<i64>,
@@ -72,7 +72,7 @@ pub struct DeploymentRow {
     pub duration: Option<i64>,
     /// Whether it has had a status that begins a deployment.
     pub has_start: bool,
-    /// From which moment on its steps may still be given another end.
+    /// Steps from here on may still get another end; see `Folded::tail`.
     pub tail_ts: i64,
     /// When the last of its steps began.
     pub last_ts: i64,
@@ -140,12 +140,13 @@ impl Store {
 }
 
 impl Tx {
-    /// Waits until no other server folds. Every fold writes this row, so that where locks are not shared between
-    /// servers (Galera) one of two that overlap cannot commit.
+    /// Locks the projection until the end of the transaction; waits while another server holds the lock. The lock is the one
+    /// row of `projection`: every fold writes it, so that on Galera, which shares no locks between nodes, the second of two
+    /// overlapping folds cannot commit.
     ///
     /// # Errors
     /// The database does not answer, or the other one takes too long.
-    pub async fn take_turn(&mut self) -> Result<(), StoreError> {
+    pub async fn lock_projection(&mut self) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             sqlx::query("UPDATE projection SET turn = turn + 1 WHERE id = 1").execute(connection).await?;
         });
@@ -181,7 +182,7 @@ impl Tx {
     }
 
     /// Takes changes off the queue.
-    pub async fn forget(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+    pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         for changes in changes.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
                 let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
@@ -196,7 +197,7 @@ impl Tx {
         Ok(())
     }
 
-    /// For each stream, the start of the last deployment that began before the given moment.
+    /// For each stream, the start of the last deployment that began before the given time.
     pub async fn deployments_before(
         &mut self,
         streams: &[(StreamKey, i64)],
@@ -232,7 +233,7 @@ impl Tx {
         Ok(rows)
     }
 
-    /// The steps of streams from a moment on, in the order of the fold.
+    /// The steps of streams from the given times on, in the order of the fold.
     pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
         for streams in streams.chunks(PER_STATEMENT) {
@@ -246,7 +247,7 @@ impl Tx {
         Ok(rows)
     }
 
-    /// The stored deployments of streams that started at a moment or later.
+    /// The stored deployments of streams that started at the given times or later.
     pub async fn deployment_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<DeploymentRow>, StoreError> {
         let mut rows = Vec::new();
         for streams in streams.chunks(PER_STATEMENT) {

@@ -69,7 +69,7 @@ impl Store {
         Ok(unchanged)
     }
 
-    /// Those of `ids` that are stored.
+    /// Those of the steps that are stored.
     pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, Step>, StoreError> {
         let mut stored = HashMap::new();
         if ids.is_empty() {

@@ -1,7 +1,7 @@
-//! A pool of connections that can be given up as a whole.
+//! A pool whose connections can all be replaced.
 //!
-//! A connection on which an answer is outstanding cannot be used again, and where the other side is gone without a
-//! word (a stopped machine, a network that swallows packets) it would stay in its pool for as long as TCP hopes.
+//! A connection that waits for an answer cannot be used again. When the other side is gone without closing it (a stopped
+//! machine, a network that drops packets), it would stay in its pool until TCP gives up, which takes many minutes.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -29,13 +29,13 @@ impl<DB: Database> RenewablePool<DB> {
         Self { options, connect, current: RwLock::new(Current { pool, since: Instant::now() }) }
     }
 
-    /// The pool of the moment.
+    /// The current pool.
     pub fn get(&self) -> Pool<DB> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).pool.clone()
     }
 
-    /// Begins with new connections, after something failed that began at `began`. Where that has been done since, these
-    /// are new already. Whoever holds an old connection keeps it to its end.
+    /// Replaces the pool, after something failed that began at `began`; does nothing when it has been replaced since. A
+    /// connection in use stays open until it is returned.
     pub fn renew(&self, began: Instant) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.since <= began {

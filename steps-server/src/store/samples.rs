@@ -7,7 +7,7 @@ use steps_shared::{DeploymentFilter, DeploymentOutcome, Duration, Timestamp};
 
 use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::{push_deployment_filter, push_text};
-use super::steps::{Rows, moment, wrong};
+use super::steps::{Rows, invalid, timestamp};
 use super::{Reader, StoreError, with_pools};
 
 /// A deployment, or one of its steps, for statistics.
@@ -51,8 +51,8 @@ impl TryFrom<Row> for SampleRow {
             environment: row.environment,
             owner: row.owner,
             status: row.status,
-            outcome: row.outcome.parse().map_err(|error| wrong("outcome", error))?,
-            started_at: moment("started_at", row.started_at)?,
+            outcome: row.outcome.parse().map_err(|error| invalid("outcome", error))?,
+            started_at: timestamp("started_at", row.started_at)?,
             duration: row.duration.and_then(Duration::from_micros),
             span: row.span,
         })

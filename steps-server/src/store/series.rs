@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::deployments::DEPLOYMENTS_WITH_STEPS;
 use super::filter::{push_access, push_ids, push_text};
-use super::steps::{moment, read, wrong};
+use super::steps::{invalid, read, timestamp};
 use super::{Reader, StoreError, with_pools};
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
-const MOST_DEPLOYMENTS: u32 = 200_000;
+const MAX_DEPLOYMENTS: u32 = 200_000;
 
 /// The most steps of compared deployments that are read: a hundred deployments of five hundred.
-const MOST_STEPS: usize = 50_000;
+const MAX_STEPS: usize = 50_000;
 
 /// Which deployments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct StepOf {
     pub from: Timestamp,
     /// When it ended.
     pub to: Timestamp,
-    /// Whether it was told when it ended.
+    /// Whether it is a span.
     pub span: bool,
 }
 
@@ -72,11 +72,11 @@ impl TryFrom<StepRow> for StepOf {
     fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             deployment: StepId(row.id),
-            started_at: moment("started_at", row.started_at)?,
-            ended_at: moment("ended_at", row.whole_ended_at)?,
+            started_at: timestamp("started_at", row.started_at)?,
+            ended_at: timestamp("ended_at", row.whole_ended_at)?,
             status: read("status", row.status)?,
-            from: moment("ts", row.ts)?,
-            to: moment("ended_at", row.step_ended_at)?,
+            from: timestamp("ts", row.ts)?,
+            to: timestamp("ended_at", row.step_ended_at)?,
             span: row.span,
         })
     }
@@ -103,15 +103,15 @@ impl Reader {
         Ok(names.collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// The successful deployments of a series that started between two moments, in order of their start: at most the
-    /// newest [`MOST_DEPLOYMENTS`]. Of a step, those that have it, with the sum of its times.
+    /// The successful deployments of a series that started from `since` to `until`, in order of their start: at most the
+    /// newest [`MAX_DEPLOYMENTS`]. Of a step, those that have it, with the sum of its times.
     pub async fn series(
         &self,
         key: &SeriesKey,
         since: Timestamp,
         until: Option<Timestamp>,
     ) -> Result<Vec<SeriesRow>, StoreError> {
-        let mut newest_first = self.newest(key, (since, until), None, MOST_DEPLOYMENTS).await?;
+        let mut newest_first = self.newest(key, (since, until), None, MAX_DEPLOYMENTS).await?;
         newest_first.reverse();
         Ok(newest_first)
     }
@@ -153,14 +153,14 @@ impl Reader {
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
-            let duration = Duration::from_micros(micros).ok_or_else(|| wrong("duration", "is negative"))?;
-            Ok(SeriesRow { id: StepId(id), started_at: moment("started_at", started_at)?, duration })
+            let duration = Duration::from_micros(micros).ok_or_else(|| invalid("duration", "is negative"))?;
+            Ok(SeriesRow { id: StepId(id), started_at: timestamp("started_at", started_at)?, duration })
         };
         Ok(rows.into_iter().map(timed).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
-    /// other, in order. `None` where they are more than [`MOST_STEPS`].
+    /// other, in order. `None` where they are more than [`MAX_STEPS`].
     pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
         if deployments.is_empty() {
             return Ok(Some(Vec::new()));
@@ -174,10 +174,10 @@ impl Reader {
             push_access(&mut select, &self.access, "whole.");
             select.push(" AND whole.ended_at IS NOT NULL AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL");
             push_ids(&mut select, "whole.id", deployments);
-            select.push(" ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(MOST_STEPS + 1);
+            select.push(" ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(MAX_STEPS + 1);
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
-        if rows.len() > MOST_STEPS {
+        if rows.len() > MAX_STEPS {
             return Ok(None);
         }
         Ok(Some(rows.into_iter().map(StepOf::try_from).collect::<Result<_, _>>()?))

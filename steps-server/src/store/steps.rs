@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::filter::{push_access, push_filter};
 use super::{Reader, StoreError, with_pools};
 
-/// The columns of a [`StepRow`]. The end of a span that has been told is a fact; any other end is derived.
+/// The columns of a [`StepRow`]. `finished_at`, the end of a span, is recorded; `ended_at` is derived.
 pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, span, outcome, exit_code, \
      COALESCE(finished_at, ended_at) AS ended_at, deployment_id";
 
@@ -33,7 +33,7 @@ pub(super) struct StepRow {
 
 impl TryFrom<StepRow> for Step {
     type Error = sqlx::Error;
-    /// Through the same gate as a new step: what somebody wrote past the server is an error, not a wrong answer.
+    /// With the checks of a new step: a row that something else than the server wrote is an error, not a wrong answer.
     fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: StepId(row.id),
@@ -42,12 +42,15 @@ impl TryFrom<StepRow> for Step {
             version: read("version", row.version)?,
             owner: read("owner", row.owner)?,
             status: read("status", row.status)?,
-            ts: moment("ts", row.ts)?,
+            ts: timestamp("ts", row.ts)?,
             run: row.run.map(|run| read("run", run)).transpose()?,
             span: row.span,
-            outcome: row.outcome.map(|outcome| outcome.parse().map_err(|error| wrong("outcome", error))).transpose()?,
+            outcome: row
+                .outcome
+                .map(|outcome| outcome.parse().map_err(|error| invalid("outcome", error)))
+                .transpose()?,
             exit_code: row.exit_code,
-            ended_at: row.ended_at.map(|ended_at| moment("ended_at", ended_at)).transpose()?,
+            ended_at: row.ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
             deployment_id: row.deployment_id.map(StepId),
         })
     }
@@ -58,16 +61,16 @@ pub(super) fn read<T>(column: &str, text: String) -> Result<T, sqlx::Error>
 where
     T: TryFrom<String, Error: std::fmt::Display>,
 {
-    T::try_from(text).map_err(|error| wrong(column, error))
+    T::try_from(text).map_err(|error| invalid(column, error))
 }
 
-/// A moment as the database holds it.
-pub(super) fn moment(column: &str, micros: i64) -> Result<Timestamp, sqlx::Error> {
-    Timestamp::from_micros(micros).map_err(|error| wrong(column, error))
+/// A time as the database holds it.
+pub(super) fn timestamp(column: &str, micros: i64) -> Result<Timestamp, sqlx::Error> {
+    Timestamp::from_micros(micros).map_err(|error| invalid(column, error))
 }
 
-/// What is said of a value that the server cannot have written.
-pub(super) fn wrong(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
+/// The error of a value that the server cannot have written.
+pub(super) fn invalid(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: format!("{column} {error}").into() }
 }
 

@@ -7,10 +7,10 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use super::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
 /// The fewest values between two changes: fewer are no level, and a few outliers that follow each other are none either.
-pub const LEAST_SEGMENT: usize = 8;
+pub const MIN_SEGMENT: usize = 8;
 
 /// A place is significant below this, divided by the number of values, because each might have been it. As neighbouring
-/// places are nearly the same test, fewer than one in twenty series without any change is said to have one.
+/// places are nearly the same test, fewer than one in twenty series without any change is found to have one.
 const SIGNIFICANCE: f64 = 0.1;
 
 /// The degree of the smooth curve beside which a jump must show is one, and one more for each so many values …
@@ -24,8 +24,8 @@ const MOST_DEGREE: usize = 3;
 pub struct ChangeIndex {
     /// The first value of the new level.
     pub at: usize,
-    /// How probable such a jump is at this place where there is none. As the place was looked for, only what is far below
-    /// 0.1 divided by the number of values is told.
+    /// How probable such a jump is at this place when there is none. Because the place was searched for, only a value far below
+    /// 0.1 divided by the number of values counts.
     pub p_value: f64,
 }
 
@@ -42,13 +42,13 @@ pub struct ChangeIndex {
 /// Takes time proportional to the square of the number of values, a few times.
 #[must_use]
 pub fn level_changes(values: &[f64]) -> Vec<ChangeIndex> {
-    let wanted = SIGNIFICANCE / values.len() as f64;
+    let max_p_value = SIGNIFICANCE / values.len() as f64;
     let calm = winsorised(values);
     let mut places: Vec<usize> = Vec::new();
     loop {
         let known = places.len();
         for part in with_ends(&places, values.len()).windows(2) {
-            search(values, &calm, part[0]..part[1], wanted, &mut places);
+            search(values, &calm, part[0]..part[1], max_p_value, &mut places);
         }
         if places.len() == known {
             break;
@@ -64,7 +64,7 @@ pub fn level_changes(values: &[f64]) -> Vec<ChangeIndex> {
             })
             .collect();
         let weakest = (0..tested.len()).max_by(|one, other| tested[*one].p_value.total_cmp(&tested[*other].p_value));
-        match weakest.filter(|nth| tested[*nth].p_value > wanted) {
+        match weakest.filter(|nth| tested[*nth].p_value > max_p_value) {
             Some(nth) => drop(places.remove(nth)),
             None => return tested,
         }
@@ -78,14 +78,14 @@ fn with_ends(places: &[usize], length: usize) -> Vec<usize> {
 
 /// Looks for a change in a part of the values. Where its best place is none, both sides are looked at alone, because two
 /// changes in opposite directions hide each other.
-fn search(values: &[f64], calm: &[f64], part: Range<usize>, wanted: f64, found: &mut Vec<usize>) {
+fn search(values: &[f64], calm: &[f64], part: Range<usize>, max_p_value: f64, found: &mut Vec<usize>) {
     let Some(at) = most_different(&calm[part.clone()]) else { return };
     let place = part.start + at;
-    if jump(&values[part.clone()], at) <= wanted {
+    if jump(&values[part.clone()], at) <= max_p_value {
         found.push(place);
     } else {
-        search(values, calm, part.start..place, wanted, found);
-        search(values, calm, place..part.end, wanted, found);
+        search(values, calm, part.start..place, max_p_value, found);
+        search(values, calm, place..part.end, max_p_value, found);
     }
 }
 
@@ -93,7 +93,7 @@ fn search(values: &[f64], calm: &[f64], part: Range<usize>, wanted: f64, found: 
 /// `Q = mn/(m+n) · (2/(mn) Σ|xᵢ-yⱼ| - 2/(m(m-1)) Σ|xᵢ-xₖ| - 2/(n(n-1)) Σ|yⱼ-yₖ|)`, equations 5 to 7 of the paper with α = 1.
 fn most_different(values: &[f64]) -> Option<usize> {
     let n = values.len();
-    if n < 2 * LEAST_SEGMENT {
+    if n < 2 * MIN_SEGMENT {
         return None;
     }
     let distances = |of: usize, to: &[f64]| to.iter().map(|value| (value - values[of]).abs()).sum::<f64>();
@@ -102,14 +102,14 @@ fn most_different(values: &[f64]) -> Option<usize> {
         right += distances(at, &values[at + 1..]);
     }
     let mut best = None;
-    for at in 0..n - LEAST_SEGMENT {
+    for at in 0..n - MIN_SEGMENT {
         // The value at `at` goes from the right side to the left one.
         let (to_left, to_right) = (distances(at, &values[..at]), distances(at, &values[at + 1..]));
         left += to_left;
         between += to_right - to_left;
         right -= to_right;
         let size = at + 1;
-        if size >= LEAST_SEGMENT {
+        if size >= MIN_SEGMENT {
             let (l, r) = (size as f64, (n - size) as f64);
             let energy = 2.0 / (l * r) * between - 2.0 / (l * (l - 1.0)) * left - 2.0 / (r * (r - 1.0)) * right;
             let q = l * r / (l + r) * energy;

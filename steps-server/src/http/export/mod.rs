@@ -1,4 +1,4 @@
-//! Lists on their way out: from the database's cursor to the socket, in constant memory.
+//! Writes lists: from the database's cursor to the socket, in constant memory.
 
 mod accept;
 mod layout;

@@ -24,7 +24,7 @@ const PARTS: usize = 2;
 /// How long the answer waits for the first rows, so that a database that fails at once is answered 503.
 const FIRST_ROWS: Duration = Duration::from_millis(250);
 
-/// A part of a body; an error breaks the answer off, so that nobody takes a part of a list for the whole.
+/// A part of a body. An error breaks the answer off, so that the client does not take a part of a list for the whole.
 pub type Part = Result<Bytes, io::Error>;
 
 /// Answers with a list as text. The first bytes go out at once, and nothing waits for a full buffer.

@@ -1,4 +1,4 @@
-//! `/`, `/healthz`, `/readyz`: is it there, does it live, can it work.
+//! `/`, `/healthz` (the process lives) and `/readyz` (it can work).
 
 use std::sync::Arc;
 
