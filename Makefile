@@ -22,7 +22,7 @@ snapshots: ## Write tests/tests/snapshots again after a change that is meant; gi
 soak: ## Every fault for minutes: kill, stop, cut, fill and overload, and a Galera cluster
 	tests/soak
 
-demo: build ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
+demo: ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo
 
 bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1 for a small run
