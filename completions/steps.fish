@@ -30,14 +30,14 @@ complete -c steps -n "__fish_steps_needs_command" -s h -l help -d 'Print help (s
 complete -c steps -n "__fish_steps_needs_command" -s V -l version -d 'Print version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "record" -d 'Record a step'
 complete -c steps -n "__fish_steps_needs_command" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_needs_command" -f -a "flush" -d 'Send the steps that wait since the server was away'
-complete -c steps -n "__fish_steps_needs_command" -f -a "status" -d 'Show whether the server is there, and what waits for it'
+complete -c steps -n "__fish_steps_needs_command" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
+complete -c steps -n "__fish_steps_needs_command" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
 complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deployment as a timeline of its steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
 complete -c steps -n "__fish_steps_needs_command" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
-complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
@@ -49,15 +49,15 @@ complete -c steps -n "__fish_steps_using_subcommand record" -l environment -d 'W
 complete -c steps -n "__fish_steps_using_subcommand record" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l status -d 'The phase that begins, such as building, or the end, such as succeeded' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l ts -d 'When it began, if not now: 2026-01-05T09:30:00Z, or \'2026-01-05 09:30:00\' in UTC' -r
-complete -c steps -n "__fish_steps_using_subcommand record" -l id -d 'The step\'s own identity, a UUID; recording the same one again changes nothing [default: a new one]' -r
-complete -c steps -n "__fish_steps_using_subcommand record" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
-complete -c steps -n "__fish_steps_using_subcommand record" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l id -d 'The step\'s id, a UUID; recording the same id again changes nothing [default: a new one]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand record" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l format -d 'How the recorded step is printed' -r -f -a "text\t'One line to read'
 json\t'The step as JSON, on one line'"
 complete -c steps -n "__fish_steps_using_subcommand record" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
-complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 where the step is kept because the server could not be reached'
+complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 when the step is kept instead of recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -s q -l quiet -d 'Print nothing when it is recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand run" -l component -d 'What is deployed [env: STEPS_COMPONENT]' -r
@@ -66,22 +66,22 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l owner -d 'Who is res
 complete -c steps -n "__fish_steps_using_subcommand run" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: production]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l status -d 'The phase that CMD is, such as migrating' -r
-complete -c steps -n "__fish_steps_using_subcommand run" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
-complete -c steps -n "__fish_steps_using_subcommand run" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand run" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD is the whole deployment: record started before it, and succeeded or failed after it'
 complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
-complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Exit with 1 where CMD succeeded and its recording did not reach the server'
+complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Exit with 1 when CMD succeeded, but its recording did not reach the server'
 complete -c steps -n "__fish_steps_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
-complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand flush" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand status" -l spool-dir -d 'The folder in which steps wait [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
-complete -c steps -n "__fish_steps_using_subcommand status" -l spool-limit -d 'How much may wait there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
+complete -c steps -n "__fish_steps_using_subcommand status" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
+complete -c steps -n "__fish_steps_using_subcommand status" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand status" -l format -d 'How it is printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
 csv\t'With a header'
 json\t'One document'"
@@ -89,17 +89,17 @@ complete -c steps -n "__fish_steps_using_subcommand status" -l server -d 'Where 
 complete -c steps -n "__fish_steps_using_subcommand status" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand status" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only of this component' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only of this version' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only of this owner' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only this component' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only this version' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only this owner' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Only in this environment' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only of this CI run' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Only this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only this CI run' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this identity' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many: of a table the newest, of an export the first; --order chooses for both' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
 csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
@@ -109,21 +109,21 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand list" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand list" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l count -d 'Print how many there are, and nothing else'
+complete -c steps -n "__fish_steps_using_subcommand list" -l count -d 'Print only how many there are'
 complete -c steps -n "__fish_steps_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l component -d 'Only of this component' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l version -d 'Only of this version' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l owner -d 'Only of this owner' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l component -d 'Only this component' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l version -d 'Only this version' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l owner -d 'Only this owner' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l environment -d 'Only in this environment' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l run -d 'Only of this CI run' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l environment -d 'Only this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l run -d 'Only this CI run' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l min-duration -d 'Only what took so long, or longer: 90s, 15m, 1h30m' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l max-duration -d 'Only what took so long, or less' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l max-duration -d 'Only what took at most so long' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l columns -d 'Only these columns, in this order: component, version, started_at, ended_at, duration_seconds, outcome, status, owner, environment, run, steps, id' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l limit -d 'At most so many: of a table the newest, of an export the first; --order chooses for both' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
 csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
@@ -133,7 +133,7 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand deployments" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l count -d 'Print how many there are, and nothing else'
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l count -d 'Print only how many there are'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand show" -l environment -d 'The newest deployment in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand show" -l format -d 'How it is written [default: a table on a terminal, csv when piped]' -r -f -a "table\t'A timeline to read'
@@ -145,17 +145,17 @@ complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand stats" -l by -d 'The groups: component, status, owner, environment, day, week or month; several combine' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l tz -d 'The time zone of days, weeks and months, such as Europe/Berlin' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l component -d 'Only of this component' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l version -d 'Only of this version' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l owner -d 'Only of this owner' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l component -d 'Only this component' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l version -d 'Only this version' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l owner -d 'Only this owner' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l environment -d 'Only in this environment' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l run -d 'Only of this CI run' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l environment -d 'Only this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l run -d 'Only this CI run' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l min-duration -d 'Only what took so long, or longer: 90s, 15m, 1h30m' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l max-duration -d 'Only what took so long, or less' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l max-duration -d 'Only what took at most so long' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
 csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
 json\t'One document'
@@ -219,14 +219,14 @@ complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d '
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "record" -d 'Record a step'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "flush" -d 'Send the steps that wait since the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "status" -d 'Show whether the server is there, and what waits for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "list" -d 'List recorded steps'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "check" -d 'Judge whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "completions" -d 'Print the completions of a shell'
