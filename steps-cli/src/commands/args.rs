@@ -1,4 +1,4 @@
-//! The command line. Each subcommand's flags stand in its own file; their docs are the help.
+//! The command line. The flags of a subcommand are in its own file; their doc comments are the help.
 
 use clap::{Parser, Subcommand};
 use git_version::git_version;

@@ -1,7 +1,9 @@
 //! `steps completions SHELL`.
 
+use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use super::Cli;
 use crate::error::Error;
 use crate::terminal;
 
@@ -21,6 +23,6 @@ pub struct Args {
 /// Prints the completions. They are made in memory first: clap panics where it cannot write.
 pub fn run(args: Args) -> Result<(), Error> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::command(), "steps", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::command(), "steps", &mut script);
     terminal::print(&script)
 }

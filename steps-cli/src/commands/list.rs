@@ -32,7 +32,7 @@ All filters must hold. They come from flags alone, never from STEPS_* variables 
 pub struct Args {
     #[command(flatten)]
     filter: FilterFlags,
-    /// Only the step with this identity
+    /// Only the step with this id
     #[arg(
         long, value_name = "UUID", value_parser = str::parse::<StepId>, help_heading = "Filters",
         conflicts_with_all = [

@@ -32,7 +32,7 @@ successful deployments of the component in that environment. ▲ marks what took
 longer. Steps at the same time overlap; 'waiting' is where none was open."
 )]
 pub struct Args {
-    /// A deployment's identity, or a component: then its newest deployment
+    /// A deployment's id, or a component: then its newest deployment
     #[arg(value_name = "DEPLOYMENT-ID|COMPONENT")]
     what: String,
     /// The newest deployment of this version
@@ -86,7 +86,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     })
 }
 
-/// The identity of the newest deployment of the filter.
+/// The id of the newest deployment of the filter.
 async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
     let query = DeploymentQuery {
         filter,

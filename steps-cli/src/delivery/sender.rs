@@ -32,7 +32,7 @@ pub enum Recorded {
 /// What became of a request that may be made later instead.
 pub enum SendResult<T> {
     Answered(T),
-    /// The server could not be asked, or failed.
+    /// The server was not asked, was not reached, or failed.
     Undelivered(Error),
 }
 

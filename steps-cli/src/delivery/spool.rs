@@ -19,7 +19,7 @@ use super::SpooledStep;
 use crate::clock;
 use crate::error::Error;
 
-/// After a failure nobody asks the server again for this long.
+/// After a failure the server is not asked again for this long.
 const AWAY_PERIOD: Duration = Duration::from_secs(30);
 
 /// The steps that wait for one server.
@@ -111,7 +111,7 @@ impl Spool {
         if length == 0 { self.sync_folder() } else { Ok(()) }
     }
 
-    /// All that waits. Nobody writes meanwhile, so that a line without an end is torn.
+    /// All that waits. No process writes meanwhile: a line without an end is torn.
     pub(super) fn read(&self) -> io::Result<Vec<u8>> {
         if self.is_empty() {
             return Ok(Vec::new());
@@ -259,4 +259,25 @@ fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_follows_a_torn_one_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), &"http://h".parse().unwrap(), 1 << 20);
+        let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
+        let step = NewStep::from_fields(fields).unwrap();
+        spool.keep(std::slice::from_ref(&step)).unwrap();
+        let mut file = OpenOptions::new().append(true).open(spool.waiting()).unwrap();
+        file.write_all(b"0123abcd {\"queued").unwrap();
+        spool.keep(std::slice::from_ref(&step)).unwrap();
+        let bytes = spool.read().unwrap();
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| SpooledStep::from_line(line).is_some());
+        assert_eq!(lines.collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(spool.status().unwrap().steps, 2);
+    }
 }

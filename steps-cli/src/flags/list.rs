@@ -67,13 +67,13 @@ impl OutputFlags {
 }
 
 fn choose_format(
-    asked: Option<FormatFlag>,
+    flag: Option<FormatFlag>,
     output: Option<&Path>,
     on_terminal: bool,
 ) -> Result<Option<ListFormat>, Error> {
     let file = output.filter(|path| *path != Path::new("-"));
     let extension = file.map(|file| file.extension().unwrap_or_default().to_ascii_lowercase());
-    let format = match (asked, extension) {
+    let format = match (flag, extension) {
         (Some(FormatFlag::Table), Some(_)) => {
             return Err(Error::Usage("a table is not written to a file; choose csv, json, jsonl or xlsx".to_owned()));
         }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_format_follows_flag_file_and_terminal() {
-        let choose = |asked, output: Option<&str>, terminal| choose_format(asked, output.map(Path::new), terminal);
+        let choose = |flag, output: Option<&str>, terminal| choose_format(flag, output.map(Path::new), terminal);
         assert_eq!(choose(None, None, true).unwrap(), None);
         assert_eq!(choose(None, None, false).unwrap(), Some(ListFormat::Csv));
         assert_eq!(choose(None, Some("-"), false).unwrap(), Some(ListFormat::Csv));

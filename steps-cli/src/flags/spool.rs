@@ -1,4 +1,4 @@
-//! The flags that say where steps wait while the server is away.
+//! The flags of the spool.
 
 /// The spool; each flag is also a setting.
 #[derive(Debug, Default, clap::Args)]

@@ -41,15 +41,15 @@ pub const CI_VARIABLES: &[(Key, &[&str])] = &[
 ];
 
 /// Asks git, then the system. Without git, or outside a repository, there is no value.
-pub fn ask(key: Key) -> Option<Setting> {
-    let asked = |value: Option<String>, source| Some(Setting { value: value?, source });
+pub fn detect(key: Key) -> Option<Setting> {
+    let setting = |value: Option<String>, source| Some(Setting { value: value?, source });
     match key {
-        Key::Version => asked(
+        Key::Version => setting(
             git(&["describe", "--tags", "--always", "--dirty"]),
             Source::Command("git describe --tags --always --dirty"),
         ),
-        Key::Owner => asked(git(&["config", "user.name"]), Source::Command("git config user.name"))
-            .or_else(|| asked(whoami::account().ok().filter(|login| !login.is_empty()), Source::Login)),
+        Key::Owner => setting(git(&["config", "user.name"]), Source::Command("git config user.name"))
+            .or_else(|| setting(whoami::account().ok().filter(|login| !login.is_empty()), Source::Login)),
         _ => None,
     }
 }

@@ -59,7 +59,7 @@ pub struct Setting {
     pub source: Source,
 }
 
-/// What flags, variables and settings files say.
+/// The values that flags, variables and settings files give.
 #[derive(Debug, Default)]
 pub struct Settings {
     flags: HashMap<Key, String>,
@@ -87,7 +87,7 @@ impl Settings {
         Ok(Self { flags: HashMap::new(), variables, files: file::load()? })
     }
 
-    /// Adds what flags say; `None` is a flag that was not given.
+    /// Adds the values of flags; `None` is a flag that was not given.
     #[must_use]
     pub fn with_flags(mut self, flags: impl IntoIterator<Item = (Key, Option<String>)>) -> Self {
         self.flags.extend(flags.into_iter().filter_map(|(key, value)| Some((key, value?))));
@@ -96,7 +96,7 @@ impl Settings {
 
     /// The value of a setting. Git and the system are asked only when nothing else gives one.
     pub fn find(&self, key: Key) -> Option<Setting> {
-        self.given(key).or_else(|| derive::ask(key))
+        self.given(key).or_else(|| derive::detect(key))
     }
 
     /// The value that is given somewhere. Runs no command, unlike [`Self::find`].

@@ -105,8 +105,8 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
         Ok(_) => return Err(sorted(errors)),
         Err(FieldErrors(wrong)) => {
             // What seems to be missing is probably what was wrong.
-            let told = !errors.is_empty();
-            let wrong = wrong.into_iter().filter(|error| !told || read.contains(&error.field));
+            let has_errors = !errors.is_empty();
+            let wrong = wrong.into_iter().filter(|error| !has_errors || read.contains(&error.field));
             errors.extend(wrong.map(|error| (place(&error.field), error.message)));
             return Err(sorted(errors));
         }
