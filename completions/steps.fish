@@ -97,7 +97,7 @@ complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Onl
 complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only this CI run' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this identity' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this id' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
