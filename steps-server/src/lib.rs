@@ -25,7 +25,7 @@ pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil
 pub use crate::maintenance::{Command, run as maintain};
 pub use crate::projection::apply::other_statuses;
 pub use crate::setup::log::start as start_log;
-pub use crate::setup::settings::{Args, Settings};
+pub use crate::setup::{Args, Settings};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
 use crate::app::App;

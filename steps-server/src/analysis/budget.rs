@@ -53,11 +53,8 @@ struct Baseline {
 /// The verdict of one limit on a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitVerdict {
-    /// Which limit.
     pub budget: BudgetKind,
-    /// The verdict.
     pub result: CheckResult,
-    /// Why.
     pub reason: String,
 }
 

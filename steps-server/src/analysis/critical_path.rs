@@ -7,9 +7,7 @@ use steps_shared::Timestamp;
 /// A step of a deployment: from when to when it was open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
-    /// When it began.
     pub from: Timestamp,
-    /// When it ended.
     pub to: Timestamp,
 }
 

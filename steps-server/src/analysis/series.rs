@@ -12,11 +12,8 @@ pub const MAX_FITTED: usize = 400;
 /// A successful deployment, and how long it, or one step in it, took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timed {
-    /// The deployment.
     pub id: StepId,
-    /// When it started.
     pub started_at: Timestamp,
-    /// How long it took.
     pub duration: Duration,
 }
 

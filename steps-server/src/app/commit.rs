@@ -12,7 +12,6 @@ use crate::store::{EndedSpan, Store, StoreError};
 /// A fact of a commit.
 #[derive(Debug, Clone, Copy)]
 pub struct Queued<'a> {
-    /// The fact.
     pub fact: &'a Fact,
     /// An earlier commit of it failed, and it is unknown whether the database made it all the same.
     pub uncertain: bool,

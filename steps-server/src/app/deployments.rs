@@ -17,9 +17,7 @@ const USUAL_OF: u32 = 20;
 /// A deployment with its steps in order.
 #[derive(Debug, Clone)]
 pub struct Timeline {
-    /// The deployment.
     pub deployment: Deployment,
-    /// Its steps.
     pub steps: Vec<Step>,
 }
 

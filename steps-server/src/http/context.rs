@@ -13,7 +13,6 @@ const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// What the handlers share.
 #[derive(Debug)]
 pub struct Context {
-    /// Records and answers.
     pub app: App,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,

@@ -15,13 +15,10 @@ use crate::app::{self, Access, Fact};
 
 /// A request to an endpoint.
 pub struct Request {
-    /// Which endpoint.
     pub endpoint: &'static Endpoint,
-    /// The path as it was sent.
     pub path: FullPath,
     /// The query string; empty where there is none.
     pub query: String,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
