@@ -17,7 +17,7 @@ pub struct Changed {
     pub before: f64,
     /// The median after: until the next change, or until the end.
     pub after: f64,
-    /// How probable it is where there is none.
+    /// How probable such a change is by chance.
     pub p_value: f64,
 }
 

@@ -11,7 +11,7 @@ pub struct Interval {
     pub to: Timestamp,
 }
 
-/// Whose time the time of a deployment is, in microseconds: all of it, and nothing twice.
+/// The time of a deployment shared out among its steps and waiting, in microseconds. The shares add up to all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shares {
     /// Each step's part.

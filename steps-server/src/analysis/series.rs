@@ -6,7 +6,7 @@ use steps_shared::{Duration, Point, StepId, Timestamp};
 
 use crate::analysis::statistics::{self, median_of};
 
-/// The most points that what takes quadratic time is given.
+/// The most points for computations that take quadratic time.
 pub const MAX_FITTED: usize = 400;
 
 /// A successful deployment, and how long it, or one step in it, took.
@@ -55,7 +55,7 @@ pub fn fitted(series: &[Timed]) -> Vec<Point> {
         .collect()
 }
 
-/// The groups that so many deployments are put into.
+/// The groups that a number of deployments is put into.
 pub fn groups(deployments: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     let many = deployments.min(MAX_FITTED);
     (0..many).map(move |nth| nth * deployments / many..(nth + 1) * deployments / many)

@@ -27,7 +27,7 @@ impl Context {
         Self { app, stall_timeout, body_bytes: Arc::new(Semaphore::new(BODY_BYTES)) }
     }
 
-    /// Room for so many bytes of a body, until the permit is dropped.
+    /// Reserves memory for `bytes` of a body, until the permit is dropped.
     ///
     /// # Errors
     /// [`RecordError::Full`]: too many large bodies arrive at the same time.

@@ -1,4 +1,4 @@
-//! Copies of the database, and what is taken out of it when it is old.
+//! Copying the database, and deleting old deployments.
 
 use std::path::Path;
 

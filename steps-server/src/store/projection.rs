@@ -252,7 +252,7 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Writes what is derived of steps.
+    /// Writes the derived columns of steps.
     pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
         for ends in ends.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {

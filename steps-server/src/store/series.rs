@@ -148,7 +148,7 @@ impl Reader {
     }
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
-    /// other, in order. `None` where they are more than [`MAX_STEPS`].
+    /// other, in order. `None` when they are more than [`MAX_STEPS`].
     pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
         if deployments.is_empty() {
             return Ok(Some(Vec::new()));

@@ -11,11 +11,11 @@ use super::{ties, variance_term};
 pub struct MannKendall {
     /// How many pairs rise less how many fall.
     pub s: f64,
-    /// Its variance where there is no trend.
+    /// Its variance when there is no trend.
     pub variance: f64,
     /// S in units of its standard deviation, one nearer to 0 for continuity.
     pub z: f64,
-    /// How probable such an S, or one further from 0, is where there is no trend.
+    /// How probable an S this far from 0, or further, is when there is no trend.
     pub p_value: f64,
     /// S as a share of all pairs, -1 to 1 (Kendall's tau-a).
     pub tau: f64,
