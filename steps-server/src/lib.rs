@@ -1,10 +1,10 @@
 //! The server: owns the recorded steps, and answers for them over HTTP.
 //!
-//! A step's way: [`http`] takes the request apart, [`app`] commits whatever waits in one transaction through [`store`], and
-//! the caller is answered. [`projection`] folds the streams that changed into deployments. Lists go from the database's cursor
-//! through `http::export` to the socket; for trends and budgets [`app`] reads whole series, and [`analysis`] computes.
+//! A request to record: `http` reads it into a fact, `app` commits all facts that wait in one transaction through `store`, and
+//! the caller is answered. `projection` folds the changed streams into deployments. A list goes from the database's cursor
+//! through `http::export` to the socket; for trends and budgets `app` reads whole series, and `analysis` computes.
 //!
-//! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`; `setup` and this file put them together.
+//! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`. `setup` and this file put them together.
 
 mod analysis;
 mod app;
