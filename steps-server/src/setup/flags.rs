@@ -37,16 +37,16 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Settings, strongest first: flag, variable, file, default. A flag can be seen in the process list: give a URL with a
-password in STEPS_DATABASE_URL, or in a file with --database-url-file.
+Settings, strongest first: flag, variable, file, default. The process list shows flags: give a URL
+with a password in STEPS_DATABASE_URL, or in a file with --database-url-file.
 
 Examples:
   steps-server
   STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server --listen 0.0.0.0:7878
   steps-server --listen 127.0.0.1:0 --database-url sqlite:/var/lib/steps/steps.db
 
-Exit codes: 0 stopped as asked, 1 failed (no database, or the address is in use), 2 a setting is wrong,
-4 verify found differences.";
+Exit codes: 0 stopped as asked, 1 failed (no database, or the address is in use), 2 a setting is
+wrong, 4 verify found differences.";
 
 /// A flag and a variable for each setting; what is not given is left out when it is serialized.
 #[derive(Debug, Default, clap::Args, Serialize)]
