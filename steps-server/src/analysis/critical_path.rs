@@ -23,8 +23,8 @@ pub struct Shares {
 /// Shares the time from `start` to `end` among steps: at each instant it is that of the open step that ends last, and
 /// where several end last together, it is shared equally between them.
 ///
-/// What a step does before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps
-/// get one more.
+/// Time before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps get one
+/// more.
 #[must_use]
 pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
     let clip = |time: Timestamp| time.clamp(start, end.max(start)).micros();

@@ -38,8 +38,8 @@ pub fn median(series: &[Timed]) -> Duration {
     statistics::median(&durations).unwrap_or_default()
 }
 
-/// What a line is fitted to: each deployment, or, of more than [`MAX_FITTED`], the median start and the median duration
-/// of so many groups of deployments that follow each other, as equal in size as can be.
+/// The points that a line is fitted to: each deployment, or, of more than [`MAX_FITTED`], the median start and the median
+/// duration of each of that many groups of neighbours, of equal size as far as possible.
 #[must_use]
 pub fn fitted(series: &[Timed]) -> Vec<Point> {
     groups(series.len())
