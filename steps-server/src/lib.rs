@@ -1,10 +1,10 @@
 //! The server: owns the recorded steps, and answers for them over HTTP.
 //!
-//! A step's way: [`http`] takes the request apart, [`app`] commits whatever waits in one transaction through [`store`], and
-//! the caller is answered. [`projection`] folds the streams that changed into deployments. Lists go from the database's cursor
-//! through `http::export` to the socket; for trends and budgets [`app`] reads whole series, and [`analysis`] computes.
+//! A request to record: `http` reads it into a fact, `app` commits all facts that wait in one transaction through `store`, and
+//! the caller is answered. `projection` folds the changed streams into deployments. A list goes from the database's cursor
+//! through `http::export` to the socket; for trends and budgets `app` reads whole series, and `analysis` computes.
 //!
-//! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`; `setup` and this file put them together.
+//! Imports go one way: `http` → `app` → `projection`, `analysis`, `store`. `setup` and this file put them together.
 
 mod analysis;
 mod app;
@@ -25,7 +25,7 @@ pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil
 pub use crate::maintenance::{Command, run as maintain};
 pub use crate::projection::apply::other_statuses;
 pub use crate::setup::log::start as start_log;
-pub use crate::setup::settings::{Args, Settings};
+pub use crate::setup::{Args, Settings};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
 use crate::app::App;

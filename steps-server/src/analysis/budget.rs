@@ -1,4 +1,4 @@
-//! Whether deployments are within a budget: each as of its own time, by what was there before it.
+//! Whether deployments are within a budget; each is judged by the deployments before it.
 
 use std::collections::VecDeque;
 
@@ -53,11 +53,8 @@ struct Baseline {
 /// The verdict of one limit on a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitVerdict {
-    /// Which limit.
     pub budget: BudgetKind,
-    /// The verdict.
     pub result: CheckResult,
-    /// Why.
     pub reason: String,
 }
 
@@ -83,8 +80,8 @@ impl Lookback {
 }
 
 impl<'a> Budgets<'a> {
-    /// Goes through a series, which is in order of time and begins with the first deployment there is, and notes which
-    /// deployments took too long: they are left out of the baselines after them.
+    /// Goes through a series from the first deployment that there is, in order of time. Deployments that took too long are
+    /// left out of the baselines after them.
     #[must_use]
     pub fn new(series: &'a [Timed], budget: &'a Budget, lookback: Lookback) -> Self {
         let mut budgets = Self { series, budget, lookback, baselines: Vec::new(), flagged: Vec::new() };
@@ -221,7 +218,7 @@ impl Baseline {
     /// What a deployment may take.
     fn allowed(self, margin: Percent) -> Option<Duration> {
         let allowed = self.percentile?.seconds() * (1.0 + margin.share());
-        // A margin beyond all times allows all of them.
+        // A margin larger than any duration allows all of them.
         Duration::from_seconds(allowed).ok().or(Duration::from_micros(i64::MAX))
     }
 }

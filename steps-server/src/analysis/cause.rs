@@ -7,7 +7,7 @@ use steps_shared::{Cause, CauseShare, Duration, Status, StepPresence};
 use super::series::{Timed, seconds};
 use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
-/// What one deployment's time was spent on, in microseconds: its parts add up to its duration.
+/// What one deployment spent its time on, in microseconds; the parts add up to its duration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cost {
     /// The time in which each step held it up; a step that never did has 0.
@@ -16,7 +16,7 @@ pub struct Cost {
     pub waiting: i64,
 }
 
-/// The deployments of one end that are compared: all but outliers. One that hung for an hour says nothing of the others.
+/// The deployments of one end that are compared: all but outliers, such as one that hung for an hour.
 #[must_use]
 pub fn compared(end: &[Timed]) -> Vec<Timed> {
     let seconds = seconds(end);
@@ -26,7 +26,7 @@ pub fn compared(end: &[Timed]) -> Vec<Timed> {
 }
 
 /// The difference between the mean deployment before and the mean deployment after, split over its steps and the waiting
-/// between them. `None` where there is nothing to compare.
+/// between them. `None` when there is nothing to compare.
 #[must_use]
 pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     if before.is_empty() || after.is_empty() {
@@ -63,7 +63,7 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
             (change, part)
         })
         .collect();
-    // What contributes most comes first: to growth where it grew, to shrinking where it shrank.
+    // The largest contribution comes first: to growth when it grew, to shrinking when it shrank.
     parts.sort_by_key(|(change, _)| if whole < 0 { *change } else { -change });
     Some(Cause {
         deployments_before: u32::try_from(before.len()).unwrap_or(u32::MAX),

@@ -17,7 +17,7 @@ pub struct Changed {
     pub before: f64,
     /// The median after: until the next change, or until the end.
     pub after: f64,
-    /// How probable it is where there is none.
+    /// How probable such a change is by chance.
     pub p_value: f64,
 }
 
@@ -76,7 +76,7 @@ fn place_exactly(seconds: &[f64], places: &mut [(usize, f64)]) {
         let first = level.at.saturating_sub(reach);
         let last = (level.at + reach).min(seconds.len());
         let nearer_to_before = |value: f64| (value - level.after).abs() - (value - level.before).abs();
-        // The best beginning of the new level is where most of what is nearer to the old one lies before it.
+        // The new level begins where most values that are nearer to the old level lie before.
         let (mut gain, mut best) = (0.0, (0.0, first));
         for (at, value) in seconds.iter().enumerate().take(last).skip(first) {
             gain += nearer_to_before(*value);

@@ -7,13 +7,11 @@ use steps_shared::Timestamp;
 /// A step of a deployment: from when to when it was open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
-    /// When it began.
     pub from: Timestamp,
-    /// When it ended.
     pub to: Timestamp,
 }
 
-/// Whose time the time of a deployment is, in microseconds: all of it, and nothing twice.
+/// The time of a deployment shared out among its steps and waiting, in microseconds. The shares add up to all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shares {
     /// Each step's part.
@@ -25,8 +23,8 @@ pub struct Shares {
 /// Shares the time from `start` to `end` among steps: at each instant it is that of the open step that ends last, and
 /// where several end last together, it is shared equally between them.
 ///
-/// What a step does before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps
-/// get one more.
+/// Time before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps get one
+/// more.
 #[must_use]
 pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
     let clip = |time: Timestamp| time.clamp(start, end.max(start)).micros();

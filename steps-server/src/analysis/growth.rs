@@ -24,7 +24,7 @@ pub fn is_enough(series: &[Timed]) -> bool {
     series.len() >= MIN_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= MIN_MICROS
 }
 
-/// How a series grows; `None` where there is not enough data.
+/// How a series grows; `None` when there is not enough data.
 #[must_use]
 pub fn growth_of(series: &[Timed], sprint: Duration) -> Option<Growth> {
     if is_enough(series) { growth(&fitted(series), sprint) } else { None }

@@ -6,17 +6,14 @@ use steps_shared::{Duration, Point, StepId, Timestamp};
 
 use crate::analysis::statistics::{self, median_of};
 
-/// The most points that what takes quadratic time is given.
+/// The most points for computations that take quadratic time.
 pub const MAX_FITTED: usize = 400;
 
 /// A successful deployment, and how long it, or one step in it, took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timed {
-    /// The deployment.
     pub id: StepId,
-    /// When it started.
     pub started_at: Timestamp,
-    /// How long it took.
     pub duration: Duration,
 }
 
@@ -41,8 +38,8 @@ pub fn median(series: &[Timed]) -> Duration {
     statistics::median(&durations).unwrap_or_default()
 }
 
-/// What a line is fitted to: each deployment, or, of more than [`MAX_FITTED`], the median start and the median duration
-/// of so many groups of deployments that follow each other, as equal in size as can be.
+/// The points that a line is fitted to: each deployment, or, of more than [`MAX_FITTED`], the median start and the median
+/// duration of each of that many groups of neighbours, of equal size as far as possible.
 #[must_use]
 pub fn fitted(series: &[Timed]) -> Vec<Point> {
     groups(series.len())
@@ -58,7 +55,7 @@ pub fn fitted(series: &[Timed]) -> Vec<Point> {
         .collect()
 }
 
-/// The groups that so many deployments are put into.
+/// The groups that a number of deployments is put into.
 pub fn groups(deployments: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     let many = deployments.min(MAX_FITTED);
     (0..many).map(move |nth| nth * deployments / many..(nth + 1) * deployments / many)

@@ -1,4 +1,4 @@
-//! Commits facts together and says what became of each.
+//! Commits facts together and answers each.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -12,19 +12,18 @@ use crate::store::{EndedSpan, Store, StoreError};
 /// A fact of a commit.
 #[derive(Debug, Clone, Copy)]
 pub struct Queued<'a> {
-    /// The fact.
     pub fact: &'a Fact,
-    /// An earlier commit of it failed, and it is unknown whether the database made it all the same.
+    /// An earlier commit of it failed, and the database may have made it nevertheless.
     pub uncertain: bool,
 }
 
 /// Commits facts in one transaction; the outcomes are in their order.
 ///
-/// Ids that are stored already, and rows that the database refuses, take further transactions: nobody's fact fails because
-/// of another one's.
+/// Ids that are stored already, and rows that the database refuses, take further transactions, so that no fact fails because
+/// of another one.
 ///
 /// # Errors
-/// The database does not answer. Then nobody knows which facts were committed.
+/// The database does not answer. It may have committed nevertheless.
 pub async fn commit(store: &Store, facts: &[Queued<'_>]) -> Result<Vec<RecordOutcome>, StoreError> {
     let mut stored = store.stored(&spans_begun_elsewhere(facts)).await?;
     let mut outcomes = vec![None; facts.len()];
@@ -138,7 +137,7 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// The id of the only row that is written; `None` where there are several.
+    /// The id of the row when only one is written.
     fn only_write(&self) -> Option<StepId> {
         match (self.steps.as_slice(), self.ends.as_slice()) {
             ([step], []) => Some(step.id),

@@ -1,4 +1,4 @@
-//! Computations: on threads of their own, and only so many at the same time.
+//! Computations: on blocking threads, a bounded number at the same time.
 
 use std::sync::{Arc, Weak};
 

@@ -11,15 +11,13 @@ use super::{App, Error};
 use crate::analysis::statistics::median;
 use crate::store::{Access, Reader, Rows};
 
-/// How many deployments before one say what is usual.
+/// What is usual is the median of this many deployments before.
 const USUAL_OF: u32 = 20;
 
 /// A deployment with its steps in order.
 #[derive(Debug, Clone)]
 pub struct Timeline {
-    /// The deployment.
     pub deployment: Deployment,
-    /// Its steps.
     pub steps: Vec<Step>,
 }
 

@@ -32,7 +32,7 @@ pub enum Error {
     /// The database does not answer.
     #[error("the database does not answer; try again a little later")]
     Store(#[from] StoreError),
-    /// So much was recorded at once that the deployments are not up to date yet.
+    /// The changes before the request were not folded within the deadline.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
     /// Every slot is taken, or the computation takes longer than the deadline.

@@ -41,7 +41,7 @@ pub enum RecordOutcome {
 }
 
 impl Fact {
-    /// Reads a fact from the fields of a request: the end of the span `end_of`, or a step where there is none.
+    /// Reads a fact from the fields of a request: the end of the span `end_of`, or a step when that is `None`.
     ///
     /// # Errors
     /// Every missing, wrong, repeated or unknown field, and a time that cannot be when the clock shows `now`.

@@ -49,9 +49,7 @@ pub struct App {
 /// What an [`App`] needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What each status means.
     pub statuses: Statuses,
-    /// The clock.
     pub now: fn() -> Timestamp,
     /// The most facts that wait to be committed.
     pub queue: u32,

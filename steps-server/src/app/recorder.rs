@@ -15,7 +15,7 @@ use super::fact::{Fact, RecordOutcome};
 use crate::projection::worker::Projector;
 use crate::store::{Store, StoreError};
 
-/// No more waiting facts are added to a commit that has so many.
+/// A commit with this many facts takes no more of those that wait.
 const FACTS_PER_COMMIT: usize = 1000;
 /// How often a commit is tried within the deadline of a request when the database does not answer at all: the connection may
 /// be dead, and another one work.

@@ -5,7 +5,7 @@ use steps_shared::{Step, StepFilter, StepId, StepQuery};
 use super::{App, Error};
 use crate::store::{Access, Rows, StoreError};
 
-/// Counting stops here, so that it takes a moment however many there are.
+/// Counting stops here, so that it is quick however many there are.
 const MAX_COUNTED: u64 = 1_000_000;
 
 /// How many match a filter.
@@ -13,7 +13,7 @@ const MAX_COUNTED: u64 = 1_000_000;
 pub struct Count {
     /// How many, at most a million.
     pub count: u64,
-    /// Whether there are exactly so many.
+    /// Whether `count` is the exact number.
     pub exact: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn checked_limit(
 }
 
 impl App {
-    /// A list of steps, read as it is written. At most `most` rows can be written, where there is a number.
+    /// A list of steps, read as it is written. `most` is how many rows can be written; `None` is any number.
     ///
     /// # Errors
     /// There are more rows than that, or the database does not answer.

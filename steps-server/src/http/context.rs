@@ -13,7 +13,6 @@ const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// What the handlers share.
 #[derive(Debug)]
 pub struct Context {
-    /// Records and answers.
     pub app: App,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
@@ -28,7 +27,7 @@ impl Context {
         Self { app, stall_timeout, body_bytes: Arc::new(Semaphore::new(BODY_BYTES)) }
     }
 
-    /// Room for so many bytes of a body, until the permit is dropped.
+    /// Reserves memory for `bytes` of a body, until the permit is dropped.
     ///
     /// # Errors
     /// [`RecordError::Full`]: too many large bodies arrive at the same time.

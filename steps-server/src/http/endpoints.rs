@@ -20,9 +20,7 @@ pub struct Endpoint {
     pub method: Method,
     /// The path, with `{…}` for a segment that varies.
     pub path: &'static str,
-    /// The name of the operation.
     pub operation: &'static str,
-    /// What answers.
     pub handler: Handler,
 }
 

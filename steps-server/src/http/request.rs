@@ -15,13 +15,10 @@ use crate::app::{self, Access, Fact};
 
 /// A request to an endpoint.
 pub struct Request {
-    /// Which endpoint.
     pub endpoint: &'static Endpoint,
-    /// The path as it was sent.
     pub path: FullPath,
     /// The query string; empty where there is none.
     pub query: String,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
@@ -55,7 +52,7 @@ impl Request {
         parameter.or_else(|| export::accepted(&self.headers))
     }
 
-    /// The whole body of what is to be recorded. Where the queue is full, the request is refused before its body is read.
+    /// The whole body of a request to record. When the queue is full, the request is refused before its body is read.
     ///
     /// # Errors
     /// The queue is full, or the body cannot be read: see [`body::read`].
@@ -67,7 +64,7 @@ impl Request {
         body::read(context, body::length(&self.headers), &mut self.body, limit).await
     }
 
-    /// The fact that the query string and the body describe: the end of the span `end_of`, or a step where there is none.
+    /// The fact that the query string and the body describe: the end of the span `end_of`, or a step when that is `None`.
     ///
     /// # Errors
     /// The body cannot be read, or a field is missing or wrong.

@@ -15,7 +15,7 @@ tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The client's id, where it is one (visible ASCII, not too long); else a new one.
+/// The client's id when it is visible ASCII and not too long, else a new one.
 #[must_use]
 pub fn take_or_make(headers: &HeaderMap) -> String {
     let given = headers.get(HEADER).and_then(|value| value.to_str().ok());

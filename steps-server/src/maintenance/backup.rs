@@ -18,7 +18,7 @@ pub async fn run(store: &Store, file: &Path) -> anyhow::Result<()> {
     let unfinished = unfinished_name(file)?;
     let copied = copy(store, &unfinished, file).await;
     if copied.is_err() {
-        // It may not have come to exist.
+        // It may not exist.
         let _: io::Result<()> = fs::remove_file(&unfinished);
     }
     let bytes = copied.with_context(|| format!("{shown} cannot be written"))?;
@@ -36,7 +36,7 @@ async fn copy(store: &Store, unfinished: &Path, file: &Path) -> anyhow::Result<O
     }
     let copy = File::open(unfinished)?;
     copy.sync_all()?;
-    // Unlike a rename, this never replaces what has come to be there meanwhile.
+    // Unlike a rename, this never replaces a file that appeared meanwhile.
     fs::hard_link(unfinished, file).or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Err(error),
         _ => fs::rename(unfinished, file),

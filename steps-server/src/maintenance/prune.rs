@@ -10,7 +10,7 @@ use crate::projection::apply;
 use crate::projection::fold::Statuses;
 use crate::store::{OldDeployment, Store, StoreError};
 
-/// Deployments that are looked at in one transaction.
+/// Deployments that are read in one transaction.
 const DEPLOYMENTS: u32 = 100;
 /// No further deployment is added to a transaction that deletes this many steps: on SQLite recording waits for it.
 const STEPS: i32 = 1000;

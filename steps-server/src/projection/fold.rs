@@ -20,9 +20,7 @@ pub struct Statuses {
 /// What the fold needs of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldStep {
-    /// The identity.
     pub id: StepId,
-    /// When it began.
     pub ts: Timestamp,
     /// What its status means. A span is never terminal: it takes time.
     pub kind: StatusKind,
@@ -37,9 +35,7 @@ pub struct Folded {
     pub steps: Range<usize>,
     /// When each of them ended.
     pub ends: Vec<Option<Timestamp>>,
-    /// How it ended.
     pub outcome: DeploymentOutcome,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// How long it took; unknown when only its end was recorded.
     pub duration: Option<Duration>,

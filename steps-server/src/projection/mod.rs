@@ -1,5 +1,4 @@
-//! Deployments, as they follow from the recorded steps: what they are (`fold`), what is read and written for it (`apply`),
-//! and when (`worker`).
+//! Deployments from steps: `fold` computes them, `apply` reads and writes what that takes, `worker` says when.
 
 pub mod apply;
 pub mod fold;

@@ -47,7 +47,7 @@ struct Signals {
 }
 
 impl Projector {
-    /// Starts to fold, on a thread of its own: folding a long history must not hold up a recording.
+    /// Starts to fold, on a thread of its own, so that folding a long history does not delay recording.
     ///
     /// # Errors
     /// The system gives no thread.

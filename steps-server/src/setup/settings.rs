@@ -1,131 +1,24 @@
-//! The settings of the server: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
+//! The settings in force: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 use figment::Figment;
 use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use steps_shared::Duration;
 
-use crate::maintenance::Command;
+use super::flags::Args;
 use crate::projection::fold::Statuses;
 use crate::store::DatabaseUrl;
 
-const VERSION: &str = git_version::git_version!(
-    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
-    suffix = ")",
-    args = ["--always", "--dirty=-modified", "--abbrev=12", "--exclude=*"],
-    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
-);
-
-/// Owns the recorded deployment steps: records them, keeps them, answers for them over HTTP.
-#[derive(Debug, Parser)]
-#[command(name = "steps-server", version = VERSION, after_help = AFTER_HELP)]
-pub struct Args {
-    /// A TOML file with settings, named as the long flags with _ for - [default: steps/server.toml in the user's
-    /// configuration folder, if it is there]
-    #[arg(long, global = true, env = "STEPS_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// A file that holds the database URL, for secrets that are mounted
-    #[arg(long, global = true, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
-    pub database_url_file: Option<PathBuf>,
-    #[command(flatten)]
-    given: Given,
-    /// What to do; without one, serve
-    #[command(subcommand)]
-    pub command: Option<Command>,
-}
-
-const AFTER_HELP: &str = "\
-Settings, strongest first: flag, variable, file, default. A flag can be seen in the process list: give a URL with a
-password in STEPS_DATABASE_URL, or in a file with --database-url-file.
-
-Examples:
-  steps-server
-  STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server --listen 0.0.0.0:7878
-  steps-server --listen 127.0.0.1:0 --database-url sqlite:/var/lib/steps/steps.db
-
-Exit codes: 0 stopped as asked, 1 failed (no database, or the address is in use), 2 a setting is wrong,
-4 verify found differences.";
-
-/// What was given by flag or variable, or stands in the file.
-#[derive(Debug, Default, clap::Args, Serialize)]
-struct Given {
-    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:7878]
-    #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listen: Option<SocketAddr>,
-    /// mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH [default: sqlite:steps/steps.db in the user's data folder]
-    #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database_url: Option<DatabaseUrl>,
-    /// How long to wait at start for a database that does not answer yet [default: 60s]
-    #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database_wait: Option<Duration>,
-    /// The most connections to the database for reading [default: 8]
-    #[arg(long, global = true, env = "STEPS_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database_connections: Option<u32>,
-    /// The most steps that may wait to be committed; more are answered 503 at once [default: 20000]
-    #[arg(long, global = true, env = "STEPS_QUEUE", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<u32>,
-    /// How long a request may wait for the database before it is answered 503 [default: 5s]
-    #[arg(long, global = true, env = "STEPS_DEADLINE", value_name = "DURATION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<Duration>,
-    /// How long a client may stall while it sends or reads before it is cut off [default: 30s]
-    #[arg(long, global = true, env = "STEPS_STALL_TIMEOUT", value_name = "DURATION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stall_timeout: Option<Duration>,
-    /// How long to go on serving after SIGTERM, while /readyz is 503 already: behind a load balancer, as long as it
-    /// takes to notice [default: 0s]
-    #[arg(long, global = true, env = "STEPS_SHUTDOWN_DELAY", value_name = "DURATION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shutdown_delay: Option<Duration>,
-    /// The most connections from clients at the same time [default: 4096]
-    #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connections: Option<u32>,
-    /// Statuses that end a deployment well, ignoring case
-    #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that end a deployment well, ignoring case", &SUCCESS))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    success_statuses: Option<Vec<String>>,
-    /// Statuses that end a deployment badly, ignoring case
-    #[arg(long, global = true, env = "STEPS_FAILURE_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that end a deployment badly, ignoring case", &FAILURE))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_statuses: Option<Vec<String>>,
-    /// Statuses that begin a deployment, ignoring case
-    #[arg(long, global = true, env = "STEPS_START_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that begin a deployment, ignoring case", &START))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_statuses: Option<Vec<String>>,
-    /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
-    #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<String>,
-    /// How to write the log: auto is text on a terminal and JSON otherwise [default: auto]
-    #[arg(long, global = true, env = "STEPS_LOG_FORMAT", value_name = "FORMAT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_format: Option<LogFormat>,
-}
-
 /// The statuses that end a deployment well, by default.
-const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
+pub(super) const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
 /// The statuses that end a deployment badly, by default.
-const FAILURE: [&str; 8] =
+pub(super) const FAILURE: [&str; 8] =
     ["failed", "failure", "error", "aborted", "cancelled", "canceled", "timed_out", "rolled_back"];
 /// The statuses that begin a deployment, by default.
-const START: [&str; 3] = ["started", "start", "begin"];
-
-fn status_help(sentence: &str, default: &[&str]) -> String {
-    format!("{sentence} [default: {}]", default.join(","))
-}
+pub(super) const START: [&str; 3] = ["started", "start", "begin"];
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -179,7 +72,7 @@ impl Settings {
     /// # Errors
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
-        let Args { config, database_url_file, mut given, command: _ } = args;
+        let Args { config, database_url_file, settings: mut given, command: _ } = args;
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = config.or(usual) {
@@ -198,9 +91,7 @@ impl Settings {
         );
         Ok(settings)
     }
-}
 
-impl Settings {
     /// What each status means.
     #[must_use]
     pub fn statuses(&self) -> Statuses {
@@ -239,6 +130,8 @@ impl Default for Settings {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     fn settings(args: &[&str]) -> anyhow::Result<Settings> {

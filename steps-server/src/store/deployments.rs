@@ -93,7 +93,6 @@ impl Reader {
         })
     }
 
-    /// One deployment.
     pub async fn deployment(&self, id: StepId) -> Result<Option<Deployment>, StoreError> {
         Ok(self.deployments_of(&[id]).await?.pop())
     }

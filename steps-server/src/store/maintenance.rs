@@ -1,4 +1,4 @@
-//! Copies of the database, and what is taken out of it when it is old.
+//! Copying the database, and deleting old deployments.
 
 use std::path::Path;
 
@@ -13,13 +13,11 @@ use super::{Store, StoreError};
 pub struct OldDeployment {
     /// The identity: that of its first step.
     pub id: Uuid,
-    /// The stream.
     pub stream: Vec<u8>,
     /// When its first step began, in microseconds since 1970.
     pub started_at: i64,
     /// When the last of its steps began.
     pub last_ts: i64,
-    /// How many steps it has.
     pub steps: i32,
 }
 

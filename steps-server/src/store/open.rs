@@ -17,7 +17,7 @@ use super::{DatabaseUrl, Pools, Store};
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Where it is.
+    /// `mysql://…` or `sqlite:PATH`.
     pub url: DatabaseUrl,
     /// How long to wait for one that is still starting.
     pub wait: Duration,

@@ -22,7 +22,6 @@ const SELECT_FOLD_ROWS: &str =
 pub struct Change {
     /// Its place in the queue.
     pub seq: i64,
-    /// Which stream.
     pub stream: StreamKey,
     /// From when on, in microseconds since 1970.
     pub since: i64,
@@ -31,17 +30,12 @@ pub struct Change {
 /// What folding needs of a step, and what was derived of it before.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct FoldRow {
-    /// The identity.
     pub id: Uuid,
-    /// The stream.
     pub stream: Vec<u8>,
-    /// The status as recorded.
     pub status: String,
-    /// The owner as recorded.
     pub owner: String,
     /// When it began, in microseconds since 1970.
     pub ts: i64,
-    /// Whether it is a span.
     pub span: bool,
     /// The recorded end of a span.
     pub finished_at: Option<i64>,
@@ -51,20 +45,18 @@ pub struct FoldRow {
     pub deployment_id: Option<Uuid>,
 }
 
-/// A deployment as it is stored, without the names that all deployments of its stream share.
+/// A deployment as it is stored, without the names that all deployments of its stream share. Times are microseconds since
+/// 1970.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct DeploymentRow {
     /// The identity: that of its first step.
     pub id: Uuid,
-    /// The stream.
     pub stream: Vec<u8>,
     /// Who began it.
     pub owner: String,
     /// The status that was recorded last.
     pub status: String,
-    /// How it ended.
     pub outcome: String,
-    /// When its first step began.
     pub started_at: i64,
     /// When it ended.
     pub ended_at: Option<i64>,
@@ -76,7 +68,6 @@ pub struct DeploymentRow {
     pub tail_ts: i64,
     /// When the last of its steps began.
     pub last_ts: i64,
-    /// How many steps it has.
     pub steps: i32,
 }
 
@@ -93,11 +84,9 @@ pub struct Names {
 /// What is derived of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepEnd {
-    /// The step.
     pub id: Uuid,
     /// When it ended, in microseconds since 1970.
     pub ended_at: Option<i64>,
-    /// Its deployment.
     pub deployment_id: Uuid,
 }
 
@@ -263,7 +252,7 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Writes what is derived of steps.
+    /// Writes the derived columns of steps.
     pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
         for ends in ends.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {

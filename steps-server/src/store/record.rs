@@ -19,9 +19,7 @@ const IDS_PER_SELECT: usize = 500;
 /// The end of a span that is to be recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct EndedSpan {
-    /// The span.
     pub id: StepId,
-    /// When it began.
     ts: Timestamp,
     stream: StreamKey,
     finish: Finish,

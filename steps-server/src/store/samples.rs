@@ -13,21 +13,15 @@ use super::{Reader, StoreError, with_pools};
 /// A deployment, or one of its steps, for statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRow {
-    /// What was deployed.
     pub component: String,
-    /// Where to.
     pub environment: String,
-    /// Who began the deployment.
     pub owner: String,
     /// The step's status; `None` of a deployment.
     pub status: Option<String>,
-    /// How the deployment ended.
     pub outcome: DeploymentOutcome,
-    /// When the deployment started.
     pub started_at: Timestamp,
     /// How long it, or the step, took.
     pub duration: Option<Duration>,
-    /// Whether it is a step that is a span.
     pub span: bool,
 }
 

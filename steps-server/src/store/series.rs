@@ -15,12 +15,10 @@ const MAX_DEPLOYMENTS: u32 = 200_000;
 /// The most steps of compared deployments that are read: a hundred deployments of five hundred.
 const MAX_STEPS: usize = 50_000;
 
-/// Which deployments.
+/// Which deployments make a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesKey {
-    /// Of this component.
     pub component: Component,
-    /// Into this environment.
     pub environment: Environment,
     /// The time of this step in them, rather than of the whole.
     pub step: Option<Status>,
@@ -29,30 +27,20 @@ pub struct SeriesKey {
 /// A successful deployment of a series, and how long it, or the step in it, took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesRow {
-    /// The deployment.
     pub id: StepId,
-    /// When it started.
     pub started_at: Timestamp,
-    /// How long it took.
     pub duration: Duration,
 }
 
-/// A step of a deployment, with when the deployment began and ended.
+/// A step of a deployment that has ended, with the start and the end of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepOf {
-    /// The deployment.
     pub deployment: StepId,
-    /// When it started.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Timestamp,
-    /// The step's status.
     pub status: Status,
-    /// When the step began.
     pub from: Timestamp,
-    /// When it ended.
     pub to: Timestamp,
-    /// Whether it is a span.
     pub span: bool,
 }
 
@@ -160,7 +148,7 @@ impl Reader {
     }
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
-    /// other, in order. `None` where they are more than [`MAX_STEPS`].
+    /// other, in order. `None` when they are more than [`MAX_STEPS`].
     pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
         if deployments.is_empty() {
             return Ok(Some(Vec::new()));

@@ -7,9 +7,7 @@ use super::{Store, StoreError};
 /// A transaction that writes; dropped without a commit it changes nothing.
 #[derive(Debug)]
 pub enum Tx {
-    /// On MySQL.
     MySql(Transaction<'static, MySql>),
-    /// On SQLite.
     Sqlite(Transaction<'static, Sqlite>),
 }
 

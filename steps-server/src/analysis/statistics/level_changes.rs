@@ -6,17 +6,17 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use super::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
 
-/// The fewest values between two changes: fewer are no level, and a few outliers that follow each other are none either.
+/// The fewest values between two changes, so that a few outliers in a row do not count as a level.
 pub const MIN_SEGMENT: usize = 8;
 
-/// A place is significant below this, divided by the number of values, because each might have been it. As neighbouring
-/// places are nearly the same test, fewer than one in twenty series without any change is found to have one.
+/// A change is significant when its p-value is below this divided by the number of values, because each place is tested.
+/// Tests of neighbouring places are nearly the same, so that fewer than one series without a change in twenty gets one.
 const SIGNIFICANCE: f64 = 0.1;
 
-/// The degree of the smooth curve beside which a jump must show is one, and one more for each so many values …
+/// A jump must show beside a polynomial of degree 1, and one degree more for each this many values …
 const DEGREE_EACH: usize = 60;
 
-/// … up to this: what bends slowly has no jump.
+/// … up to this degree. A slow bend is no jump.
 const MOST_DEGREE: usize = 3;
 
 /// A change of the level.
@@ -34,12 +34,12 @@ pub struct ChangeIndex {
 /// Places are looked for by E-divisive means (Matteson & James, "A Nonparametric Approach for Multiple Change Point Analysis
 /// of Multivariate Data", 2014): a series is divided where the energy statistic of its two sides is largest, and both sides
 /// again. They are tested as apache/otava does, by a t-test rather than by permutations, and the weakest is dropped until
-/// all that are left are significant between their neighbours: so the result depends on nothing but the values.
+/// all that are left are significant between their neighbours. No random numbers are used.
 ///
-/// Unlike there, a jump must show beside a smooth curve through the same values, with the variance that autocorrelated
-/// values have: slow growth is no jump, nor is noise that wanders. Outliers are cut to the size of what is usual.
+/// Unlike otava, the test fits a smooth curve together with the jump and uses the variance of autocorrelated values, so that
+/// neither slow growth nor autocorrelated noise is a jump. Outliers are winsorised first.
 ///
-/// Takes time proportional to the square of the number of values, a few times.
+/// Takes quadratic time.
 #[must_use]
 pub fn level_changes(values: &[f64]) -> Vec<ChangeIndex> {
     let max_p_value = SIGNIFICANCE / values.len() as f64;
@@ -76,8 +76,8 @@ fn with_ends(places: &[usize], length: usize) -> Vec<usize> {
     [&[0], places, &[length]].concat()
 }
 
-/// Looks for a change in a part of the values. Where its best place is none, both sides are looked at alone, because two
-/// changes in opposite directions hide each other.
+/// Searches a part of the values for a change. When its best place is not significant, both sides are searched alone, because
+/// two changes in opposite directions hide each other.
 fn search(values: &[f64], calm: &[f64], part: Range<usize>, max_p_value: f64, found: &mut Vec<usize>) {
     let Some(at) = most_different(&calm[part.clone()]) else { return };
     let place = part.start + at;
@@ -121,7 +121,7 @@ fn most_different(values: &[f64]) -> Option<usize> {
     best.map(|(_, at)| at)
 }
 
-/// How probable the jump at `at` is where there is none: the t-test of a step beside a polynomial, by least squares, with the
+/// The p-value of a jump at `at`: the t-test of a step beside a polynomial, by least squares, with the
 /// effective number of values of an autoregressive process of order 1 (Bayley & Hammersley, "The 'Effective' Number of
 /// Independent Observations in an Autocorrelated Time Series", 1946).
 fn jump(values: &[f64], at: usize) -> f64 {
@@ -131,7 +131,7 @@ fn jump(values: &[f64], at: usize) -> f64 {
     let own = |nth: usize| usize::from(nth >= at);
     let beside: Vec<f64> = values.iter().enumerate().map(|(nth, value)| value - levels[own(nth)]).collect();
     let most = OUTLIER_DEVIATIONS * robust_deviation(&beside);
-    // What is near the other level is no outlier: where values alternate between two, that speaks against a change.
+    // A value near the other level is no outlier: values that alternate between two levels are evidence against a change.
     let is_outlier = |value: f64| most > 0.0 && levels.iter().all(|level| (value - level).abs() > most);
     let calm = |(nth, value): (usize, &f64)| {
         let level = levels[own(nth)];
@@ -159,13 +159,13 @@ fn jump(values: &[f64], at: usize) -> f64 {
     let t = height / (squares / (n - parameters) * excess / weight).sqrt();
     match StudentsT::new(0.0, 1.0, freedom) {
         Ok(distribution) if t.is_finite() => 2.0 * distribution.sf(t.abs()),
-        // Without any noise, what differs differs.
+        // Without noise any difference is significant.
         _ if height != 0.0 => 0.0,
         _ => 1.0,
     }
 }
 
-/// What is left of a vector without its parts along others, which are orthogonal to each other.
+/// A vector without its components along other vectors, which are orthogonal to each other.
 fn without(mut vector: Vec<f64>, basis: &[Vec<f64>]) -> Vec<f64> {
     for other in basis {
         let along = dot(&vector, other) / dot(other, other);

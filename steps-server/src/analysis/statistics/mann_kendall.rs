@@ -1,4 +1,4 @@
-//! Whether values rise or fall at all.
+//! The Mann–Kendall test: whether values rise or fall.
 
 use std::cmp::Ordering;
 
@@ -6,16 +6,16 @@ use statrs::function::erf::erfc;
 
 use super::{ties, variance_term};
 
-/// The test of Mann and Kendall for a trend.
+/// The Mann–Kendall test for a trend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MannKendall {
-    /// How many pairs rise less how many fall.
+    /// The number of pairs that rise minus the number of pairs that fall.
     pub s: f64,
-    /// Its variance where there is no trend.
+    /// Its variance when there is no trend.
     pub variance: f64,
     /// S in units of its standard deviation, one nearer to 0 for continuity.
     pub z: f64,
-    /// How probable such an S, or one further from 0, is where there is no trend.
+    /// How probable an S this far from 0, or further, is when there is no trend.
     pub p_value: f64,
     /// S as a share of all pairs, -1 to 1 (Kendall's tau-a).
     pub tau: f64,
@@ -24,7 +24,7 @@ pub struct MannKendall {
 /// The test for a trend in values that are in order of time: Mann, "Nonparametric Tests Against Trend" (1945), with the
 /// correction of the variance for ties of Kendall, "Rank Correlation Methods" (1975), and p from the normal approximation.
 ///
-/// Of fewer than two values, and where all are equal, p is 1. Takes time proportional to the square of their number.
+/// With fewer than two values, or when all are equal, p is 1. Takes quadratic time.
 #[must_use]
 pub fn mann_kendall(values: &[f64]) -> MannKendall {
     let n = values.len();

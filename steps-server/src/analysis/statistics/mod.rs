@@ -12,7 +12,7 @@ pub use mann_kendall::{MannKendall, mann_kendall};
 pub use quantile::{from_micros, median, median_of, quantile, robust_deviation};
 pub use theil_sen::{TheilSen, theil_sen};
 
-/// Beyond so many robust standard deviations from the median a value is taken for an outlier.
+/// A value is an outlier when it is further than this many robust standard deviations from the median.
 pub const OUTLIER_DEVIATIONS: f64 = 3.0;
 
 /// How many values equal each other: the size of each group of equal ones, of those that are more than one.

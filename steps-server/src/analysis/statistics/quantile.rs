@@ -24,13 +24,13 @@ pub fn median(durations: &[Duration]) -> Option<Duration> {
     quantile(&micros, 0.5).and_then(from_micros)
 }
 
-/// Microseconds, rounded to whole ones; `None` where they are negative.
+/// Microseconds, rounded to whole ones; `None` when they are negative.
 #[must_use]
 pub fn from_micros(micros: f64) -> Option<Duration> {
     Duration::from_micros(micros.round() as i64)
 }
 
-/// The median of numbers in any order; the mean of the middle two of an even number of them. 0 of none.
+/// The median of numbers in any order: of an even number, the mean of the middle two; of none, 0.
 #[must_use]
 pub fn median_of(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
@@ -47,7 +47,7 @@ pub fn median_of(values: &[f64]) -> f64 {
     }
 }
 
-/// The standard deviation as outliers do not change it: the median absolute deviation from the median, in units of a
+/// A standard deviation that outliers do not change: the median absolute deviation from the median, in units of a
 /// normal distribution's standard deviation (Hampel, "The Influence Curve and its Role in Robust Estimation", 1974).
 #[must_use]
 pub fn robust_deviation(values: &[f64]) -> f64 {

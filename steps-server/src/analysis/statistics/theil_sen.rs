@@ -1,4 +1,4 @@
-//! The slope through points, as outliers do not change it.
+//! A slope through points that outliers do not change.
 
 use super::{median_of, ties, variance_term};
 
@@ -24,8 +24,8 @@ const Z: f64 = 1.959_963_984_540_054;
 /// "Estimates of the Regression Coefficient Based on Kendall's Tau" (1968), whose ranks are rounded, and whose variance
 /// takes ties of x and of y into account, as SciPy's `theilslopes` does.
 ///
-/// `None` where no two points differ in x. Where so many are equal that there is no variance left, the interval is the
-/// slope. Takes time and memory proportional to the square of the number of points.
+/// `None` when no two points differ in x. When there are so many ties that no variance is left, the interval is the slope
+/// alone. Takes quadratic time and memory.
 #[must_use]
 pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<TheilSen> {
     let n = x.len().min(y.len());
@@ -44,7 +44,7 @@ pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<TheilSen> {
     let sigma = ((variance_term(n) - tied) / 18.0).max(0.0).sqrt();
     let count = slopes.len() as f64;
     let upper = ((count + Z * sigma) / 2.0).round_ties_even().min(last as f64) as usize;
-    // Casting takes what is negative to 0.
+    // The cast turns negative numbers into 0.
     let lower = (((count - Z * sigma) / 2.0).round_ties_even() - 1.0) as usize;
 
     let (middle, even) = (slopes.len() / 2, slopes.len().is_multiple_of(2));
@@ -57,7 +57,7 @@ pub fn theil_sen(x: &[f64], y: &[f64]) -> Option<TheilSen> {
     Some(TheilSen { slope, low: at(lower), high: at(upper), intercept })
 }
 
-/// What stands at these ranks, which are sorted, once the values are sorted: without sorting them.
+/// The values at these ranks, which are sorted, without sorting all values.
 fn at_ranks<const N: usize>(values: &mut [f64], ranks: &[usize; N]) -> [f64; N] {
     let mut begin = 0;
     ranks.map(|rank| {

@@ -27,7 +27,7 @@ const FIRST_ROWS: Duration = Duration::from_millis(250);
 /// A part of a body. An error breaks the answer off, so that the client does not take a part of a list for the whole.
 pub type Part = Result<Bytes, io::Error>;
 
-/// Answers with a list as text. The first bytes go out at once, and nothing waits for a full buffer.
+/// Answers with a list as text. The first bytes are sent at once; no part waits for a full buffer.
 ///
 /// # Errors
 /// The database fails before the answer has begun.
