@@ -300,9 +300,9 @@ async fn one_deployment_has_its_timeline(db: TestDb) {
     };
     assert_eq!(kinds(&all[0]["id"]).await, ["phase", "phase", "success"]);
     assert_eq!(kinds(&all[9]["id"]).await, ["phase", "phase", "failure"]);
-    let started = steps("started@2000 a@2010");
+    let started = steps("done@1900 started@2000 a@2010");
     server.batch(&started).await;
-    assert_eq!(kinds(&started[0]["id"]).await, ["start", "phase"]);
+    assert_eq!(kinds(&started[1]["id"]).await, ["start", "phase"]);
 
     let first = all[0]["id"].as_str().unwrap();
     let detail = server.get(&format!("/v1/deployments/{first}")).await.json();
