@@ -7,7 +7,7 @@ use warp::Reply as _;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::{export, request_id};
+use super::request_id;
 use crate::app::{self, StoreError};
 
 /// Why a request was not fulfilled.
@@ -56,6 +56,12 @@ fn is_date(field: &str) -> bool {
 /// The old service's words for a date that cannot be read.
 const BAD_DATE: &str = "Datetimes must follow the YYYY-MM-DD HH:MM:SS format";
 
+/// The error of a list that has more rows than a sheet.
+fn too_many_rows(most: u64) -> FieldErrors {
+    let reason = format!("xlsx holds at most {most} rows and this list has more; narrow it, give a limit, or take csv");
+    FieldError::wrong("format", reason).into()
+}
+
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
@@ -83,7 +89,7 @@ impl ApiError {
         match &self {
             Self::App(app::Error::Store(error)) => tracing::error!(%error, "the database failed a request"),
             Self::App(app::Error::Internal(error)) => tracing::error!(%error, "a request failed"),
-            Self::App(app::Error::TooManyRows(most)) => return Self::from(export::too_long(*most)).into_response(),
+            Self::App(app::Error::TooManyRows(most)) => return Self::from(too_many_rows(*most)).into_response(),
             _ => {}
         }
         let status = self.status();

@@ -4,19 +4,17 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
 use warp::http::HeaderMap;
-use warp::path::FullPath;
 
 use super::body::{self, Body, MediaType};
 use super::context::Context;
-use super::endpoints::Endpoint;
 use super::problem::ApiError;
 use super::{export, fields, query};
 use crate::app::{self, Access, Fact};
 
 /// A request to an endpoint.
 pub struct Request {
-    pub endpoint: &'static Endpoint,
-    pub path: FullPath,
+    /// The segment of the path that varies.
+    pub parameter: Option<String>,
     /// The query string; empty where there is none.
     pub query: String,
     pub headers: HeaderMap,
@@ -35,7 +33,7 @@ impl Request {
     /// # Errors
     /// It is no id.
     pub fn id(&self) -> Result<StepId, ApiError> {
-        let text = self.endpoint.parameter(self.path.as_str()).unwrap_or_default();
+        let text = self.parameter.as_deref().unwrap_or_default();
         Ok(text.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?)
     }
 

@@ -34,7 +34,8 @@ pub fn service(
         .and(warp::body::stream())
         .then(move |endpoint: &'static Endpoint, path: FullPath, query: String, headers: HeaderMap, body| {
             let body = bytes(body).boxed();
-            let answer = (endpoint.handler)(Arc::clone(&context), Request { endpoint, path, query, headers, body });
+            let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
+            let answer = (endpoint.handler)(Arc::clone(&context), Request { parameter, query, headers, body });
             async move { answer.await.unwrap_or_else(ApiError::into_response) }
         })
 }

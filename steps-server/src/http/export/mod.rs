@@ -13,7 +13,6 @@ use warp::reply::Response;
 
 pub use accept::accepted;
 pub use layout::Layout;
-pub use workbook::too_long;
 
 use crate::app::Rows;
 use crate::http::problem::ApiError;

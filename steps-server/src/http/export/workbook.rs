@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
-use steps_shared::{Cell, FieldError, FieldErrors, ListColumn, ListFormat, Resource, Timestamp};
+use steps_shared::{Cell, ListColumn, ListFormat, Resource, Timestamp};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use warp::reply::Response;
@@ -83,7 +83,7 @@ fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Colu
         for row in &rows {
             at += 1;
             if u64::from(at) > max_rows {
-                return Err(too_long(max_rows).into());
+                return Err(app::Error::TooManyRows(max_rows).into());
             }
             write_row(sheet, at, row, &layout.columns, &moment).map_err(internal)?;
         }
@@ -96,13 +96,6 @@ fn write<R: Resource>(mut parts: mpsc::Receiver<Vec<R>>, layout: &Layout<R::Colu
 
 fn internal(error: impl std::fmt::Display) -> ApiError {
     app::Error::Internal(error.to_string()).into()
-}
-
-/// The error of a list that has more rows than a sheet.
-pub fn too_long(max_rows: u64) -> FieldErrors {
-    let reason =
-        format!("xlsx holds at most {max_rows} rows and this list has more; narrow it, give a limit, or take csv");
-    FieldError::wrong("format", reason).into()
 }
 
 fn write_header<C: ListColumn>(sheet: &mut Worksheet, name: &str, columns: &[C]) -> Result<(), XlsxError> {
