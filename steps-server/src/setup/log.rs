@@ -3,7 +3,10 @@
 use std::io::{self, BufWriter, IsTerminal as _};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, fmt};
 
 use super::settings::{LogFormat, Settings};
 
@@ -16,20 +19,20 @@ const LINES: usize = 10_000;
 /// # Errors
 /// The filter cannot be understood.
 pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
-    let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| {
+    let filter: Targets = settings.log.parse().map_err(|error| {
         anyhow::anyhow!("log: {error}; write error, warn, info, debug, trace, or warn,steps_server=debug")
     })?;
     let terminal = io::stderr().is_terminal();
     let builder = NonBlockingBuilder::default().lossy(false).buffered_lines_limit(LINES).thread_name("log");
     let (log, guard) = builder.finish(BufWriter::new(io::stderr()));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).with_target(false);
-    match settings.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-        LogFormat::Auto if !terminal => builder.json().flatten_event(true).init(),
-        LogFormat::Auto | LogFormat::Text => {
+    let layer = fmt::layer().with_writer(log).with_target(false);
+    let layer = match settings.log_format {
+        LogFormat::Auto | LogFormat::Text if terminal || settings.log_format == LogFormat::Text => {
             let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            builder.with_ansi(colour).init();
+            layer.with_ansi(colour).boxed()
         }
-    }
+        LogFormat::Auto | LogFormat::Text | LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    Registry::default().with(layer.with_filter(filter)).init();
     Ok(guard)
 }

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
-use figment::Figment;
-use figment::providers::{Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use steps_shared::Duration;
 
@@ -74,17 +72,20 @@ impl Settings {
     pub fn load(args: Args) -> anyhow::Result<Self> {
         let Args { config, database_url_file, settings: mut given, command: _ } = args;
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
-            anyhow::ensure!(path.is_file(), "{}: there is no such file with settings", path.display());
-            figment = figment.merge(Toml::file_exact(path));
+            let wrong = |error: String| anyhow::anyhow!("{}: {error}", path.display());
+            let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+            table.extend(text.parse::<toml::Table>().map_err(|error| wrong(error.to_string()))?);
+            table.clone().try_into::<Self>().map_err(|error| wrong(error.to_string()))?;
         }
         // A variable that is set but empty counts as not set.
         given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
         if let (None, Some(path)) = (&given.database_url, database_url_file) {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
-        let settings: Self = figment.merge(Serialized::defaults(given)).extract()?;
+        table.extend(toml::Table::try_from(given)?);
+        let settings: Self = table.try_into()?;
         anyhow::ensure!(
             !settings.database_url.expose().is_empty(),
             "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
