@@ -26,6 +26,7 @@ mod time;
 mod trend;
 pub mod view;
 mod words;
+mod written_time;
 
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
