@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery, NewStep,
-    StatsQuery, Step, StepFilter, StepId, TrendQuery,
+    Projection, StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, RequestError};
@@ -91,6 +91,13 @@ impl Client {
         let response = self.begin(self.http.get(self.url("/readyz"))).await?;
         let server = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
         Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
+    }
+
+    /// Asks how many changes wait to be folded into deployments, up to the one that an earlier answer called the last.
+    pub async fn projection(&self, until: Option<i64>) -> Result<Projection, Error> {
+        let until = until.map(|until| ("until", until.to_string()));
+        let request = self.http.get(self.url("/v1/projection")).query(until.as_slice());
+        Ok(self.answer(request).await.map(|(_, answer)| answer)?)
     }
 
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {
