@@ -41,7 +41,7 @@ pub use json_fields::JsonFields;
 pub use name::{Component, Environment, NameError, Owner, Run, Status, Version};
 pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;
-pub use projection::Projection;
+pub use projection::{Projection, ProjectionQuery};
 pub use query::{DeploymentQuery, ListQuery, Order, StepQuery};
 pub use resource::{Cell, ListColumn, Resource, Selected};
 pub use span::{Finish, NewFinish, SpanEnd, StepOutcome};

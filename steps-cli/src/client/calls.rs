@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery, NewStep,
-    Projection, StatsQuery, Step, StepFilter, StepId, TrendQuery,
+    Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, RequestError};
@@ -93,10 +93,9 @@ impl Client {
         Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
     }
 
-    /// Asks how many changes wait to be folded into deployments, up to the one that an earlier answer called the last.
-    pub async fn projection(&self, until: Option<i64>) -> Result<Projection, Error> {
-        let until = until.map(|until| ("until", until.to_string()));
-        let request = self.http.get(self.url("/v1/projection")).query(until.as_slice());
+    /// Asks how many changes wait to be folded into deployments.
+    pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
+        let request = self.http.get(self.url("/v1/projection")).query(query.to_parameters().as_slice());
         Ok(self.answer(request).await.map(|(_, answer)| answer)?)
     }
 

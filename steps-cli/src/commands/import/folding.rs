@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use steps_shared::Projection;
+use steps_shared::{Projection, ProjectionQuery};
 
 use crate::client::Client;
 use crate::terminal;
@@ -16,7 +16,9 @@ const STALLED: Duration = Duration::from_secs(60);
 
 /// Waits until everything that waits now is folded, with a bar. A server that does not tell is not waited for.
 pub async fn wait(client: &Client) {
-    let Ok(Projection { waiting: all, last: Some(last) }) = client.projection(None).await else { return };
+    let Ok(Projection { waiting: all, last: Some(last) }) = client.projection(ProjectionQuery::default()).await else {
+        return;
+    };
     let progress = ProgressBar::new(all);
     if let Ok(style) = ProgressStyle::with_template("folding into deployments {bar:40} {pos}/{len} {eta} left") {
         progress.set_style(style);
@@ -25,7 +27,7 @@ pub async fn wait(client: &Client) {
     while least > 0 && moved.elapsed() < STALLED {
         tokio::time::sleep(PAUSE).await;
         // A question that fails is asked again.
-        if let Ok(Projection { waiting, .. }) = client.projection(Some(last)).await
+        if let Ok(Projection { waiting, .. }) = client.projection(ProjectionQuery { until: Some(last) }).await
             && waiting < least
         {
             (least, moved) = (waiting, Instant::now());
