@@ -1,5 +1,6 @@
 //! The columns of an import, and how a row of them becomes a step.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -50,6 +51,10 @@ pub struct Columns {
     left_aside: Vec<String>,
     /// All that were found.
     unknown: BTreeSet<String>,
+    /// Whether a span was taken for succeeded because nothing says how it ended.
+    guessed: Cell<bool>,
+    /// Whether that was told.
+    guess_told: bool,
 }
 
 /// What a column of a file is.
@@ -98,7 +103,14 @@ impl Columns {
                 return Err(format!("{column} is given twice"));
             }
         }
-        Ok(Self { renamed, zone, left_aside: Vec::new(), unknown: BTreeSet::new() })
+        Ok(Self {
+            renamed,
+            zone,
+            left_aside: Vec::new(),
+            unknown: BTreeSet::new(),
+            guessed: Cell::new(false),
+            guess_told: false,
+        })
     }
 
     fn meaning(&self, name: &str) -> Meaning {
@@ -113,7 +125,9 @@ impl Columns {
             Some(column) if self.renamed.iter().any(|renamed| renamed.column == column) => Meaning::Unknown,
             Some(column) => Meaning::Known(vec![column]),
             None if DERIVED.into_iter().any(is) => Meaning::Known(Vec::new()),
-            None if is("steps") => Meaning::Foreign("is of a list of deployments; a list of steps is read"),
+            None if is("steps") || is("deployments") => {
+                Meaning::Foreign("is of a list of deployments; a list of steps is read")
+            }
             None => Meaning::Unknown,
         }
     }
@@ -125,8 +139,20 @@ impl Columns {
         }
     }
 
-    /// A sentence that names the columns that were left aside since this was asked last.
-    pub fn told(&mut self) -> Option<String> {
+    /// Sentences about what was found since this was asked last: columns that were left aside, outcomes that are missing.
+    pub fn notes(&mut self) -> Vec<String> {
+        let mut notes: Vec<_> = self.left_aside().into_iter().collect();
+        if self.guessed.get() && !self.guess_told {
+            self.guess_told = true;
+            notes.push(
+                "no column says how the spans ended: they are taken for succeeded; --map outcome=NAME says which does"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn left_aside(&mut self) -> Option<String> {
         let names: Vec<String> = std::mem::take(&mut self.left_aside)
             .iter()
             .map(|name| match nearest(name, &COLUMNS) {
@@ -186,7 +212,7 @@ impl Columns {
             }
         }
         if !missing.is_empty() {
-            wrong.extend(strange.iter().map(|name| unknown(name)));
+            wrong.extend(self.strange(&strange));
         }
         wrong.append(&mut missing);
         if !wrong.is_empty() {
@@ -194,6 +220,28 @@ impl Columns {
         }
         strange.into_iter().for_each(|name| self.leave_aside(name));
         Ok(columns)
+    }
+
+    /// What may be meant by the unknown names of a header in which something is missing.
+    fn strange(&self, names: &[&String]) -> Vec<String> {
+        let taken = |known: &str| self.renamed.iter().any(|renamed| renamed.column == known);
+        let (near, far): (Vec<_>, Vec<_>) = names
+            .iter()
+            .map(|name| (name, nearest(name, &COLUMNS).filter(|near| !taken(near))))
+            .partition(|(_, near)| near.is_some());
+        let mut sentences: Vec<String> = near
+            .into_iter()
+            .filter_map(|(name, near)| Some(format!("unknown column {name:?}; did you mean {:?}?", near?)))
+            .collect();
+        if !far.is_empty() {
+            let far: Vec<_> = far.into_iter().map(|(name, _)| format!("{name:?}")).collect();
+            sentences.push(format!(
+                "unknown: {} (known are {}; --map COLUMN=NAME)",
+                far.join(", "),
+                COLUMNS.join(", ")
+            ));
+        }
+        sentences
     }
 
     /// The columns of a step that a member of a JSON object is.
@@ -271,6 +319,7 @@ impl Columns {
         let says_outcome = fields.iter().any(|(name, _)| *name == "outcome");
         let mut outcome = get("outcome").map(outcome);
         if outcome.is_none() && !says_outcome && maps_end && has_end {
+            self.guessed.set(true);
             outcome = Some("succeeded".to_owned());
         }
         let outcome = outcome.filter(|outcome| outcome != "unfinished");

@@ -8,7 +8,7 @@ fn header(renamed: &[&str], line: &str) -> Result<(Vec<String>, Option<String>),
     let names: Vec<_> = line.split(',').map(str::to_owned).collect();
     let mut columns = columns(renamed);
     let header = columns.header(&names)?;
-    Ok((header.iter().map(|known| known.join("+")).collect(), columns.told()))
+    Ok((header.iter().map(|known| known.join("+")).collect(), columns.left_aside()))
 }
 
 fn step(columns: &Columns, fields: &[(&'static str, &str)]) -> Result<NewStep, String> {
@@ -54,8 +54,8 @@ fn unknown_columns_are_left_aside_and_named() {
     let mut columns = columns(&[]);
     assert_eq!(columns.member("status").unwrap(), ["status"]);
     assert!(columns.member("colour").unwrap().is_empty() && columns.member("colour").unwrap().is_empty());
-    assert_eq!(columns.told().unwrap(), "left aside: column \"colour\"");
-    assert_eq!(columns.told(), None);
+    assert_eq!(columns.notes(), ["left aside: column \"colour\""]);
+    assert!(columns.notes().is_empty());
 }
 
 #[test]
@@ -144,11 +144,19 @@ fn only_a_span_that_was_told_its_end_keeps_it() {
 #[test]
 fn an_end_that_is_mapped_is_one() {
     let mapped = columns(&["ended_at=end"]);
-    assert_eq!(end(&mapped, &[]), Ok((true, Some("succeeded".to_owned()))));
+    let mut silent = columns(&["ended_at=end"]);
+    assert_eq!(end(&silent, &[]), Ok((true, Some("succeeded".to_owned()))));
+    assert!(silent.notes().concat().contains("taken for succeeded") && silent.notes().is_empty());
     assert_eq!(end(&mapped, &[("outcome", "failure")]), Ok((true, Some("failed".to_owned()))));
     assert_eq!(end(&mapped, &[("outcome", "")]), Ok((true, None)), "not known yet");
     let duration = columns(&["duration=seconds"]);
     let fields = [("started_at", "2026-01-05T09:30:00Z"), ("duration", "90")];
     let json = serde_json::to_value(step(&duration, &fields).unwrap()).unwrap();
+    assert!(
+        columns(&["status=name"])
+            .header(&["name".to_owned(), "status".to_owned()])
+            .unwrap_err()
+            .contains("unknown: \"status\"")
+    );
     assert_eq!((&json["duration"], &json["outcome"]), (&90.0.into(), &"succeeded".into()));
 }

@@ -35,7 +35,7 @@ pub fn run(mut rows: Numbered, name: &str, progress: &ProgressBar) -> Result<u64
         }
     }
     progress.finish_and_clear();
-    rows.note().into_iter().for_each(|note| terminal::note(format!("{name}: {note}")));
+    rows.notes().into_iter().for_each(|note| terminal::note(format!("{name}: {note}")));
     let shown = if steps.is_empty() {
         String::new()
     } else {

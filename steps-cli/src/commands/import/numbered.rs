@@ -41,8 +41,8 @@ impl Numbered {
     }
 
     /// What is to be told of the columns, once.
-    pub fn note(&mut self) -> Option<String> {
-        self.rows.note()
+    pub fn notes(&mut self) -> Vec<String> {
+        self.rows.notes()
     }
 
     /// The next row.

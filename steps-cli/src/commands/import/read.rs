@@ -41,7 +41,7 @@ pub struct Batch {
     /// The rows that are no steps, and why.
     pub refused: Vec<(Place, String)>,
     /// What is to be told beside.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// The last line of the batch.
     pub last_line: u64,
 }
@@ -112,8 +112,8 @@ impl Rows {
     }
 
     /// What is to be told of the columns, once.
-    pub fn note(&mut self) -> Option<String> {
-        self.columns.told()
+    pub fn notes(&mut self) -> Vec<String> {
+        self.columns.notes()
     }
 }
 
@@ -133,7 +133,7 @@ pub fn send(mut rows: Numbered, batches: &mpsc::Sender<io::Result<Batch>>) {
             Ok(None) => Some(Ok(())),
             Err(error) => Some(Err(error)),
         };
-        batch.note = rows.note();
+        batch.notes = rows.notes();
         // Where nobody listens any more, the reason has been told already.
         if batches.blocking_send(Ok(std::mem::take(&mut batch))).is_err() {
             return;

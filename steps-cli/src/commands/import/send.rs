@@ -40,17 +40,17 @@ pub async fn send_all(
 ) -> Result<Tally, Error> {
     let batches = stream::unfold(batches, |mut batches| async { batches.recv().await.map(|batch| (batch, batches)) });
     let sent = batches.map(|batch| async {
-        let Batch { body, places, refused, note, last_line } =
+        let Batch { body, places, refused, notes, last_line } =
             batch.map_err(|error| Error::Failed(format!("cannot read on: {error}")))?;
         let answer =
             if places.is_empty() { BatchAnswer::default() } else { send(client, body.into(), places.len()).await? };
-        Ok((answer, places, refused, note, last_line))
+        Ok((answer, places, refused, notes, last_line))
     });
     let mut sent = std::pin::pin!(sent.buffered(IN_FLIGHT));
     let mut tally = Tally::default();
     let mut done = 0;
     while let Some(outcome) = sent.next().await {
-        let (answer, places, mut refused, note, last_line) = outcome.map_err(|error| stopped(error, name, done))?;
+        let (answer, places, mut refused, notes, last_line) = outcome.map_err(|error| stopped(error, name, done))?;
         tally.refused += refused.len() as u64 + answer.refused;
         let of_server = answer.steps.into_iter().filter(|line| line.result == LineResult::Refused);
         refused.extend(of_server.filter_map(|line| {
@@ -62,7 +62,7 @@ pub async fn send_all(
         tally.already_recorded += answer.already_recorded;
         progress.suspend(|| {
             refused.iter().for_each(|(place, reason)| terminal::note(format!("{name}:{place} {reason}")));
-            note.iter().for_each(|note| terminal::note(format!("{name}: {note}")));
+            notes.iter().for_each(|note| terminal::note(format!("{name}: {note}")));
         });
         progress.set_message(format!("{} steps", tally.recorded + tally.already_recorded));
         done = done.max(last_line);
