@@ -26,7 +26,7 @@ use columns::{Columns, Renamed};
 use format::FileFormat;
 use numbered::Numbered;
 use read::Rows;
-use send::Tally;
+use send::ImportCounts;
 
 /// The flags of `steps import`.
 #[derive(Debug, clap::Args)]
@@ -45,8 +45,8 @@ and in UTF-8 or UTF-16.
 Times: RFC 3339, '2026-01-05 09:30:00', the same with an offset (+0100, +01:00, +00) or UTC, without seconds, or as \
 seconds or milliseconds since 1970 (10 or 13 digits).
 
-A wrong line is named and left out, the others are recorded, and the exit code is 3. A row without an id gets one that \
-follows from its content and place, so that importing the same file again, or a longer export of the same history, \
+Wrong lines are reported and skipped, the others are recorded, and the exit code is 3. A row without an id gets one \
+that is computed from its content and place. Importing the same file again, or a longer export of the same history, \
 records nothing twice. Rows that are the same to the letter are one step.")]
 pub struct Args {
     /// The file; - reads the standard input
@@ -90,9 +90,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let (sender, batches) = mpsc::channel(1);
     std::thread::spawn(move || read::send(rows, &sender));
     let result = block_on(async {
-        let tally = send::send_all(&client, batches, &name, &progress).await;
+        let counts = send::send_all(&client, batches, &name, &progress).await;
         progress.finish_and_clear();
-        let Tally { recorded, already_recorded, refused } = tally?;
+        let ImportCounts { recorded, already_recorded, refused } = counts?;
         terminal::print(format!(
             "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused\n",
             recorded + already_recorded

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono_tz::Tz;
 use steps_shared::{FieldError, FieldErrors, NewStep, TimeError, TimeInterval, Timestamp, nearest};
 
-/// What a file may have.
+/// The columns that a file may have.
 pub const COLUMNS: [&str; 14] = [
     "component",
     "version",
@@ -25,10 +25,10 @@ pub const COLUMNS: [&str; 14] = [
     "exit_code",
 ];
 
-/// What an export may have too, and what the server derives again.
+/// The columns of an export that are ignored, because the server derives them again.
 const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
 
-/// The end of a span: recorded where it was told, and derived in every other row.
+/// The end of a step: recorded for spans that have ended, derived for all others.
 const END: [&str; 4] = ["outcome", "ended_at", "duration", "exit_code"];
 
 /// The most names that are kept to be told.
@@ -280,11 +280,11 @@ impl Columns {
                 errors.push(FieldError::repeated(name));
             }
         }
-        match self.began(ts.as_deref(), started_at.as_deref()) {
-            Ok(moment) => others.push(("ts", moment.start.to_string())),
+        match self.start_time(ts.as_deref(), started_at.as_deref()) {
+            Ok(time) => others.push(("ts", time.start.to_string())),
             Err(error) => errors.push(error),
         }
-        self.settle_end(&mut others);
+        self.decide_end(&mut others);
         for (_, value) in others.iter_mut().filter(|(name, value)| *name == "ended_at" && !value.trim().is_empty()) {
             match TimeInterval::read(value, &self.zone) {
                 Ok(time) => *value = time.start.to_string(),
@@ -304,11 +304,11 @@ impl Columns {
         }
     }
 
-    /// Decides whether a row is a span, and keeps the end only of those that were told theirs.
+    /// Decides whether a row is a span, and keeps the end only of spans that have ended.
     ///
     /// A row that does not say whether it is one is a span where it has both an outcome and an end, or where `--map` says
     /// which column is the end; then it succeeded, unless the file says how it ended.
-    fn settle_end(&self, fields: &mut Vec<(&'static str, String)>) {
+    fn decide_end(&self, fields: &mut Vec<(&'static str, String)>) {
         let get = |column: &str| {
             let value = fields.iter().find(|(name, _)| *name == column);
             value.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
@@ -335,8 +335,8 @@ impl Columns {
         }
     }
 
-    /// When the step began. `started_at` is exact and wins; `ts` may be the same moment in whole seconds.
-    fn began(&self, ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
+    /// When the step began. `started_at` is exact; `ts` may be the same time in whole seconds.
+    fn start_time(&self, ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
         let read = |name: &str, text: Option<&str>| {
             let text = text.filter(|text| !text.trim().is_empty());
             let read =
@@ -345,9 +345,9 @@ impl Columns {
         };
         match (read("ts", ts)?, read("started_at", started_at)?) {
             (None, None) => Err(FieldError::wrong("ts", "is missing, and no time is guessed")),
-            (Some(moment), None) | (None, Some(moment)) => Ok(moment),
+            (Some(time), None) | (None, Some(time)) => Ok(time),
             (Some(ts), Some(exact)) => {
-                let second = |moment: TimeInterval| moment.start.micros() / 1_000_000;
+                let second = |time: TimeInterval| time.start.micros() / 1_000_000;
                 if second(ts) == second(exact) {
                     return Ok(exact);
                 }

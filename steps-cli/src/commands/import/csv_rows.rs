@@ -8,14 +8,14 @@ use csv::{ByteRecord, Terminator};
 
 use super::columns::Columns;
 use super::format::separator;
-use super::source::{Source, peek_line};
+use super::source::{Input, peek_line};
 
 /// The fields of a row by the names of their columns, or what is wrong with it.
 type Fields = Result<Vec<(&'static str, String)>, String>;
 
 /// A CSV file under a header.
 pub struct CsvRows {
-    reader: csv::Reader<Watched>,
+    reader: csv::Reader<EndDetector>,
     /// Whether the reader has met the end of the file.
     ended: Arc<AtomicBool>,
     /// Which columns of a step each column of the file is.
@@ -27,16 +27,16 @@ impl CsvRows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(source: Source, columns: &mut Columns) -> Result<Self, String> {
+    pub fn begin(source: Input, columns: &mut Columns) -> Result<Self, String> {
         let (header, source) = peek_line(source).map_err(|error| error.to_string())?;
         let ended = Arc::new(AtomicBool::new(false));
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
-            // With CRLF as one terminator the reader's line numbers lag behind; the CR is cut off below.
+            // With CRLF as one terminator the reader counts lines wrong; the CR is removed below.
             .terminator(Terminator::Any(b'\n'))
             .delimiter(separator(&header))
-            .from_reader(Watched { source, ended: Arc::clone(&ended) });
+            .from_reader(EndDetector { source, ended: Arc::clone(&ended) });
         let mut record = ByteRecord::new();
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
@@ -80,13 +80,13 @@ impl CsvRows {
     }
 }
 
-/// A source that tells when its end was met.
-struct Watched {
-    source: Source,
+/// Notes when the end of the input was met.
+struct EndDetector {
+    source: Input,
     ended: Arc<AtomicBool>,
 }
 
-impl Read for Watched {
+impl Read for EndDetector {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         if count == 0 && !buffer.is_empty() {

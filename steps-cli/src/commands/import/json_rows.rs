@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use steps_shared::{FieldError, FieldErrors};
 
-use super::source::Source;
+use super::source::Input;
 
 /// The longest element of an array.
 const ELEMENT_BYTES: usize = 1024 * 1024;
@@ -77,7 +77,7 @@ impl Members {
 /// The elements of a JSON document: of an array, of the array `steps` of an object, or objects one after another. They are
 /// read one by one, so that the document may be of any length.
 pub struct Elements {
-    source: Source,
+    source: Input,
     /// The line that is read.
     line: u64,
     within: Within,
@@ -96,7 +96,7 @@ enum Within {
 
 impl Elements {
     /// Begins to read.
-    pub fn new(source: Source) -> Self {
+    pub fn new(source: Input) -> Self {
         Self { source, line: 1, within: Within::Nothing }
     }
 

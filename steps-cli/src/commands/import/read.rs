@@ -1,4 +1,4 @@
-//! Reads a file into batches, on a thread of its own: a slow pipe must not hold up what is under way.
+//! Reads a file into batches, on a thread of its own: a slow pipe must not delay the requests.
 
 use std::fmt;
 use std::io::{self, BufRead};
@@ -11,7 +11,7 @@ use super::csv_rows::CsvRows;
 use super::format::FileFormat;
 use super::json_rows::{Elements, Members};
 use super::numbered::Numbered;
-use super::source::Source;
+use super::source::Input;
 
 /// How many lines go into one batch.
 const BATCH_LINES: usize = 1000;
@@ -58,7 +58,7 @@ enum Format {
     /// A JSON document; so many elements were read.
     Json(Elements, u64),
     /// One JSON object a line; so many lines were read.
-    Jsonl(Source, u64),
+    Jsonl(Input, u64),
 }
 
 impl fmt::Display for Place {
@@ -73,7 +73,7 @@ impl Rows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(format: FileFormat, source: Source, mut columns: Columns) -> Result<Self, String> {
+    pub fn begin(format: FileFormat, source: Input, mut columns: Columns) -> Result<Self, String> {
         let format = match format {
             FileFormat::Csv => Format::Csv(Box::new(CsvRows::begin(source, &mut columns)?)),
             FileFormat::Json => Format::Json(Elements::new(source), 0),
@@ -117,7 +117,7 @@ impl Rows {
     }
 }
 
-/// Reads to the end, or until nobody takes the batches any more.
+/// Sends batches until the end of the file, or until the receiver is gone.
 pub fn send(mut rows: Numbered, batches: &mpsc::Sender<io::Result<Batch>>) {
     let mut batch = Batch::default();
     loop {
@@ -134,7 +134,7 @@ pub fn send(mut rows: Numbered, batches: &mpsc::Sender<io::Result<Batch>>) {
             Err(error) => Some(Err(error)),
         };
         batch.notes = rows.notes();
-        // Where nobody listens any more, the reason has been told already.
+        // Without a receiver an error was reported already.
         if batches.blocking_send(Ok(std::mem::take(&mut batch))).is_err() {
             return;
         }

@@ -14,15 +14,15 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::terminal;
 
-/// How many batches are on their way at once.
+/// How many batches are sent at once.
 const IN_FLIGHT: usize = 2;
 
-/// The first pause before a batch is sent again; it doubles.
+/// The first pause before a batch is sent again; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of the lines.
+/// How many steps were recorded, and lines refused.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ImportCounts {
     /// Recorded now.
     pub recorded: u64,
     /// Recorded before, or the same as another line.
@@ -31,13 +31,13 @@ pub struct Tally {
     pub refused: u64,
 }
 
-/// Sends the batches in the order of the file, a few at a time, and tells what is wrong with which line.
+/// Sends the batches in the order of the file, [`IN_FLIGHT`] at a time, and prints what is wrong with which line.
 pub async fn send_all(
     client: &Client,
     batches: mpsc::Receiver<io::Result<Batch>>,
     name: &str,
     progress: &ProgressBar,
-) -> Result<Tally, Error> {
+) -> Result<ImportCounts, Error> {
     let batches = stream::unfold(batches, |mut batches| async { batches.recv().await.map(|batch| (batch, batches)) });
     let sent = batches.map(|batch| async {
         let Batch { body, places, refused, notes, last_line } =
@@ -47,30 +47,30 @@ pub async fn send_all(
         Ok((answer, places, refused, notes, last_line))
     });
     let mut sent = std::pin::pin!(sent.buffered(IN_FLIGHT));
-    let mut tally = Tally::default();
+    let mut counts = ImportCounts::default();
     let mut done = 0;
     while let Some(outcome) = sent.next().await {
-        let (answer, places, mut refused, notes, last_line) = outcome.map_err(|error| stopped(error, name, done))?;
-        tally.refused += refused.len() as u64 + answer.refused;
+        let (answer, places, mut refused, notes, last_line) = outcome.map_err(|error| with_place(error, name, done))?;
+        counts.refused += refused.len() as u64 + answer.refused;
         let of_server = answer.steps.into_iter().filter(|line| line.result == LineResult::Refused);
         refused.extend(of_server.filter_map(|line| {
             let place = places.get(line.line.checked_sub(1)?)?;
             Some((*place, FieldErrors(line.errors).to_string()))
         }));
         refused.sort_by_key(|(place, _)| *place);
-        tally.recorded += answer.recorded;
-        tally.already_recorded += answer.already_recorded;
+        counts.recorded += answer.recorded;
+        counts.already_recorded += answer.already_recorded;
         progress.suspend(|| {
             refused.iter().for_each(|(place, reason)| terminal::note(format!("{name}:{place} {reason}")));
             notes.iter().for_each(|note| terminal::note(format!("{name}: {note}")));
         });
-        progress.set_message(format!("{} steps", tally.recorded + tally.already_recorded));
+        progress.set_message(format!("{} steps", counts.recorded + counts.already_recorded));
         done = done.max(last_line);
     }
-    Ok(tally)
+    Ok(counts)
 }
 
-/// Sends a batch, again where that may help and the timeout leaves time: the ids make it safe.
+/// Sends a batch; after a transient error again, until the timeout. The ids keep steps from being recorded twice.
 async fn send(client: &Client, body: Bytes, lines: usize) -> Result<BatchAnswer, Error> {
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE;
@@ -95,8 +95,8 @@ async fn send(client: &Client, body: Bytes, lines: usize) -> Result<BatchAnswer,
     }
 }
 
-/// The import ended early: where, and what to do.
-fn stopped(error: Error, name: &str, done: u64) -> Error {
+/// Adds to an error how far the import came, and what to do.
+fn with_place(error: Error, name: &str, done: u64) -> Error {
     let place = match done {
         0 => format!("nothing of {name} is known to be recorded"),
         line => format!("{name} is imported up to line {line}"),

@@ -8,17 +8,17 @@ use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Text in UTF-8, without a byte order mark.
-pub type Source = Box<dyn BufRead + Send>;
+pub type Input = Box<dyn BufRead + Send>;
 
 /// The most of the first line that is looked at.
 const HEAD_BYTES: u64 = 64 * 1024;
 
-/// Opens a file, or the standard input for `-`, with a bar that shows how much of it was read; it is drawn on a terminal
-/// only.
+/// Opens a file, or the standard input for `-`, with a bar of how much of it was read, which is drawn on a
+/// terminal only.
 ///
 /// # Errors
 /// It cannot be opened, or not be read.
-pub fn open(file: &Path) -> io::Result<(Source, ProgressBar)> {
+pub fn open(file: &Path) -> io::Result<(Input, ProgressBar)> {
     let (source, length): (Box<dyn Read + Send>, _) = if file == Path::new("-") {
         (Box::new(io::stdin()), None)
     } else {
@@ -41,7 +41,7 @@ pub fn open(file: &Path) -> io::Result<(Source, ProgressBar)> {
 }
 
 /// Decompresses gzip and turns UTF-16 into UTF-8, which the first bytes tell.
-fn decode(source: Source) -> io::Result<Source> {
+fn decode(source: Input) -> io::Result<Input> {
     let (start, mut source) = peek(source)?;
     if start.starts_with(&[0x1F, 0x8B]) {
         source = Box::new(BufReader::new(MultiGzDecoder::new(source)));
@@ -64,7 +64,7 @@ fn decode(source: Source) -> io::Result<Source> {
 }
 
 /// The first three bytes, and the source with them.
-fn peek(mut source: Source) -> io::Result<(Vec<u8>, Source)> {
+fn peek(mut source: Input) -> io::Result<(Vec<u8>, Input)> {
     let mut start = Vec::new();
     source.by_ref().take(3).read_to_end(&mut start)?;
     let source = Box::new(Cursor::new(start.clone()).chain(source));
@@ -75,7 +75,7 @@ fn peek(mut source: Source) -> io::Result<(Vec<u8>, Source)> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn peek_line(mut source: Source) -> io::Result<(Vec<u8>, Source)> {
+pub fn peek_line(mut source: Input) -> io::Result<(Vec<u8>, Input)> {
     let mut head = Vec::new();
     let mut begin = 0;
     while head[begin..].trim_ascii().is_empty() {
@@ -91,7 +91,7 @@ pub fn peek_line(mut source: Source) -> io::Result<(Vec<u8>, Source)> {
 
 /// UTF-16 as UTF-8.
 struct Utf16 {
-    source: Source,
+    source: Input,
     big_endian: bool,
     /// What was decoded, and how much of that was read.
     text: Vec<u8>,
