@@ -136,9 +136,8 @@ async fn times_are_read_in_every_form(db: TestDb) {
     ];
     for (nth, form) in forms.into_iter().enumerate() {
         let status = format!("s{nth:02}");
-        let answer =
-            server.record(&[("component", "c"), ("version", "1"), ("owner", "o"), ("status", &status), ("ts", form)]);
-        answer.await.recorded();
+        let step = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", &status), ("ts", form)];
+        server.record(&step).await.recorded();
         let row = json!({"component": "d", "version": "1", "owner": "o", "status": status, "ts": form});
         file.push_str(&format!("{row}\n"));
         let bounds = format!("component=c&start_datetime={0}&end_datetime={0}", encoded(form));
