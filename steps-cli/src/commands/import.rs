@@ -55,7 +55,7 @@ pub struct Args {
     /// How the file is written [default: by its name, else by its first line]
     #[arg(long, value_name = "FORMAT")]
     format: Option<FileFormat>,
-    /// What the file calls columns: status=name takes its column \"name\" as the status; with ended_at or duration, each
+    /// What the file calls columns: status=name takes its column "name" as the status; with ended_at or duration, each
     /// row is a span, which succeeded unless there is an outcome
     #[arg(long, value_name = "COLUMN=NAME,…", value_delimiter = ',')]
     map: Vec<Renamed>,
