@@ -206,7 +206,7 @@ complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Prin
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
 json\t'An array of objects, or {"steps": […]}'
 jsonl\t'One JSON object a line'"
-complete -c steps -n "__fish_steps_using_subcommand import" -l map -d 'What the file calls columns: status=name takes its column \\"name\\" as the status; with ended_at or duration, each row is a span, which succeeded unless there is an outcome' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -l map -d 'What the file calls columns: status=name takes its column "name" as the status; with ended_at or duration, each row is a span, which succeeded unless there is an outcome' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l tz -d 'The time zone of times that have none, such as Europe/Berlin' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
