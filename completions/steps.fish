@@ -95,8 +95,8 @@ complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only this
 complete -c steps -n "__fish_steps_using_subcommand list" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this id' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
@@ -117,8 +117,8 @@ complete -c steps -n "__fish_steps_using_subcommand deployments" -l owner -d 'On
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l max-duration -d 'Only what took at most so long' -r
@@ -151,8 +151,8 @@ complete -c steps -n "__fish_steps_using_subcommand stats" -l owner -d 'Only thi
 complete -c steps -n "__fish_steps_using_subcommand stats" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l max-duration -d 'Only what took at most so long' -r
@@ -168,8 +168,8 @@ complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Prin
 complete -c steps -n "__fish_steps_using_subcommand trend" -l component -d 'The same' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l step -d 'Of this step rather than of whole deployments' -r
-complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date (UTC), or a span back from now such as 12w [default: 90d]' -r
-complete -c steps -n "__fish_steps_using_subcommand trend" -l until -d 'Only what started then or earlier; a whole second is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date (UTC), yesterday, or a span back from now such as 12w [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l until -d 'Only what started then or earlier; a whole second or minute is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l by -d 'Medians of these [default: week; sprint for one component]' -r -f -a "week\t''
 sprint\t''"
 complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-start -d 'When a sprint began [env: STEPS_SPRINT_START] [default: 2026-01-05]' -r
@@ -203,10 +203,14 @@ csv\t'A row for each limit'"
 complete -c steps -n "__fish_steps_using_subcommand check" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first character]' -r -f -a "csv\t'Comma-separated, with a header'
+complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
+json\t'An array of objects, or {"steps": […]}'
 jsonl\t'One JSON object a line'"
+complete -c steps -n "__fish_steps_using_subcommand import" -l map -d 'What the file calls columns: status=name takes its column "name" as the status; with ended_at or duration, each row is a span, which succeeded unless there is an outcome' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -l tz -d 'The time zone of times that have none, such as Europe/Berlin' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -l dry-run -d 'Show the first rows as they would be recorded, and what would be refused and why; record nothing'
 complete -c steps -n "__fish_steps_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand config" -l format -d 'How the settings are printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
 csv\t'With a header'

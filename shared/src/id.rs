@@ -1,6 +1,7 @@
 //! Step ids: 16 bytes that sort by time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{NewStep, Timestamp};
+use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 
 /// The identity of a step: a UUID, normally of version 7 (RFC 9562).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,33 +42,72 @@ impl fmt::Display for StepId {
 
 /// Makes the ids of imported rows: a function of each row's content and of its place among the rows of
 /// the same stream and time, so that importing a history again, or a longer export of it, gives the
-/// same ids.
+/// same ids. Rows that are the same to the letter have the id of the first of them.
 ///
 /// The id is a UUIDv8 (RFC 9562, section 5.8): 48 bits of milliseconds, 12 bits of microseconds within
 /// the millisecond, 16 bits of place, 46 bits of SHA-256. It sorts like a UUIDv7, and rows of one
 /// stream at the same time keep the order of the file.
 #[derive(Debug, Default)]
 pub struct ImportIds {
-    /// How many rows of each (stream, time) have been seen.
-    seen: HashMap<[u8; 16], u32>,
+    /// The rows of each (stream, time).
+    groups: HashMap<[u8; 16], Group>,
+    /// The places of the rows that differ from the first of their group.
+    places: HashMap<[u8; 16], u32>,
+}
+
+/// The rows of one stream and time. Most groups have one row, so that it is kept small.
+#[derive(Debug)]
+struct Group {
+    /// How many there are.
+    rows: u32,
+    /// What the first of them has beside its stream and time.
+    first: [u8; 16],
 }
 
 impl ImportIds {
-    /// The id of the next row of the file, which began at `ts`.
+    /// The id of the next row, which began at `ts`.
     pub fn next(&mut self, step: &NewStep, ts: Timestamp) -> StepId {
         let run = step.run.as_ref().map(|run| run.as_str());
         let stream = [step.environment.as_str(), step.component.as_str(), step.version.as_str()];
         let mut content = hash(stream.into_iter().chain(run));
         content.update(ts.micros().to_be_bytes());
-        let place = self.seen.entry(first_half(content.clone())).or_default();
+        let group = first_half(content.clone());
         for text in [step.owner.as_str(), step.status.as_str()] {
             update(&mut content, text);
         }
+        let place = self.place(group, row(content.clone(), step));
         content.update(place.to_be_bytes());
-        let id = import_id(ts, *place, content.finalize().into());
-        *place = place.saturating_add(1);
-        id
+        import_id(ts, place, content.finalize().into())
     }
+
+    /// How many rows of the group came before this one; of a row that is the same as an earlier one, before that.
+    fn place(&mut self, group: [u8; 16], row: [u8; 16]) -> u32 {
+        match self.groups.entry(group) {
+            Entry::Vacant(entry) => {
+                entry.insert(Group { rows: 1, first: row });
+                0
+            }
+            Entry::Occupied(mut entry) => {
+                let Group { rows, first } = entry.get_mut();
+                let next = *rows;
+                *rows = rows.saturating_add(1);
+                if *first == row { 0 } else { *self.places.entry(row).or_insert(next) }
+            }
+        }
+    }
+}
+
+/// A hash of everything that a row has, given the hash of its stream, time and names.
+fn row(mut content: Sha256, step: &NewStep) -> [u8; 16] {
+    let finish = step.finish.map(|NewFinish { outcome, end, exit_code }| {
+        let end = end.map(|end| match end {
+            SpanEnd::After(duration) => ("duration", duration.micros()),
+            SpanEnd::At(ended_at) => ("ended_at", ended_at.micros()),
+        });
+        (outcome, end, exit_code)
+    });
+    update(&mut content, &format!("{:?}", (step.span, finish)));
+    first_half(content)
 }
 
 fn import_id(ts: Timestamp, place: u32, content: [u8; 32]) -> StepId {
@@ -113,14 +153,28 @@ fn first_half(hash: Sha256) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    fn row(status: &str, ts: &str) -> (NewStep, Timestamp) {
+    fn step(status: &str, ts: &str) -> (NewStep, Timestamp) {
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", status), ("ts", ts)];
         (NewStep::from_fields(fields).unwrap(), ts.parse().unwrap())
     }
 
     fn ids(rows: &[(&str, &str)]) -> Vec<StepId> {
         let mut ids = ImportIds::default();
-        rows.iter().map(|(status, ts)| row(status, ts)).map(|(step, ts)| ids.next(&step, ts)).collect()
+        rows.iter().map(|(status, ts)| step(status, ts)).map(|(step, ts)| ids.next(&step, ts)).collect()
+    }
+
+    #[test]
+    fn equal_rows_are_one_and_move_no_others() {
+        let at = |status| (status, "2026-01-05 09:30:00");
+        let [z, a, again, z_again, b] = ids(&["z", "a", "a", "z", "b"].map(at))[..] else { unreachable!() };
+        assert_eq!((a, z), (again, z_again));
+        // As before equal rows were one.
+        assert_eq!(b, ids(&["z", "a", "x", "y", "b"].map(at))[4]);
+        assert!(z < a && a < b);
+        // Histories were imported with these.
+        assert_eq!(z.to_string(), "019b8d7d-f1c0-8000-8000-14b7ca3146bc");
+        assert_eq!(a.to_string(), "019b8d7d-f1c0-8000-8000-5248effade41");
+        assert_eq!(b.to_string(), "019b8d7d-f1c0-8000-8001-1d6ca35664ee");
     }
 
     #[test]
@@ -128,7 +182,7 @@ mod tests {
         let rows = [
             ("z", "2026-01-05 09:30:00"),
             ("a", "2026-01-05 09:30:00"),
-            ("a", "2026-01-05 09:30:00"),
+            ("b", "2026-01-05 09:30:00"),
             ("b", "2026-01-05 09:30:01"),
         ];
         let first = ids(&rows);

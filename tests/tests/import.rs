@@ -19,20 +19,20 @@ async fn importing_again_records_nothing_twice(db: TestDb) {
     let server = Server::start(&db).await;
     let cli = Cli::of(&server);
     let mut history = format!("{HEADER}c,1,o,building,2026-01-05 09:30:00\nc,1,o,testing,2026-01-05 09:30:00\n");
-    // The same row twice is two steps: a history may hold such.
+    // The same row twice is one step.
     history.push_str("c,1,o,testing,2026-01-05 09:30:00\n");
     let file = cli.file("history.csv", &history);
     cli.run(&["import", &file]).ok();
     let first = server.list("").await;
-    assert_eq!(column(&first, "status"), ["building", "testing", "testing"]);
+    assert_eq!(column(&first, "status"), ["building", "testing"]);
     cli.run(&["import", &file]).ok();
     assert_eq!(server.list("").await, first);
 
     history.push_str("c,1,o,building,2026-01-05 09:31:00\nd,1,o,building,2026-01-05 09:31:00\n");
     let summary = cli.run(&["import", &cli.file("longer.csv", &history)]).ok();
-    assert!(summary.contains('2') && summary.contains('3'), "2 recorded, 3 before: {summary}");
-    assert_eq!(column(&server.list("").await, "component").concat(), "ccccd");
-    assert_eq!(db.stored_steps().await, 5);
+    assert!(summary.contains('2') && summary.contains('3'), "2 recorded, 3 already: {summary}");
+    assert_eq!(column(&server.list("").await, "component").concat(), "cccd");
+    assert_eq!(db.stored_steps().await, 4);
 }
 
 async fn refused_lines_are_named_and_the_rest_is_kept(db: TestDb) {

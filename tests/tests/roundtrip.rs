@@ -172,10 +172,12 @@ fn any_valid_step_comes_back(kind: DatabaseKind) {
         })
         .unwrap();
 
-    // The whole export, imported into an empty server, is the same export; in both formats that import reads.
+    // The whole export, imported into an empty server, is the same export; in every format that import reads.
     let (exported, deployments) = (block_on(server.list("")), block_on(server.deployments("")));
+    let json = block_on(server.get("/v1/steps?format=json"));
     let jsonl = block_on(server.get("/v1/steps?format=jsonl"));
-    for (name, export) in [("export.csv", exported.as_str()), ("export.jsonl", jsonl.ok())] {
+    let exports = [("export.csv", exported.as_str()), ("export.json", json.ok()), ("export.jsonl", jsonl.ok())];
+    for (name, export) in exports {
         let other_db = TestDb::new(kind);
         let other = block_on(Server::start(&other_db));
         let cli = Cli::of(&other);

@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery, NewStep,
-    StatsQuery, Step, StepFilter, StepId, TrendQuery,
+    Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, RequestError};
@@ -91,6 +91,12 @@ impl Client {
         let response = self.begin(self.http.get(self.url("/readyz"))).await?;
         let server = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
         Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
+    }
+
+    /// Asks how many changes wait to be folded into deployments.
+    pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
+        let request = self.http.get(self.url("/v1/projection")).query(query.to_parameters().as_slice());
+        Ok(self.answer(request).await.map(|(_, answer)| answer)?)
     }
 
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use steps_shared::{Projection, ProjectionQuery};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{App, Error};
@@ -53,6 +54,15 @@ impl App {
     /// The deadline of what begins now, less the time to answer that it is over.
     pub(super) fn deadline_with_margin(&self) -> Instant {
         Instant::now() + self.deadline * 9 / 10
+    }
+
+    /// How many changes wait to be folded into deployments. The worker folds them without a pause, as for a read that waits.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
+        self.projector.notify_read_waits();
+        self.within_deadline(async { Ok(self.store.waiting_changes(query.until).await?) }).await
     }
 
     /// Whether new work can be done.

@@ -7,7 +7,7 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
-use super::handlers::{batch, check, deployments, health, stats, steps, trend};
+use super::handlers::{batch, check, deployments, health, projection, stats, steps, trend};
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -49,6 +49,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/stats" "get_stats" stats::stats;
     GET "/v1/trend" "get_trend" trend::trend;
     GET "/v1/check" "check_budget" check::check;
+    GET "/v1/projection" "get_projection" projection::projection;
     GET "/" "hello" health::hello;
     GET "/healthz" "get_health" health::alive;
     GET "/readyz" "get_readiness" health::ready;

@@ -67,6 +67,11 @@ impl Projector {
         self.signals.changed.notify_one();
     }
 
+    /// Tells the worker that a reader waits for what was recorded.
+    pub fn notify_read_waits(&self) {
+        self.signals.read_waits.notify_one();
+    }
+
     /// Waits until everything that was committed before this call has been folded; `false` when there is more than can
     /// be folded until `deadline`.
     pub async fn wait_until_folded(&self, deadline: Instant) -> Result<bool, StoreError> {
@@ -74,7 +79,7 @@ impl Projector {
         let mut rounds = self.rounds.clone();
         loop {
             rounds.mark_unchanged();
-            self.signals.read_waits.notify_one();
+            self.notify_read_waits();
             let next = (Instant::now() + READ_POLL).min(deadline);
             // Another server may fold the changes; then no round of this worker ends the wait.
             let _: Result<_, _> = tokio::time::timeout_at(next, rounds.changed()).await;

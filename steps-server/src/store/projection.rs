@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
+use steps_shared::Projection;
 use uuid::Uuid;
 
 use super::transaction::{Tx, with_connection};
@@ -106,6 +107,17 @@ impl Store {
         Ok(
             with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read.get()).await?),
         )
+    }
+
+    /// How many changes up to `until` wait to be folded, and the last of them.
+    pub async fn waiting_changes(&self, until: Option<i64>) -> Result<Projection, StoreError> {
+        let (waiting, last): (i64, Option<i64>) = with_pools!(self, pools => {
+            sqlx::query_as("SELECT COUNT(*), MAX(seq) FROM changes WHERE seq <= ?")
+                .bind(until.unwrap_or(i64::MAX))
+                .fetch_one(&pools.read.get())
+                .await?
+        });
+        Ok(Projection { waiting: waiting.unsigned_abs(), last })
     }
 
     /// Whether a change up to `seq` still waits to be folded.

@@ -1,9 +1,14 @@
 //! The columns of an import, and how a row of them becomes a step.
 
-use steps_shared::{FieldError, FieldErrors, ImportIds, NewStep, TimeError, TimeInterval, nearest};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use chrono_tz::Tz;
+use steps_shared::{FieldError, FieldErrors, NewStep, TimeError, TimeInterval, Timestamp, nearest};
 
 /// The columns that a file may have.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "component",
     "version",
     "owner",
@@ -16,48 +21,68 @@ pub const COLUMNS: [&str; 13] = [
     "span",
     "outcome",
     "ended_at",
+    "duration",
     "exit_code",
 ];
 
 /// The columns of an export that are ignored, because the server derives them again.
-pub const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
+const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
 
 /// The end of a step: recorded for spans that have ended, derived for all others.
-const END: [&str; 3] = ["outcome", "ended_at", "exit_code"];
+const END: [&str; 4] = ["outcome", "ended_at", "duration", "exit_code"];
 
-/// Reads a CSV header: the name of each column, or `None` for one that is ignored.
-///
-/// # Errors
-/// Everything that is wrong with it, in one sentence.
-pub fn header(names: impl IntoIterator<Item = String>) -> Result<Vec<Option<&'static str>>, String> {
-    let mut wrong = Vec::new();
-    let mut columns: Vec<Option<&'static str>> = Vec::new();
-    for name in names {
-        let name = name.trim().to_ascii_lowercase();
-        if DERIVED.contains(&name.as_str()) {
-            columns.push(None);
-            continue;
+/// The most names that are kept to be told.
+const MOST_TOLD: usize = 30;
+
+/// `--map status=name`: a column of a step, and what the file calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    column: &'static str,
+    name: String,
+}
+
+/// What the columns of a file are called, and how its times are read.
+#[derive(Debug)]
+pub struct Columns {
+    renamed: Vec<Renamed>,
+    /// The zone of times that have none.
+    zone: Tz,
+    /// The columns that are left aside, and not told yet.
+    left_aside: Vec<String>,
+    /// All that were found.
+    unknown: BTreeSet<String>,
+    /// Whether a span was taken for succeeded because nothing says how it ended.
+    guessed: Cell<bool>,
+    /// Whether that was told.
+    guess_told: bool,
+}
+
+/// What a column of a file is.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    /// These columns of a step; none where it is derived.
+    Known(Vec<&'static str>),
+    /// No column of a step.
+    Unknown,
+    /// That of a list of something else.
+    Foreign(&'static str),
+}
+
+impl FromStr for Renamed {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (column, name) = text
+            .split_once('=')
+            .map(|(column, name)| (column.trim(), name.trim()))
+            .filter(|(_, name)| !name.is_empty())
+            .ok_or_else(|| {
+                format!("is not COLUMN=NAME: {text:?}; write run=pipeline_id where the file says pipeline_id")
+            })?;
+        match COLUMNS.into_iter().find(|known| known.eq_ignore_ascii_case(column)) {
+            Some(column) => Ok(Self { column, name: name.to_owned() }),
+            None => Err(unknown(column)),
         }
-        match COLUMNS.into_iter().find(|column| *column == name) {
-            None => wrong.push(unknown(&name)),
-            Some(column) if columns.contains(&Some(column)) => wrong.push(format!("column {column:?} is there twice")),
-            Some(column) => columns.push(Some(column)),
-        }
     }
-    let has = |column| columns.contains(&Some(column));
-    // Where every name is unknown, the header itself is what is missing.
-    if columns.is_empty() && !wrong.is_empty() {
-        return Err(format!("the first line must name the columns: {}", COLUMNS.join(", ")));
-    }
-    for column in ["component", "version", "owner", "status"] {
-        if !has(column) {
-            wrong.push(format!("column {column:?} is missing"));
-        }
-    }
-    if !has("ts") && !has("started_at") {
-        wrong.push("column \"ts\" (or \"started_at\") is missing".to_owned());
-    }
-    if wrong.is_empty() { Ok(columns) } else { Err(wrong.join("; ")) }
 }
 
 fn unknown(name: &str) -> String {
@@ -67,172 +92,282 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// The step that a row describes. One without an `id` gets the id of its content and place.
-///
-/// # Errors
-/// Everything that is wrong with the row, in one sentence.
-pub fn step<'a>(fields: impl IntoIterator<Item = (&'a str, String)>, ids: &mut ImportIds) -> Result<NewStep, String> {
-    let mut errors = Vec::new();
-    let (mut ts, mut started_at) = (None, None);
-    let mut others = Vec::new();
-    for (name, value) in fields {
-        let time = match name {
-            "ts" => &mut ts,
-            "started_at" => &mut started_at,
-            name if COLUMNS.contains(&name) => {
-                others.push((name, value));
-                continue;
+impl Columns {
+    /// Columns that are called so; times without a zone are of this one.
+    ///
+    /// # Errors
+    /// One column is given two names.
+    pub fn new(renamed: Vec<Renamed>, zone: Tz) -> Result<Self, String> {
+        for (at, Renamed { column, .. }) in renamed.iter().enumerate() {
+            if renamed[..at].iter().any(|other| other.column == *column) {
+                return Err(format!("{column} is given twice"));
             }
-            name => {
-                errors.push(FieldError::unknown(name, &COLUMNS));
-                continue;
+        }
+        Ok(Self {
+            renamed,
+            zone,
+            left_aside: Vec::new(),
+            unknown: BTreeSet::new(),
+            guessed: Cell::new(false),
+            guess_told: false,
+        })
+    }
+
+    fn meaning(&self, name: &str) -> Meaning {
+        let is = |known: &str| known.eq_ignore_ascii_case(name.trim());
+        let renamed: Vec<_> =
+            self.renamed.iter().filter(|renamed| is(&renamed.name)).map(|renamed| renamed.column).collect();
+        if !renamed.is_empty() {
+            return Meaning::Known(renamed);
+        }
+        match COLUMNS.into_iter().find(|column| is(column)) {
+            // Another column of the file is called so.
+            Some(column) if self.renamed.iter().any(|renamed| renamed.column == column) => Meaning::Unknown,
+            Some(column) => Meaning::Known(vec![column]),
+            None if DERIVED.into_iter().any(is) => Meaning::Known(Vec::new()),
+            None if is("steps") || is("deployments") => {
+                Meaning::Foreign("is of a list of deployments; a list of steps is read")
             }
+            None => Meaning::Unknown,
+        }
+    }
+
+    /// Notes that a column is left aside.
+    fn leave_aside(&mut self, name: &str) {
+        if self.unknown.len() < MOST_TOLD && self.unknown.insert(name.trim().to_owned()) {
+            self.left_aside.push(name.trim().to_owned());
+        }
+    }
+
+    /// Sentences about what was found since this was asked last: columns that were left aside, outcomes that are missing.
+    pub fn notes(&mut self) -> Vec<String> {
+        let mut notes: Vec<_> = self.left_aside().into_iter().collect();
+        if self.guessed.get() && !self.guess_told {
+            self.guess_told = true;
+            notes.push(
+                "no column says how the spans ended: they are taken for succeeded; --map outcome=NAME says which does"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn left_aside(&mut self) -> Option<String> {
+        let names: Vec<String> = std::mem::take(&mut self.left_aside)
+            .iter()
+            .map(|name| match nearest(name, &COLUMNS) {
+                Some(near) if !self.renamed.iter().any(|renamed| renamed.column == near) => {
+                    format!("{name:?} (--map {near}={name} takes it as {near})")
+                }
+                _ => format!("{name:?}"),
+            })
+            .collect();
+        let noun = if names.len() == 1 { "column" } else { "columns" };
+        (!names.is_empty()).then(|| format!("left aside: {noun} {}", names.join(", ")))
+    }
+
+    /// Reads a CSV header: which columns of a step each of its columns is.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in one sentence.
+    pub fn header(&mut self, names: &[String]) -> Result<Vec<Vec<&'static str>>, String> {
+        let mut wrong = Vec::new();
+        let mut columns: Vec<Vec<&'static str>> = Vec::new();
+        let mut strange = Vec::new();
+        for name in names {
+            let known = match self.meaning(name) {
+                Meaning::Known(known) => known,
+                Meaning::Foreign(reason) => {
+                    wrong.push(format!("column {name:?} {reason}"));
+                    Vec::new()
+                }
+                Meaning::Unknown => {
+                    strange.push(name);
+                    Vec::new()
+                }
+            };
+            for column in &known {
+                if columns.iter().flatten().any(|other| other == column) {
+                    wrong.push(format!("column {column:?} is there twice"));
+                }
+            }
+            columns.push(known);
+        }
+        // Where every name is unknown, the header itself is what is missing.
+        if columns.iter().all(Vec::is_empty) {
+            return Err(format!("the first line must name the columns: {}", COLUMNS.join(", ")));
+        }
+        let has = |column: &str| columns.iter().flatten().any(|known| *known == column);
+        let mut missing: Vec<String> = ["component", "version", "owner", "status"]
+            .into_iter()
+            .filter(|column| !has(column))
+            .map(|column| format!("column {column:?} is missing"))
+            .collect();
+        if !has("ts") && !has("started_at") {
+            missing.push("column \"ts\" (or \"started_at\") is missing".to_owned());
+        }
+        for Renamed { column, name } in &self.renamed {
+            if !has(column) {
+                wrong.push(format!("--map {column}={name}: there is no column {name:?}"));
+            }
+        }
+        if !missing.is_empty() {
+            wrong.extend(self.strange(&strange));
+        }
+        wrong.append(&mut missing);
+        if !wrong.is_empty() {
+            return Err(wrong.join("; "));
+        }
+        strange.into_iter().for_each(|name| self.leave_aside(name));
+        Ok(columns)
+    }
+
+    /// What may be meant by the unknown names of a header in which something is missing.
+    fn strange(&self, names: &[&String]) -> Vec<String> {
+        let taken = |known: &str| self.renamed.iter().any(|renamed| renamed.column == known);
+        let (near, far): (Vec<_>, Vec<_>) = names
+            .iter()
+            .map(|name| (name, nearest(name, &COLUMNS).filter(|near| !taken(near))))
+            .partition(|(_, near)| near.is_some());
+        let mut sentences: Vec<String> = near
+            .into_iter()
+            .filter_map(|(name, near)| Some(format!("unknown column {name:?}; did you mean {:?}?", near?)))
+            .collect();
+        if !far.is_empty() {
+            let far: Vec<_> = far.into_iter().map(|(name, _)| format!("{name:?}")).collect();
+            sentences.push(format!(
+                "unknown: {} (known are {}; --map COLUMN=NAME)",
+                far.join(", "),
+                COLUMNS.join(", ")
+            ));
+        }
+        sentences
+    }
+
+    /// The columns of a step that a member of a JSON object is.
+    ///
+    /// # Errors
+    /// It is a member of something else.
+    pub fn member(&mut self, name: &str) -> Result<Vec<&'static str>, String> {
+        match self.meaning(name) {
+            Meaning::Known(known) => Ok(known),
+            Meaning::Foreign(reason) => Err(format!("{name} {reason}")),
+            Meaning::Unknown => {
+                self.leave_aside(name);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// The step that a row describes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the row, in one sentence.
+    pub fn step(&self, fields: impl IntoIterator<Item = (&'static str, String)>) -> Result<NewStep, String> {
+        let mut errors = Vec::new();
+        let (mut ts, mut started_at) = (None, None);
+        let mut others = Vec::new();
+        for (name, value) in fields {
+            let time = match name {
+                "ts" => &mut ts,
+                "started_at" => &mut started_at,
+                name => {
+                    others.push((name, value));
+                    continue;
+                }
+            };
+            if time.replace(value).is_some() {
+                errors.push(FieldError::repeated(name));
+            }
+        }
+        match self.start_time(ts.as_deref(), started_at.as_deref()) {
+            Ok(time) => others.push(("ts", time.start.to_string())),
+            Err(error) => errors.push(error),
+        }
+        self.decide_end(&mut others);
+        for (_, value) in others.iter_mut().filter(|(name, value)| *name == "ended_at" && !value.trim().is_empty()) {
+            match TimeInterval::read(value, &self.zone) {
+                Ok(time) => *value = time.start.to_string(),
+                // It is said once, here.
+                Err(error) => {
+                    errors.push(FieldError::wrong("ended_at", error));
+                    *value = Timestamp::default().to_string();
+                }
+            }
+        }
+        match NewStep::from_fields(others) {
+            Ok(step) if errors.is_empty() => Ok(step),
+            step => {
+                errors.extend(step.err().map(|errors| errors.0).unwrap_or_default());
+                Err(FieldErrors(errors).to_string())
+            }
+        }
+    }
+
+    /// Decides whether a row is a span, and keeps the end only of spans that have ended.
+    ///
+    /// A row that does not say whether it is one is a span where it has both an outcome and an end, or where `--map` says
+    /// which column is the end; then it succeeded, unless the file says how it ended.
+    fn decide_end(&self, fields: &mut Vec<(&'static str, String)>) {
+        let get = |column: &str| {
+            let value = fields.iter().find(|(name, _)| *name == column);
+            value.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
         };
-        if time.replace(value).is_some() {
-            errors.push(FieldError::repeated(name));
+        let span = get("span").map(str::to_ascii_lowercase);
+        let has_end = get("ended_at").or(get("duration")).is_some();
+        let maps_end = self.renamed.iter().any(|renamed| matches!(renamed.column, "ended_at" | "duration"));
+        let says_outcome = fields.iter().any(|(name, _)| *name == "outcome");
+        let mut outcome = get("outcome").map(outcome);
+        if outcome.is_none() && !says_outcome && maps_end && has_end {
+            self.guessed.set(true);
+            outcome = Some("succeeded".to_owned());
+        }
+        let outcome = outcome.filter(|outcome| outcome != "unfinished");
+        let is_span = match span.as_deref() {
+            None => maps_end || (has_end && outcome.is_some()),
+            Some(span) => span != "false",
+        };
+        let keeps_end = is_span && outcome.is_some();
+        fields.retain(|(name, _)| !matches!(*name, "span" | "outcome") && (keeps_end || !END.contains(name)));
+        if is_span {
+            fields.push(("span", span.unwrap_or_else(|| "true".to_owned())));
+            fields.extend(outcome.map(|outcome| ("outcome", outcome)));
         }
     }
-    let began = match start_time(ts.as_deref(), started_at.as_deref()) {
-        Ok(moment) => Some(moment.start),
-        Err(error) => {
-            errors.push(error);
-            None
-        }
-    };
-    others.extend(began.map(|began| ("ts", began.to_string())));
-    remove_derived_ends(&mut others);
-    match (NewStep::from_fields(others), began) {
-        (Ok(mut step), Some(began)) if errors.is_empty() => {
-            if step.id.is_none() {
-                step.id = Some(ids.next(&step, began));
+
+    /// When the step began. `started_at` is exact; `ts` may be the same time in whole seconds.
+    fn start_time(&self, ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
+        let read = |name: &str, text: Option<&str>| {
+            let text = text.filter(|text| !text.trim().is_empty());
+            let read =
+                |text| TimeInterval::read(text, &self.zone).map_err(|error: TimeError| FieldError::wrong(name, error));
+            text.map(read).transpose()
+        };
+        match (read("ts", ts)?, read("started_at", started_at)?) {
+            (None, None) => Err(FieldError::wrong("ts", "is missing, and no time is guessed")),
+            (Some(time), None) | (None, Some(time)) => Ok(time),
+            (Some(ts), Some(exact)) => {
+                let second = |time: TimeInterval| time.start.micros() / 1_000_000;
+                if second(ts) == second(exact) {
+                    return Ok(exact);
+                }
+                let reason = format!("({}) and ts ({}) are different times", exact.start, ts.start);
+                Err(FieldError::wrong("started_at", reason))
             }
-            Ok(step)
-        }
-        (step, _) => {
-            errors.extend(step.err().map(|errors| errors.0).unwrap_or_default());
-            Err(FieldErrors(errors).to_string())
         }
     }
 }
 
-/// Removes ends that were not recorded but derived: those of all steps but spans that have ended.
-fn remove_derived_ends(fields: &mut Vec<(&str, String)>) {
-    let span = fields.iter_mut().find(|(name, _)| *name == "span");
-    let span = span.is_some_and(|(_, value)| {
-        // Spreadsheets write TRUE.
-        *value = value.trim().to_ascii_lowercase();
-        !matches!(value.as_str(), "" | "false")
-    });
-    let outcome = fields.iter().find(|(name, _)| *name == "outcome").map_or("", |(_, value)| value.trim());
-    if !span || matches!(outcome, "" | "unfinished") {
-        fields.retain(|(name, _)| !END.contains(name));
-    }
-}
-
-/// When the step began. `started_at` is exact; `ts` may be the same time in whole seconds.
-fn start_time(ts: Option<&str>, started_at: Option<&str>) -> Result<TimeInterval, FieldError> {
-    let read = |name: &str, text: Option<&str>| {
-        let text = text.filter(|text| !text.trim().is_empty());
-        text.map(|text| text.parse().map_err(|error: TimeError| FieldError::wrong(name, error))).transpose()
-    };
-    let (ts, started_at): (Option<TimeInterval>, Option<TimeInterval>) =
-        (read("ts", ts)?, read("started_at", started_at)?);
-    match (ts, started_at) {
-        (None, None) => Err(FieldError::wrong("ts", "is missing, and no time is guessed")),
-        (Some(moment), None) | (None, Some(moment)) => Ok(moment),
-        (Some(ts), Some(exact)) => {
-            let second = |moment: TimeInterval| moment.start.micros() / 1_000_000;
-            if second(ts) == second(exact) {
-                return Ok(exact);
-            }
-            let reason = format!("({}) and ts ({}) are different times", exact.start, ts.start);
-            Err(FieldError::wrong("started_at", reason))
-        }
+/// How a span ended, in the word that is recorded; one that is not known stays as it is.
+fn outcome(word: &str) -> String {
+    match word.to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
+        "success" | "successful" | "succeeded" | "passed" | "pass" | "ok" => "succeeded".to_owned(),
+        "failure" | "failed" | "fail" | "error" | "errored" | "timed_out" | "timeout" => "failed".to_owned(),
+        "unfinished" => "unfinished".to_owned(),
+        _ => word.to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(header_line: &str) -> Result<Vec<Option<&'static str>>, String> {
-        header(header_line.split(',').map(str::to_owned))
-    }
-
-    fn row(fields: &[(&'static str, &str)]) -> Result<NewStep, String> {
-        let good = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
-        let fields = good.iter().chain(fields).map(|(name, value)| (*name, (*value).to_owned()));
-        step(fields, &mut ImportIds::default())
-    }
-
-    #[test]
-    fn columns_come_in_any_order_and_derived_ones_are_ignored() {
-        let columns = names("ts, Status,deployment_id,owner,version,component").unwrap();
-        let expected = [Some("ts"), Some("status"), None, Some("owner"), Some("version"), Some("component")];
-        assert_eq!(columns, expected);
-    }
-
-    #[test]
-    fn a_wrong_header_is_told_whole() {
-        let error = names("compnent,version,owner,owner").unwrap_err();
-        for part in [
-            "unknown column \"compnent\"; did you mean \"component\"?",
-            "column \"owner\" is there twice",
-            "column \"component\" is missing",
-            "column \"status\" is missing",
-            "column \"ts\" (or \"started_at\") is missing",
-        ] {
-            assert!(error.contains(part), "{part}: {error}");
-        }
-        assert!(names("checkout,1,ann,building,2026-01-05 09:30:00").unwrap_err().starts_with("the first line"));
-    }
-
-    #[test]
-    fn the_exact_time_wins_and_must_agree() {
-        let ts = |fields: &[(&'static str, &str)]| {
-            row(fields).map(|step| serde_json::to_value(step).unwrap()["ts"].as_str().unwrap().to_owned())
-        };
-        let exact = "2026-01-05T09:30:00.123456Z";
-        assert_eq!(ts(&[("ts", "2026-01-05 09:30:00"), ("started_at", exact)]).unwrap(), exact);
-        assert_eq!(ts(&[("started_at", exact)]).unwrap(), exact);
-        assert_eq!(ts(&[("ts", "2026-01-05 09:30:00.5"), ("started_at", "")]).unwrap(), "2026-01-05T09:30:00.500000Z");
-        let error = ts(&[("ts", "2026-01-05 09:30:01"), ("started_at", exact)]).unwrap_err();
-        assert!(error.contains("are different times"), "{error}");
-        assert_eq!(ts(&[("ts", " ")]).unwrap_err(), "ts is missing, and no time is guessed");
-        assert_eq!(ts(&[]).unwrap_err(), "ts is missing, and no time is guessed");
-    }
-
-    #[test]
-    fn all_that_is_wrong_with_a_row_is_told() {
-        let error = row(&[("ts", "soon"), ("environment", "a\tb"), ("colour", "red"), ("age", "1")]).unwrap_err();
-        for part in ["ts is not a time", "environment has a control", "parameter \"colour\"", "parameter \"age\""] {
-            assert!(error.contains(part), "{part}: {error}");
-        }
-    }
-
-    #[test]
-    fn only_a_span_that_was_told_its_end_keeps_it() {
-        let end = |fields: &[(&'static str, &str)]| {
-            let more = [("started_at", "2026-01-05T09:30:00Z"), ("ended_at", "2026-01-05T09:31:00Z")];
-            let step = row(&more.iter().chain(fields).copied().collect::<Vec<_>>())?;
-            Ok::<_, String>((step.span, step.finish.map(|finish| finish.exit_code)))
-        };
-        assert_eq!(end(&[]), Ok((false, None)));
-        assert_eq!(end(&[("span", "false"), ("outcome", ""), ("exit_code", "")]), Ok((false, None)));
-        assert_eq!(end(&[("span", "TRUE"), ("outcome", "")]), Ok((true, None)));
-        assert_eq!(end(&[("span", "true"), ("outcome", "unfinished")]), Ok((true, None)));
-        assert_eq!(end(&[("span", "true"), ("outcome", "succeeded")]), Ok((true, Some(None))));
-        assert_eq!(end(&[("span", "true"), ("outcome", "failed"), ("exit_code", "3")]), Ok((true, Some(Some(3)))));
-        assert!(end(&[("span", "yes")]).unwrap_err().contains("span"));
-        assert!(end(&[("span", "true"), ("outcome", "maybe")]).unwrap_err().contains("outcome must be"));
-    }
-
-    #[test]
-    fn an_id_is_kept_and_a_missing_one_follows_from_the_row() {
-        let ts = ("ts", "2026-01-05 09:30:00");
-        let id = "0197a000-0000-7000-8000-000000000001";
-        assert_eq!(row(&[ts, ("id", id)]).unwrap().id.unwrap().to_string(), id);
-        assert_eq!(row(&[ts]).unwrap().id, row(&[ts, ("id", ""), ("run", "")]).unwrap().id);
-        assert!(row(&[ts]).unwrap().id.is_some());
-    }
-}
+#[path = "columns_tests.rs"]
+mod tests;

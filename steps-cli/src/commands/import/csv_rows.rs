@@ -1,15 +1,14 @@
 //! The rows of a CSV file, and the line on which each begins.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use csv::{ByteRecord, Terminator};
 
-use super::columns;
-
-/// What is imported.
-pub type Input = Box<dyn BufRead + Send>;
+use super::columns::Columns;
+use super::format::separator;
+use super::source::{Input, peek_line};
 
 /// The fields of a row by the names of their columns, or what is wrong with it.
 type Fields = Result<Vec<(&'static str, String)>, String>;
@@ -19,7 +18,8 @@ pub struct CsvRows {
     reader: csv::Reader<EndDetector>,
     /// Whether the reader has met the end of the file.
     ended: Arc<AtomicBool>,
-    columns: Vec<Option<&'static str>>,
+    /// Which columns of a step each column of the file is.
+    columns: Vec<Vec<&'static str>>,
 }
 
 impl CsvRows {
@@ -27,13 +27,15 @@ impl CsvRows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(source: Input) -> Result<Self, String> {
+    pub fn begin(source: Input, columns: &mut Columns) -> Result<Self, String> {
+        let (header, source) = peek_line(source).map_err(|error| error.to_string())?;
         let ended = Arc::new(AtomicBool::new(false));
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
             // With CRLF as one terminator the reader counts lines wrong; the CR is removed below.
             .terminator(Terminator::Any(b'\n'))
+            .delimiter(separator(&header))
             .from_reader(EndDetector { source, ended: Arc::clone(&ended) });
         let mut record = ByteRecord::new();
         match reader.read_byte_record(&mut record) {
@@ -41,7 +43,8 @@ impl CsvRows {
             Ok(false) => return Err("it is empty; CSV begins with the names of its columns".to_owned()),
             Err(error) => return Err(error.to_string()),
         }
-        let columns = columns::header(record.iter().map(|name| String::from_utf8_lossy(name).into_owned()))?;
+        let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let columns = columns.header(&names)?;
         Ok(Self { reader, ended, columns })
     }
 
@@ -66,17 +69,14 @@ impl CsvRows {
             return Err(format!("has {} fields, but the header has {}", record.len(), self.columns.len()));
         }
         let last = record.len() - 1;
-        let named = self.columns.iter().zip(record).enumerate();
-        named
-            .filter_map(|(place, (column, field))| Some((place, (*column)?, field)))
-            .map(|(place, column, field)| {
-                let field = if place == last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
-                match std::str::from_utf8(field) {
-                    Ok(text) => Ok((column, text.to_owned())),
-                    Err(_) => Err(format!("{column} is not UTF-8")),
-                }
-            })
-            .collect()
+        let mut fields = Vec::new();
+        for (place, (columns, field)) in self.columns.iter().zip(record).enumerate() {
+            let Some(first) = columns.first() else { continue };
+            let field = if place == last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
+            let text = std::str::from_utf8(field).map_err(|_| format!("{first} is not UTF-8"))?;
+            fields.extend(columns.iter().map(|column| (*column, text.to_owned())));
+        }
+        Ok(fields)
     }
 }
 
@@ -102,7 +102,8 @@ mod tests {
 
     fn rows(text: &str) -> Vec<(u64, Result<String, String>)> {
         let text = format!("component,version,owner,status,ts\n{text}").into_bytes();
-        let mut rows = CsvRows::begin(Box::new(io::Cursor::new(text))).unwrap();
+        let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
+        let mut rows = CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns).unwrap();
         let mut found = Vec::new();
         while let Some((line, fields)) = rows.next().unwrap() {
             found.push((line, fields.map(|fields| fields.into_iter().map(|(_, value)| value).collect())));
