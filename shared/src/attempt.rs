@@ -24,7 +24,11 @@ impl TryFrom<u32> for Attempt {
     type Error = String;
     fn try_from(number: u32) -> Result<Self, String> {
         let is_attempt = (1..=Self::MAX).contains(&number);
-        if is_attempt { Ok(Self(number)) } else { Err(format!("must be a whole number from 1 to 1,000,000, not {number}")) }
+        if is_attempt {
+            Ok(Self(number))
+        } else {
+            Err(format!("must be a whole number from 1 to 1,000,000, not {number}"))
+        }
     }
 }
 
@@ -37,10 +41,8 @@ impl From<Attempt> for u32 {
 impl FromStr for Attempt {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let number: u32 = text
-            .trim()
-            .parse()
-            .map_err(|_| format!("must be a whole number from 1 to 1,000,000, not {text:?}"))?;
+        let number: u32 =
+            text.trim().parse().map_err(|_| format!("must be a whole number from 1 to 1,000,000, not {text:?}"))?;
         number.try_into()
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::columns;
 use crate::words::words;
-use crate::{Attempt, Cell, Component, Duration, Environment, Owner, Resource, Run, Status, Step, StepId, Timestamp, Version};
+use crate::{
+    Attempt, Cell, Component, Duration, Environment, Owner, Resource, Run, Status, Step, StepId, Timestamp, Version,
+};
 
 words! {
     /// How a deployment ended, or that it has not.
@@ -231,20 +233,10 @@ mod tests {
 
     #[test]
     fn json_has_a_member_for_each_column_and_no_more() {
-        let deployment = Deployment {
-            id: StepId(uuid::Uuid::nil()),
-            component: "c".parse().unwrap(),
-            environment: Environment::default(),
-            version: "1".parse().unwrap(),
-            owner: "o".parse().unwrap(),
-            run: None,
-            outcome: DeploymentOutcome::Running,
-            status: "s".parse().unwrap(),
-            started_at: Timestamp::default(),
-            ended_at: None,
-            duration: None,
-            steps: 1,
-        };
+        let json = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"c","environment":"production","version":"1",
+            "owner":"o","run":null,"outcome":"running","status":"s","started_at":"2026-01-05T09:30:00.000000Z",
+            "ended_at":null,"duration_seconds":null,"steps":1}"#;
+        let deployment: Deployment = serde_json::from_str(json).unwrap();
         let json = serde_json::to_value(&deployment).unwrap();
         let columns = crate::Selected { columns: DeploymentColumn::ALL, row: &deployment };
         assert_eq!(json, serde_json::to_value(&columns).unwrap());

@@ -31,7 +31,9 @@ mod words;
 pub use attempt::Attempt;
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
-pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep};
+pub use deployment::{
+    Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep,
+};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
 pub use filter::{DeploymentFilter, Filter, StepFilter};

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::fields::{optional, required, sort};
 use crate::span::NewFinish;
-use crate::{Attempt, Component, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Timestamp, Version};
+use crate::{
+    Attempt, Component, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Timestamp, Version,
+};
 
 /// A step on its way to be recorded. The command and the server build it through the same checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -139,7 +141,9 @@ impl NewStep {
             optional("id", id, &mut errors),
         );
         match step {
-            (Some(component), Some(version), Some(owner), Some(status), environment, run, attempt, id) if errors.is_empty() => {
+            (Some(component), Some(version), Some(owner), Some(status), environment, run, attempt, id)
+                if errors.is_empty() =>
+            {
                 let environment = environment.unwrap_or_default();
                 Ok(Self { id, component, environment, version, owner, status, when, run, attempt, span, finish })
             }

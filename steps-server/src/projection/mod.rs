@@ -1,7 +1,11 @@
-//! Deployments, as they follow from the recorded steps: what they are (`fold`, by the words of `statuses`), what is read and written for it (`apply`),
-//! and when (`worker`).
+//! Deployments, as they follow from the recorded steps: what they are (`fold`, by the words of `statuses`), what is read and
+//! written for it (`apply`, `resume`, `difference`), and when (`worker`, `rebuild`).
 
 pub mod apply;
+pub mod config;
+pub mod difference;
 pub mod fold;
+pub mod rebuild;
+mod resume;
 pub mod statuses;
 pub mod worker;

@@ -149,7 +149,9 @@ impl Statuses {
         ];
         let mut kinds = HashMap::new();
         for (words, kind) in lists {
-            kinds.extend(words.iter().map(|word| normalized(word)).filter(|word| !word.is_empty()).map(|word| (word, kind)));
+            kinds.extend(
+                words.iter().map(|word| normalized(word)).filter(|word| !word.is_empty()).map(|word| (word, kind)),
+            );
         }
         Self { kinds }
     }
@@ -188,13 +190,18 @@ mod tests {
     fn the_end_words_of_common_systems() {
         let statuses = Statuses::new(&StatusWords::default());
         let end = |status: &str| statuses.kind(status, false).outcome();
-        for status in ["SUCCESS", "passed", "complete", "partially succeeded", "succeededWithIssues", "Partially-Succeeded"] {
+        for status in
+            ["SUCCESS", "passed", "complete", "partially succeeded", "succeededWithIssues", "Partially-Succeeded"]
+        {
             assert_eq!(end(status), Some(DeploymentOutcome::Succeeded), "{status}");
         }
-        for status in ["UNSTABLE", "timeout", "Timed Out", "timed-out", "startup_failure", "TERMINAL", "killed", "Error"] {
+        for status in
+            ["UNSTABLE", "timeout", "Timed Out", "timed-out", "startup_failure", "TERMINAL", "killed", "Error"]
+        {
             assert_eq!(end(status), Some(DeploymentOutcome::Failed), "{status}");
         }
-        for status in ["cancelled", "Canceled", "skipped", "superseded", "neutral", "NOT_BUILT", "STOPPED", "rejected"] {
+        for status in ["cancelled", "Canceled", "skipped", "superseded", "neutral", "NOT_BUILT", "STOPPED", "rejected"]
+        {
             assert_eq!(end(status), Some(DeploymentOutcome::Cancelled), "{status}");
         }
         assert_eq!((end("rolled back"), Statuses::takes_back("Rolled-Back")), (Some(DeploymentOutcome::Failed), true));

@@ -10,7 +10,8 @@ pub fn measured(group: Group, steps: &[FoldStep], rules: FoldRules) -> Folded {
     let last_activity = last_activity(own.iter().copied());
     let settled = group.end.is_none().then(|| settled(&own)).flatten();
     let end = group.end.or(settled);
-    let later = |moment: Timestamp, span: Duration| Timestamp::from_micros(moment.micros().saturating_add(span.micros()));
+    let later =
+        |moment: Timestamp, span: Duration| Timestamp::from_micros(moment.micros().saturating_add(span.micros()));
     let open_until = match (group.end, settled) {
         (Some(_), _) => None,
         (None, _) if group.superseded => None,

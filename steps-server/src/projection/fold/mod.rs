@@ -10,7 +10,6 @@ mod sequence;
 
 use steps_shared::{Attempt, DeploymentOutcome, Duration, Retry, StatusKind, StepId, StepOutcome, Timestamp};
 
-
 /// What the fold needs of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldStep {
@@ -112,13 +111,7 @@ struct Group {
     retry: Option<Retry>,
 }
 
-/// Puts the steps of a stream into its order, each once.
-pub fn order(steps: &mut Vec<FoldStep>) {
-    steps.sort_unstable_by_key(|step| (step.ts, step.id));
-    steps.dedup_by_key(|step| step.id);
-}
-
-/// The deployments of a stream, oldest first. `steps` are in its order: see [`order`]. Steps of [`StatusKind::Ignored`] are in
+/// The deployments of a stream, oldest first. `steps` are in the order of their times, then of their ids, each once. Steps of [`StatusKind::Ignored`] are in
 /// none of them.
 #[must_use]
 pub fn fold(steps: &[FoldStep], has_run: bool, rules: FoldRules) -> Vec<Folded> {

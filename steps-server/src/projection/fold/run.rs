@@ -130,8 +130,8 @@ impl Open {
                 self.end = Some((ts, graver(before, how)));
             }
             Some((last, before)) => {
-                let is_another_job = !self.trailing.is_empty()
-                    || (self.starts == 0 && !takes_back && !rules.is_abandoned(last, ts));
+                let is_another_job =
+                    !self.trailing.is_empty() || (self.starts == 0 && !takes_back && !rules.is_abandoned(last, ts));
                 if is_another_job {
                     self.ends += 1;
                     self.end = Some((ts, graver(before, how)));
@@ -170,14 +170,16 @@ impl Open {
 
     fn close(self, superseded: bool) -> Group {
         let (has_ended, only_ends) = (self.has_ended(), self.has_only_ends());
-        let Self { mut steps, attempt, starts, ends, early_ends, early_is_stale, end, trailing, last_activity: _ } = self;
+        let Self { mut steps, attempt, starts, ends, early_ends, early_is_stale, end, trailing, last_activity: _ } =
+            self;
         let with_early = !early_is_stale && ends + early_ends.len() >= starts.max(1);
         steps.extend(trailing);
         let group = Group { steps, superseded, has_start: starts > 0, attempt, ..Group::default() };
         if has_ended {
             Group { end, ..group }
         } else if with_early && !early_ends.is_empty() {
-            let end = early_ends.into_iter().chain(end).reduce(|(one, so_far), (ts, how)| (one.max(ts), graver(so_far, how)));
+            let end =
+                early_ends.into_iter().chain(end).reduce(|(one, so_far), (ts, how)| (one.max(ts), graver(so_far, how)));
             Group { end, unmeasurable: true, clocks_differ: starts > 0 && !only_ends, ..group }
         } else {
             group

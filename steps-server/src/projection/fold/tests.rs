@@ -10,8 +10,7 @@ static STATUSES: LazyLock<Statuses> = LazyLock::new(|| Statuses::new(&StatusWord
 
 const DAY: i64 = 86_400;
 
-const RULES: FoldRules =
-    FoldRules { abandon_after: micros(DAY * 1_000_000), settle_after: micros(60 * 1_000_000) };
+const RULES: FoldRules = FoldRules { abandon_after: micros(DAY * 1_000_000), settle_after: micros(60 * 1_000_000) };
 
 const fn micros(micros: i64) -> Duration {
     match Duration::from_micros(micros) {
@@ -30,7 +29,15 @@ fn seconds(moment: Timestamp) -> i64 {
 
 fn step(n: u128, second: i64, status: &str) -> FoldStep {
     let kind = STATUSES.kind(status, false);
-    FoldStep { id: StepId(Uuid::from_u128(n)), ts: at(second), status: normalized(status), kind, takes_back: Statuses::takes_back(status), span: None, attempt: None }
+    FoldStep {
+        id: StepId(Uuid::from_u128(n)),
+        ts: at(second),
+        status: normalized(status),
+        kind,
+        takes_back: Statuses::takes_back(status),
+        span: None,
+        attempt: None,
+    }
 }
 
 fn span(n: u128, second: i64, status: &str, end: Option<(i64, StepOutcome)>) -> FoldStep {
@@ -46,8 +53,17 @@ fn stream(steps: &[(i64, &str)]) -> Vec<FoldStep> {
 
 fn attempt(attempt: u32, steps: &[(i64, &str)]) -> Vec<FoldStep> {
     let first = u128::from(attempt) * 1000;
-    let step = |(n, (second, status)): (u128, &(i64, &str))| FoldStep { attempt: attempt.try_into().ok(), ..step(n, *second, status) };
+    let step = |(n, (second, status)): (u128, &(i64, &str))| FoldStep {
+        attempt: attempt.try_into().ok(),
+        ..step(n, *second, status)
+    };
     (first..).zip(steps).map(step).collect()
+}
+
+/// Puts the steps of a stream into its order, each once.
+fn order(steps: &mut Vec<FoldStep>) {
+    steps.sort_unstable_by_key(|step| (step.ts, step.id));
+    steps.dedup_by_key(|step| step.id);
 }
 
 fn folded(mut steps: Vec<FoldStep>, has_run: bool) -> Vec<Folded> {
@@ -196,7 +212,8 @@ fn spans_alone_have_ended_when_none_was_open_for_a_while() {
 
 #[test]
 fn jobs_beside_each_other_are_one_deployment_of_their_run() {
-    let matrix = [(0, "started"), (0, "started"), (5, "migrating"), (6, "migrating"), (60, "succeeded"), (600, "succeeded")];
+    let matrix =
+        [(0, "started"), (0, "started"), (5, "migrating"), (6, "migrating"), (60, "succeeded"), (600, "succeeded")];
     assert_eq!(in_run(stream(&matrix)), [("succeeded", 6, Some(600.0))]);
     assert_eq!(in_run(attempt(1, &matrix)), [("succeeded", 6, Some(600.0))]);
     assert_eq!(in_run(stream(&matrix[..5])), [("running", 5, None)], "one job goes on");
@@ -219,7 +236,8 @@ fn jobs_after_each_other_are_one_deployment_of_their_attempt() {
 
 #[test]
 fn without_an_attempt_a_start_after_all_has_ended_is_another_try() {
-    let again = [(0, "started"), (10, "building"), (60, "failed"), (90, "started"), (95, "building"), (150, "succeeded")];
+    let again =
+        [(0, "started"), (10, "building"), (60, "failed"), (90, "started"), (95, "building"), (150, "succeeded")];
     let deployments = folded(stream(&again), true);
     assert_eq!(told(&deployments), [("failed", 3, Some(60.0)), ("succeeded", 3, Some(60.0))]);
     assert_eq!(deployments[1].retry, Some(Retry::Whole));
@@ -241,7 +259,13 @@ fn attempts_are_told_apart_however_they_overlap() {
 
 #[test]
 fn one_job_again_long_after_is_a_partial_retry() {
-    let steps = [(0, "building"), (60, "health_check"), (80, "succeeded"), (30 * DAY, "health_check"), (30 * DAY + 20, "succeeded")];
+    let steps = [
+        (0, "building"),
+        (60, "health_check"),
+        (80, "succeeded"),
+        (30 * DAY, "health_check"),
+        (30 * DAY + 20, "succeeded"),
+    ];
     let deployments = folded(stream(&steps), true);
     assert_eq!(told(&deployments), [("succeeded", 3, Some(80.0)), ("succeeded", 2, Some(20.0))]);
     assert_eq!((deployments[0].retry, deployments[1].retry), (None, Some(Retry::Partial)));
