@@ -120,7 +120,9 @@ fn recorded(mut shown: Value) -> Step {
 /// As it is sent.
 fn sent(step: &Step) -> Value {
     let mut json = json!(step);
-    json.as_object_mut().unwrap().retain(|name, _| !["deployment_id", "duration_seconds", "result"].contains(&name.as_str()));
+    json.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["deployment_id", "duration_seconds", "result"].contains(&name.as_str()));
     json
 }
 

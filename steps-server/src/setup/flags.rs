@@ -8,8 +8,8 @@ use serde::Serialize;
 use steps_shared::Duration;
 
 use super::settings::LogFormat;
-use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::maintenance::Command;
+use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::store::DatabaseUrl;
 
 const VERSION: &str = git_version::git_version!(
