@@ -135,6 +135,7 @@ fn from_csv(csv: &str) -> Vec<Step> {
         let mut object = json!(row);
         object["ts"] = json!(ts);
         object["span"] = json!(row["span"] == "true");
+        object["attempt"] = json!(row.get("attempt").map(|attempt| attempt.parse::<u32>().unwrap()));
         object["exit_code"] = json!(row.get("exit_code").map(|code| code.parse::<i32>().unwrap()));
         recorded(object)
     };

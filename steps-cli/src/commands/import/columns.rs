@@ -3,7 +3,7 @@
 use steps_shared::{FieldError, FieldErrors, ImportIds, NewStep, TimeError, TimeInterval, nearest};
 
 /// The columns that a file may have.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "component",
     "version",
     "owner",
@@ -11,6 +11,7 @@ pub const COLUMNS: [&str; 13] = [
     "ts",
     "environment",
     "run",
+    "attempt",
     "id",
     "started_at",
     "span",
@@ -20,7 +21,7 @@ pub const COLUMNS: [&str; 13] = [
 ];
 
 /// The columns of an export that are ignored, because the server derives them again.
-pub const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
+pub const DERIVED: [&str; 3] = ["duration_seconds", "deployment_id", "result"];
 
 /// The end of a step: recorded for spans that have ended, derived for all others.
 const END: [&str; 3] = ["outcome", "ended_at", "exit_code"];

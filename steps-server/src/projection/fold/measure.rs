@@ -19,7 +19,8 @@ pub fn measured(group: Group, steps: &[FoldStep], rules: FoldRules) -> Folded {
         (None, None) => later(last_activity, rules.abandon_after).ok(),
     };
     let outcome = end.map_or(DeploymentOutcome::Abandoned, |(_, outcome)| outcome);
-    let derived = derived(&own, end);
+    let goes_on: Vec<bool> = group.steps.iter().map(|at| group.job_ends.binary_search(at).is_ok()).collect();
+    let derived = derived(&own, &goes_on, end);
     let ended_at = end.map(|(ts, _)| ts);
     let measurable = own.first().zip(ended_at).filter(|_| !group.unmeasurable);
     let duration = measurable.and_then(|(first, ended_at)| Duration::between(first.ts, ended_at));
@@ -29,7 +30,8 @@ pub fn measured(group: Group, steps: &[FoldStep], rules: FoldRules) -> Folded {
         (waiting, gaps)
     });
     let open_span = own.iter().any(|step| step.span == Some(None));
-    let tail = own.iter().rposition(|step| step.span.is_none()).filter(|_| !open_span).unwrap_or(0);
+    let last = own.iter().zip(&goes_on).rposition(|(step, goes_on)| step.span.is_none() && !goes_on);
+    let tail = last.filter(|_| !open_span).unwrap_or(0);
     Folded {
         tail: group.steps.get(tail).copied().unwrap_or_default(),
         steps: group.steps,
@@ -59,11 +61,16 @@ fn settled(own: &[&FoldStep]) -> Option<(Timestamp, DeploymentOutcome)> {
 }
 
 /// When each step ended, and how: a span when it was told to, any other when the next one that is no span begins. What is
-/// open when the deployment ends, ends with it; an end itself takes no time.
-fn derived(own: &[&FoldStep], end: Option<(Timestamp, DeploymentOutcome)>) -> Vec<DerivedStep> {
+/// open when the deployment ends, ends with it; an end itself takes no time. The end of a job beside which others go on
+/// (`goes_on`) ends no step: whose it is, nobody knows.
+fn derived(
+    own: &[&FoldStep],
+    goes_on: &[bool],
+    end: Option<(Timestamp, DeploymentOutcome)>,
+) -> Vec<DerivedStep> {
     let mut derived = vec![DerivedStep::default(); own.len()];
     let mut next: Option<(Timestamp, StatusKind)> = None;
-    for (derived, step) in derived.iter_mut().zip(own).rev() {
+    for ((derived, step), goes_on) in derived.iter_mut().zip(own).zip(goes_on).rev() {
         *derived = match (step.span, step.kind) {
             (Some(Some(end)), _) => DerivedStep { ended_at: Some(end.at.max(step.ts)), outcome: Some(end.outcome) },
             (Some(None), _) => {
@@ -80,8 +87,10 @@ fn derived(own: &[&FoldStep], end: Option<(Timestamp, DeploymentOutcome)>) -> Ve
                 },
             },
         };
-        if step.span.is_none() {
-            next = Some((step.ts, step.kind));
+        match (step.span, step.kind, next) {
+            (None, StatusKind::Failure, Some((ts, _))) if *goes_on => next = Some((ts, StatusKind::Failure)),
+            (None, kind, _) if !goes_on => next = Some((step.ts, kind)),
+            _ => {}
         }
     }
     derived
@@ -109,7 +118,7 @@ fn shares(own: &[&FoldStep], derived: &[DerivedStep], from: Timestamp, to: Times
     for (nth, (step, derived)) in own.iter().zip(derived).enumerate() {
         let Some(ended_at) = derived.ended_at else { continue };
         let interval = (step.ts.micros(), ended_at.micros().min(to.micros()));
-        let frames = || own.get(nth + 1).is_some_and(|next| next.ts < ended_at);
+        let frames = || own.get(nth + 1).is_some_and(|next| next.ts < ended_at && next.kind.outcome().is_none());
         match step.kind {
             StatusKind::Waiting => open.push(interval),
             // A start within which other steps lie only says that they begin.

@@ -100,6 +100,8 @@ struct Group {
     steps: Vec<usize>,
     /// Its end.
     end: Option<(Timestamp, DeploymentOutcome)>,
+    /// Ends of jobs beside which others went on, as places in the stream, in order.
+    job_ends: Vec<usize>,
     /// Whether no duration can be told of it although it has ended.
     unmeasurable: bool,
     /// Whether another one has certainly taken its place.
@@ -111,8 +113,8 @@ struct Group {
     retry: Option<Retry>,
 }
 
-/// The deployments of a stream, oldest first. `steps` are in the order of their times, then of their ids, each once. Steps of [`StatusKind::Ignored`] are in
-/// none of them.
+/// The deployments of a stream, oldest first. `steps` are in the order of their times, then of their ids, each once. Steps of
+/// [`StatusKind::Ignored`] are in none of them.
 #[must_use]
 pub fn fold(steps: &[FoldStep], has_run: bool, rules: FoldRules) -> Vec<Folded> {
     let groups = if has_run { run::groups(steps, rules) } else { sequence::groups(steps, rules) };

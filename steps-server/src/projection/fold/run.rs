@@ -16,9 +16,13 @@ const CLOCK_TOLERANCE: i64 = NewStep::FUTURE_MICROS;
 
 /// The deployments of a run, in the order of their beginning.
 pub fn groups(steps: &[FoldStep], rules: FoldRules) -> Vec<Group> {
-    let mut attempts: BTreeMap<u32, Tries> = BTreeMap::new();
-    for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.kind != StatusKind::Ignored) {
-        let attempt = attempts.entry(step.attempt.map_or(1, Attempt::number)).or_insert_with(|| Tries::new(rules));
+    let folded = || steps.iter().enumerate().filter(|(_, step)| step.kind != StatusKind::Ignored);
+    let mut attempts: BTreeMap<Option<Attempt>, Tries> = BTreeMap::new();
+    // A step that does not say its attempt belongs to the last one that has begun, or to the first that will.
+    let mut latest = folded().find_map(|(_, step)| step.attempt);
+    for (at, step) in folded() {
+        latest = latest.max(step.attempt);
+        let attempt = attempts.entry(step.attempt.or(latest)).or_insert_with(|| Tries::new(rules));
         attempt.add(at, step, steps);
     }
     let mut groups: Vec<Group> = attempts.into_values().flat_map(Tries::close).collect();
@@ -49,6 +53,8 @@ struct Open {
     early_is_stale: bool,
     /// The last end, and the gravest so far.
     end: Option<(Timestamp, DeploymentOutcome)>,
+    /// Ends of jobs beside which others went on.
+    job_ends: Vec<usize>,
     /// Steps since everything has ended: they trail the deployment, unless an end follows them.
     trailing: Vec<usize>,
     /// When something was last recorded of it.
@@ -64,14 +70,13 @@ impl Tries {
         let rules = self.rules;
         let knows_attempt = step.attempt.is_some();
         if let Some(open) = &mut self.current {
-            let begins_another = match step.kind {
-                _ if knows_attempt => false,
-                StatusKind::Start => open.is_over(step, rules),
-                kind if kind.outcome().is_some() => open.trails_another(steps, rules),
-                _ => open.ended_long_before(step),
+            let next = match step.kind {
+                _ if knows_attempt => None,
+                StatusKind::Start => open.is_over(step, rules).then(|| open.waits_for_start(steps)),
+                kind if kind.outcome().is_some() => open.trails_another(step, steps, rules),
+                _ => open.ended_long_before(step).then(Vec::new),
             };
-            if begins_another {
-                let next = if step.kind == StatusKind::Start { Vec::new() } else { std::mem::take(&mut open.trailing) };
+            if let Some(next) = next {
                 let superseded = self.current.take();
                 self.closed.extend(superseded.map(|open| open.close(true)));
                 let mut open = Open::default();
@@ -96,7 +101,7 @@ impl Open {
         let last_activity = self.last_activity.max(step.last_activity());
         self.early_is_stale |= step.kind.outcome().is_none() && self.ended_long_before(step);
         match (step.kind.outcome(), step.kind) {
-            (Some(outcome), _) => self.end_with(step, outcome, rules),
+            (Some(outcome), _) => self.end_with(at, step, outcome, rules),
             (None, StatusKind::Start) => {
                 if self.has_ended() {
                     // Jobs that ended without having been said to begin count as well.
@@ -116,29 +121,28 @@ impl Open {
         self.last_activity = last_activity;
     }
 
-    fn end_with(&mut self, FoldStep { ts, takes_back, .. }: &FoldStep, how: DeploymentOutcome, rules: FoldRules) {
-        let ts = *ts;
-        match self.end {
-            _ if self.has_only_ends() => self.early_ends.push((ts, how)),
-            // One job's end. The gravest is the deployment's.
-            None => {
-                self.ends += 1;
-                self.end = Some((ts, how));
+    fn end_with(&mut self, at: usize, step: &FoldStep, how: DeploymentOutcome, rules: FoldRules) {
+        let ts = step.ts;
+        if self.has_only_ends() {
+            self.early_ends.push((ts, how));
+            return;
+        }
+        if let Some((last, _)) = self.end
+            && self.has_ended()
+        {
+            let is_another_job =
+                !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
+            if step.takes_back || !is_another_job {
+                // It corrects how all of it has ended.
+                self.end = Some((last, how));
+                return;
             }
-            Some((_, before)) if !self.has_ended() => {
-                self.ends += 1;
-                self.end = Some((ts, graver(before, how)));
-            }
-            Some((last, before)) => {
-                let is_another_job =
-                    !self.trailing.is_empty() || (self.starts == 0 && !takes_back && !rules.is_abandoned(last, ts));
-                if is_another_job {
-                    self.ends += 1;
-                    self.end = Some((ts, graver(before, how)));
-                } else {
-                    self.end = Some((last, how));
-                }
-            }
+        }
+        // One job's end. The gravest is the deployment's.
+        self.ends += 1;
+        self.end = Some((ts, self.end.map_or(how, |(_, before)| graver(before, how))));
+        if !self.has_ended() {
+            self.job_ends.push(at);
         }
     }
 
@@ -162,24 +166,39 @@ impl Open {
         self.steps.len() == self.early_ends.len()
     }
 
-    /// Whether what trails this deployment began so long after its end that the end which follows is another try's.
-    fn trails_another(&self, steps: &[FoldStep], rules: FoldRules) -> bool {
-        let first = self.trailing.first().map(|at| steps[*at].ts);
-        self.end.zip(first).is_some_and(|((ended_at, _), first)| rules.is_abandoned(ended_at, first))
+    /// Takes what another try, which ends with this step, has of the steps that trail this one: those so long after the
+    /// rest that it would have been abandoned. `None` where it is no other try.
+    fn trails_another(&mut self, end: &FoldStep, steps: &[FoldStep], rules: FoldRules) -> Option<Vec<usize>> {
+        if self.has_only_ends() && !self.early_ends.is_empty() {
+            return rules.is_abandoned(self.last_activity, end.ts).then(Vec::new);
+        }
+        let (mut before, _) = self.end?;
+        let first = self.trailing.iter().position(|at| {
+            let long_after = rules.is_abandoned(before, steps[*at].ts);
+            before = before.max(steps[*at].last_activity());
+            long_after
+        })?;
+        Some(self.trailing.split_off(first))
+    }
+
+    /// Takes the steps that trail this one and wait for the start of the next.
+    fn waits_for_start(&mut self, steps: &[FoldStep]) -> Vec<usize> {
+        let rest = self.trailing.iter().rposition(|at| steps[*at].kind != StatusKind::Waiting);
+        self.trailing.split_off(rest.map_or(0, |last| last + 1))
     }
 
     fn close(self, superseded: bool) -> Group {
         let (has_ended, only_ends) = (self.has_ended(), self.has_only_ends());
-        let Self { mut steps, attempt, starts, ends, early_ends, early_is_stale, end, trailing, last_activity: _ } =
-            self;
-        let with_early = !early_is_stale && ends + early_ends.len() >= starts.max(1);
+        let Self { mut steps, attempt, starts, ends, early_ends, early_is_stale, job_ends, trailing, .. } = self;
+        let with_early = !early_ends.is_empty() && !early_is_stale && ends + early_ends.len() >= starts.max(1);
         steps.extend(trailing);
-        let group = Group { steps, superseded, has_start: starts > 0, attempt, ..Group::default() };
+        let group = Group { steps, job_ends, superseded, has_start: starts > 0, attempt, ..Group::default() };
+        // An end without a beginning is that of a job as well.
+        let ends = early_ends.into_iter().chain(self.end);
+        let end = ends.reduce(|(one, so_far), (ts, how)| (one.max(ts), graver(so_far, how)));
         if has_ended {
             Group { end, ..group }
-        } else if with_early && !early_ends.is_empty() {
-            let end =
-                early_ends.into_iter().chain(end).reduce(|(one, so_far), (ts, how)| (one.max(ts), graver(so_far, how)));
+        } else if with_early {
             Group { end, unmeasurable: true, clocks_differ: starts > 0 && !only_ends, ..group }
         } else {
             group

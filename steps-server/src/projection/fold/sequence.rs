@@ -69,7 +69,8 @@ fn mark_concurrent(groups: &mut [Group], steps: &[FoldStep], rules: FoldRules) {
         let [before, after] = [&groups[at - 1], &groups[at]];
         let (Some(first), own) = (after.steps.first(), before.steps.iter().map(|at| &steps[*at])) else { continue };
         let abandoned = before.end.is_none() && !rules.is_abandoned(last_activity(own), steps[*first].ts);
-        let ends = after.steps.iter().filter(|at| steps[**at].kind.outcome().is_some()).count();
+        let is_end = |step: &FoldStep| step.kind.outcome().is_some() && !step.takes_back;
+        let ends = after.steps.iter().filter(|at| is_end(&steps[**at])).count();
         groups[at - 1].looks_concurrent = abandoned && ends >= 2;
     }
 }

@@ -296,12 +296,63 @@ fn an_end_before_the_beginning_is_told_by_a_clock_that_differs() {
 }
 
 #[test]
+fn a_step_without_an_attempt_belongs_to_the_last_that_has_begun() {
+    let mut steps = attempt(2, &[(10, "started"), (60, "failed")]);
+    steps.extend(stream(&[(0, "queued"), (20, "building"), (120, "deploying")]));
+    assert_eq!(in_run(steps.clone()), [("failed", 5, Some(60.0))]);
+    steps.extend(attempt(3, &[(100, "started"), (160, "succeeded")]));
+    assert_eq!(in_run(steps.clone()), [("failed", 4, Some(60.0)), ("succeeded", 3, Some(60.0))]);
+    let last = folded(steps, true).pop().unwrap();
+    assert_eq!((last.attempt.map(Attempt::number), last.retry), (Some(3), Some(Retry::Partial)));
+}
+
+#[test]
+fn what_waits_for_the_start_of_another_try_is_part_of_it() {
+    let steps = [(0, "started"), (60, "failed"), (61, "cleanup"), (90, "queued"), (100, "started"), (160, "succeeded")];
+    assert_eq!(in_run(stream(&steps)), [("failed", 3, Some(60.0)), ("succeeded", 3, Some(70.0))]);
+}
+
+#[test]
+fn what_follows_an_end_of_a_run_long_after_is_another_try_once_it_ends() {
+    let month = 30 * DAY;
+    let steps = [(0, "build"), (60, "succeeded"), (61, "cleanup"), (month, "check"), (month + 20, "succeeded")];
+    assert_eq!(in_run(stream(&steps)), [("succeeded", 3, Some(60.0)), ("succeeded", 2, Some(20.0))]);
+    assert_eq!(in_run(stream(&[(0, "succeeded"), (month, "failed")])), [("succeeded", 1, None), ("failed", 1, None)]);
+    let taken_back = [(0, "build"), (60, "deployed"), (61, "cleanup"), (700, "rolled back")];
+    assert_eq!(in_run(stream(&taken_back)), [("failed", 4, Some(60.0))]);
+}
+
+#[test]
+fn an_end_without_a_beginning_counts_as_a_job() {
+    assert_eq!(in_run(stream(&[(0, "failed"), (3, "started"), (60, "succeeded")])), [("failed", 3, Some(60.0))]);
+    let long_before = attempt(1, &[(0, "failed"), (3000, "started"), (3060, "succeeded")]);
+    assert_eq!(in_run(long_before), [("failed", 3, Some(3060.0))]);
+}
+
+#[test]
+fn what_is_open_when_one_of_two_jobs_ends_goes_on() {
+    let steps = stream(&[(0, "started"), (0, "started"), (5, "migrating"), (60, "failed"), (600, "succeeded")]);
+    let deployments = folded(steps, true);
+    let ends: Vec<_> = deployments[0].derived.iter().map(|step| step.ended_at.map(seconds)).collect();
+    assert_eq!(ends, [Some(0), Some(5), Some(600), Some(60), Some(600)]);
+    assert_eq!(deployments[0].derived[2].outcome, Some(StepOutcome::Failed));
+    assert_eq!((deployments[0].waiting.map(Duration::seconds), deployments[0].gaps.map(Duration::seconds)), (Some(0.0), Some(0.0)));
+    let bare = folded(stream(&[(0, "started"), (0, "started"), (60, "succeeded"), (600, "succeeded")]), true);
+    assert_eq!(bare[0].gaps.map(Duration::seconds), Some(0.0));
+    // One after the other: what lies between is a gap.
+    let jobs = [(0, "started"), (60, "succeeded"), (90, "started"), (150, "succeeded")];
+    assert_eq!(folded(attempt(1, &jobs), true)[0].gaps.map(Duration::seconds), Some(30.0));
+}
+
+#[test]
 fn two_at_once_without_a_run_look_like_it() {
     let deployments = folded(stream(&[(0, "started"), (1, "started"), (60, "succeeded"), (241, "failed")]), false);
     assert_eq!(told(&deployments), [("abandoned", 1, None), ("failed", 3, Some(59.0))]);
     assert_eq!((deployments[0].looks_concurrent, deployments[1].looks_concurrent), (true, false));
-    let died = folded(stream(&[(0, "started"), (100, "started"), (160, "succeeded")]), false);
-    assert!(!died[0].looks_concurrent);
+    for after in [&[(160, "succeeded")][..], &[(160, "deployed"), (700, "rolled_back")]] {
+        let died = folded(stream(&[&[(0, "started"), (100, "started")][..], after].concat()), false);
+        assert!(!died[0].looks_concurrent);
+    }
 }
 
 #[test]
