@@ -2,7 +2,8 @@
 //!
 //! In a stream without a run a fold begins at the last but one deployment that started before the change: nothing before it
 //! can be different, and the last but one may turn out to have been at the same time. In a stream of a run it begins at the
-//! beginning, because retries depend on what came before them. What the fold says is compared with what is stored, and only
+//! beginning, because retries depend on what came before them. Where phases are added to a long deployment, only its first and
+//! its last steps are read (`resume`). What the fold says is compared with what is stored, and only
 //! differences are written.
 
 use std::collections::{HashMap, HashSet};
@@ -83,7 +84,7 @@ async fn fold_waiting(tx: &mut Tx, config: &FoldConfig) -> Result<usize, StoreEr
     let mut stored = tx.deployment_rows(&from).await?;
     let long = resumable(&stored, &since, &last);
     let mut done = Difference::default();
-    let ended = resume(tx, &long, config, &mut done).await?;
+    let ended = resume(tx, &long, &last, config, &mut done).await?;
     let resumed: HashSet<Vec<u8>> =
         long.iter().filter(|row| !ended.contains(row)).map(|row| row.stream.clone()).collect();
     from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));

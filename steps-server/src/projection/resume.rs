@@ -13,26 +13,33 @@ use crate::store::{DeploymentRow, FoldRow, StoreError, StreamKey, Tx};
 /// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
 const MIN_STEPS: i32 = 100;
 
-/// The deployments that are long, running, without a run, and changed only behind their last step.
+/// The deployments that are long, running, and changed only behind their last step; of a run, only one that is all that its
+/// stream has, because what one attempt repeats depends on the others.
 pub(super) fn resumable(
     stored: &[DeploymentRow],
     since: &HashMap<StreamKey, i64>,
-    runs: &HashMap<StreamKey, i64>,
+    last: &HashMap<StreamKey, i64>,
 ) -> Vec<DeploymentRow> {
-    let mut newest: HashMap<&[u8], &DeploymentRow> = HashMap::new();
+    let mut newest: HashMap<&[u8], (&DeploymentRow, usize)> = HashMap::new();
     for row in stored {
-        let newest = newest.entry(&row.stream).or_insert(row);
+        let (newest, count) = newest.entry(&row.stream).or_insert((row, 0));
+        *count += 1;
         if (row.started_at, row.id) > (newest.started_at, newest.id) {
             *newest = row;
         }
     }
-    let is_resumable = |row: &&DeploymentRow| {
+    let is_resumable = |(row, count): &(&DeploymentRow, usize)| {
         let Ok(stream) = StreamKey::try_from(row.stream.as_slice()) else { return false };
-        let has_run = runs.get(&stream) == Some(&0);
+        let alone = *count == 1 || !is_run(last, &stream);
         let changed_behind = since.get(&stream).is_some_and(|since| *since > row.last_ts);
-        row.open_until > 0 && row.ended_at.is_none() && row.steps >= MIN_STEPS && changed_behind && !has_run
+        row.open_until > 0 && row.ended_at.is_none() && row.steps >= MIN_STEPS && changed_behind && alone
     };
-    newest.into_values().filter(is_resumable).cloned().collect()
+    newest.into_values().filter(is_resumable).map(|(row, _)| row.clone()).collect()
+}
+
+/// Whether a stream is that of a run; see `Tx::deployments_before`.
+fn is_run(last: &HashMap<StreamKey, i64>, stream: &[u8]) -> bool {
+    StreamKey::try_from(stream).is_ok_and(|stream| last.get(&stream) == Some(&0))
 }
 
 /// Goes on with the fold of these deployments. Returns those that have ended by it: they must be folded from their beginning,
@@ -40,6 +47,7 @@ pub(super) fn resumable(
 pub(super) async fn resume(
     tx: &mut Tx,
     long: &[DeploymentRow],
+    last: &HashMap<StreamKey, i64>,
     config: &FoldConfig,
     difference: &mut Difference,
 ) -> Result<Vec<DeploymentRow>, StoreError> {
@@ -54,6 +62,16 @@ pub(super) async fn resume(
         let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
         let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
         let steps: Vec<FoldStep> = rows.iter().map(|row| short_step(row, whole, config)).collect();
+        // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of
+        // the step before it.
+        let goes_on = |step: &FoldStep| match step.kind {
+            StatusKind::Phase | StatusKind::Waiting => step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole)),
+            kind => kind == StatusKind::Ignored,
+        };
+        if is_run(last, &whole.stream) && !steps.iter().skip(1).all(goes_on) {
+            ended.push(whole.clone());
+            continue;
+        }
         let folded = fold::fold(&steps, false, config.rules);
         let [deployment] = folded.as_slice() else {
             ended.push(whole.clone());
@@ -66,6 +84,7 @@ pub(super) async fn resume(
             continue;
         };
         (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
+        (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
         row.open_until = row.open_until.max(whole.open_until);
         let known = if whole.tail_ts > whole.started_at {
             // What lies between the first step and the tail has its end, and is counted, already.
@@ -80,6 +99,11 @@ pub(super) async fn resume(
         difference.right.push(row);
     }
     Ok(ended)
+}
+
+/// The attempt of a deployment; 0 where it is not known.
+fn attempt(whole: &DeploymentRow) -> i64 {
+    whole.attempt.map_or(0, i64::from)
 }
 
 /// A step of a deployment of which only the first step and the tail are read: that it has had its start is known of the
