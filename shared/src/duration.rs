@@ -31,8 +31,8 @@ const EXAMPLES: &str = "write 500ms, 90s, 15m, 1h30m, 7d, 1y or bare seconds";
 impl Duration {
     /// From microseconds; `None` when negative.
     #[must_use]
-    pub fn from_micros(micros: i64) -> Option<Self> {
-        (micros >= 0).then_some(Self(micros))
+    pub const fn from_micros(micros: i64) -> Option<Self> {
+        if micros >= 0 { Some(Self(micros)) } else { None }
     }
 
     /// From whole seconds.

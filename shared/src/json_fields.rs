@@ -51,7 +51,7 @@ impl JsonFields {
                 Value::Null => {}
                 Value::String(text) => texts.push((field, text)),
                 Value::Number(number)
-                    if matches!(field.as_str(), "age" | "duration" | "exit_code" | "ts" | "ended_at") =>
+                    if matches!(field.as_str(), "age" | "duration" | "exit_code" | "attempt" | "ts" | "ended_at") =>
                 {
                     texts.push((field, number.to_string()));
                 }

@@ -3,6 +3,7 @@
 //! What both sides must agree on is defined here once: names and times with their checks, each resource with its JSON, its columns
 //! and its cells, queries, and errors. Nothing here does I/O, reads a clock, or knows HTTP.
 
+mod attempt;
 mod batch;
 mod bound;
 mod deployment;
@@ -29,9 +30,12 @@ pub mod view;
 mod words;
 mod written_time;
 
+pub use attempt::Attempt;
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 pub use bound::Bound;
-pub use deployment::{Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, StatusKind, TimelineStep};
+pub use deployment::{
+    Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep,
+};
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, Problem, nearest};
 pub use filter::{DeploymentFilter, Filter, StepFilter};

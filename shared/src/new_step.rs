@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::fields::{optional, required, sort};
 use crate::span::NewFinish;
-use crate::{Component, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Timestamp, Version};
+use crate::{
+    Attempt, Component, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Timestamp, Version,
+};
 
 /// A step on its way to be recorded. The command and the server build it through the same checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,6 +32,9 @@ pub struct NewStep {
     /// The CI run it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Which attempt of that run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
     /// Whether it is a span: it ends at a recorded end, not when the next step begins.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub span: bool,
@@ -87,7 +92,7 @@ impl FromStr for Age {
 impl NewStep {
     /// The fields of a step, as they are named on the wire; the first four must be given, and the last four are the
     /// finish of a span that has ended already.
-    pub const FIELDS: [&'static str; 14] = [
+    pub const FIELDS: [&'static str; 15] = [
         "component",
         "version",
         "owner",
@@ -96,6 +101,7 @@ impl NewStep {
         "ts",
         "age",
         "run",
+        "attempt",
         "id",
         "span",
         "outcome",
@@ -105,7 +111,7 @@ impl NewStep {
     ];
 
     /// How far in the future a `ts` may lie: clocks differ a little.
-    const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
+    pub const FUTURE_MICROS: i64 = 5 * 60 * 1_000_000;
 
     /// Reads a step from its fields: a query string, a form, a row of a file, the flags of the command.
     ///
@@ -120,7 +126,7 @@ impl NewStep {
     {
         let mut errors = Vec::new();
         let values = sort(&Self::FIELDS, fields, &mut errors);
-        let [component, version, owner, status, environment, ts, age, run, id, span, finish @ ..] = values;
+        let [component, version, owner, status, environment, ts, age, run, attempt, id, span, finish @ ..] = values;
         let when = when(ts, age, &mut errors);
         let span = optional::<bool>("span", span, &mut errors).unwrap_or_default();
         let finish = finish_of(span, finish, &mut errors);
@@ -131,12 +137,15 @@ impl NewStep {
             required("status", status, &mut errors),
             optional("environment", environment, &mut errors),
             optional("run", run, &mut errors),
+            optional("attempt", attempt, &mut errors),
             optional("id", id, &mut errors),
         );
         match step {
-            (Some(component), Some(version), Some(owner), Some(status), environment, run, id) if errors.is_empty() => {
+            (Some(component), Some(version), Some(owner), Some(status), environment, run, attempt, id)
+                if errors.is_empty() =>
+            {
                 let environment = environment.unwrap_or_default();
-                Ok(Self { id, component, environment, version, owner, status, when, run, span, finish })
+                Ok(Self { id, component, environment, version, owner, status, when, run, attempt, span, finish })
             }
             _ => Err(FieldErrors(errors)),
         }
@@ -147,7 +156,7 @@ impl NewStep {
     /// # Errors
     /// A `ts` more than five minutes in the future, or an `age` that reaches back before 1970.
     pub fn into_step(self, now: Timestamp) -> Result<Step, FieldErrors> {
-        let Self { id, component, environment, version, owner, status, when, run, span, finish } = self;
+        let Self { id, component, environment, version, owner, status, when, run, attempt, span, finish } = self;
         let ts = match when {
             When::At(ts) if ts.micros() > now.micros() + Self::FUTURE_MICROS => {
                 let reason = format!("is more than 5 minutes in the future: {ts}, and it is {now} now");
@@ -169,11 +178,13 @@ impl NewStep {
             status,
             ts,
             run,
+            attempt,
             span,
             outcome: finish.map(|finish| finish.outcome),
             exit_code: finish.and_then(|finish| finish.exit_code),
             ended_at: finish.map(|finish| finish.ended_at),
             deployment_id: None,
+            result: None,
         })
     }
 }

@@ -45,6 +45,9 @@ pub struct StatsRow {
     pub running: u64,
     /// How many never ended.
     pub abandoned: u64,
+    /// How many were cancelled: they are in no failure rate.
+    #[serde(default)]
+    pub cancelled: u64,
     /// Failed of those that ended, 0 to 1; unknown when none has.
     pub failure_rate: Option<f64>,
     /// The mean of the durations, in seconds.
@@ -137,6 +140,8 @@ columns! {
         P99Seconds = "p99_seconds",
         /// The longest.
         MaxSeconds = "max_seconds",
+        /// How many were cancelled.
+        Cancelled = "cancelled",
     }
 }
 
@@ -164,6 +169,7 @@ impl Resource for StatsRow {
             StatsColumn::Failed => Cell::count(self.failed),
             StatsColumn::Running => Cell::count(self.running),
             StatsColumn::Abandoned => Cell::count(self.abandoned),
+            StatsColumn::Cancelled => Cell::count(self.cancelled),
             StatsColumn::FailureRate => self.failure_rate.into(),
             StatsColumn::MeanSeconds => self.mean.into(),
             StatsColumn::P50Seconds => self.p50.into(),

@@ -10,7 +10,7 @@ use crate::id::stream_key;
 use crate::resource::columns;
 use crate::span::{Finish, StepOutcome};
 use crate::{
-    Cell, Component, Duration, Environment, Owner, Resource, Run, Selected, Status, StepId, Timestamp, Version,
+    Attempt, Cell, Component, Duration, Environment, Owner, Resource, Run, Selected, Status, StepId, Timestamp, Version,
 };
 
 /// A recorded step. What was recorded never changes; what is derived may, when more steps are recorded.
@@ -35,6 +35,9 @@ pub struct Step {
     pub ts: Timestamp,
     /// The CI run it belongs to.
     pub run: Option<Run>,
+    /// Which attempt of that run, where it was said.
+    #[serde(default)]
+    pub attempt: Option<Attempt>,
     /// Whether it is a span: it ends at a recorded end, not when the next step begins.
     #[serde(default)]
     pub span: bool,
@@ -47,9 +50,13 @@ pub struct Step {
     /// When it ended: recorded for a finished span, derived otherwise.
     #[serde(default)]
     pub ended_at: Option<Timestamp>,
-    /// The deployment it is part of: derived.
+    /// The deployment it is part of: derived. None of an ignored status.
     #[serde(default)]
     pub deployment_id: Option<StepId>,
+    /// How it ended: derived. A span ended as recorded; of other steps, the one that was open when its deployment failed has
+    /// failed.
+    #[serde(default)]
+    pub result: Option<StepOutcome>,
 }
 
 columns! {
@@ -85,6 +92,10 @@ columns! {
         Outcome = "outcome",
         /// The exit code of the command that a span timed.
         ExitCode = "exit_code",
+        /// Which attempt of the CI run.
+        Attempt = "attempt",
+        /// How it ended: succeeded or failed. Of steps that are no spans, the one that was open when the deployment failed has failed.
+        Result = "result",
     }
 }
 
@@ -93,7 +104,7 @@ const UNFINISHED: &str = "unfinished";
 
 impl StepColumn {
     /// The members of a step in JSON: `ts` is exact there, so that it has no `started_at`.
-    pub const JSON: [Self; 14] = [
+    pub const JSON: [Self; 16] = [
         Self::Id,
         Self::Component,
         Self::Environment,
@@ -102,12 +113,14 @@ impl StepColumn {
         Self::Status,
         Self::Ts,
         Self::Run,
+        Self::Attempt,
         Self::EndedAt,
         Self::DurationSeconds,
         Self::DeploymentId,
         Self::Span,
         Self::Outcome,
         Self::ExitCode,
+        Self::Result,
     ];
 }
 
@@ -145,7 +158,7 @@ impl Step {
     /// another at every try. A finish counts only where `other` has one: it may have been recorded later.
     #[must_use]
     pub fn differences(&self, other: &Self, sent_ts: bool) -> Vec<&'static str> {
-        let Self { id: _, component, environment, version, owner, status, ts, run, span, .. } = other;
+        let Self { id: _, component, environment, version, owner, status, ts, run, attempt, span, .. } = other;
         let (recorded, sent) = (self.finish(), other.finish());
         let took = |step: &Self| step.finish().map(|finish| finish.ended_at.micros() - step.ts.micros());
         let same = [
@@ -156,6 +169,7 @@ impl Step {
             ("status", self.status == *status),
             ("ts", !sent_ts || self.ts == *ts),
             ("run", self.run == *run),
+            ("attempt", self.attempt == *attempt),
             ("span", self.span == *span),
             ("outcome", sent.is_none() || sent.map(|end| end.outcome) == recorded.map(|end| end.outcome)),
             ("exit_code", sent.is_none() || sent.map(|end| end.exit_code) == recorded.map(|end| end.exit_code)),
@@ -187,6 +201,8 @@ impl Resource for Step {
             StepColumn::Outcome if self.is_unfinished() => UNFINISHED.into(),
             StepColumn::Outcome => self.outcome.map(StepOutcome::name).into(),
             StepColumn::ExitCode => self.exit_code.into(),
+            StepColumn::Attempt => self.attempt.map(Attempt::number).into(),
+            StepColumn::Result => self.result.map(StepOutcome::name).into(),
         }
     }
 }

@@ -23,7 +23,6 @@ use tokio::net::TcpListener;
 
 pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil_sen};
 pub use crate::maintenance::{Command, run as maintain};
-pub use crate::projection::apply::other_statuses;
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::{Args, Settings};
 pub use crate::store::{OpenError, OpenOptions, Store};
@@ -50,7 +49,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let options =
-        app::Options { statuses: settings.statuses(), now, queue: settings.queue, deadline: settings.deadline.into() };
+        app::Options { fold: settings.fold_config(), now, queue: settings.queue, deadline: settings.deadline.into() };
     let (app, writer) = App::start(store.clone(), options)?;
     let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
     let service = warp::service(http::service(Arc::clone(&context)));

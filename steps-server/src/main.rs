@@ -63,24 +63,17 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
         store = Store::open(&options) => store?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
-    let statuses = settings.statuses();
+    let fold = settings.fold_config();
     match command {
         None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => tokio::select! {
-            done = steps_server::maintain(command, &store, &statuses, now()) => done,
+            done = steps_server::maintain(command, &store, &fold, now()) => done,
             () = &mut stop => Ok(ExitCode::from(FAILED)),
         },
     }
 }
 
 async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    if let Some(before) = steps_server::other_statuses(&store, &settings.statuses()).await? {
-        tracing::warn!(
-            %before,
-            now = settings.statuses().fingerprint(),
-            "the statuses that end a deployment were others when the deployments were folded; run `steps-server rebuild`"
-        );
-    }
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;

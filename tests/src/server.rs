@@ -35,12 +35,14 @@ pub struct Process {
 }
 
 impl Builder {
-    /// `steps-server` with nothing but its `HOME`.
+    /// `steps-server` with nothing but its `HOME`. The histories of the tests lie months back: nothing of them is abandoned
+    /// because of that, unless `--abandon-after` says otherwise.
     #[must_use]
     pub fn bare() -> Self {
         let home = TempDir::with_prefix("steps-server-").expect("a temporary folder");
         let mut command = Command::new(binary("steps-server"));
         command.env_clear().env("HOME", home.path()).current_dir(home.path());
+        command.env("STEPS_ABANDON_AFTER", "3650d");
         for (variable, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data")] {
             command.env(variable, home.path().join(folder));
         }

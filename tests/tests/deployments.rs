@@ -25,7 +25,8 @@ on_both_stores!(
 );
 
 const HEADER: &str =
-    "component,version,started_at,ended_at,duration_seconds,outcome,status,owner,environment,run,steps,id";
+    "component,version,started_at,ended_at,duration_seconds,outcome,status,owner,environment,run,steps,id,attempt,retry,\
+     work_seconds,waiting_seconds,gap_seconds,clocks_differ,looks_concurrent,excluded";
 
 /// A step of component `c` so many seconds after 09:00, with an identity that is made now.
 fn step(status: &str, second: u32) -> Value {
@@ -87,7 +88,7 @@ async fn steps_become_deployments_by_the_rules(db: TestDb) {
         ("building@0 testing@60", vec!["running testing 2"]),
         // What follows an end begins the next one: a redeploy, a retry, the rerun of next week.
         ("a@0 failed@10 a@20 OK@50", vec!["failed failed 2 10", "succeeded OK 2 30"]),
-        ("a@0 cancelled@10", vec!["failed cancelled 2 10"]),
+        ("a@0 cancelled@10", vec!["cancelled cancelled 2 10"]),
         // An end after an end corrects how it ended, and moves nothing.
         ("a@0 deployed@10 rolled_back@700", vec!["failed rolled_back 3 10"]),
         ("a@0 failed@10 failed@20 succeeded@30", vec!["succeeded succeeded 4 10"]),
@@ -324,7 +325,7 @@ async fn formats_hold_the_same(db: TestDb) {
     let first = csv.lines().nth(1).unwrap();
     let id = recorded[0]["id"].as_str().unwrap();
     let expected = "c,1,2026-01-05T09:00:00.000000Z,2026-01-05T09:01:30.000000Z,90,succeeded,done,o,production,,2,";
-    assert_eq!(first, format!("{expected}{id}"));
+    assert_eq!(first, format!("{expected}{id},,,90,0,0,false,false,"));
     assert_eq!(server.deployments("columns=outcome,steps&limit=1").await, "outcome,steps\r\nsucceeded,2\r\n");
 
     let json = server.get("/v1/deployments?format=json").await.json();
@@ -343,7 +344,7 @@ async fn formats_hold_the_same(db: TestDb) {
     let name = book.sheet_names()[0].clone();
     let sheet = book.worksheet_range(&name).unwrap();
     let row =
-        |row: u32| (0..12).map(|at| sheet.get_value((row, at)).cloned().unwrap_or(Data::Empty)).collect::<Vec<_>>();
+        |row: u32| (0..20).map(|at| sheet.get_value((row, at)).cloned().unwrap_or(Data::Empty)).collect::<Vec<_>>();
     assert_eq!(row(0).iter().map(ToString::to_string).collect::<Vec<_>>().join(","), HEADER);
     assert_eq!(row(1)[4], Data::Float(90.0), "a number that a spreadsheet adds up");
     assert_eq!(row(2)[4], Data::Empty);

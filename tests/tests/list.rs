@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const HEADER: &str = "component,version,owner,status,ts,environment,run,id,started_at,ended_at,duration_seconds,\
-                      deployment_id,span,outcome,exit_code";
+                      deployment_id,span,outcome,exit_code,attempt,result";
 
 fn step(status: &str, ts: &str) -> Value {
     json!({"component": "c", "version": "1", "owner": "o", "status": status, "ts": ts})
@@ -151,6 +151,7 @@ async fn formats_are_named_or_accepted(db: TestDb) {
             "id": ids[0], "component": "c", "environment": "production", "version": "1", "owner": "o", "status": "a",
             "ts": "2026-01-05T09:30:00.000000Z", "run": null, "ended_at": "2026-01-05T09:30:01.000000Z",
             "duration_seconds": 1.0, "deployment_id": ids[0], "span": false, "outcome": null, "exit_code": null,
+            "attempt": null, "result": "succeeded",
         })
     );
     let jsonl = accept("application/x-ndjson").await;
@@ -186,7 +187,7 @@ async fn a_step_has_one_shape_everywhere(db: TestDb) {
     assert_eq!(timed.as_object_mut().unwrap().remove("usual_seconds"), Some(Value::Null));
     timed.as_object_mut().unwrap().retain(|name, _| listed.get(name).is_some());
     assert_eq!(timed, listed);
-    for derived in ["ended_at", "duration_seconds", "deployment_id", "outcome"] {
+    for derived in ["ended_at", "duration_seconds", "deployment_id", "outcome", "result"] {
         posted[derived] = listed[derived].clone();
     }
     assert_eq!(posted, listed, "recorded first, derived later");

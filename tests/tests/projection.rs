@@ -19,7 +19,7 @@ use steps_tests::{
 on_both_stores!(
     verify_finds_what_was_changed_and_rebuild_repairs_it,
     rebuild_and_verify_are_right_while_steps_are_recorded,
-    other_statuses_are_told_at_start_and_rebuild_applies_them,
+    other_rules_fold_everything_again_while_serving,
     steps_of_the_version_before_get_their_deployments,
     a_long_deployment_is_the_same_step_by_step,
     memory_is_bounded,
@@ -202,6 +202,7 @@ async fn rebuild_and_verify_are_right_while_steps_are_recorded(db: TestDb) {
         for maintenance in ["rebuild", "verify", "verify", "rebuild", "verify"] {
             let mut command = tokio::process::Command::new(binary("steps-server"));
             command.args([maintenance, "--database-url", &db.url()]).env_clear().kill_on_drop(true);
+            command.env("STEPS_ABANDON_AFTER", "3650d");
             let output = command.output().await.unwrap();
             assert!(output.status.success(), "{maintenance}: {output:?}");
         }
@@ -215,32 +216,43 @@ async fn rebuild_and_verify_are_right_while_steps_are_recorded(db: TestDb) {
     server.stop().await;
 }
 
-async fn other_statuses_are_told_at_start_and_rebuild_applies_them(db: TestDb) {
+/// What is stored was folded by other words, or by the rules of the version before: it is folded again by itself.
+async fn other_rules_fold_everything_again_while_serving(db: TestDb) {
     let server = Server::start(&db).await;
     let at = |status: &str, second: u32| json!({"component": "c", "version": "1", "owner": "o", "status": status, "ts": format!("2026-01-05T09:00:{second:02}Z")});
     server.batch(&[at("go", 0), at("a", 1), at("go", 10), at("Shipped", 20)]).await;
     let outcomes = async |server: &Server| column(&server.deployments("").await, "outcome").join(" ");
+    let becomes = async |server: &Server, expected: &str| {
+        eventually(expected, async || (outcomes(server).await == expected).then_some(())).await;
+    };
     assert_eq!(outcomes(&server).await, "running");
-    assert!(!server.process().log().contains("rebuild"), "{}", server.process().log());
+    assert!(!server.process().log().contains("folding all"), "{}", server.process().log());
     server.stop().await;
 
     let others = ["--success-statuses", "shipped, released", "--start-statuses", "go"];
     let server = Builder::on(&db.url()).args(&others).start().await;
-    let warning = server.process().log();
-    assert!(warning.contains("WARN") && warning.contains("steps-server rebuild"), "{warning}");
-    assert_eq!(outcomes(&server).await, "running", "until then it is as it was");
-    server.stop().await;
-
-    maintain(&db, "rebuild", &others).ok();
-    let server = Builder::on(&db.url()).args(&others).start().await;
-    assert!(!server.process().log().contains("rebuild"), "{}", server.process().log());
-    assert_eq!(outcomes(&server).await, "abandoned succeeded");
+    becomes(&server, "abandoned succeeded").await;
     assert_eq!(column(&server.deployments("").await, "duration_seconds"), ["", "10"]);
+    assert!(server.process().log().contains("folding all of them again"), "{}", server.process().log());
     // Steps that come now are folded by the new words, too.
     server.batch(&[at("x", 30), at("RELEASED", 33)]).await;
     assert_eq!(outcomes(&server).await, "abandoned succeeded succeeded");
     server.stop().await;
     maintain(&db, "verify", &others).ok();
+
+    // The version before stored its words there, and deployments as it knew them.
+    db.execute("UPDATE projection SET statuses = 'shipped=success released=success go=start'").await;
+    db.execute("UPDATE deployments SET outcome = 'running', open_until = 0, waiting = NULL, gaps = NULL").await;
+    let server = Builder::on(&db.url()).args(&others).start().await;
+    becomes(&server, "abandoned succeeded succeeded").await;
+    eventually("it is folded", async || server.process().log().contains("by the present rules").then_some(())).await;
+    server.stop().await;
+    maintain(&db, "verify", &others).ok();
+    let server = Builder::on(&db.url()).args(&others).start().await;
+    server.batch(&[at("x", 40)]).await;
+    assert_eq!(outcomes(&server).await, "abandoned succeeded succeeded running");
+    assert!(!server.process().log().contains("folding all"), "once is enough: {}", server.process().log());
+    server.stop().await;
 }
 
 /// A database as the version before deployments left it.

@@ -68,11 +68,12 @@ fn name(limit: usize) -> impl Strategy<Value = String> {
 fn step() -> impl Strategy<Value = Step> {
     let id = any::<u128>().prop_map(|bits| uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
     let names = (name(255), name(64), name(255), name(255), name(64), prop::option::of(name(255)));
+    let attempt = prop::option::of(1..5_u32);
     // A step is no span, an open one, or one with its end: how it ended, after how long, and its exit code.
     let end = (prop::sample::select(vec![StepOutcome::Succeeded, StepOutcome::Failed]), 0..90_000_000_i64);
     let span = prop::option::of(prop::option::of((end, prop::option::of(any::<i32>()))));
-    (id, names, 0..86_400_000_000_i64, span).prop_map(
-        |(id, (component, environment, version, owner, status, run), micros, span)| Step {
+    (id, names, attempt, 0..86_400_000_000_i64, span).prop_map(
+        |(id, (component, environment, version, owner, status, run), attempt, micros, span)| Step {
             id: StepId(id),
             component: component.parse().unwrap(),
             environment: environment.parse().unwrap(),
@@ -81,11 +82,13 @@ fn step() -> impl Strategy<Value = Step> {
             status: status.parse().unwrap(),
             ts: Timestamp::from_micros(micros).unwrap(),
             run: run.map(|run| run.parse().unwrap()),
+            attempt: attempt.map(|number| number.try_into().unwrap()),
             span: span.is_some(),
             outcome: span.flatten().map(|((outcome, _), _)| outcome),
             exit_code: span.flatten().and_then(|(_, code)| code),
             ended_at: span.flatten().map(|((_, took), _)| Timestamp::from_micros(micros + took).unwrap()),
             deployment_id: None,
+            result: None,
         },
     )
 }
@@ -110,13 +113,16 @@ fn recorded(mut shown: Value) -> Step {
         }
     }
     shown["deployment_id"] = Value::Null;
+    shown["result"] = Value::Null;
     serde_json::from_value(shown).unwrap()
 }
 
 /// As it is sent.
 fn sent(step: &Step) -> Value {
     let mut json = json!(step);
-    json.as_object_mut().unwrap().retain(|name, _| !["deployment_id", "duration_seconds"].contains(&name.as_str()));
+    json.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["deployment_id", "duration_seconds", "result"].contains(&name.as_str()));
     json
 }
 
@@ -129,6 +135,7 @@ fn from_csv(csv: &str) -> Vec<Step> {
         let mut object = json!(row);
         object["ts"] = json!(ts);
         object["span"] = json!(row["span"] == "true");
+        object["attempt"] = json!(row.get("attempt").map(|attempt| attempt.parse::<u32>().unwrap()));
         object["exit_code"] = json!(row.get("exit_code").map(|code| code.parse::<i32>().unwrap()));
         recorded(object)
     };

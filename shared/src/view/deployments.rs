@@ -1,5 +1,6 @@
 //! Tables of deployments.
 
+use super::notes;
 use super::table::{Table, TableCell, TableColumn};
 use super::text::Meaning;
 use crate::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Resource, Timestamp};
@@ -37,7 +38,22 @@ pub fn table(deployments: &[Deployment], columns: &[DeploymentColumn], now: Opti
         cells.collect()
     };
     table.rows = deployments.iter().map(row).collect();
+    add_notes(&mut table, deployments);
     table
+}
+
+/// Adds a column of notes where there are some.
+fn add_notes(table: &mut Table, deployments: &[Deployment]) {
+    let notes: Vec<String> = deployments
+        .iter()
+        .map(|deployment| notes::of(deployment).iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        .collect();
+    if notes.iter().any(|note| !note.is_empty()) {
+        table.columns.push(TableColumn::text("notes"));
+        for (row, note) in table.rows.iter_mut().zip(notes) {
+            row.push(TableCell::of(note, Meaning::Warning));
+        }
+    }
 }
 
 /// How long it took, or has taken so far.
@@ -96,6 +112,10 @@ mod tests {
             format!("2026-01-05 09:30:00|checkout|4.2.0|abandoned||{rest}"),
         ];
         assert_eq!(table(&rows, &[], now).to_lines(), expected);
+        let retry = Deployment { retry: Some(crate::Retry::Partial), ..deployment("succeeded", "20") };
+        let lines = table(&[retry, deployment("succeeded", "370")], &[], now).to_lines();
+        assert!(lines[0].ends_with("|id|notes") && lines[2].ends_with('|'), "{lines:?}");
+        assert!(lines[1].ends_with("|retry of a part, in no figure"), "{lines:?}");
     }
 
     #[test]

@@ -7,12 +7,13 @@ use crate::{GroupBy, StatsAnswer, StatsRow};
 /// A column of numbers, and the value of a group in it.
 type NumberColumn = (TableColumn, fn(&StatsRow) -> TableCell);
 
-const NUMBERS: [NumberColumn; 12] = [
+const NUMBERS: [NumberColumn; 13] = [
     (TableColumn::number("count"), |stat| grouped(stat.count).into()),
     (TableColumn::number("succeeded").rank(3), |stat| grouped(stat.succeeded).into()),
     (TableColumn::number("failed"), |stat| grouped(stat.failed).into()),
     (TableColumn::number("running").rank(6), |stat| grouped(stat.running).into()),
     (TableColumn::number("abandoned").rank(7), |stat| grouped(stat.abandoned).into()),
+    (TableColumn::number("cancelled").rank(7), |stat| grouped(stat.cancelled).into()),
     (TableColumn::number("failure rate").rank(2), |stat| TableCell::known(stat.failure_rate.map(rate))),
     (TableColumn::number("mean").rank(4), |stat| TableCell::known(stat.mean)),
     (TableColumn::number("p50"), |stat| TableCell::known(stat.p50)),
@@ -22,17 +23,19 @@ const NUMBERS: [NumberColumn; 12] = [
     (TableColumn::number("max"), |stat| TableCell::known(stat.max)),
 ];
 
-/// A table of statistics. The columns `running` and `abandoned` are there only where a group has such deployments.
+/// A table of statistics. The columns `running`, `abandoned` and `cancelled` are there only where a group has such deployments.
 #[must_use]
 pub fn table(answer: &StatsAnswer) -> Table {
     let StatsAnswer { by, stats } = answer;
     let some = |count: fn(&StatsRow) -> u64| stats.iter().any(|stat| count(stat) > 0);
     let (some_running, some_abandoned) = (some(|stat| stat.running), some(|stat| stat.abandoned));
+    let some_cancelled = some(|stat| stat.cancelled);
     let numbers: Vec<_> = NUMBERS
         .into_iter()
         .filter(|(column, _)| match column.name {
             "running" => some_running,
             "abandoned" => some_abandoned,
+            "cancelled" => some_cancelled,
             _ => true,
         })
         .collect();

@@ -137,7 +137,7 @@ impl From<DeploymentOutcome> for Meaning {
             DeploymentOutcome::Succeeded => Self::Good,
             DeploymentOutcome::Failed => Self::Bad,
             DeploymentOutcome::Running => Self::Running,
-            DeploymentOutcome::Abandoned => Self::Warning,
+            DeploymentOutcome::Cancelled | DeploymentOutcome::Abandoned => Self::Warning,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The timeline of a deployment: its summary, its rows, and where the bar of each begins and ends.
 
 use super::text::{Meaning, Sign, Text};
-use super::words;
+use super::{notes, words};
 use crate::{
     Deployment, DeploymentDetail, DeploymentOutcome, Duration, StatusKind, StepOutcome, TimelineStep, Timestamp,
 };
@@ -185,7 +185,7 @@ fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
     let mut what = Text::new(format!("{component} {version} "), Meaning::Strong);
     what.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
     let ended = match outcome {
-        DeploymentOutcome::Succeeded | DeploymentOutcome::Failed
+        DeploymentOutcome::Succeeded | DeploymentOutcome::Failed | DeploymentOutcome::Cancelled
             if !status.as_str().eq_ignore_ascii_case(outcome.name()) =>
         {
             format!("{outcome} ({status})")
@@ -203,7 +203,7 @@ fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
         run.as_ref().map(|run| format!("run {run}").into()),
         Some(Text::new(id.to_string(), Meaning::Faint)),
     ];
-    parts.into_iter().flatten().collect()
+    parts.into_iter().flatten().chain(notes::of(&detail.deployment)).collect()
 }
 
 /// How far a deployment is that has run for `elapsed`.

@@ -74,7 +74,7 @@ impl App {
             }
         }
         let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|durations| median(durations));
-        let kind_of = |step: &Step| self.statuses.kind(step.status.as_str(), step.span);
+        let kind_of = |step: &Step| self.fold.statuses.kind(step.status.as_str(), step.span);
         let timeline =
             steps.into_iter().map(|step| TimelineStep { kind: kind_of(&step), usual: usual_of(&step), step }).collect();
         Ok(DeploymentDetail { deployment, usual: median(&durations), timeline })

@@ -20,7 +20,7 @@ use std::time::Duration;
 use steps_shared::Timestamp;
 use tokio::task::JoinHandle;
 
-use crate::projection::fold::Statuses;
+use crate::projection::config::FoldConfig;
 use crate::projection::worker::Projector;
 use crate::store::Store;
 
@@ -39,7 +39,7 @@ pub struct App {
     store: Store,
     recorder: Recorder,
     projector: Projector,
-    statuses: Arc<Statuses>,
+    fold: Arc<FoldConfig>,
     now: fn() -> Timestamp,
     deadline: Duration,
     slots: Slots,
@@ -49,7 +49,9 @@ pub struct App {
 /// What an [`App`] needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    pub statuses: Statuses,
+    /// What each status means, and how long is long.
+    pub fold: FoldConfig,
+    /// The clock.
     pub now: fn() -> Timestamp,
     /// The most facts that wait to be committed.
     pub queue: u32,
@@ -63,13 +65,13 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { statuses, now, queue, deadline } = options;
-        let statuses = Arc::new(statuses);
-        let projector = Projector::start(store.clone(), Arc::clone(&statuses))?;
+        let Options { fold, now, queue, deadline } = options;
+        let fold = Arc::new(fold);
+        let projector = Projector::start(store.clone(), Arc::clone(&fold))?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let slots = Slots::default();
         let stopping = AtomicBool::new(false);
-        Ok((Self { store, recorder, projector, statuses, now, deadline, slots, stopping }, writer))
+        Ok((Self { store, recorder, projector, fold, now, deadline, slots, stopping }, writer))
     }
 
     /// The clock.

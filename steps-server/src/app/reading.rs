@@ -18,7 +18,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let reader = self.store.reader(access);
+        let reader = self.store.reader(access, (self.now)());
         let answer = async {
             match self.projector.wait_until_folded(self.deadline_with_margin()).await? {
                 true => question(reader).await,
@@ -38,7 +38,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.within_deadline(question(self.store.reader(access))).await
+        self.within_deadline(question(self.store.reader(access, (self.now)()))).await
     }
 
     /// Ends `answer` at the deadline. When the database did not answer, its connections are given up.

@@ -1,11 +1,11 @@
 //! Statistics of deployments, or of their steps.
 
 use futures_util::stream::StreamExt as _;
-use steps_shared::{FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery};
+use steps_shared::{DeploymentOutcome, FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery, StepOutcome};
 
 use super::{App, Error};
 use crate::analysis::statistics::{Groups, Sample};
-use crate::projection::fold::Statuses;
+use crate::projection::statuses::Statuses;
 use crate::store::{Access, SampleRow};
 
 /// The most samples that are taken from the database at a time.
@@ -30,7 +30,7 @@ impl App {
         while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
             for row in rows {
                 let row = row?;
-                if !is_instant(&row, &self.statuses) {
+                if !is_instant(&row, &self.fold.statuses) {
                     groups.add(&sample(row));
                 }
             }
@@ -45,7 +45,15 @@ fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
     row.status.as_ref().is_some_and(|status| statuses.kind(status, row.span).outcome().is_some())
 }
 
+/// A deployment counts by its outcome, a step by its own: it may have succeeded in a deployment that failed.
 fn sample(row: SampleRow) -> Sample {
-    let SampleRow { component, environment, owner, status, outcome, started_at, duration, span: _ } = row;
+    let SampleRow { component, environment, owner, status, outcome, started_at, duration, result, span: _ } = row;
+    let outcome = match (&status, result, outcome) {
+        (None, _, outcome) => outcome,
+        (Some(_), Some(StepOutcome::Succeeded), _) => DeploymentOutcome::Succeeded,
+        (Some(_), Some(StepOutcome::Failed), _) => DeploymentOutcome::Failed,
+        (Some(_), None, outcome @ (DeploymentOutcome::Running | DeploymentOutcome::Cancelled)) => outcome,
+        (Some(_), None, _) => DeploymentOutcome::Abandoned,
+    };
     Sample { component, environment, owner, status, outcome, started_at, duration }
 }

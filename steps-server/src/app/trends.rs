@@ -12,7 +12,7 @@ use steps_shared::{
 use super::{App, Error};
 use crate::analysis::cause::compared;
 use crate::analysis::{self, Changed, Cost, Interval, Timed};
-use crate::projection::fold::Statuses;
+use crate::projection::statuses::Statuses;
 use crate::store::{Access, SeriesKey, SeriesRow, StepOf};
 
 /// How many series are read and computed at the same time: while one is computed, the next is read.
@@ -147,12 +147,12 @@ impl App {
         let ids = &ids;
         let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
         let Some(steps) = read.await? else { return Ok(None) };
-        let statuses = Arc::clone(&self.statuses);
+        let fold = Arc::clone(&self.fold);
         let slot = self.acquire(&self.slots.cpu).await?;
         let computing = self.compute(slot, move |_| {
             let costs: BTreeMap<StepId, Cost> = steps
                 .chunk_by(|one, other| one.deployment == other.deployment)
-                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &statuses))))
+                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &fold.statuses))))
                 .collect();
             let of =
                 |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
@@ -212,10 +212,10 @@ fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, min_change: Per
 fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
-        StatusKind::Success | StatusKind::Failure => false,
+        StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,
         // The start that `steps run --deployment` records spans the whole deployment; its time is that of the spans within.
         StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
-        StatusKind::Phase => true,
+        StatusKind::Phase | StatusKind::Waiting => true,
     };
     let counted = steps.iter().enumerate().filter(|counted| takes_time(*counted)).map(|(_, step)| step);
     let counted: Vec<&StepOf> = counted.collect();

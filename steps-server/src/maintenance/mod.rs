@@ -10,8 +10,9 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::{Duration, Timestamp};
 
-use crate::projection::apply::{self, Difference};
-use crate::projection::fold::Statuses;
+use crate::projection::config::FoldConfig;
+use crate::projection::difference::Difference;
+use crate::projection::rebuild;
 use crate::store::Store;
 
 /// What the program does besides serving.
@@ -58,18 +59,18 @@ const DIFFERENT: u8 = 4;
 const MAX_LISTED: usize = 20;
 
 /// Runs a command to its end.
-pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Timestamp) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Timestamp) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
     let mut found = Found::default();
     match command {
         Command::Rebuild => {
-            apply::rebuild(store, statuses, |streams, difference| found.add(streams, difference, &bar)).await?;
+            rebuild::rebuild(store, config, |streams, difference| found.add(streams, difference, &bar)).await?;
             bar.finish_and_clear();
             println!("rebuilt {} streams: {}", found.streams, found.summary("corrected"));
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify => {
-            apply::verify(store, statuses, |streams, difference| {
+            rebuild::verify(store, config, |streams, difference| {
                 let listed = found.deployments + found.steps;
                 if listed < MAX_LISTED {
                     list(difference, MAX_LISTED - listed, &bar);
@@ -83,7 +84,7 @@ pub async fn run(command: Command, store: &Store, statuses: &Statuses, now: Time
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
         Command::Prune { older_than, dry_run } => {
-            prune::run(store, statuses, now, older_than, dry_run, &bar).await.map(|()| ExitCode::SUCCESS)
+            prune::run(store, config, now, older_than, dry_run, &bar).await.map(|()| ExitCode::SUCCESS)
         }
     }
 }
@@ -115,8 +116,10 @@ fn list(difference: &Difference, max: usize, bar: &ProgressBar) {
         .right
         .iter()
         .map(|row| format!("deployment {} should be {}, with {} steps", row.id, row.outcome, row.steps));
-    let ends =
-        difference.ends.iter().map(|end| format!("step {} should be of deployment {}", end.id, end.deployment_id));
+    let ends = difference.ends.iter().map(|end| match end.deployment_id {
+        Some(deployment_id) => format!("step {} should be of deployment {deployment_id}", end.id),
+        None => format!("step {} should be of no deployment", end.id),
+    });
     for line in stored.chain(folded).chain(ends).take(max) {
         bar.suspend(|| println!("{line}"));
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::projection::apply;
-use crate::projection::fold::Statuses;
+use crate::projection::config::FoldConfig;
 use crate::store::{OldDeployment, Store, StoreError};
 
 /// Deployments that are read in one transaction.
@@ -29,7 +29,7 @@ struct Pruned {
 /// The database does not answer; what was deleted until then stays deleted.
 pub async fn run(
     store: &Store,
-    statuses: &Statuses,
+    config: &FoldConfig,
     now: Timestamp,
     older_than: Duration,
     dry_run: bool,
@@ -41,7 +41,7 @@ pub async fn run(
     let mut after = (0, Uuid::nil());
     loop {
         let began = Instant::now();
-        let next = apply::retry_on_conflict(|| prune_some(store, statuses, after, until, dry_run));
+        let next = apply::retry_on_conflict(|| prune_some(store, config, after, until, dry_run));
         let Some((last, deployments, steps)) = next.await? else { break };
         after = last;
         pruned.deployments += deployments;
@@ -61,7 +61,7 @@ pub async fn run(
 /// deployments and steps they were; `None` at the end.
 async fn prune_some(
     store: &Store,
-    statuses: &Statuses,
+    config: &FoldConfig,
     after: (i64, Uuid),
     until: Timestamp,
     dry_run: bool,
@@ -69,7 +69,7 @@ async fn prune_some(
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
     // Waiting changes may belong to one of the deployments to be deleted.
-    apply::fold_all(&mut tx, statuses).await?;
+    apply::fold_all(&mut tx, config).await?;
     let old = fit_transaction(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
     let Some(last) = old.last() else { return Ok(None) };
     let steps = match dry_run {

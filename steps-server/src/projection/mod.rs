@@ -1,5 +1,11 @@
-//! Deployments from steps: `fold` computes them, `apply` reads and writes what that takes, `worker` says when.
+//! Deployments, as they follow from the recorded steps: what they are (`fold`, by the words of `statuses`), what is read and
+//! written for it (`apply`, `resume`, `difference`), and when (`worker`, `rebuild`).
 
 pub mod apply;
+pub mod config;
+pub mod difference;
 pub mod fold;
+pub mod rebuild;
+mod resume;
+pub mod statuses;
 pub mod worker;

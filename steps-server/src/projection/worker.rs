@@ -8,7 +8,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::projection::apply::{CHANGES, fold_changes};
-use crate::projection::fold::Statuses;
+use crate::projection::config::FoldConfig;
+use crate::projection::rebuild::rebuild_if_outdated;
 use crate::store::{Store, StoreError};
 
 /// How long changes are collected before they are folded when no read waits.
@@ -51,13 +52,16 @@ impl Projector {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(store: Store, statuses: Arc<Statuses>) -> std::io::Result<Self> {
+    pub fn start(store: Store, config: Arc<FoldConfig>) -> std::io::Result<Self> {
         let signals = Arc::new(Signals::default());
         let (done, rounds) = watch::channel(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = work(store.clone(), statuses, Arc::clone(&signals), done);
+        let worker = work(store.clone(), Arc::clone(&config), Arc::clone(&signals), done);
+        let rebuild = keep_rules(store.clone(), config);
         // It ends with the process. What has not been folded by then is noted in the database.
-        std::thread::Builder::new().name("projector".to_owned()).spawn(move || runtime.block_on(worker))?;
+        std::thread::Builder::new()
+            .name("projector".to_owned())
+            .spawn(move || runtime.block_on(async { tokio::join!(worker, rebuild) }))?;
         Ok(Self { store, signals, rounds })
     }
 
@@ -93,13 +97,21 @@ impl Projector {
     }
 }
 
-async fn work(store: Store, statuses: Arc<Statuses>, signals: Arc<Signals>, done: watch::Sender<u64>) {
+/// Folds everything again when the stored deployments were folded by other rules.
+async fn keep_rules(store: Store, config: Arc<FoldConfig>) {
+    while let Err(error) = rebuild_if_outdated(&store, &config).await {
+        tracing::warn!(%error, "deployments cannot be folded by the present rules; trying again");
+        tokio::time::sleep(IDLE_POLL).await;
+    }
+}
+
+async fn work(store: Store, config: Arc<FoldConfig>, signals: Arc<Signals>, done: watch::Sender<u64>) {
     let mut failing = false;
     let mut fold_timeout = FOLD_TIMEOUT;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let folded = timeout(fold_timeout, fold_changes(&store, &statuses)).await.unwrap_or(Err(StoreError::TimedOut));
+        let folded = timeout(fold_timeout, fold_changes(&store, &config)).await.unwrap_or(Err(StoreError::TimedOut));
         let more = matches!(folded, Ok(folded) if folded >= CHANGES as usize);
         match folded {
             Ok(_) => {

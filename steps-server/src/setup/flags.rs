@@ -7,8 +7,9 @@ use clap::Parser;
 use serde::Serialize;
 use steps_shared::Duration;
 
-use super::settings::{FAILURE, LogFormat, START, SUCCESS};
+use super::settings::LogFormat;
 use crate::maintenance::Command;
+use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::store::DatabaseUrl;
 
 const VERSION: &str = git_version::git_version!(
@@ -88,21 +89,45 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,
-    /// Statuses that end a deployment well, ignoring case
+    /// Statuses that end a deployment well, whatever their case, blanks, - and _
     #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that end a deployment well, ignoring case", &SUCCESS))]
+        long_help = status_help("Statuses that end a deployment well, whatever their case, blanks, - and _", SUCCESS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     success_statuses: Option<Vec<String>>,
-    /// Statuses that end a deployment badly, ignoring case
+    /// Statuses that end a deployment badly, whatever their case, blanks, - and _
     #[arg(long, global = true, env = "STEPS_FAILURE_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that end a deployment badly, ignoring case", &FAILURE))]
+        long_help = status_help("Statuses that end a deployment badly, whatever their case, blanks, - and _", FAILURE))]
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_statuses: Option<Vec<String>>,
-    /// Statuses that begin a deployment, ignoring case
+    /// Statuses that begin a deployment, whatever their case, blanks, - and _
     #[arg(long, global = true, env = "STEPS_START_STATUSES", value_name = "A,B,…", value_delimiter = ',',
-        long_help = status_help("Statuses that begin a deployment, ignoring case", &START))]
+        long_help = status_help("Statuses that begin a deployment, whatever their case, blanks, - and _", START))]
     #[serde(skip_serializing_if = "Option::is_none")]
     start_statuses: Option<Vec<String>>,
+    /// Statuses that end a deployment without saying whether it works
+    #[arg(long, global = true, env = "STEPS_CANCELLED_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that end a deployment without saying whether it works: skipped, superseded, \
+            stopped by a person", CANCELLED))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_statuses: Option<Vec<String>>,
+    /// Statuses of phases in which nobody works, such as queued or approval
+    #[arg(long, global = true, env = "STEPS_WAITING_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses of phases in which nobody works", WAITING))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_statuses: Option<Vec<String>>,
+    /// Statuses that are kept and listed, and are part of no deployment
+    #[arg(long, global = true, env = "STEPS_IGNORED_STATUSES", value_name = "A,B,…", value_delimiter = ',',
+        long_help = status_help("Statuses that are kept and listed, and are part of no deployment", IGNORED))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored_statuses: Option<Vec<String>>,
+    /// A deployment without an end is abandoned when nothing was recorded of it for so long [default: 24h]
+    #[arg(long, global = true, env = "STEPS_ABANDON_AFTER", value_name = "DURATION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abandon_after: Option<Duration>,
+    /// A deployment of spans alone has ended when none was open for so long [default: 1m]
+    #[arg(long, global = true, env = "STEPS_SETTLE_AFTER", value_name = "DURATION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settle_after: Option<Duration>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
     #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,16 +7,10 @@ use serde::{Deserialize, Serialize};
 use steps_shared::Duration;
 
 use super::flags::Args;
-use crate::projection::fold::Statuses;
+use crate::projection::config::FoldConfig;
+use crate::projection::fold::FoldRules;
+use crate::projection::statuses::{StatusWords, Statuses};
 use crate::store::DatabaseUrl;
-
-/// The statuses that end a deployment well, by default.
-pub(super) const SUCCESS: [&str; 7] = ["succeeded", "success", "finished", "done", "completed", "deployed", "ok"];
-/// The statuses that end a deployment badly, by default.
-pub(super) const FAILURE: [&str; 8] =
-    ["failed", "failure", "error", "aborted", "cancelled", "canceled", "timed_out", "rolled_back"];
-/// The statuses that begin a deployment, by default.
-pub(super) const START: [&str; 3] = ["started", "start", "begin"];
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -58,6 +52,16 @@ pub struct Settings {
     pub failure_statuses: Vec<String>,
     /// Statuses that begin a deployment.
     pub start_statuses: Vec<String>,
+    /// Statuses that end a deployment without saying whether it works.
+    pub cancelled_statuses: Vec<String>,
+    /// Statuses of phases in which nobody works.
+    pub waiting_statuses: Vec<String>,
+    /// Statuses that are part of no deployment.
+    pub ignored_statuses: Vec<String>,
+    /// How long nothing may be recorded of a deployment until it is abandoned.
+    pub abandon_after: Duration,
+    /// How long no span may be open until a deployment of spans alone has ended.
+    pub settle_after: Duration,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -93,22 +97,25 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What each status means.
+    /// What each status means, and how long is long.
     #[must_use]
-    pub fn statuses(&self) -> Statuses {
-        let words = |words: &'_ [String]| words.iter().map(|word| word.trim().to_owned()).collect::<Vec<_>>();
-        let [success, failure, start] =
-            [&self.success_statuses, &self.failure_statuses, &self.start_statuses].map(|list| words(list));
-        Statuses::new(
-            success.iter().map(String::as_str),
-            failure.iter().map(String::as_str),
-            start.iter().map(String::as_str),
-        )
+    pub fn fold_config(&self) -> FoldConfig {
+        let words = StatusWords {
+            success: self.success_statuses.clone(),
+            failure: self.failure_statuses.clone(),
+            cancelled: self.cancelled_statuses.clone(),
+            start: self.start_statuses.clone(),
+            waiting: self.waiting_statuses.clone(),
+            ignored: self.ignored_statuses.clone(),
+        };
+        let rules = FoldRules { abandon_after: self.abandon_after, settle_after: self.settle_after };
+        FoldConfig { statuses: Statuses::new(&words), rules }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let StatusWords { success, failure, cancelled, start, waiting, ignored } = StatusWords::default();
         let data = dirs::data_dir().map(|folder| format!("sqlite:{}", folder.join("steps/steps.db").display()));
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
@@ -120,9 +127,14 @@ impl Default for Settings {
             stall_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::default(),
             connections: 4096,
-            success_statuses: SUCCESS.map(str::to_owned).to_vec(),
-            failure_statuses: FAILURE.map(str::to_owned).to_vec(),
-            start_statuses: START.map(str::to_owned).to_vec(),
+            success_statuses: success,
+            failure_statuses: failure,
+            start_statuses: start,
+            cancelled_statuses: cancelled,
+            waiting_statuses: waiting,
+            ignored_statuses: ignored,
+            abandon_after: Duration::from_secs(86_400),
+            settle_after: Duration::from_secs(60),
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }

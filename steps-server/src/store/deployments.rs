@@ -3,15 +3,17 @@
 use async_stream::try_stream;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use sqlx::QueryBuilder;
-use steps_shared::{Deployment, DeploymentFilter, DeploymentQuery, Duration, Order, Step, StepId};
+use steps_shared::{
+    Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Order, Step, StepId, Timestamp,
+};
 use uuid::Uuid;
 
 use super::filter::{push_access, push_deployment_filter, push_ids};
-use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, invalid, read, timestamp};
+use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, attempt, invalid, read, timestamp, word};
 use super::{Reader, StoreError, with_pools};
 
-const COLUMNS: &str =
-    "id, component, environment, version, owner, run, outcome, status, started_at, ended_at, duration, steps";
+const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
+     duration, waiting, gaps, steps, clocks_differ, looks_concurrent, excluded";
 
 /// Deployments and the steps of each: along its stream, because there is no index by deployment, which would slow every
 /// fold.
@@ -26,30 +28,55 @@ struct DeploymentRow {
     version: String,
     owner: String,
     run: Option<String>,
+    attempt: Option<i32>,
+    retry: Option<String>,
     outcome: String,
+    open_until: i64,
     status: String,
     started_at: i64,
     ended_at: Option<i64>,
     duration: Option<i64>,
+    waiting: Option<i64>,
+    gaps: Option<i64>,
     steps: i32,
+    clocks_differ: bool,
+    looks_concurrent: bool,
+    excluded: Option<String>,
 }
 
-impl TryFrom<DeploymentRow> for Deployment {
-    type Error = sqlx::Error;
-    fn try_from(row: DeploymentRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
+impl DeploymentRow {
+    /// The deployment as it is at this time: what is still open has no end yet.
+    fn at(self, now: Timestamp) -> Result<Deployment, sqlx::Error> {
+        let row = self;
+        let is_open = row.open_until > now.micros();
+        let micros = |micros: Option<i64>| micros.filter(|_| !is_open).and_then(Duration::from_micros);
+        let outcome: DeploymentOutcome = row.outcome.parse().map_err(|error| invalid("outcome", error))?;
+        let (duration, waiting, gaps) = (micros(row.duration), micros(row.waiting), micros(row.gaps));
+        let shares = duration.zip(waiting.zip(gaps));
+        let work = shares.and_then(|(duration, (waiting, gaps))| {
+            Duration::from_micros(duration.micros() - waiting.micros() - gaps.micros())
+        });
+        Ok(Deployment {
             id: StepId(row.id),
             component: read("component", row.component)?,
             environment: read("environment", row.environment)?,
             version: read("version", row.version)?,
             owner: read("owner", row.owner)?,
             run: row.run.map(|run| read("run", run)).transpose()?,
-            outcome: row.outcome.parse().map_err(|error| invalid("outcome", error))?,
+            attempt: row.attempt.map(|number| attempt("attempt", number)).transpose()?,
+            retry: word("retry", row.retry)?,
+            outcome: if is_open { DeploymentOutcome::Running } else { outcome },
             status: read("status", row.status)?,
             started_at: timestamp("started_at", row.started_at)?,
-            ended_at: row.ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
-            duration: row.duration.and_then(Duration::from_micros),
+            ended_at: row.ended_at.filter(|_| !is_open).map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
+            duration,
+            work,
+            waiting,
+            gaps,
             steps: row.steps.unsigned_abs(),
+            clocks_differ: row.clocks_differ,
+            looks_concurrent: row.looks_concurrent,
+            excluded: row.excluded,
         })
     }
 }
@@ -60,13 +87,13 @@ impl Reader {
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
-        let access = self.access.clone();
+        let (access, now) = (self.access.clone(), self.now);
         with_pools!(&self.store, pools => {
             let mut connection = pools.read.get().acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments");
-                push_deployment_filter(&mut select, &access, &query.filter);
+                push_deployment_filter(&mut select, &access, &query.filter, now);
                 select.push(match query.order {
                     Order::Ascending => " ORDER BY started_at, id",
                     Order::Descending => " ORDER BY started_at DESC, id DESC",
@@ -76,7 +103,7 @@ impl Reader {
                 }
                 let mut rows = select.build_query_as::<DeploymentRow>().fetch(&mut *connection);
                 while let Some(row) = rows.try_next().await? {
-                    yield Deployment::try_from(row)?;
+                    yield row.at(now)?;
                 }
             }.boxed())
         })
@@ -86,7 +113,7 @@ impl Reader {
     pub async fn count_deployments(&self, filter: &DeploymentFilter, most: u64) -> Result<u64, StoreError> {
         with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
-            push_deployment_filter(&mut select, &self.access, filter);
+            push_deployment_filter(&mut select, &self.access, filter, self.now);
             select.push(" LIMIT ").push(most).push(") AS counted");
             let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
             Ok(count.unsigned_abs())
@@ -108,7 +135,7 @@ impl Reader {
             push_access(&mut select, &self.access, "");
             push_ids(&mut select, "id", ids);
             let rows: Vec<DeploymentRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
-            Ok(rows.into_iter().map(Deployment::try_from).collect::<Result<_, _>>()?)
+            Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
         })
     }
 
@@ -142,8 +169,9 @@ impl Reader {
             let mut select = QueryBuilder::new("SELECT id, duration FROM deployments");
             push_access(&mut select, &self.access, "");
             select.push(" AND component = ").push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
-            select.push(" AND outcome = 'succeeded' AND duration IS NOT NULL AND started_at < ");
-            select.push_bind(deployment.started_at.micros()).push(" ORDER BY started_at DESC LIMIT ").push(most);
+            select.push(" AND outcome = 'succeeded' AND counted AND duration IS NOT NULL AND started_at < ");
+            select.push_bind(deployment.started_at.micros()).push(" AND open_until <= ").push_bind(self.now.micros());
+            select.push(" ORDER BY started_at DESC LIMIT ").push(most);
             select.build_query_as().fetch_all(&pools.read.get()).await?
         });
         Ok(rows.into_iter().filter_map(|(id, micros)| Some((StepId(id), Duration::from_micros(micros)?))).collect())

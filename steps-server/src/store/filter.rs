@@ -1,7 +1,7 @@
 //! Filters as conditions.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{DeploymentFilter, StepFilter, StepId};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, StepFilter, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::Access;
@@ -68,16 +68,30 @@ where
 }
 
 /// The same as [`push_filter`] for deployments.
-pub(super) fn push_deployment_filter<DB>(select: &mut QueryBuilder<DB>, access: &Access, filter: &DeploymentFilter)
-where
+pub(super) fn push_deployment_filter<DB>(
+    select: &mut QueryBuilder<DB>,
+    access: &Access,
+    filter: &DeploymentFilter,
+    now: Timestamp,
+) where
     DB: Database,
     String: for<'q> Encode<'q, DB> + Type<DB>,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
     let DeploymentFilter { base, outcome, min_duration, max_duration } = filter;
     push_filter(select, access, base, "started_at");
-    if let Some(outcome) = outcome {
-        select.push(" AND outcome = ").push_bind(outcome.to_string());
+    match outcome {
+        None => {}
+        Some(DeploymentOutcome::Running) => {
+            select.push(" AND (outcome = 'running' OR open_until > ").push_bind(now.micros()).push(")");
+        }
+        Some(outcome) => {
+            select.push(" AND outcome = ").push_bind(outcome.to_string());
+            select.push(" AND open_until <= ").push_bind(now.micros());
+        }
+    }
+    if min_duration.is_some() || max_duration.is_some() {
+        select.push(" AND open_until <= ").push_bind(now.micros());
     }
     for (comparison, duration) in [(" >= ", min_duration), (" <= ", max_duration)] {
         if let Some(duration) = duration {

@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::projection::StreamKey;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError};
 
@@ -70,6 +71,13 @@ impl Tx {
                 delete.build().execute(connection).await?.rows_affected()
             });
         }
+        // Whether later deployments of the same run are retries depends on those that are gone.
+        let mut streams: Vec<StreamKey> =
+            deployments.iter().filter_map(|row| row.stream.as_slice().try_into().ok()).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let changes: Vec<_> = streams.into_iter().map(|stream| (stream, 0)).collect();
+        self.insert_changes(&changes).await?;
         let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.id).collect();
         self.remove_deployments(&ids).await?;
         Ok(deleted)

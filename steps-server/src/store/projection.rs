@@ -15,8 +15,8 @@ pub type StreamKey = [u8; 16];
 /// Conditions, ids or rows in one statement.
 const PER_STATEMENT: usize = 40;
 
-const SELECT_FOLD_ROWS: &str =
-    "SELECT id, stream, status, owner, ts, span, finished_at, ended_at, deployment_id FROM steps WHERE ";
+const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome, ended_at, \
+     deployment_id, result FROM steps WHERE ";
 
 /// A stream has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +37,22 @@ pub struct FoldRow {
     pub owner: String,
     /// When it began, in microseconds since 1970.
     pub ts: i64,
+    /// Whether it belongs to a CI run.
+    pub has_run: bool,
+    /// Which attempt of that run it belongs to.
+    pub attempt: Option<i32>,
+    /// Whether it is a span.
     pub span: bool,
     /// The recorded end of a span.
     pub finished_at: Option<i64>,
+    /// How a span was told to have ended.
+    pub outcome: Option<String>,
     /// Derived: when it ended.
     pub ended_at: Option<i64>,
     /// Derived: its deployment.
     pub deployment_id: Option<Uuid>,
+    /// Derived: how it ended.
+    pub result: Option<String>,
 }
 
 /// A deployment as it is stored, without the names that all deployments of its stream share. Times are microseconds since
@@ -57,12 +66,32 @@ pub struct DeploymentRow {
     pub owner: String,
     /// The status that was recorded last.
     pub status: String,
+    /// Which attempt of its run it is.
+    pub attempt: Option<i32>,
+    /// Whether it repeats an earlier deployment of its run, and how much of it.
+    pub retry: Option<String>,
+    /// How it ended, or will have ended at `open_until`.
     pub outcome: String,
+    /// It is running before this moment; 0 where its end is certain.
+    pub open_until: i64,
+    /// When its first step began.
     pub started_at: i64,
     /// When it ended.
     pub ended_at: Option<i64>,
     /// How long it took, in microseconds.
     pub duration: Option<i64>,
+    /// How long only waiting statuses were open, in microseconds.
+    pub waiting: Option<i64>,
+    /// How long no step was open, in microseconds.
+    pub gaps: Option<i64>,
+    /// Whether its end was recorded before its beginning.
+    pub clocks_differ: bool,
+    /// Whether it looks like two at once.
+    pub looks_concurrent: bool,
+    /// Why it was excluded.
+    pub excluded: Option<String>,
+    /// Whether it is in figures.
+    pub counted: bool,
     /// Whether it has had a status that begins a deployment.
     pub has_start: bool,
     /// Steps from here on may still get another end; see `Folded::tail`.
@@ -88,7 +117,10 @@ pub struct StepEnd {
     pub id: Uuid,
     /// When it ended, in microseconds since 1970.
     pub ended_at: Option<i64>,
-    pub deployment_id: Uuid,
+    /// Its deployment.
+    pub deployment_id: Option<Uuid>,
+    /// How it ended.
+    pub result: Option<&'static str>,
 }
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.
@@ -102,6 +134,13 @@ macro_rules! push_streams {
 }
 
 impl Store {
+    /// By which rules all deployments have been folded: a fingerprint, empty in a new database.
+    pub async fn fold_config(&self) -> Result<String, StoreError> {
+        Ok(with_pools!(self, pools => {
+            sqlx::query_scalar("SELECT statuses FROM projection WHERE id = 1").fetch_one(&pools.project.get()).await?
+        }))
+    }
+
     /// The last change that waits to be folded.
     pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
         Ok(
@@ -154,18 +193,11 @@ impl Tx {
         Ok(())
     }
 
-    /// What the statuses meant when the deployments were folded; empty before the first time.
-    pub async fn statuses(&mut self) -> Result<String, StoreError> {
-        Ok(with_connection!(self, connection => {
-            sqlx::query_scalar("SELECT statuses FROM projection WHERE id = 1").fetch_one(connection).await?
-        }))
-    }
-
-    /// Notes what the statuses mean from now on.
-    pub async fn set_statuses(&mut self, statuses: &str) -> Result<(), StoreError> {
+    /// Stores by which rules all deployments have been folded.
+    pub async fn set_fold_config(&mut self, fingerprint: &str) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let update = sqlx::query("UPDATE projection SET statuses = ? WHERE id = 1");
-            update.bind(statuses.to_owned()).execute(connection).await?;
+            update.bind(fingerprint.to_owned()).execute(connection).await?;
         });
         Ok(())
     }
@@ -198,7 +230,8 @@ impl Tx {
         Ok(())
     }
 
-    /// For each stream, the start of the last deployment that began before the given time.
+    /// For each stream, the start of the last deployment that began before the given moment; those of runs are told as 0,
+    /// because their deployments depend on each other.
     pub async fn deployments_before(
         &mut self,
         streams: &[(StreamKey, i64)],
@@ -206,7 +239,9 @@ impl Tx {
         let mut starts = HashMap::new();
         for streams in streams.chunks(PER_STATEMENT) {
             let rows: Vec<(Vec<u8>, i64)> = with_connection!(self, connection => {
-                let mut select = QueryBuilder::new("SELECT stream, MAX(started_at) FROM deployments WHERE ");
+                let mut select = QueryBuilder::new(
+                    "SELECT stream, CASE WHEN MAX(run) IS NULL THEN MAX(started_at) ELSE 0 END FROM deployments WHERE ",
+                );
                 push_streams!(select, streams, " AND started_at < ");
                 select.push(" GROUP BY stream");
                 select.build_query_as().fetch_all(connection).await?
@@ -214,6 +249,26 @@ impl Tx {
             starts.extend(rows.into_iter().filter_map(|(stream, start)| Some((stream.try_into().ok()?, start))));
         }
         Ok(starts)
+    }
+
+    /// Of these streams, the steps of excluded deployments, each with the reason.
+    pub async fn exclusions(&mut self, streams: &[(StreamKey, i64)]) -> Result<HashMap<Uuid, String>, StoreError> {
+        let mut reasons = HashMap::new();
+        for streams in streams.chunks(PER_STATEMENT) {
+            let rows: Vec<(Uuid, String)> = with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT step_id, reason FROM exclusions WHERE stream IN (");
+                let mut list = select.separated(", ");
+                for (stream, _) in streams {
+                    list.push_bind(stream.to_vec());
+                }
+                select.push(") ORDER BY ts, id");
+                select.build_query_as().fetch_all(connection).await?
+            });
+            // The newest of a deployment holds.
+            reasons.extend(rows);
+        }
+        reasons.retain(|_, reason| !reason.is_empty());
+        Ok(reasons)
     }
 
     /// Single steps.
@@ -254,8 +309,9 @@ impl Tx {
         for streams in streams.chunks(PER_STATEMENT) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
-                    "SELECT id, stream, owner, status, outcome, started_at, ended_at, duration, has_start, tail_ts, last_ts, steps FROM deployments \
-                     WHERE ",
+                    "SELECT id, stream, owner, status, attempt, retry, outcome, open_until, started_at, ended_at, duration, \
+                     waiting, gaps, clocks_differ, looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps \
+                     FROM deployments WHERE ",
                 );
                 push_streams!(select, streams, " AND started_at >= ");
                 rows.extend(select.build_query_as::<DeploymentRow>().fetch_all(connection).await?);
@@ -275,6 +331,10 @@ impl Tx {
                 update.push(" END, deployment_id = CASE id");
                 for end in ends {
                     update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.deployment_id);
+                }
+                update.push(" END, result = CASE id");
+                for end in ends {
+                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.result);
                 }
                 update.push(" END WHERE id IN (");
                 let mut list = update.separated(", ");
@@ -314,8 +374,9 @@ impl Tx {
             }
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new(
-                    "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, outcome, \
-                     started_at, ended_at, duration, has_start, tail_ts, last_ts, steps) ",
+                    "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, attempt, \
+                     retry, outcome, open_until, started_at, ended_at, duration, waiting, gaps, clocks_differ, \
+                     looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps) ",
                 );
                 insert.push_values(named, |mut values, (row, names)| {
                     values.push_bind(row.id)
@@ -326,10 +387,19 @@ impl Tx {
                         .push_bind(row.owner.clone())
                         .push_bind(names.run.clone())
                         .push_bind(row.status.clone())
+                        .push_bind(row.attempt)
+                        .push_bind(row.retry.clone())
                         .push_bind(row.outcome.clone())
+                        .push_bind(row.open_until)
                         .push_bind(row.started_at)
                         .push_bind(row.ended_at)
                         .push_bind(row.duration)
+                        .push_bind(row.waiting)
+                        .push_bind(row.gaps)
+                        .push_bind(row.clocks_differ)
+                        .push_bind(row.looks_concurrent)
+                        .push_bind(row.excluded.clone())
+                        .push_bind(row.counted)
                         .push_bind(row.has_start)
                         .push_bind(row.tail_ts)
                         .push_bind(row.last_ts)

@@ -113,8 +113,8 @@ impl Tx {
     async fn insert_steps(&mut self, steps: &[&Step]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let mut insert = QueryBuilder::new(
-                "INSERT INTO steps (id, stream, component, environment, version, owner, status, ts, run, span, finished_at, \
-                 outcome, exit_code) ",
+                "INSERT INTO steps (id, stream, component, environment, version, owner, status, ts, run, attempt, span, \
+                 finished_at, outcome, exit_code) ",
             );
             insert.push_values(steps, |mut row, step| {
                 let finish = step.finish();
@@ -127,6 +127,7 @@ impl Tx {
                     .push_bind(step.status.as_str())
                     .push_bind(step.ts.micros())
                     .push_bind(step.run.as_ref().map(|run| run.as_str()))
+                    .push_bind(step.attempt.map(|attempt| i64::from(attempt.number())))
                     .push_bind(step.span)
                     .push_bind(finish.map(|finish| finish.ended_at.micros()))
                     .push_bind(finish.map(|finish| finish.outcome.name()))
@@ -137,7 +138,7 @@ impl Tx {
         Ok(())
     }
 
-    async fn insert_changes(&mut self, changes: &[(StreamKey, i64)]) -> Result<(), StoreError> {
+    pub(super) async fn insert_changes(&mut self, changes: &[(StreamKey, i64)]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
             insert.push_values(changes, |mut row, (stream, since)| {

@@ -1,17 +1,19 @@
 //! Reading steps.
 
+use std::str::FromStr;
+
 use async_stream::try_stream;
 use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::QueryBuilder;
-use steps_shared::{Order, Step, StepFilter, StepId, StepQuery, Timestamp};
+use steps_shared::{Attempt, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use uuid::Uuid;
 
 use super::filter::{push_access, push_filter};
 use super::{Reader, StoreError, with_pools};
 
-/// The columns of a [`StepRow`]. `finished_at`, the end of a span, is recorded; `ended_at` is derived.
-pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, span, outcome, exit_code, \
-     COALESCE(finished_at, ended_at) AS ended_at, deployment_id";
+/// The columns of a [`StepRow`]. The end of a span that has been told is a fact; any other end is derived.
+pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, \
+     COALESCE(finished_at, ended_at) AS ended_at, deployment_id, result";
 
 /// A step as the database holds it.
 #[derive(Debug, sqlx::FromRow)]
@@ -24,16 +26,18 @@ pub(super) struct StepRow {
     status: String,
     ts: i64,
     run: Option<String>,
+    attempt: Option<i32>,
     span: bool,
     outcome: Option<String>,
     exit_code: Option<i32>,
     ended_at: Option<i64>,
     deployment_id: Option<Uuid>,
+    result: Option<String>,
 }
 
 impl TryFrom<StepRow> for Step {
     type Error = sqlx::Error;
-    /// With the checks of a new step: a row that something else than the server wrote is an error, not a wrong answer.
+    /// With the checks of a new step: a row that something else than the server wrote is an error, not a invalid answer.
     fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: StepId(row.id),
@@ -44,14 +48,13 @@ impl TryFrom<StepRow> for Step {
             status: read("status", row.status)?,
             ts: timestamp("ts", row.ts)?,
             run: row.run.map(|run| read("run", run)).transpose()?,
+            attempt: row.attempt.map(|number| attempt("attempt", number)).transpose()?,
             span: row.span,
-            outcome: row
-                .outcome
-                .map(|outcome| outcome.parse().map_err(|error| invalid("outcome", error)))
-                .transpose()?,
+            outcome: word("outcome", row.outcome)?,
             exit_code: row.exit_code,
             ended_at: row.ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
             deployment_id: row.deployment_id.map(StepId),
+            result: word("result", row.result)?,
         })
     }
 }
@@ -62,6 +65,16 @@ where
     T: TryFrom<String, Error: std::fmt::Display>,
 {
     T::try_from(text).map_err(|error| invalid(column, error))
+}
+
+/// A word of an enum as the database holds it.
+pub(super) fn word<T: FromStr<Err = String>>(column: &str, text: Option<String>) -> Result<Option<T>, sqlx::Error> {
+    text.map(|text| text.parse().map_err(|error| invalid(column, error))).transpose()
+}
+
+/// An attempt as the database holds it.
+pub(super) fn attempt(column: &str, number: i32) -> Result<Attempt, sqlx::Error> {
+    number.unsigned_abs().try_into().map_err(|error: String| invalid(column, error))
 }
 
 /// A time as the database holds it.

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use steps_shared::{FieldError, FieldErrors, NewStep, TimeError, TimeInterval, Timestamp, nearest};
 
 /// The columns that a file may have.
-pub const COLUMNS: [&str; 14] = [
+pub const COLUMNS: [&str; 15] = [
     "component",
     "version",
     "owner",
@@ -16,6 +16,7 @@ pub const COLUMNS: [&str; 14] = [
     "ts",
     "environment",
     "run",
+    "attempt",
     "id",
     "started_at",
     "span",
@@ -26,7 +27,7 @@ pub const COLUMNS: [&str; 14] = [
 ];
 
 /// The columns of an export that are ignored, because the server derives them again.
-const DERIVED: [&str; 2] = ["duration_seconds", "deployment_id"];
+const DERIVED: [&str; 3] = ["duration_seconds", "deployment_id", "result"];
 
 /// The end of a step: recorded for spans that have ended, derived for all others.
 const END: [&str; 4] = ["outcome", "ended_at", "duration", "exit_code"];

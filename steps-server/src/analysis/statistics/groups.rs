@@ -43,6 +43,7 @@ struct Tally {
     failed: u64,
     running: u64,
     abandoned: u64,
+    cancelled: u64,
 }
 
 impl Groups {
@@ -64,6 +65,7 @@ impl Groups {
             DeploymentOutcome::Failed => tally.failed += 1,
             DeploymentOutcome::Running => tally.running += 1,
             DeploymentOutcome::Abandoned => tally.abandoned += 1,
+            DeploymentOutcome::Cancelled => tally.cancelled += 1,
         }
     }
 
@@ -80,18 +82,19 @@ impl Groups {
 
 impl Tally {
     fn finish(self, group: BTreeMap<String, String>) -> StatsRow {
-        let Self { mut durations, succeeded, failed, running, abandoned } = self;
+        let Self { mut durations, succeeded, failed, running, abandoned, cancelled } = self;
         durations.sort_unstable();
         let quantile = |q| quantile(&durations, q).and_then(from_micros);
         let ended = succeeded + failed;
         let sum: i128 = durations.iter().map(|micros| i128::from(*micros)).sum();
         StatsRow {
             group,
-            count: ended + running + abandoned,
+            count: ended + running + abandoned + cancelled,
             succeeded,
             failed,
             running,
             abandoned,
+            cancelled,
             failure_rate: (ended > 0).then(|| failed as f64 / ended as f64),
             mean: (!durations.is_empty()).then(|| sum as f64 / durations.len() as f64).and_then(from_micros),
             p50: quantile(0.5),
