@@ -143,6 +143,9 @@ pub struct DeploymentDetail {
     /// What the last 20 successful deployments of this component and environment before it took: their median.
     #[serde(rename = "usual_seconds")]
     pub usual: Option<Duration>,
+    /// The deployment before it, where that looks as if it had gone on beside this one.
+    #[serde(default)]
+    pub beside: Option<StepId>,
     /// Its steps in order.
     #[serde(rename = "timeline")]
     pub timeline: Vec<TimelineStep>,

@@ -13,6 +13,8 @@ on_both_stores!(
     what_comes_late_or_early_belongs_where_it_lies,
     spans_settle,
     without_a_run_it_says_that_it_looks_like_two,
+    retries_and_cancelled_ones_are_in_no_figure,
+    it_is_abandoned_and_settles_when_it_is_read,
     each_end_word_has_its_outcome,
     many_environments_in_one_run_are_apart,
 );
@@ -78,8 +80,7 @@ async fn told(server: &Server, run: Option<&str>, history: &str, expected: &[&st
                 }
             }
         }
-        let names =
-            ["outcome", "steps", "duration_seconds", "attempt", "retry", "clocks_differ", "looks_concurrent"];
+        let names = ["outcome", "steps", "duration_seconds", "attempt", "retry", "clocks_differ", "looks_concurrent"];
         let found: Vec<String> = columns(&server.deployments(&format!("version={version}")).await, names)
             .into_iter()
             .map(|[outcome, steps, seconds, attempt, retry, clocks, two]| {
@@ -126,18 +127,33 @@ async fn attempts_and_tries_of_a_run_are_told_apart(db: TestDb) {
     let later = |text: &str| text.replace("MONTH", &month.to_string()).replace("END", &(month + 20).to_string());
     let day = |text: &str| text.replace("DAY", &(DAY + 10).to_string()).replace("END", &(DAY + 60).to_string());
     for (history, expected) in [
-        ("started#1@0 build#1@1 failed#1@60 started#2@100 build#2@101 succeeded#2@160", &["failed 3 60 #1", "succeeded 3 60 #2 whole"][..]),
-        ("started#1@0 a#1@1 b#1@30 failed#1@60 b#2@100 succeeded#2@120", &["failed 4 60 #1", "succeeded 2 20 #2 partial"]),
+        (
+            "started#1@0 build#1@1 failed#1@60 started#2@100 build#2@101 succeeded#2@160",
+            &["failed 3 60 #1", "succeeded 3 60 #2 whole"][..],
+        ),
+        (
+            "started#1@0 a#1@1 b#1@30 failed#1@60 b#2@100 succeeded#2@120",
+            &["failed 4 60 #1", "succeeded 2 20 #2 partial"],
+        ),
         // They overlap: the first one's last job ends while the second goes on already.
         ("a#1@0 b#1@10 a#2@20 failed#1@30 b#2@40 succeeded#2@50", &["failed 3 30 #1", "succeeded 3 30 #2 whole"]),
         ("a#2@0 succeeded#2@10", &["succeeded 2 10 #2 whole"]),
-        ("a#1@0 succeeded#1@10 a#2@20 succeeded#2@30 a#3@40 b#3@41 failed#3@50", &["succeeded 2 10 #1", "succeeded 2 10 #2 whole", "failed 3 10 #3 whole"]),
+        (
+            "a#1@0 succeeded#1@10 a#2@20 succeeded#2@30 a#3@40 b#3@41 failed#3@50",
+            &["succeeded 2 10 #1", "succeeded 2 10 #2 whole", "failed 3 10 #3 whole"],
+        ),
         // Without an attempt a start after everything has ended, or after a day, is another try.
         ("started@0 build@1 failed@60 started@100 build@101 succeeded@160", &["failed 3 60", "succeeded 3 60 whole"]),
-        ("started@0 a@1 started@0 b@2 succeeded@50 failed@60 started@100 a@101 succeeded@160", &["failed 6 60", "succeeded 3 60 partial"]),
+        (
+            "started@0 a@1 started@0 b@2 succeeded@50 failed@60 started@100 a@101 succeeded@160",
+            &["failed 6 60", "succeeded 3 60 partial"],
+        ),
         (&day("started@0 build@10 started@DAY build@DAY succeeded@END"), &["abandoned 2", "succeeded 3 50 whole"]),
         // One job of a pipeline, a month later.
-        (&later("building@0 health_check@60 succeeded@80 health_check@MONTH succeeded@END"), &["succeeded 3 80", "succeeded 2 20 partial"]),
+        (
+            &later("building@0 health_check@60 succeeded@80 health_check@MONTH succeeded@END"),
+            &["succeeded 3 80", "succeeded 2 20 partial"],
+        ),
     ] {
         told(&server, Some("7"), history, expected).await;
     }
@@ -198,6 +214,77 @@ async fn without_a_run_it_says_that_it_looks_like_two(db: TestDb) {
     ] {
         told(&server, None, history, expected).await;
     }
+    // Both of them say so.
+    let cli = steps_tests::Cli::of(&server);
+    let version = column(&server.deployments("limit=1&order=asc").await, "version").remove(0);
+    let two = columns(&server.deployments(&format!("version={version}")).await, ["id", "looks_concurrent"]);
+    assert_eq!((two[0][1].as_str(), two[1][1].as_str()), ("true", "false"));
+    for [id, _] in &two {
+        let shown = cli.run(&["show", id, "--format", "table"]).ok();
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains("looks like two at once; --run tells them apart"), "{shown}");
+    }
+    let detail = server.get(&format!("/v1/deployments/{}", two[1][0])).await.json();
+    assert_eq!(detail["beside"], json!(two[0][0]));
+    let table = cli.run(&["deployments", "--format", "table", "--version", &version]).ok();
+    assert!(table.contains("looks like two at once"), "{table}");
+}
+
+async fn retries_and_cancelled_ones_are_in_no_figure(db: TestDb) {
+    let server = start(&db).await;
+    let record = async |run: &str, history: &str| {
+        let steps = (0..).zip(history.split_whitespace()).map(|(nth, word)| {
+            let mut step = step(nth, word);
+            (step["version"], step["run"]) = (json!("1"), json!(run));
+            step
+        });
+        server.batch(&steps.collect::<Vec<_>>()).await;
+    };
+    for run in 0..12 {
+        let hour = run * 3600;
+        record(&run.to_string(), &format!("build@{hour} health_check@{} succeeded@{}", hour + 60, hour + 80)).await;
+    }
+    let month = 30 * DAY;
+    record("0", &format!("health_check@{month} succeeded@{}", month + 20)).await;
+    record("1", &format!("build#2@{month} health_check#2@{} failed#2@{}", month + 60, month + 81)).await;
+    record("20", &format!("build@{month} cancelled@{}", month + 1)).await;
+    let stat = &server.stats("by=component").await[0];
+    assert_eq!((stat.count, stat.succeeded, stat.failed, stat.cancelled), (14, 12, 1, 1), "the whole retry counts");
+    assert_eq!(stat.p50.map(|p50| p50.seconds()), Some(80.0));
+    let month_of = &server.stats("by=month&outcome=succeeded").await;
+    assert_eq!(month_of.len(), 1, "a month later nothing has succeeded: {month_of:?}");
+    let trend = server.get("/v1/trend?component=c&since=2026-01-01&until=2026-03-01").await.json();
+    assert!(trend.to_string().contains("80") && !trend.to_string().contains("\"20.0"), "{trend}");
+    let check = server.get("/v1/check?component=c&max=79&since=2026-01-01").await.json();
+    assert_eq!(check["checks"][0]["deployment"]["duration_seconds"], json!(80.0), "not the retry of 20 s: {check}");
+    // What is usual of the retry itself is that of the others.
+    let retry = columns(&server.deployments("").await, ["id", "retry"]).into_iter().find(|row| row[1] == "partial");
+    let detail = server.get(&format!("/v1/deployments/{}", retry.unwrap()[0])).await.json();
+    assert_eq!(detail["usual_seconds"], json!(80.0));
+}
+
+/// What was recorded minutes ago, with a server that gives up after a minute, and settles after one.
+async fn it_is_abandoned_and_settles_when_it_is_read(db: TestDb) {
+    let server = Builder::on(&db.url()).args(&["--abandon-after", "60s", "--settle-after", "3s"]).start().await;
+    let ago = |status: &str, seconds: u32| json!({"component": "c", "version": "1", "owner": "o", "status": status, "age": seconds});
+    let outcomes = async || column(&server.deployments("").await, "outcome").join(" ");
+    server.batch(&[ago("building", 130), ago("testing", 100)]).await;
+    assert_eq!(outcomes().await, "abandoned");
+    assert_eq!(column(&server.deployments("outcome=abandoned").await, "status"), ["testing"]);
+    server.batch(&[ago("deploying", 0)]).await;
+    assert_eq!(outcomes().await, "running", "a later step makes it running again");
+    assert!(column(&server.deployments("outcome=abandoned").await, "status").is_empty());
+    server.batch(&[ago("succeeded", 0)]).await;
+    assert_eq!(outcomes().await, "succeeded");
+    let mut span = ago("building", 1);
+    (span["span"], span["outcome"], span["duration"], span["version"]) =
+        (json!(true), json!("succeeded"), json!(1), json!("2"));
+    server.batch(&[span]).await;
+    let second = async || column(&server.deployments("version=2").await, "outcome").join(" ");
+    assert_eq!(second().await, "running", "none is open, for less than three seconds");
+    steps_tests::eventually("it settles", async || (second().await == "succeeded").then_some(())).await;
+    assert_eq!(column(&server.deployments("version=2").await, "duration_seconds"), ["1"]);
+    assert_eq!(server.stats("by=component").await[0].succeeded, 2);
 }
 
 async fn each_end_word_has_its_outcome(db: TestDb) {
@@ -223,7 +310,8 @@ async fn each_end_word_has_its_outcome(db: TestDb) {
     }
     server.batch(&steps).await;
     for (outcome, words) in words {
-        let found = columns(&server.deployments(&format!("component={outcome}")).await, ["outcome", "duration_seconds"]);
+        let found =
+            columns(&server.deployments(&format!("component={outcome}")).await, ["outcome", "duration_seconds"]);
         assert_eq!(found.len(), words.split(' ').count());
         assert!(found.iter().all(|row| *row == [outcome, "30"]), "{outcome}: {found:?}");
     }

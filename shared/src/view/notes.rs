@@ -11,14 +11,19 @@ pub fn of(deployment: &Deployment) -> Vec<Text> {
         Retry::Whole => Text::new("retry of all", Meaning::Faint),
         Retry::Partial => Text::new("retry of a part, in no figure", Meaning::Warning),
     });
-    let warning = |is: bool, words: &str| is.then(|| Text::new(words, Meaning::Warning));
     let notes = [
         attempt.map(|attempt| Text::new(format!("attempt {attempt}"), Meaning::Faint)),
         retry,
-        warning(*clocks_differ, "clocks differ"),
-        warning(*looks_concurrent, "looks like two at once; --run tells them apart"),
+        clocks_differ.then(|| Text::new("clocks differ", Meaning::Warning)),
+        looks_concurrent.then(concurrent),
     ];
     notes.into_iter().flatten().collect()
+}
+
+/// That no run tells apart what went on at once.
+#[must_use]
+pub fn concurrent() -> Text {
+    Text::new("looks like two at once; --run tells them apart", Meaning::Warning)
 }
 
 #[cfg(test)]
@@ -38,7 +43,10 @@ mod tests {
     fn what_is_strange_is_said_in_words() {
         assert!(notes("").is_empty());
         assert_eq!(notes(r#","attempt":2,"retry":"whole""#), ["attempt 2", "retry of all"]);
-        assert_eq!(notes(r#","retry":"partial","clocks_differ":true"#), ["retry of a part, in no figure", "clocks differ"]);
+        assert_eq!(
+            notes(r#","retry":"partial","clocks_differ":true"#),
+            ["retry of a part, in no figure", "clocks differ"]
+        );
         assert_eq!(notes(r#","looks_concurrent":true"#), ["looks like two at once; --run tells them apart"]);
     }
 }

@@ -90,7 +90,7 @@ pub struct Progress {
 /// The timeline of a deployment as it is `now`.
 #[must_use]
 pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
-    let DeploymentDetail { deployment, usual, timeline } = detail;
+    let DeploymentDetail { deployment, usual, timeline, .. } = detail;
     let start = deployment.started_at;
     let running = deployment.outcome == DeploymentOutcome::Running;
     let now = if running { Some(timeline.iter().map(|step| step.step.ts).fold(now, Ord::max)) } else { None };
@@ -203,7 +203,8 @@ fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
         run.as_ref().map(|run| format!("run {run}").into()),
         Some(Text::new(id.to_string(), Meaning::Faint)),
     ];
-    parts.into_iter().flatten().chain(notes::of(&detail.deployment)).collect()
+    let beside = detail.beside.filter(|_| !detail.deployment.looks_concurrent).map(|_| notes::concurrent());
+    parts.into_iter().flatten().chain(notes::of(&detail.deployment)).chain(beside).collect()
 }
 
 /// How far a deployment is that has run for `elapsed`.

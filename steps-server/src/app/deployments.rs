@@ -18,6 +18,8 @@ const USUAL_OF: u32 = 20;
 #[derive(Debug, Clone)]
 pub struct Timeline {
     pub deployment: Deployment,
+    /// The deployment before it that looks as if it had gone on beside it.
+    pub beside: Option<StepId>,
     pub steps: Vec<Step>,
 }
 
@@ -51,14 +53,15 @@ impl App {
     pub async fn timeline(&self, access: &Access, id: StepId) -> Result<Timeline, Error> {
         self.read(access, |reader| async move {
             let deployment = reader.deployment(id).await?.ok_or(Error::NoSuchDeployment(id))?;
-            Ok(Timeline { deployment, steps: reader.steps_of(&[id]).await? })
+            let beside = reader.beside(&deployment).await?;
+            Ok(Timeline { deployment, beside, steps: reader.steps_of(&[id]).await? })
         })
         .await
     }
 
     /// Adds to a timeline what it and each of its steps usually take: the medians of the successful deployments before it.
     pub async fn detail(&self, access: &Access, timeline: Timeline) -> Result<DeploymentDetail, Error> {
-        let Timeline { deployment, steps } = timeline;
+        let Timeline { deployment, beside, steps } = timeline;
         let before = &deployment;
         let (durations, steps_before) = self
             .read_unfolded(access, |reader| async move {
@@ -77,6 +80,6 @@ impl App {
         let kind_of = |step: &Step| self.fold.statuses.kind(step.status.as_str(), step.span);
         let timeline =
             steps.into_iter().map(|step| TimelineStep { kind: kind_of(&step), usual: usual_of(&step), step }).collect();
-        Ok(DeploymentDetail { deployment, usual: median(&durations), timeline })
+        Ok(DeploymentDetail { deployment, usual: median(&durations), beside, timeline })
     }
 }

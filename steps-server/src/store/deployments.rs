@@ -159,6 +159,26 @@ impl Reader {
         })
     }
 
+    /// The deployment before this one in its stream, where that looks as if it had gone on beside this one.
+    pub async fn beside(&self, deployment: &Deployment) -> Result<Option<StepId>, StoreError> {
+        if deployment.run.is_some() {
+            return Ok(None);
+        }
+        let before: Option<(Uuid, bool)> = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT id, looks_concurrent FROM deployments");
+            push_access(&mut select, &self.access, "");
+            select.push(" AND component = ").push_bind(deployment.component.as_str());
+            select.push(" AND environment = ").push_bind(deployment.environment.as_str());
+            select.push(" AND version = ").push_bind(deployment.version.as_str());
+            let start = deployment.started_at.micros();
+            select.push(" AND run IS NULL AND (started_at < ").push_bind(start);
+            select.push(" OR (started_at = ").push_bind(start).push(" AND id < ").push_bind(deployment.id.0);
+            select.push(")) ORDER BY started_at DESC, id DESC LIMIT 1");
+            select.build_query_as().fetch_optional(&pools.read.get()).await?
+        });
+        Ok(before.filter(|(_, looks_concurrent)| *looks_concurrent).map(|(id, _)| StepId(id)))
+    }
+
     /// The last `most` successful deployments of the same component and environment that started before this one.
     pub async fn successful_before(
         &self,

@@ -43,12 +43,14 @@ struct Row {
 }
 
 impl Row {
-    /// As it is at this time: a deployment that is still open has no duration yet; its steps have.
+    /// As it is at this time: a deployment that is still open has no duration yet. What the steps of one that has not succeeded
+    /// took says nothing about how long they take.
     fn at(self, now: Timestamp) -> Result<SampleRow, sqlx::Error> {
         let row = self;
         let is_open = row.open_until > now.micros();
         let outcome: DeploymentOutcome = row.outcome.parse().map_err(|error| invalid("outcome", error))?;
-        let duration = row.duration.filter(|_| !is_open || row.status.is_some());
+        let says_how_long = !is_open && (row.status.is_none() || outcome == DeploymentOutcome::Succeeded);
+        let duration = row.duration.filter(|_| says_how_long);
         Ok(SampleRow {
             component: row.component,
             environment: row.environment,

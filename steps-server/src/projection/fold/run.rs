@@ -16,14 +16,13 @@ const CLOCK_TOLERANCE: i64 = NewStep::FUTURE_MICROS;
 
 /// The deployments of a run, in the order of their beginning.
 pub fn groups(steps: &[FoldStep], rules: FoldRules) -> Vec<Group> {
-    let folded = || steps.iter().enumerate().filter(|(_, step)| step.kind != StatusKind::Ignored);
-    let mut attempts: BTreeMap<Option<Attempt>, Tries> = BTreeMap::new();
-    // A step that does not say its attempt belongs to the last one that has begun, or to the first that will.
-    let mut latest = folded().find_map(|(_, step)| step.attempt);
-    for (at, step) in folded() {
-        latest = latest.max(step.attempt);
-        let attempt = attempts.entry(step.attempt.or(latest)).or_insert_with(|| Tries::new(rules));
-        attempt.add(at, step, steps);
+    let mut attempts: BTreeMap<u32, Tries> = BTreeMap::new();
+    // A step that does not say its attempt belongs to the last one that has begun, or else to the first.
+    let mut latest = 1;
+    for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.kind != StatusKind::Ignored) {
+        let attempt = step.attempt.map_or(latest, Attempt::number);
+        latest = latest.max(attempt);
+        attempts.entry(attempt).or_insert_with(|| Tries::new(rules)).add(at, step, steps);
     }
     let mut groups: Vec<Group> = attempts.into_values().flat_map(Tries::close).collect();
     groups.sort_by_key(|group| group.steps.first().copied());
@@ -130,8 +129,7 @@ impl Open {
         if let Some((last, _)) = self.end
             && self.has_ended()
         {
-            let is_another_job =
-                !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
+            let is_another_job = !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
             if step.takes_back || !is_another_job {
                 // It corrects how all of it has ended.
                 self.end = Some((last, how));

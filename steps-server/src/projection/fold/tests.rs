@@ -297,13 +297,17 @@ fn an_end_before_the_beginning_is_told_by_a_clock_that_differs() {
 
 #[test]
 fn a_step_without_an_attempt_belongs_to_the_last_that_has_begun() {
-    let mut steps = attempt(2, &[(10, "started"), (60, "failed")]);
+    let mut steps = attempt(1, &[(10, "started"), (60, "failed")]);
     steps.extend(stream(&[(0, "queued"), (20, "building"), (120, "deploying")]));
     assert_eq!(in_run(steps.clone()), [("failed", 5, Some(60.0))]);
-    steps.extend(attempt(3, &[(100, "started"), (160, "succeeded")]));
+    steps.extend(attempt(2, &[(100, "started"), (160, "succeeded")]));
     assert_eq!(in_run(steps.clone()), [("failed", 4, Some(60.0)), ("succeeded", 3, Some(60.0))]);
     let last = folded(steps, true).pop().unwrap();
-    assert_eq!((last.attempt.map(Attempt::number), last.retry), (Some(3), Some(Retry::Partial)));
+    assert_eq!((last.attempt.map(Attempt::number), last.retry), (Some(2), Some(Retry::Partial)));
+    // The first try was recorded by a version that knew no attempts.
+    let mut again = stream(&[(0, "building"), (60, "failed")]);
+    again.extend(attempt(2, &[(100, "building"), (160, "succeeded")]));
+    assert_eq!(in_run(again), [("failed", 2, Some(60.0)), ("succeeded", 2, Some(60.0))]);
 }
 
 #[test]
@@ -336,7 +340,10 @@ fn what_is_open_when_one_of_two_jobs_ends_goes_on() {
     let ends: Vec<_> = deployments[0].derived.iter().map(|step| step.ended_at.map(seconds)).collect();
     assert_eq!(ends, [Some(0), Some(5), Some(600), Some(60), Some(600)]);
     assert_eq!(deployments[0].derived[2].outcome, Some(StepOutcome::Failed));
-    assert_eq!((deployments[0].waiting.map(Duration::seconds), deployments[0].gaps.map(Duration::seconds)), (Some(0.0), Some(0.0)));
+    assert_eq!(
+        (deployments[0].waiting.map(Duration::seconds), deployments[0].gaps.map(Duration::seconds)),
+        (Some(0.0), Some(0.0))
+    );
     let bare = folded(stream(&[(0, "started"), (0, "started"), (60, "succeeded"), (600, "succeeded")]), true);
     assert_eq!(bare[0].gaps.map(Duration::seconds), Some(0.0));
     // One after the other: what lies between is a gap.
@@ -524,5 +531,26 @@ proptest! {
         let attempts: std::collections::HashSet<_> =
             steps.iter().filter(|step| step.kind != StatusKind::Ignored).map(|step| step.attempt).collect();
         prop_assert_eq!(fold(&steps, true, RULES).len(), attempts.len());
+    }
+
+    #[test]
+    fn phases_after_a_running_deployment_of_a_run_change_only_its_last_step(steps in any_stream(), added in 1..4_i64) {
+        // What `resume` relies on.
+        let steps: Vec<_> = steps.into_iter().filter(|step| step.kind != StatusKind::Ignored).collect();
+        let before = fold(&steps, true, RULES);
+        if let [one] = before.as_slice() && one.ended_at.is_none() {
+            let mut more = steps.clone();
+            for nth in 0..added {
+                let last = more.last().map_or(0, |last| seconds(last.ts));
+                more.push(FoldStep { attempt: one.attempt, ..step(2000 + nth.unsigned_abs() as u128, last + 1, "building") });
+            }
+            let after = fold(&more, true, RULES);
+            prop_assert_eq!(after.len(), 1);
+            prop_assert_eq!(after[0].ended_at, None);
+            prop_assert_eq!((after[0].has_start, after[0].attempt, after[0].retry), (one.has_start, one.attempt, one.retry));
+            for at in 1..one.tail {
+                prop_assert_eq!(after[0].derived[at], one.derived[at]);
+            }
+        }
     }
 }
