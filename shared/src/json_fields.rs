@@ -50,7 +50,9 @@ impl JsonFields {
             match value {
                 Value::Null => {}
                 Value::String(text) => texts.push((field, text)),
-                Value::Number(number) if matches!(field.as_str(), "age" | "duration" | "exit_code" | "attempt") => {
+                Value::Number(number)
+                    if matches!(field.as_str(), "age" | "duration" | "exit_code" | "attempt" | "ts" | "ended_at") =>
+                {
                     texts.push((field, number.to_string()));
                 }
                 Value::Bool(value) if field == "span" => texts.push((field, value.to_string())),

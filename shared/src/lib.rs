@@ -27,6 +27,7 @@ mod time;
 mod trend;
 pub mod view;
 mod words;
+mod written_time;
 
 pub use attempt::Attempt;
 pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};

@@ -1,10 +1,12 @@
-//! Times: UTC, whole microseconds, written and read in few and strict forms.
+//! Times: UTC, whole microseconds.
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, MappedLocalTime, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::written_time::Written;
 
 /// A time: UTC, microseconds, from 1970 to the end of the year 9999.
 ///
@@ -16,27 +18,39 @@ pub struct Timestamp(i64);
 /// 9999-12-31T23:59:59.999999Z in microseconds since 1970.
 const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
-/// Why a text or number is not a time. The message reads on after the field's name.
+/// Why a text is not a time. The message reads on after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// Neither RFC 3339 nor the old service's form.
+    /// None of the forms that are read.
     #[error("is not a time: {0:?}; write 2026-01-05T09:30:00Z (RFC 3339) or 2026-01-05 09:30:00 (UTC)")]
     Malformed(String),
-    /// An RFC 3339 offset whose `+` was decoded as a space.
+    /// An offset whose `+` was decoded as a space.
     #[error("is not a time: {0:?}; a + in a query string is written %2B")]
     UnescapedPlus(String),
+    /// The day and the month cannot be told apart.
+    #[error("is not a time: in {0:?} nobody can tell the day from the month; write YYYY-MM-DD hh:mm:ss")]
+    AmbiguousDate(String),
+    /// A name of a zone: some stand for several offsets.
+    #[error("is not a time: {0:?} names its zone; write its offset, as in 2026-01-05T09:30:00+01:00")]
+    ZoneName(String),
+    /// The clocks of the zone were put back over this local time.
+    #[error("is there twice, because clocks were put back: {0:?}; add its offset, as in 2026-01-05T09:30:00+01:00")]
+    Twice(String),
+    /// The clocks of the zone were put forward over this local time.
+    #[error("is a time that clocks skipped: {0:?}")]
+    Skipped(String),
     /// Before 1970 or after 9999.
     #[error("is outside the years 1970 to 9999")]
     OutOfRange,
 }
 
-/// A time as it was written: either an instant, or (in the old service's form, which has no
-/// fractions) a whole second.
+/// The first and the last microsecond of a time as it was written: both are the same where it is exact, else they are the
+/// ends of a whole second or minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeInterval {
-    /// The instant, or the beginning of the second.
+    /// The first microsecond.
     pub start: Timestamp,
-    /// The same instant, or the last microsecond of the second.
+    /// The last microsecond.
     pub end: Timestamp,
 }
 
@@ -84,57 +98,46 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
     }
 }
 
+impl TimeInterval {
+    /// Reads a time: of what has no offset, `zone` says which instant it is.
+    ///
+    /// - RFC 3339, and the same with `+0100` or `+01`: exact.
+    /// - `2026-01-05 09:30:00`, with `T` or with `/` in the date, without the seconds, with a fraction of up to nine digits,
+    ///   and with an offset or `UTC` behind it; and RFC 2822.
+    /// - The time since 1970 in seconds (10 digits), milliseconds (13), microseconds (16) or nanoseconds (19): from
+    ///   September 2001 to November 2286. Seconds and milliseconds may have a fraction.
+    ///
+    /// What has neither a fraction nor an offset as in RFC 3339 is the whole second, and without seconds the whole minute.
+    ///
+    /// # Errors
+    /// Anything else, a local time that the zone's clocks showed twice or not at all, and what is before 1970 or after 9999.
+    pub fn read<Z: TimeZone>(text: &str, zone: &Z) -> Result<Self, TimeError> {
+        let text = text.trim();
+        let written = Written::read(text)?;
+        let utc = match written.offset {
+            Some(offset) => written.local - offset,
+            None => match zone.from_local_datetime(&written.local) {
+                MappedLocalTime::Single(time) => time.naive_utc(),
+                MappedLocalTime::Ambiguous(..) => return Err(TimeError::Twice(text.to_owned())),
+                MappedLocalTime::None => return Err(TimeError::Skipped(text.to_owned())),
+            },
+        };
+        let start = Timestamp::try_from(utc.and_utc())?;
+        Ok(Self { start, end: Timestamp::from_micros(start.0 + written.width)? })
+    }
+}
+
 impl FromStr for TimeInterval {
     type Err = TimeError;
-    /// Reads RFC 3339, or `YYYY-MM-DD hh:mm:ss[.ffffff]` in UTC.
+    /// As [`TimeInterval::read`], in UTC.
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let text = text.trim();
-        if is_plain(text) {
-            let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-                .map_err(|_| TimeError::Malformed(text.to_owned()))?;
-            let start = Timestamp::try_from(time.and_utc())?;
-            let end = if text.len() == 19 { Timestamp::from_micros(start.0 + 999_999)? } else { start };
-            return Ok(Self { start, end });
-        }
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(time) => {
-                let start = Timestamp::try_from(time.to_utc())?;
-                Ok(Self { start, end: start })
-            }
-            Err(_) if is_unescaped_plus(text) => Err(TimeError::UnescapedPlus(text.to_owned())),
-            Err(_) => Err(TimeError::Malformed(text.to_owned())),
-        }
+        Self::read(text, &Utc)
     }
-}
-
-/// `dddd-dd-dd dd:dd:dd`, perhaps with a fraction. chrono alone is laxer: it takes `2026-1-5 9:3:0`.
-fn is_plain(text: &str) -> bool {
-    let shape = |text: &str| {
-        text.bytes().zip(b"0000-00-00 00:00:00").all(|(byte, shape)| match shape {
-            b'0' => byte.is_ascii_digit(),
-            _ => byte == *shape,
-        })
-    };
-    match text.split_at_checked(19) {
-        Some((seconds, fraction)) => {
-            let digits = fraction.strip_prefix('.').unwrap_or_default();
-            let fraction_fits = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-            shape(seconds) && (fraction.is_empty() || fraction_fits)
-        }
-        None => false,
-    }
-}
-
-fn is_unescaped_plus(text: &str) -> bool {
-    text.rfind(' ').is_some_and(|space| {
-        let mut restored = text.to_owned();
-        restored.replace_range(space..=space, "+");
-        DateTime::parse_from_rfc3339(&restored).is_ok()
-    })
 }
 
 impl FromStr for Timestamp {
     type Err = TimeError;
+    /// The beginning of what [`TimeInterval`] reads.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         text.parse::<TimeInterval>().map(|time| time.start)
     }
@@ -191,7 +194,6 @@ mod tests {
             "2015-20-11 13:00:00",
             "2026-1-5 9:3:0",
             "2026-01-05",
-            "2026-01-05T09:30:00",
             "12:00",
             "2026-01-05 09:30:00.",
             "2026-01-05 09:30:00.1234567890",
@@ -202,6 +204,25 @@ mod tests {
         }
         assert_eq!(micros("1969-12-31 23:59:59"), Err(TimeError::OutOfRange));
         assert!(matches!(micros("2026-01-05T09:30:00 02:00"), Err(TimeError::UnescapedPlus(_))));
+    }
+
+    #[test]
+    fn a_zone_says_which_moment_a_local_time_is() {
+        let berlin =
+            |text: &str| TimeInterval::read(text, &chrono_tz::Europe::Berlin).map(|time| time.start.to_rfc3339());
+        assert_eq!(berlin("2026-07-01 12:00:00").unwrap(), "2026-07-01T10:00:00.000000Z");
+        assert_eq!(berlin("2026-12-01 12:00").unwrap(), "2026-12-01T11:00:00.000000Z");
+        assert_eq!(berlin("2026-12-01 12:00 UTC").unwrap(), "2026-12-01T12:00:00.000000Z");
+        assert_eq!(berlin("1767605400").unwrap(), "2026-01-05T09:30:00.000000Z");
+        assert!(matches!(berlin("2026-03-29 02:30:00"), Err(TimeError::Skipped(_))));
+        assert!(matches!(berlin("2026-10-25 02:30"), Err(TimeError::Twice(_))));
+    }
+
+    #[test]
+    fn a_minute_reaches_to_its_last_microsecond() {
+        let minute: TimeInterval = "2026-01-05 09:30".parse().unwrap();
+        assert_eq!(minute.end.to_rfc3339(), "2026-01-05T09:30:59.999999Z");
+        assert_eq!("9999-12-31 23:59".parse::<TimeInterval>().unwrap().end.micros(), LAST_MICROSECOND);
     }
 
     #[test]
