@@ -166,7 +166,7 @@ async fn what_cannot_be_judged_has_its_code(db: TestDb) {
         (&["--component", "web", "--max-growth", "5%/day"], "5%/week"),
         (&["--component", "web", "--max", "2m", "--last", "20"], "--baseline"),
         (&["--component", "web", "--baseline", "p95", "--last", "9"], "--last"),
-        (&["--component", "web", "--max", "2m", "--since", "yesterday"], "--since"),
+        (&["--component", "web", "--max", "2m", "--since", "tomorrow"], "--since"),
         (&["--component", "web", "--max", "2m", "--format", "xlsx"], "--format"),
     ] {
         let said = cli.run(&[&["check"][..], wrong].concat()).failed(2);

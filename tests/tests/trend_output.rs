@@ -218,7 +218,7 @@ async fn settings_say_what_a_sprint_is(db: TestDb) {
         &["--sprint-length", "36h"],
         &["--min-change", "much"],
         &["--by", "month"],
-        &["--since", "yesterday"],
+        &["--since", "tomorrow"],
         &["--since", "2026-02-01", "--until", "2026-01-01"],
         &["--format", "pdf"],
     ] {

@@ -14,7 +14,7 @@ use super::setup;
 use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::ConnectionFlags;
+use crate::flags::{ConnectionFlags, parse_bound};
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use plan::QueryPlan;
@@ -90,7 +90,7 @@ pub struct Args {
     limits: LimitFlags,
     /// Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged
     /// [default: 90d]
-    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit")]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit", value_parser = parse_bound)]
     since: Option<Bound>,
     /// Show how often the limits would have fired in so long a time until now, and exit with 0
     #[arg(long, value_name = "SPAN")]

@@ -14,7 +14,7 @@ use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::{ConnectionFlags, OutputFlags, check_bounds};
+use crate::flags::{ConnectionFlags, OutputFlags, check_bounds, parse_bound};
 use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
 use crate::terminal::destination::Destination;
@@ -70,11 +70,11 @@ pub struct Args {
     /// Of this step rather than of whole deployments
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     step: Option<Status>,
-    /// Only what started then or later: a time, a date (UTC), or a span back from now such as 12w [default: 90d]
-    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    /// Only what started then or later: a time, a date (UTC), yesterday, or a span back from now such as 12w [default: 90d]
+    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
     since: Option<Bound>,
-    /// Only what started then or earlier; a whole second is included, a date alone is its midnight
-    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    /// Only what started then or earlier; a whole second or minute is included, a date alone is its midnight
+    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
     until: Option<Bound>,
     /// Medians of these [default: week; sprint for one component]
     #[arg(long, value_name = "week|sprint", hide_possible_values = true, value_parser = period())]

@@ -2,6 +2,7 @@
 //!
 //! Filters come from flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
+use chrono::Utc;
 use steps_shared::{
     Bound, Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Owner, Run, Status, StepFilter,
     Timestamp, Version,
@@ -31,11 +32,11 @@ pub struct FilterFlags {
     /// Only this CI run
     #[arg(long, value_name = "RUN", help_heading = "Filters")]
     run: Option<Run>,
-    /// Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d
-    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    /// Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d
+    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
     since: Option<Bound>,
-    /// Only what began then or earlier; a whole second is included, a date alone is its midnight
-    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    /// Only what began then or earlier; a whole second or minute is included, a date alone is its midnight
+    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
     until: Option<Bound>,
 }
 
@@ -79,6 +80,12 @@ impl DeploymentFilterFlags {
         }
         Ok(DeploymentFilter { base: base.filter()?, outcome, min_duration, max_duration })
     }
+}
+
+/// Reads one end of a time range as people type it: a time, a date, `2h`, `yesterday`, `2 weeks ago`.
+pub fn parse_bound(text: &str) -> Result<Bound, String> {
+    let now = clock::now().map_err(|error| format!("cannot be read: this machine's clock {error}"))?;
+    Bound::typed(text, now, &Utc)
 }
 
 /// Refuses bounds of time with nothing between them.
