@@ -111,6 +111,8 @@ names! {
     Environment, at most 64;
     /// The CI run a step belongs to.
     Run, at most 255;
+    /// Why a deployment is left out of every figure.
+    Reason, at most 1000;
 }
 
 impl From<StepOutcome> for Status {

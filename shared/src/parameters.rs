@@ -52,6 +52,13 @@ pub(crate) fn put_time(
     Ok(())
 }
 
+/// Reads a switch into its place.
+pub(crate) fn switch(place: &mut bool, name: &str, value: &str) -> Result<(), FieldError> {
+    let value = value.trim();
+    *place = value.parse().map_err(|_| FieldError::wrong(name, format!("must be true or false, not {value:?}")))?;
+    Ok(())
+}
+
 /// Reads a value into the place of another.
 pub(crate) fn replace<T: FromStr<Err: fmt::Display>>(place: &mut T, name: &str, value: &str) -> Result<(), FieldError> {
     *place = value.parse().map_err(|error| FieldError::wrong(name, error))?;

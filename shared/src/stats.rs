@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::parameters::{put, read_parameters};
+use crate::parameters::{put, read_parameters, switch};
 use crate::resource::columns;
 use crate::{Cell, DeploymentFilter, Duration, FieldError, FieldErrors, Filter, ListFormat, Resource};
 
@@ -21,6 +21,8 @@ pub struct StatsQuery {
     pub by: Vec<GroupBy>,
     /// The zone of days, weeks and months.
     pub tz: TimeZone,
+    /// Durations without the time in which only waiting statuses were open.
+    pub exclude_waiting: bool,
     /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
 }
@@ -68,6 +70,15 @@ pub struct StatsRow {
     /// The longest.
     #[serde(rename = "max_seconds")]
     pub max: Option<Duration>,
+    /// The mean of the time in which somebody worked. Of steps it is unknown, as the two below.
+    #[serde(rename = "mean_work_seconds", default)]
+    pub mean_work: Option<Duration>,
+    /// The mean of the time in which only waiting statuses were open.
+    #[serde(rename = "mean_waiting_seconds", default)]
+    pub mean_waiting: Option<Duration>,
+    /// The mean of the time in which no step was open. Work, waiting and gaps add up to the mean duration.
+    #[serde(rename = "mean_gap_seconds", default)]
+    pub mean_gaps: Option<Duration>,
 }
 
 /// The answer of `GET /v1/stats` as JSON.
@@ -142,6 +153,12 @@ columns! {
         MaxSeconds = "max_seconds",
         /// How many were cancelled.
         Cancelled = "cancelled",
+        /// The mean work.
+        MeanWorkSeconds = "mean_work_seconds",
+        /// The mean waiting.
+        MeanWaitingSeconds = "mean_waiting_seconds",
+        /// The mean of the gaps.
+        MeanGapSeconds = "mean_gap_seconds",
     }
 }
 
@@ -177,6 +194,9 @@ impl Resource for StatsRow {
             StatsColumn::P95Seconds => self.p95.into(),
             StatsColumn::P99Seconds => self.p99.into(),
             StatsColumn::MaxSeconds => self.max.into(),
+            StatsColumn::MeanWorkSeconds => self.mean_work.into(),
+            StatsColumn::MeanWaitingSeconds => self.mean_waiting.into(),
+            StatsColumn::MeanGapSeconds => self.mean_gaps.into(),
             StatsColumn::Component
             | StatsColumn::Status
             | StatsColumn::Owner
@@ -210,7 +230,8 @@ impl StatsQuery {
         parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Result<Self, FieldErrors> {
         let mut query = Self::default();
-        let known: Vec<&str> = DeploymentFilter::PARAMETERS.iter().chain(&["by", "tz", "format"]).copied().collect();
+        let own = ["by", "tz", "exclude_waiting", "format"];
+        let known: Vec<&str> = DeploymentFilter::PARAMETERS.iter().chain(&own).copied().collect();
         read_parameters(parameters, &known, |name, value| query.set(name, value))?;
         Ok(query)
     }
@@ -230,6 +251,7 @@ impl StatsQuery {
                 self.tz = TimeZone(value.to_owned());
                 Ok(())
             }
+            "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "format" => put(&mut self.format, name, value),
             _ => return None,
         })
@@ -238,12 +260,13 @@ impl StatsQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { filter, by, tz, format } = self;
+        let Self { filter, by, tz, exclude_waiting, format } = self;
         let mut parameters = filter.to_parameters();
         if !by.is_empty() {
             parameters.push(("by", by.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")));
         }
         parameters.push(("tz", tz.to_string()));
+        parameters.extend(exclude_waiting.then(|| ("exclude_waiting", exclude_waiting.to_string())));
         parameters.extend(format.map(|format| ("format", format.to_string())));
         parameters
     }

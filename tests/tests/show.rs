@@ -84,10 +84,10 @@ async fn what_is_slow_is_marked_and_what_runs_has_its_time_left(db: TestDb) {
     assert!(migrating.concat().contains('▲') && !building.concat().contains('▲'), "{shown}");
     assert!(shown.contains("usually 1m30s"), "{shown}");
 
-    // Gaps between spans are waiting.
+    // Between spans are gaps.
     deploy(&server, "5", 4000, "a@0+10 b@40+10 succeeded@50").await;
     let shown = cli.run(&["show", "checkout", "5", "--format", "table"]).ok();
-    assert!(line(&shown, "waiting").contains(&"30.0s"), "{shown}");
+    assert!(line(&shown, "(gap)").contains(&"30.0s"), "{shown}");
 
     let ts = steps_shared::Timestamp::from_micros(now().micros() - 45_000_000).unwrap().to_string();
     server

@@ -57,7 +57,7 @@ async fn lists_are_for_spreadsheets_and_tools(db: TestDb) {
     assert_eq!(csv.ok().lines().last().unwrap(), format!("{few}{}", ",".repeat(12) + "0,,,,,"), "unknown is empty");
     let row = &rows(csv.ok())[0];
     let idle = &rows(csv.ok())[1];
-    assert_eq!((idle["component"].as_str(), idle["cause"].as_str()), ("idle", "(waiting)"));
+    assert_eq!((idle["component"].as_str(), idle["cause"].as_str()), ("idle", "(gaps)"));
     let growth = trends[0].growth.unwrap();
     for (column, expected) in [
         ("percent_per_week", growth.percent_per_week.unwrap().value),

@@ -16,6 +16,9 @@ pub struct TrendAnswer {
     pub sprint_length: String,
     /// The smallest growth in a week that matters, in percent.
     pub min_change_percent: f64,
+    /// Whether the durations are without the time in which only waiting statuses were open.
+    #[serde(default)]
+    pub exclude_waiting: bool,
     /// The earliest start that was asked for.
     pub since: Timestamp,
     /// The latest start that was asked for; null where none was.
@@ -56,7 +59,7 @@ pub struct Trend {
     /// The verdict on the deployments since the last change of the level alone: a jump is not continuing growth.
     /// Null where it did not change.
     pub since_change: Option<SinceChange>,
-    /// The medians of weeks or sprints that had a deployment, the oldest first.
+    /// The medians of weeks or sprints, from the first that had a deployment to the last, the oldest first.
     pub periods: Vec<Period>,
     /// What growth was fitted to, where one component was asked for; else null.
     pub points: Option<Vec<Point>>,
@@ -124,7 +127,8 @@ pub struct SinceChange {
 
 /// What makes the difference between the deployments at the beginning and those at the end: its parts add up to it.
 ///
-/// Each instant of a deployment counts for the step that holds it up: the one that ends last of those that are open.
+/// Each instant of a deployment counts for the step that holds it up: the one that ends last of those that are open. Where
+/// somebody works, no waiting status counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// How many deployments of the beginning are compared; outliers are left out.
@@ -139,15 +143,18 @@ pub struct Cause {
     pub after: Duration,
     /// The difference, in seconds; negative where it shrank. Exactly the sum of the parts', to the microsecond.
     pub change_seconds: f64,
-    /// The steps and the waiting between them; what contributes most to the difference comes first.
+    /// The steps and the gaps between them; what contributes most to the difference comes first.
     pub parts: Vec<CauseShare>,
 }
 
-/// A step's part in the difference, or that of waiting.
+/// A step's part in the difference, or that of the gaps between steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CauseShare {
     /// The step; null for the time in which none was open.
     pub step: Option<Status>,
+    /// Whether it is a status in which nobody works, such as `queued` or `approval`.
+    #[serde(default)]
+    pub waiting: bool,
     /// Its mean part of a deployment at the beginning, in seconds.
     pub before_seconds: f64,
     /// Its mean part of a deployment at the end.
@@ -201,9 +208,9 @@ pub struct Period {
     pub start: Timestamp,
     /// How many deployments started in it.
     pub deployments: u32,
-    /// Their median.
+    /// Their median; null where there is none.
     #[serde(rename = "median_seconds")]
-    pub median: Duration,
+    pub median: Option<Duration>,
 }
 
 /// What a line was fitted to: a deployment, or the median of several that follow each other.

@@ -11,12 +11,16 @@ use crate::{Duration, Percent};
 pub struct Budget {
     /// No deployment may take longer than this.
     pub max: Option<Duration>,
+    /// None may take less than this.
+    pub min: Option<Duration>,
     /// None may take longer than most of those before it.
     pub baseline: Option<Baseline>,
     /// How many of those before make the baseline, 10 to 1,000.
     pub last: u32,
     /// How far above the baseline is still within: a single run is never exactly like others.
     pub margin: Percent,
+    /// Whether none may take less than hardly any of those before it, either.
+    pub both_ways: bool,
     /// They may not grow faster than this.
     pub max_growth: Option<GrowthLimit>,
 }
@@ -26,6 +30,8 @@ words! {
     BudgetKind {
         /// A duration.
         Max = "max",
+        /// A duration that is the least.
+        Min = "min",
         /// A percentile of the deployments before.
         Baseline = "baseline",
         /// A growth.
@@ -33,7 +39,7 @@ words! {
     }
 }
 
-/// A percentile of the deployments before, 1 to 100.
+/// A percentile of the deployments before, 1 to 100; [`Baseline::lower`] of p100 is the 0th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Baseline(u8);
 
@@ -46,12 +52,24 @@ impl Budget {
     pub const MIN_BASELINE_WINDOW: u32 = 10;
     /// The most deployments that a baseline is made of.
     pub const MAX_BASELINE_WINDOW: u32 = 1000;
+
+    /// The limits that are given, in the order of their answers.
+    pub fn given(&self) -> impl Iterator<Item = BudgetKind> + use<> {
+        let Self { max, min, baseline, last: _, margin: _, both_ways: _, max_growth } = self;
+        let limits = [
+            (BudgetKind::Max, max.is_some()),
+            (BudgetKind::Min, min.is_some()),
+            (BudgetKind::Baseline, baseline.is_some()),
+            (BudgetKind::MaxGrowth, max_growth.is_some()),
+        ];
+        limits.into_iter().filter(|(_, given)| *given).map(|(budget, _)| budget)
+    }
 }
 
 impl Default for Budget {
     fn default() -> Self {
         const MARGIN: Percent = Percent::new(20.0).expect("a number");
-        Self { max: None, baseline: None, last: 30, margin: MARGIN, max_growth: None }
+        Self { max: None, min: None, baseline: None, last: 30, margin: MARGIN, both_ways: false, max_growth: None }
     }
 }
 
@@ -60,6 +78,12 @@ impl Baseline {
     #[must_use]
     pub fn share(self) -> f64 {
         f64::from(self.0) / 100.0
+    }
+
+    /// The percentile as far from the least as this one is from the greatest: p5 of p95. Of one below the median, itself.
+    #[must_use]
+    pub fn lower(self) -> Self {
+        Self(self.0.min(100 - self.0))
     }
 }
 
@@ -107,6 +131,8 @@ mod tests {
             [baseline("p95"), baseline("median"), baseline("P1")],
             ["p95", "p50", "p1"].map(|text| Ok(text.into()))
         );
+        let lower = |text: &str| text.parse::<Baseline>().unwrap().lower().to_string();
+        assert_eq!([lower("p95"), lower("median"), lower("p100"), lower("p10")], ["p5", "p50", "p0", "p10"]);
         for wrong in ["95", "p0", "p101", "p", "mean", "p9.5"] {
             assert!(baseline(wrong).is_err(), "{wrong}");
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, BudgetKind};
-use crate::parameters::{put, read_parameters};
+use crate::parameters::{put, read_parameters, switch};
 use crate::words::words;
 use crate::{
     Bound, Component, Duration, Environment, FieldError, FieldErrors, Owner, Percent, Status, StepId, Timestamp,
@@ -25,6 +25,8 @@ pub struct CheckQuery {
     pub step: Option<Status>,
     /// What it may take.
     pub budget: Budget,
+    /// Judge the durations without the time in which only waiting statuses were open.
+    pub exclude_waiting: bool,
     /// What deployments before count: from a time on, or this long before the one that is judged; by default 90 days.
     pub since: Option<Bound>,
     /// Judge every deployment that started in this time back from now, too.
@@ -76,7 +78,7 @@ pub struct Judged {
     pub owner: Owner,
     /// When it started.
     pub started_at: Timestamp,
-    /// How long it, or the step, took.
+    /// How long it, or the step, took; without waiting where the query says so.
     #[serde(rename = "duration_seconds")]
     pub duration: Duration,
 }
@@ -134,16 +136,19 @@ pub struct Firing {
 
 impl CheckQuery {
     /// The names of its parameters; a rule in a settings file has the same.
-    pub const PARAMETERS: [&'static str; 11] = [
+    pub const PARAMETERS: [&'static str; 14] = [
         "component",
         "environment",
         "version",
         "step",
         "max",
+        "min",
         "baseline",
         "last",
         "margin",
+        "both_ways",
         "max_growth",
+        "exclude_waiting",
         "since",
         "replay",
     ];
@@ -159,17 +164,23 @@ impl CheckQuery {
         let read = read_parameters(parameters, &Self::PARAMETERS, |name, value| given.set(name, value));
         let mut errors = read.err().map_or_else(Vec::new, |FieldErrors(errors)| errors);
         let is_wrong = |errors: &[FieldError], field: &str| errors.iter().any(|error| error.field == field);
-        let Given { component, environment, version, step, mut budget, last, margin, since, replay } = given;
+        let Given { component, environment, version, step, mut budget, last, margin, exclude_waiting, since, replay } =
+            given;
         if component.is_none() && !is_wrong(&errors, "component") {
             errors.push(FieldError::missing("component"));
         }
-        let limits = [BudgetKind::Max, BudgetKind::Baseline, BudgetKind::MaxGrowth].map(BudgetKind::name);
-        let none = budget.max.is_none() && budget.baseline.is_none() && budget.max_growth.is_none();
-        if none && !limits.iter().any(|limit| is_wrong(&errors, limit)) {
-            let reason = "is not given, nor baseline or max_growth: one of them is needed";
+        let limits =
+            [BudgetKind::Max, BudgetKind::Min, BudgetKind::Baseline, BudgetKind::MaxGrowth].map(BudgetKind::name);
+        if budget.given().next().is_none() && !limits.iter().any(|limit| is_wrong(&errors, limit)) {
+            let reason = "is not given, nor min, baseline or max_growth: one of them is needed";
             errors.push(FieldError::wrong("max", reason));
         }
-        for (name, given) in [("last", last.is_some()), ("margin", margin.is_some())] {
+        if let (Some(min), Some(max)) = (budget.min, budget.max)
+            && min > max
+        {
+            errors.push(FieldError::wrong("min", format!("is more than max: {min} is longer than {max}")));
+        }
+        for (name, given) in [("last", last.is_some()), ("margin", margin.is_some()), ("both_ways", budget.both_ways)] {
             if given && budget.baseline.is_none() && !is_wrong(&errors, "baseline") {
                 errors.push(FieldError::wrong(name, "is of a baseline, and none is given: add baseline=p95"));
             }
@@ -179,7 +190,7 @@ impl CheckQuery {
         match component {
             Some(component) if errors.is_empty() => {
                 let environment = environment.unwrap_or_default();
-                Ok(Self { component, environment, version, step, budget, since, replay })
+                Ok(Self { component, environment, version, step, budget, exclude_waiting, since, replay })
             }
             _ => Err(FieldErrors(errors)),
         }
@@ -188,18 +199,22 @@ impl CheckQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { component, environment, version, step, budget, since, replay } = self;
-        let Budget { max, baseline, last, margin, max_growth } = budget;
+        let Self { component, environment, version, step, budget, exclude_waiting, since, replay } = self;
+        let Budget { max, min, baseline, last, margin, both_ways, max_growth } = budget;
+        let switch = |on: bool| on.then(|| on.to_string());
         let values = [
             Some(component.to_string()),
             Some(environment.to_string()),
             version.as_ref().map(ToString::to_string),
             step.as_ref().map(ToString::to_string),
             max.map(Duration::to_exact_text),
+            min.map(Duration::to_exact_text),
             baseline.as_ref().map(ToString::to_string),
             baseline.map(|_| last.to_string()),
             baseline.map(|_| margin.to_string()),
+            switch(*both_ways),
             max_growth.as_ref().map(ToString::to_string),
+            switch(*exclude_waiting),
             since.as_ref().map(ToString::to_string),
             replay.map(Duration::to_exact_text),
         ];
@@ -217,6 +232,7 @@ struct Given {
     budget: Budget,
     last: Option<u32>,
     margin: Option<Percent>,
+    exclude_waiting: bool,
     since: Option<Bound>,
     replay: Option<Duration>,
 }
@@ -229,6 +245,9 @@ impl Given {
             "version" => put(&mut self.version, name, value),
             "step" => put(&mut self.step, name, value),
             "max" => put(&mut self.budget.max, name, value),
+            "min" => put(&mut self.budget.min, name, value),
+            "both_ways" => switch(&mut self.budget.both_ways, name, value),
+            "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "baseline" => put(&mut self.budget.baseline, name, value),
             "last" => match value.trim().parse() {
                 Ok(last) if (Budget::MIN_BASELINE_WINDOW..=Budget::MAX_BASELINE_WINDOW).contains(&last) => {
@@ -275,10 +294,13 @@ mod tests {
             ("version", "4.2.0"),
             ("step", "migrating"),
             ("max", "1m30s"),
+            ("min", "10s"),
             ("baseline", "p95"),
             ("last", "50"),
             ("margin", "10%"),
+            ("both_ways", "true"),
             ("max_growth", "5%/week"),
+            ("exclude_waiting", "true"),
             ("since", "2026-01-05"),
             ("replay", "90d"),
         ];
@@ -304,5 +326,9 @@ mod tests {
         );
         let alone = [("component", "c"), ("max", "1m"), ("margin", "5%"), ("last", "50"), ("replay", "0s")];
         assert_eq!(fields(&alone), ["replay", "last", "margin"], "a margin is of a baseline");
+        let wrong =
+            [("component", "c"), ("max", "1m"), ("min", "2m"), ("both_ways", "true"), ("exclude_waiting", "no")];
+        assert_eq!(fields(&wrong), ["exclude_waiting", "min", "both_ways"]);
+        assert!(read(&[("component", "c"), ("min", "1m"), ("exclude_waiting", "")]).is_ok());
     }
 }

@@ -4,8 +4,8 @@ use super::{CauseShare, Estimate, Trend};
 use crate::resource::columns;
 use crate::{Cell, Resource, Status};
 
-/// What CSV calls the time in which no step was open.
-const WAITING: &str = "(waiting)";
+/// What tables and CSV call the time in which no step was open.
+pub const GAPS: &str = "(gaps)";
 
 columns! {
     /// A column of a list of trends.
@@ -46,7 +46,7 @@ columns! {
         SecondsPerSprint = "seconds_per_sprint",
         /// Of the test of Mann and Kendall.
         PValue = "p_value",
-        /// The step that contributes most; `(waiting)` for the time in which none was open.
+        /// The step that contributes most; `(gaps)` for the time in which none was open.
         Cause = "cause",
         /// Its share, 0 to 1 and more.
         CauseShare = "cause_share",
@@ -109,5 +109,5 @@ impl Resource for Trend {
 }
 
 fn name(cause: &CauseShare) -> &str {
-    cause.step.as_ref().map_or(WAITING, Status::as_str)
+    cause.step.as_ref().map_or(GAPS, Status::as_str)
 }

@@ -12,6 +12,7 @@ pub use answer::{
 };
 pub use budget::{Baseline, Budget, BudgetKind, GrowthLimit};
 pub use check::{BudgetAnswer, CheckAnswer, CheckQuery, CheckResult, Firing, Judged, Replay, ReplayedBudget};
+pub(crate) use column::GAPS;
 pub use column::TrendColumn;
 pub use query::{PeriodKind, SmallestChange, SprintLength, SprintStart, Sprints, TrendQuery};
 

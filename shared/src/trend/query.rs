@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::parameters::{put, read_parameters, replace};
+use crate::parameters::{put, read_parameters, replace, switch};
 use crate::words::words;
 use crate::{Bound, Component, Duration, Environment, FieldError, FieldErrors, ListFormat, Percent, Status, Timestamp};
 
@@ -32,6 +32,8 @@ pub struct TrendQuery {
     pub sprints: Sprints,
     /// The smallest growth in a week that matters.
     pub min_change: SmallestChange,
+    /// Of the durations without the time in which only waiting statuses were open.
+    pub exclude_waiting: bool,
     /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
 }
@@ -71,7 +73,7 @@ pub struct SmallestChange(pub Percent);
 
 impl TrendQuery {
     /// The names of its parameters.
-    pub const PARAMETERS: [&'static str; 10] = [
+    pub const PARAMETERS: [&'static str; 11] = [
         "component",
         "environment",
         "step",
@@ -81,6 +83,7 @@ impl TrendQuery {
         "sprint_start",
         "sprint_length",
         "min_change",
+        "exclude_waiting",
         "format",
     ];
 
@@ -107,6 +110,7 @@ impl TrendQuery {
             "sprint_start" => replace(&mut self.sprints.start, name, value),
             "sprint_length" => replace(&mut self.sprints.length, name, value),
             "min_change" => replace(&mut self.min_change, name, value),
+            "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "format" => put(&mut self.format, name, value),
             _ => return None,
         })
@@ -115,7 +119,8 @@ impl TrendQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { component, environment, step, since, until, by, sprints, min_change, format } = self;
+        let Self { component, environment, step, since, until, by, sprints, min_change, exclude_waiting, format } =
+            self;
         let values = [
             component.as_ref().map(ToString::to_string),
             environment.as_ref().map(ToString::to_string),
@@ -126,6 +131,7 @@ impl TrendQuery {
             Some(sprints.start.to_string()),
             Some(sprints.length.to_string()),
             Some(min_change.to_string()),
+            exclude_waiting.then(|| exclude_waiting.to_string()),
             format.as_ref().map(ToString::to_string),
         ];
         Self::PARAMETERS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
@@ -236,6 +242,7 @@ mod tests {
             ("sprint_start", "2026-01-07"),
             ("sprint_length", "3w"),
             ("min_change", "0.5%/week"),
+            ("exclude_waiting", "true"),
             ("format", "csv"),
         ];
         let query = read(&values).unwrap();

@@ -106,13 +106,13 @@ impl Chart {
         let margin = (to - from) * MARGIN;
         let times = [from - margin, to + margin];
         let period = period_seconds(answer);
-        let medians = trend.periods.iter().map(|one| {
+        let medians = trend.periods.iter().filter_map(|one| {
             let start = seconds(one.start);
-            PeriodMedian {
+            Some(PeriodMedian {
                 from: start.max(times[0]),
                 to: (start + period).min(times[1]),
-                seconds: one.median.seconds(),
-            }
+                seconds: one.median?.seconds(),
+            })
         });
         let medians: Vec<_> = medians.collect();
 

@@ -67,6 +67,9 @@ fn judged(query: &CheckQuery, answer: &CheckAnswer) -> Text {
             let step_in = step.as_ref().map(|step| format!("{step} in ")).unwrap_or_default();
             let mut text = what(format!("{step_in}{component} {version} "));
             text.say(" took ").add(duration.to_string(), Meaning::Strong);
+            if query.exclude_waiting && step.is_none() {
+                text.say(" without waiting");
+            }
             text.say(format!(" ({} UTC by {owner})", started_at.to_seconds_text()));
             text
         }
@@ -82,10 +85,14 @@ fn judged(query: &CheckQuery, answer: &CheckAnswer) -> Text {
 
 /// A limit as a flag gives it.
 pub(super) fn label(kind: BudgetKind, budget: &Budget) -> String {
-    let Budget { max, baseline, last: _, margin: _, max_growth } = budget;
+    let Budget { max, min, baseline, last: _, margin: _, both_ways, max_growth } = budget;
     let (name, value) = match kind {
         BudgetKind::Max => ("max", max.map(|max| max.to_string())),
-        BudgetKind::Baseline => ("baseline", baseline.map(|baseline| baseline.to_string())),
+        BudgetKind::Min => ("min", min.map(|min| min.to_string())),
+        BudgetKind::Baseline => {
+            let ways = if *both_ways { " both ways" } else { "" };
+            ("baseline", baseline.map(|baseline| format!("{baseline}{ways}")))
+        }
         BudgetKind::MaxGrowth => ("max-growth", max_growth.map(|growth| growth.to_string())),
     };
     value.map_or_else(|| name.to_owned(), |value| format!("{name} {value}"))

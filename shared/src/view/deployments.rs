@@ -69,10 +69,14 @@ fn so_far(deployment: &Deployment, now: Option<Timestamp>) -> String {
 }
 
 fn table_column(column: DeploymentColumn) -> TableColumn {
-    use DeploymentColumn::{DurationSeconds, EndedAt, Id, Outcome, StartedAt, Steps};
+    use DeploymentColumn::{
+        Attempt, DurationSeconds, EndedAt, GapSeconds, Id, Outcome, StartedAt, Steps, WaitingSeconds, WorkSeconds,
+    };
     match column {
         StartedAt | EndedAt | Id | Outcome => TableColumn::whole(column.name()),
-        DurationSeconds | Steps => TableColumn::number(column.name()),
+        DurationSeconds | WorkSeconds | WaitingSeconds | GapSeconds | Steps | Attempt => {
+            TableColumn::number(column.name())
+        }
         _ => TableColumn::text(column.name()),
     }
 }

@@ -6,12 +6,14 @@ use crate::{Deployment, Retry};
 /// Its attempt, whether it is a retry, and what is strange about it, each in a few words.
 #[must_use]
 pub fn of(deployment: &Deployment) -> Vec<Text> {
-    let Deployment { attempt, retry, clocks_differ, looks_concurrent, .. } = deployment;
+    let Deployment { attempt, retry, clocks_differ, looks_concurrent, excluded, .. } = deployment;
     let retry = retry.map(|retry| match retry {
         Retry::Whole => Text::new("retry of all", Meaning::Faint),
         Retry::Partial => Text::new("retry of a part, in no figure", Meaning::Warning),
     });
+    let excluded = excluded.as_ref();
     let notes = [
+        excluded.map(|reason| Text::new(format!("excluded from all figures: {reason}"), Meaning::Warning)),
         attempt.map(|attempt| Text::new(format!("attempt {attempt}"), Meaning::Faint)),
         retry,
         clocks_differ.then(|| Text::new("clocks differ", Meaning::Warning)),
@@ -47,6 +49,7 @@ mod tests {
             notes(r#","retry":"partial","clocks_differ":true"#),
             ["retry of a part, in no figure", "clocks differ"]
         );
+        assert_eq!(notes(r#","excluded":"a test""#), ["excluded from all figures: a test"]);
         assert_eq!(notes(r#","looks_concurrent":true"#), ["looks like two at once; --run tells them apart"]);
     }
 }

@@ -7,7 +7,7 @@ use crate::{GroupBy, StatsAnswer, StatsRow};
 /// A column of numbers, and the value of a group in it.
 type NumberColumn = (TableColumn, fn(&StatsRow) -> TableCell);
 
-const NUMBERS: [NumberColumn; 13] = [
+const NUMBERS: [NumberColumn; 16] = [
     (TableColumn::number("count"), |stat| grouped(stat.count).into()),
     (TableColumn::number("succeeded").rank(3), |stat| grouped(stat.succeeded).into()),
     (TableColumn::number("failed"), |stat| grouped(stat.failed).into()),
@@ -16,6 +16,9 @@ const NUMBERS: [NumberColumn; 13] = [
     (TableColumn::number("cancelled").rank(7), |stat| grouped(stat.cancelled).into()),
     (TableColumn::number("failure rate").rank(2), |stat| TableCell::known(stat.failure_rate.map(rate))),
     (TableColumn::number("mean").rank(4), |stat| TableCell::known(stat.mean)),
+    (TableColumn::number("mean work").rank(8), |stat| TableCell::known(stat.mean_work)),
+    (TableColumn::number("mean waiting").rank(8), |stat| TableCell::known(stat.mean_waiting)),
+    (TableColumn::number("mean gaps").rank(9), |stat| TableCell::known(stat.mean_gaps)),
     (TableColumn::number("p50"), |stat| TableCell::known(stat.p50)),
     (TableColumn::number("p90"), |stat| TableCell::known(stat.p90)),
     (TableColumn::number("p95").rank(5), |stat| TableCell::known(stat.p95)),
@@ -23,19 +26,22 @@ const NUMBERS: [NumberColumn; 13] = [
     (TableColumn::number("max"), |stat| TableCell::known(stat.max)),
 ];
 
-/// A table of statistics. The columns `running`, `abandoned` and `cancelled` are there only where a group has such deployments.
+/// A table of statistics. The columns `running`, `abandoned` and `cancelled` are there only where a group has such
+/// deployments, and work, waiting and gaps where one has waited.
 #[must_use]
 pub fn table(answer: &StatsAnswer) -> Table {
     let StatsAnswer { by, stats } = answer;
     let some = |count: fn(&StatsRow) -> u64| stats.iter().any(|stat| count(stat) > 0);
     let (some_running, some_abandoned) = (some(|stat| stat.running), some(|stat| stat.abandoned));
     let some_cancelled = some(|stat| stat.cancelled);
+    let some_waiting = some(|stat| stat.mean_waiting.map_or(0, |waiting| waiting.micros().unsigned_abs()));
     let numbers: Vec<_> = NUMBERS
         .into_iter()
         .filter(|(column, _)| match column.name {
             "running" => some_running,
             "abandoned" => some_abandoned,
             "cancelled" => some_cancelled,
+            "mean work" | "mean waiting" | "mean gaps" => some_waiting,
             _ => true,
         })
         .collect();
@@ -56,6 +62,7 @@ pub fn table(answer: &StatsAnswer) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Duration;
 
     fn answer(running: u64) -> StatsAnswer {
         serde_json::from_str(&format!(
@@ -81,5 +88,8 @@ mod tests {
             ]
         );
         assert!(table(&answer(2)).to_lines()[0].contains("failed|running|failure"));
+        let mut waited = answer(0);
+        waited.stats[0].mean_waiting = Duration::from_micros(20_000_000);
+        assert!(table(&waited).to_lines()[0].contains("mean|mean work|mean waiting|mean gaps|p50"));
     }
 }

@@ -24,6 +24,12 @@ pub fn table(steps: &[Step], columns: &[StepColumn]) -> Table {
     if steps.iter().any(|step| step.run.is_some()) {
         usual.push((TableColumn::text("run").rank(3), StepColumn::Run));
     }
+    if steps.iter().any(|step| step.result.is_some()) {
+        usual.push((TableColumn::whole("outcome").rank(4), StepColumn::Result));
+    }
+    if steps.iter().any(|step| step.exit_code.is_some()) {
+        usual.push((TableColumn::number("exit code").rank(5), StepColumn::ExitCode));
+    }
     let mut table = Table::new(usual.iter().map(|(column, _)| *column).collect());
     let row = |step: &Step| {
         let cells = usual.iter().map(|(_, column)| match column {
@@ -47,10 +53,12 @@ fn table_column(column: StepColumn) -> TableColumn {
 
 /// The value of a column, as an export has it.
 fn cell(step: &Step, column: StepColumn) -> TableCell {
-    let meaning = match (column, step.outcome) {
-        (StepColumn::Component, _) => Meaning::Component,
-        (StepColumn::Outcome, Some(StepOutcome::Succeeded)) => Meaning::Good,
-        (StepColumn::Outcome, Some(StepOutcome::Failed)) => Meaning::Bad,
+    let meaning = match (column, step.outcome, step.result) {
+        (StepColumn::Component, ..) => Meaning::Component,
+        (StepColumn::Outcome, Some(StepOutcome::Succeeded), _) => Meaning::Good,
+        (StepColumn::Result, _, Some(StepOutcome::Succeeded)) => Meaning::Good,
+        (StepColumn::Outcome, Some(StepOutcome::Failed), _) => Meaning::Bad,
+        (StepColumn::Result, _, Some(StepOutcome::Failed)) => Meaning::Bad,
         _ => Meaning::Plain,
     };
     TableCell::of(step.cell(column).to_string(), meaning)

@@ -3,8 +3,11 @@
 use super::text::{Meaning, Sign, Text};
 use super::{notes, words};
 use crate::{
-    Deployment, DeploymentDetail, DeploymentOutcome, Duration, StatusKind, StepOutcome, TimelineStep, Timestamp,
+    Deployment, DeploymentDetail, DeploymentOutcome, Duration, StatusKind, Step, StepOutcome, TimelineStep, Timestamp,
 };
+
+/// The name of a gap's row.
+const GAP: &str = "(gap)";
 
 /// A gap has a row of its own from this share of the whole on …
 const MIN_GAP_SHARE: f64 = 0.005;
@@ -27,11 +30,14 @@ pub struct Timeline {
     pub rows: Vec<Row>,
     /// How long the deployment took, or has taken so far.
     pub length: Option<Duration>,
+    /// How much of it was work, waiting and gaps, where it was not all work.
+    pub totals: Option<Text>,
     /// How far it is, while it runs.
     pub progress: Option<Progress>,
 }
 
-/// The names of a row's columns beside its bar: [`Row::name`], [`Row::duration`], [`Row::share`] and [`Row::usual`].
+/// The names of a row's columns beside its bar: [`Row::name`], [`Row::duration`], [`Row::share`] and [`Row::usual`]. What
+/// [`Row::slow`] and [`Row::note`] say needs no name.
 pub const HEADINGS: [&str; 4] = ["step", "time", "share", "usual"];
 
 /// A step, or a gap between steps.
@@ -55,6 +61,8 @@ pub struct Row {
     pub usual: Option<Duration>,
     /// How many times its usual time it took, where it was slow.
     pub slow: Option<f64>,
+    /// How it ended, where that was not well; empty where it was.
+    pub note: String,
 }
 
 /// How a row is drawn.
@@ -62,8 +70,10 @@ pub struct Row {
 pub enum RowKind {
     /// A bar: a step that took its time.
     Took,
-    /// A bar: a span that failed.
+    /// A bar: a step that failed.
     Failed,
+    /// A bar: a status in which nobody worked.
+    Waited,
     /// A bar: a span that had not ended when its deployment did.
     Unfinished,
     /// A bar: a step that has not ended.
@@ -73,7 +83,7 @@ pub enum RowKind {
     /// A mark: a status that ended the deployment, or corrected its end.
     End,
     /// A gap: no step is open.
-    Waiting,
+    Gap,
 }
 
 /// How far a running deployment is, judged by its usual duration.
@@ -127,11 +137,32 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
             share: duration.and_then(|duration| share(duration, length)),
             usual: timed.usual,
             slow,
+            note: note(kind, step),
         });
     }
     rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
     let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
-    Timeline { summary: summary(detail, length), rows, length, progress }
+    Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress }
+}
+
+/// How much of a deployment was work, waiting and gaps; `None` where it was all work, or is unknown.
+fn totals(deployment: &Deployment) -> Option<Text> {
+    let (work, waiting, gaps) = (deployment.work?, deployment.waiting?, deployment.gaps?);
+    (waiting.micros() + gaps.micros() > 0).then(|| {
+        let mut text = Text::from(format!("work {work}, "));
+        text.add(format!("waiting {waiting}"), Meaning::Strong).say(format!(", gaps {gaps}"));
+        text
+    })
+}
+
+/// `failed (exit code 3)`, `unfinished`.
+fn note(kind: RowKind, step: &Step) -> String {
+    match (kind, step.exit_code) {
+        (RowKind::Failed, Some(code)) => format!("failed (exit code {code})"),
+        (RowKind::Failed, None) => "failed".to_owned(),
+        (RowKind::Unfinished, _) => "unfinished".to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// How a step is drawn, and when it ended where a duration is shown.
@@ -147,9 +178,11 @@ fn kind(
     match (kind, step.span, step.outcome, step.ended_at) {
         (_, true, Some(StepOutcome::Failed), _) => (RowKind::Failed, end),
         (_, true, None, Some(_)) => (RowKind::Unfinished, end),
-        (StatusKind::Success | StatusKind::Failure, false, _, _) => (RowKind::End, None),
+        (StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled, false, _, _) => (RowKind::End, None),
         (StatusKind::Start, false, _, _) if encloses() => (RowKind::Instant, None),
         (_, false, _, Some(ended)) if ended == step.ts => (RowKind::Instant, end),
+        (_, false, _, Some(_)) if step.result == Some(StepOutcome::Failed) => (RowKind::Failed, end),
+        (StatusKind::Waiting, _, _, Some(_)) => (RowKind::Waited, end),
         (_, _, _, Some(_)) => (RowKind::Took, end),
         (_, _, _, None) if now.is_some() => (RowKind::Open, end),
         (_, _, _, None) => (RowKind::Instant, None),
@@ -163,7 +196,7 @@ fn meaning(kind: RowKind, slow: bool, outcome: DeploymentOutcome) -> Meaning {
         RowKind::Failed => Meaning::Bad,
         RowKind::Unfinished => Meaning::Warning,
         RowKind::Open => Meaning::Running,
-        RowKind::Instant | RowKind::Waiting => Meaning::Faint,
+        RowKind::Instant | RowKind::Gap | RowKind::Waited => Meaning::Faint,
         RowKind::End => outcome.into(),
     }
 }
@@ -231,8 +264,8 @@ impl Row {
         match self.kind {
             RowKind::Failed => Meaning::Bad,
             RowKind::Open => Meaning::Running,
-            RowKind::Waiting => Meaning::Faint,
-            RowKind::Took | RowKind::Unfinished | RowKind::Instant | RowKind::End => Meaning::Plain,
+            RowKind::Gap => Meaning::Faint,
+            RowKind::Took | RowKind::Waited | RowKind::Unfinished | RowKind::Instant | RowKind::End => Meaning::Plain,
         }
     }
 
@@ -288,8 +321,8 @@ impl Scale {
         let duration = Duration::between(from, to)?;
         let (begin, end) = (self.place(from), self.place(to));
         (end - begin >= MIN_GAP_SHARE && duration.seconds() >= MIN_GAP_SECONDS).then(|| Row {
-            name: "waiting".to_owned(),
-            kind: RowKind::Waiting,
+            name: GAP.to_owned(),
+            kind: RowKind::Gap,
             meaning: Meaning::Faint,
             from: begin,
             to: end,
@@ -297,6 +330,7 @@ impl Scale {
             share: share(duration, length),
             usual: None,
             slow: None,
+            note: String::new(),
         })
     }
 }

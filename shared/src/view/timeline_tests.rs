@@ -19,6 +19,7 @@ pub fn detail(outcome: &str, took: Option<u32>, steps: &[(&str, u32, Option<u32>
                 "started" => "start",
                 "succeeded" => "success",
                 "failed" | "rolled_back" => "failure",
+                "approval" => "waiting",
                 _ => "phase",
             };
             let mut step = with(json!({"status": status, "kind": kind, "ts": time(*start), "ended_at": end.map(time),
@@ -71,7 +72,7 @@ fn steps_in_sequence_leave_no_gap() {
 }
 
 #[test]
-fn spans_overlap_and_the_time_between_them_is_waiting() {
+fn spans_overlap_and_the_time_between_them_is_a_gap() {
     let span = |outcome: Value| json!({"span": true, "outcome": outcome});
     let steps = [
         ("started", 0, Some(100), json!({})),
@@ -85,9 +86,9 @@ fn spans_overlap_and_the_time_between_them_is_waiting() {
         row("started", RowKind::Instant, 0, 0),
         row("building", RowKind::Took, 0, 40),
         row("testing", RowKind::Failed, 10, 30),
-        row("waiting", RowKind::Waiting, 40, 60),
+        row("(gap)", RowKind::Gap, 40, 60),
         row("migrating", RowKind::Unfinished, 60, 90),
-        row("waiting", RowKind::Waiting, 90, 100),
+        row("(gap)", RowKind::Gap, 90, 100),
         row("failed", RowKind::End, 100, 100),
         row("rolled_back", RowKind::End, 100, 100),
     ];
@@ -101,7 +102,7 @@ fn what_runs_reaches_to_now() {
     assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:31:40"), expected);
 
     let steps = [("building", 0, Some(50), json!({"span": true, "outcome": "succeeded"}))];
-    let expected = [row("building", RowKind::Took, 0, 50), row("waiting", RowKind::Waiting, 50, 100)];
+    let expected = [row("building", RowKind::Took, 0, 50), row("(gap)", RowKind::Gap, 50, 100)];
     assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:31:40"), expected);
     // A clock that is behind makes nothing negative.
     assert_eq!(rows(&detail("running", None, &steps), "2026-01-05 09:00:00"), [row("building", RowKind::Took, 0, 100)]);
@@ -144,9 +145,37 @@ fn the_server_says_what_begins_and_ends_a_deployment() {
     let expected = [
         row("kickoff", RowKind::Instant, 0, 0),
         row("building", RowKind::Took, 0, 40),
-        row("waiting", RowKind::Waiting, 40, 50),
+        row("(gap)", RowKind::Gap, 40, 50),
         row("started", RowKind::Took, 50, 100),
         row("landed", RowKind::End, 100, 100),
     ];
     assert_eq!(rows(&detail("succeeded", Some(100), &steps), LATER), expected);
+}
+
+#[test]
+fn waiting_is_told_apart_and_adds_up_and_failures_are_said_in_words() {
+    let steps = [
+        ("building", 0, Some(100), json!({})),
+        ("approval", 100, Some(1000), json!({})),
+        ("migrating", 1000, Some(1100), json!({"result": "failed"})),
+        ("testing", 1010, Some(1020), json!({"span": true, "outcome": "failed", "exit_code": 3})),
+        ("failed", 1100, Some(1100), json!({"result": "failed"})),
+    ];
+    let mut detail = detail("failed", Some(1100), &steps);
+    let seconds = |seconds: f64| Duration::from_seconds(seconds).ok();
+    let deployment = &mut detail.deployment;
+    (deployment.work, deployment.waiting, deployment.gaps) = (seconds(199.5), seconds(900.0), seconds(0.5));
+    deployment.excluded = Some("a test".to_owned());
+    let timeline = timeline(&detail, LATER.parse().unwrap());
+    assert_eq!(timeline.totals.unwrap().to_string(), "work 3m20s, waiting 15m00s, gaps 0.50s");
+    let kinds: Vec<_> = timeline.rows.iter().map(|row| (row.kind, row.note.as_str())).collect();
+    let expected = [
+        (RowKind::Took, ""),
+        (RowKind::Waited, ""),
+        (RowKind::Failed, "failed"),
+        (RowKind::Failed, "failed (exit code 3)"),
+        (RowKind::End, ""),
+    ];
+    assert_eq!(kinds, expected);
+    assert!(timeline.summary.iter().any(|part| part.to_string() == "excluded from all figures: a test"));
 }

@@ -3,9 +3,11 @@
 use super::text::{Meaning, Sign, Text};
 use super::words::{self, date, deployments, p_value, signed_duration, signed_percent};
 use crate::{
-    Cause, CauseShare, Duration, Environment, Estimate, Growth, LevelChange, SinceChange, StepPresence, Trend,
+    Bound, Cause, CauseShare, Duration, Environment, Estimate, Growth, LevelChange, SinceChange, StepPresence, Trend,
     TrendAnswer, TrendQuery, Verdict,
 };
+
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The most steps that are named because they are new or gone.
 const MAX_NAMED: usize = 3;
@@ -22,10 +24,16 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
         format!(", from {} to {} since {}", trend.start_median, trend.now_median, date(trend.first_started_at));
     match (trend.verdict, &trend.growth) {
         (Verdict::Growing, Some(growth)) => {
-            text.append(subject(trend)).say(" ").add(format!("grew {}", speed(growth)), Meaning::Bad).say(from_to);
+            text.append(subject(answer, trend))
+                .say(" ")
+                .add(format!("grew {}", speed(growth)), Meaning::Bad)
+                .say(from_to);
         }
         (Verdict::Shrinking, Some(growth)) => {
-            text.append(subject(trend)).say(" ").add(format!("shrank {}", speed(growth)), Meaning::Good).say(from_to);
+            text.append(subject(answer, trend))
+                .say(" ")
+                .add(format!("shrank {}", speed(growth)), Meaning::Good)
+                .say(from_to);
         }
         (Verdict::Steady, Some(growth)) => {
             let why = if !growth.is_significant() {
@@ -37,11 +45,11 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
                     answer.min_change_percent
                 )
             };
-            text.append(subject(trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
+            text.append(subject(answer, trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
             text.say(format!(" at about {}: {}, which is {why}", trend.now_median, signed_speed(growth)));
         }
         (Verdict::NotEnoughData, _) | (_, None) => {
-            text.add("there is not enough data", Meaning::Strong).append(too_little(trend));
+            text.add("there is not enough data", Meaning::Strong).append(too_little(answer, trend));
             return text;
         }
     }
@@ -111,10 +119,11 @@ pub fn summary(trend: &Trend) -> String {
 pub fn overview_note(answer: &TrendAnswer, query: &TrendQuery) -> String {
     let what = match &query.step {
         Some(step) => format!("the step {step} in successful deployments"),
+        None if answer.exclude_waiting => "successful deployments without their waiting,".to_owned(),
         None => "successful deployments".to_owned(),
     };
     let until = answer.until.map(|until| format!(" until {}", date(until))).unwrap_or_default();
-    format!("{what} since {}{until}; medians of {}s", date(answer.since), answer.by)
+    format!("{what} since {}{until}; medians of {}s", since(answer, query), answer.by)
 }
 
 /// That there is no trend to show.
@@ -122,11 +131,21 @@ pub fn overview_note(answer: &TrendAnswer, query: &TrendQuery) -> String {
 pub fn nothing(answer: &TrendAnswer, query: &TrendQuery) -> String {
     let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
     let of = query.component.as_ref().map(|component| format!(" of {component}")).unwrap_or_default();
-    format!("no successful deployments{of}{step} since {}", date(answer.since))
+    format!("no successful deployments{of}{step} since {}", since(answer, query))
 }
 
-/// `deploys of checkout to staging`.
-fn subject(trend: &Trend) -> Text {
+/// The day from which on deployments were asked for; with its time where a moment within a day (UTC) was given.
+fn since(answer: &TrendAnswer, query: &TrendQuery) -> String {
+    match query.since {
+        Some(Bound::At(_)) if answer.since.micros() % DAY_MICROS != 0 => {
+            format!("{} UTC", answer.since.to_seconds_text())
+        }
+        _ => date(answer.since),
+    }
+}
+
+/// `deploys of checkout to staging, without waiting,`.
+fn subject(answer: &TrendAnswer, trend: &Trend) -> Text {
     let Trend { component, environment, step, .. } = trend;
     let mut text = Text::default();
     if let Some(step) = step {
@@ -135,6 +154,9 @@ fn subject(trend: &Trend) -> Text {
     text.say("deploys of ").add(component.to_string(), Meaning::Component);
     if *environment != Environment::default() {
         text.say(format!(" to {environment}"));
+    }
+    if answer.exclude_waiting && step.is_none() {
+        text.say(", without waiting,");
     }
     text
 }
@@ -217,7 +239,8 @@ fn cause(trend: &Trend) -> Option<String> {
 
 /// The step, or what the time without one is called.
 fn step_name(part: &CauseShare) -> String {
-    part.step.as_ref().map_or_else(|| "waiting, with no step open".to_owned(), |step| format!("`{step}`"))
+    let waiting = if part.waiting { "waiting in " } else { "" };
+    part.step.as_ref().map_or_else(|| "gaps, with no step open".to_owned(), |step| format!("{waiting}`{step}`"))
 }
 
 /// The latest change of the level.
@@ -244,7 +267,7 @@ fn after_change(since: &SinceChange) -> String {
 }
 
 /// How much data there is, and how much is needed.
-fn too_little(trend: &Trend) -> Text {
+fn too_little(answer: &TrendAnswer, trend: &Trend) -> Text {
     let span = Duration::between(trend.first_started_at, trend.last_started_at).unwrap_or_default();
     let over = match span.micros() / 86_400_000_000 {
         _ if trend.deployments <= 1 => String::new(),
@@ -253,7 +276,7 @@ fn too_little(trend: &Trend) -> Text {
         days => format!(" over {days} days"),
     };
     let mut text = Text::from(" to tell how ");
-    text.append(subject(trend)).say(format!(
+    text.append(subject(answer, trend)).say(format!(
         " grow{}: {}{over} (median {}); ten over two weeks are needed.",
         if trend.step.is_some() { "s" } else { "" },
         deployments(trend.deployments),

@@ -5,7 +5,10 @@ use super::sparkline::levels;
 use super::table::{Table, TableCell, TableColumn};
 use super::text::{Meaning, Sign, Text};
 use super::words::{date, duration, grouped, share, signed_duration, signed_percent};
-use crate::{Cause, CauseShare, Environment, Estimate, LevelChange, StepPresence, Trend, TrendAnswer, Verdict};
+use crate::trend::GAPS;
+use crate::{
+    Cause, CauseShare, Duration, Environment, Estimate, LevelChange, StepPresence, Trend, TrendAnswer, Verdict,
+};
 
 /// The most weeks or sprints of a sparkline: the newest.
 const MAX_PERIODS: f64 = 26.0;
@@ -122,7 +125,7 @@ fn sparkline(answer: &TrendAnswer, trend: &Trend, start: f64) -> TableCell {
     for period in trend.periods.iter().filter(|period| seconds(period.start) >= start) {
         let at = ((seconds(period.start) - start) / length).round() as usize;
         values.resize(at.max(values.len()), None);
-        values.push(Some(period.median.seconds()));
+        values.push(period.median.map(Duration::seconds));
     }
     TableCell::Sparkline(levels(&values))
 }
@@ -161,7 +164,7 @@ pub fn cause_table(trend: &Trend) -> Option<Table> {
 }
 
 fn cause_row(part: &CauseShare) -> Vec<TableCell> {
-    let CauseShare { step: _, before_seconds, after_seconds, change_seconds, share: of, change } = part;
+    let CauseShare { step: _, waiting: _, before_seconds, after_seconds, change_seconds, share: of, change } = part;
     let note = match change {
         Some(StepPresence::Appeared) => "new",
         Some(StepPresence::Vanished) => "gone",
@@ -184,7 +187,7 @@ pub fn cause_note(trend: &Trend) -> Option<String> {
     (!parts.is_empty()).then(|| {
         format!(
             "means of the first {deployments_before} and the last {deployments_after} deployments, outliers left out; of \
-             parallel steps the one that ends last counts"
+             parallel steps the one that ends last counts, and waiting only where nobody works"
         )
     })
 }
@@ -214,9 +217,10 @@ pub fn changes_table(trend: &Trend) -> Option<Table> {
     Some(table)
 }
 
-/// The step, or `waiting` for the time in which none was open.
+/// The step, and whether nobody works in it; `(gaps)` for the time in which none was open.
 fn name(part: &CauseShare) -> String {
-    part.step.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string)
+    let waiting = if part.waiting { " (waiting)" } else { "" };
+    part.step.as_ref().map_or_else(|| GAPS.to_owned(), |step| format!("{step}{waiting}"))
 }
 
 #[cfg(test)]

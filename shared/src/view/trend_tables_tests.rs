@@ -46,7 +46,7 @@ fn the_parts_add_up_to_the_total() {
     let expected = [
         "step|before|after|change|share|note",
         "migrating|1m00s|2m37s|+1m37s|71%|",
-        "waiting|10.0s|1m00s|+50.0s|36%|",
+        "(gaps)|10.0s|1m00s|+50.0s|36%|",
         "smoke-test|0.00s|30.0s|+30.0s|22%|new",
         "building|5m02s|4m22s|-40.0s|-29%|",
         "total|6m12s|8m29s|+2m17s|100%|",

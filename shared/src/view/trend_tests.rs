@@ -100,9 +100,11 @@ fn too_little_says_how_much_is_needed() {
 }
 
 #[test]
-fn waiting_steps_and_seconds_have_words_of_their_own() {
-    let waiting = told(&with(&[("/cause/parts/0/step", json!(null))]));
-    assert!(waiting.contains("; 71% of it is waiting, with no step open; `smoke-test`"), "{waiting}");
+fn gaps_waiting_steps_and_seconds_have_words_of_their_own() {
+    let gaps = told(&with(&[("/cause/parts/0/step", json!(null))]));
+    assert!(gaps.contains("; 71% of it is gaps, with no step open; `smoke-test`"), "{gaps}");
+    let waiting = told(&with(&[("/cause/parts/0/waiting", json!(true))]));
+    assert!(waiting.contains("; 71% of it is waiting in `migrating`; `smoke-test`"), "{waiting}");
     let step = told(&with(&[
         ("/step", json!("migrating")),
         ("/cause", json!(null)),

@@ -5,8 +5,8 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery, NewStep,
-    Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, Deployment, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery,
+    NewExclusion, NewInclusion, NewStep, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
 use super::{Client, RequestError};
@@ -58,6 +58,18 @@ impl Client {
         let request = self.http.post(self.url("/v1/steps/batch"));
         let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
         self.answer(request).await.map(|(_, answer)| answer)
+    }
+
+    /// Leaves a deployment out of every figure.
+    pub async fn exclude(&self, id: StepId, exclusion: &NewExclusion) -> Result<Deployment, RequestError> {
+        let request = self.http.post(self.url(&format!("/v1/deployments/{id}/exclude"))).json(exclusion);
+        self.answer(request).await.map(|(_, deployment)| deployment)
+    }
+
+    /// Takes an exclusion back.
+    pub async fn include(&self, id: StepId, inclusion: &NewInclusion) -> Result<Deployment, RequestError> {
+        let request = self.http.post(self.url(&format!("/v1/deployments/{id}/include"))).json(inclusion);
+        self.answer(request).await.map(|(_, deployment)| deployment)
     }
 
     /// Requests a list. The body is read with [`Self::next_chunk`] or [`Self::body`].

@@ -3,7 +3,10 @@
 use clap::{Parser, Subcommand};
 use git_version::git_version;
 
-use super::{check, completions, config, deployments, flush, import, list, record, run, show, stats, status, trend};
+use super::{
+    check, completions, config, deployments, exclude, flush, import, include, list, record, run, show, stats, status,
+    trend,
+};
 use crate::flags::ConnectionFlags;
 
 /// The version of the program and the commit it was built from.
@@ -50,6 +53,7 @@ Variables (an empty one counts as not set):
   STEPS_SPRINT_START   when a sprint began (2026-01-05)
   STEPS_SPRINT_LENGTH  how long a sprint is (14d)
   STEPS_MIN_CHANGE     the smallest growth in a week that matters (1%)
+  STEPS_TZ             the time zone of dates and days (UTC)
   NO_COLOR             no colours
   HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used, except for a server on this machine.
 
@@ -111,6 +115,10 @@ pub enum Command {
     Trend(trend::Args),
     /// Check whether the newest deployment is within its budget; for pipelines
     Check(check::Args),
+    /// Leave a deployment out of every figure: it was a test, or was recorded wrongly
+    Exclude(exclude::Args),
+    /// Take an exclusion back
+    Include(include::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Show each setting, its value and where it came from

@@ -6,15 +6,16 @@ mod report;
 
 use clap::{ArgGroup, ValueEnum, value_parser};
 use steps_shared::{
-    Baseline, Bound, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit,
-    Percent, Status, Version,
+    Baseline, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit, Percent,
+    Status, Version,
 };
 
 use super::setup;
 use crate::client::block_on;
 use crate::error::Error;
 use crate::exit;
-use crate::flags::{ConnectionFlags, parse_bound};
+use crate::flags::{ConnectionFlags, TypedTime, ZoneFlags};
+use crate::settings::Key;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use plan::QueryPlan;
@@ -23,12 +24,13 @@ use plan::QueryPlan;
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
-    group = ArgGroup::new("limit").multiple(true).args(["max", "baseline", "max_growth"]),
+    group = ArgGroup::new("limit").multiple(true).args(["max", "min", "baseline", "max_growth"]),
     after_help = "\
 Examples:
   steps check --component checkout --version 4.2.0 --max 10m
   steps check --component checkout --baseline p95 --last 30 --margin 20%
   steps check --component checkout --step migrating --max-growth 5%/week
+  steps check --max 10m --exclude-waiting   an approval takes no time
   steps check                           the rules of the nearest .steps.toml
   steps check --replay 90d              how often they would have fired
   steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
@@ -36,11 +38,13 @@ Examples:
 The newest successful deployment is judged, or that of --version; failed, running and abandoned ones are not. Limits \
 may be combined, and all are judged:
   max         No deployment may take longer.
+  min         None may take less.
   baseline    None may take longer than the percentile of the last 30
               (--last) successful ones before it that were within, and 20%
               (--margin) more, because single runs differ: what was over max
-              or the baseline is left out of later baselines. At least ten are needed. What
-              began more than 90 days before it does not count, so that a
+              or the baseline is left out of later baselines. At least ten are needed. With
+              --both-ways none may take less than the percentile at the other
+              end (p5 for p95), less the margin, either. What began more than 90 days before it does not count, so that a
               new level is accepted after that time, or at once with --since
               and the date of the change.
   max-growth  They may not grow faster in a week. Over is where they grow
@@ -59,8 +63,12 @@ Without a limit, the rules of the nearest .steps.toml upwards are judged, or of 
   baseline = \"p95\"
   last = 30
   margin = \"20%\"
+  both_ways = true
   max_growth = \"5%/week\"
   since = \"2026-01-05\"
+With --exclude-waiting, or exclude_waiting = true in a rule, what is judged is the duration less the time in which only \
+waiting statuses were open, such as an approval. A step's own time stays as it is.
+
 A rule without component or environment is of those that are set. With the flag --component only rules of that \
 component are judged, and those that name none; so with --environment. With --step only rules of that step. --version \
 is of every rule that is judged.
@@ -88,10 +96,15 @@ pub struct Args {
     step: Option<Status>,
     #[command(flatten)]
     limits: LimitFlags,
-    /// Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged
+    /// Judge the time without that in which only waiting statuses were open
+    #[arg(long)]
+    exclude_waiting: bool,
+    /// Only deployments before that began then or later: a date, a time, or a span before the one that is judged
     /// [default: 90d]
-    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit", value_parser = parse_bound)]
-    since: Option<Bound>,
+    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "limit")]
+    since: Option<TypedTime>,
+    #[command(flatten)]
+    zone: ZoneFlags,
     /// Show how often the limits would have fired in so long a time until now, and exit with 0
     #[arg(long, value_name = "SPAN")]
     replay: Option<Duration>,
@@ -106,6 +119,9 @@ struct LimitFlags {
     /// No longer than this: 90s, 10m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     max: Option<Duration>,
+    /// No less than this
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    min: Option<Duration>,
     /// No longer than this percentile of those before, and the margin: p95, median
     #[arg(long, value_name = "PERCENTILE", help_heading = "Limits")]
     baseline: Option<Baseline>,
@@ -118,6 +134,9 @@ struct LimitFlags {
     /// How far above the baseline is still within [default: 20%]
     #[arg(long, value_name = "PERCENT", help_heading = "Limits", requires = "baseline")]
     margin: Option<Percent>,
+    /// No less than the percentile at the other end and the margin, either: p5 for p95
+    #[arg(long, help_heading = "Limits", requires = "baseline")]
+    both_ways: bool,
     /// Growing no faster than this: 5%/week
     #[arg(long, value_name = "GROWTH", help_heading = "Limits")]
     max_growth: Option<GrowthLimit>,
@@ -143,7 +162,7 @@ struct Checked {
 
 /// Judges deployments; returns the exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
-    let settings = setup::settings(connection)?;
+    let settings = setup::settings(connection)?.with_flags([(Key::Tz, args.zone.tz.clone())]);
     let (format, replay) = (args.format, args.replay.is_some());
     let QueryPlan { queries, rules } = plan::plan(args, &settings)?;
     let client = setup::client(&settings)?;
@@ -252,6 +271,7 @@ mod tests {
         for wrong in [
             &["--max", "10m", "--last", "50"][..],
             &["--max", "10m", "--margin", "5%"],
+            &["--max", "10m", "--both-ways"],
             &["--since", "30d"],
             &["--baseline", "p95", "--last", "9"],
             &["--max", "soon"],

@@ -6,7 +6,8 @@ use steps_shared::{DeploymentColumn, ListQuery, Order};
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::{ConnectionFlags, DeploymentFilterFlags, ListFlags, columns_help, listed};
+use crate::flags::{ConnectionFlags, DeploymentFilterFlags, ListFlags, ZoneFlags, columns_help, listed};
+use crate::settings::Key;
 
 /// The flags of `steps deployments`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,8 @@ All filters must hold. They come from flags alone, never from STEPS_* variables 
 pub struct Args {
     #[command(flatten)]
     filter: DeploymentFilterFlags,
+    #[command(flatten)]
+    zone: ZoneFlags,
     #[arg(
         long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<DeploymentColumn>,
         help = columns_help::<DeploymentColumn>()
@@ -39,10 +42,11 @@ pub struct Args {
 
 /// Lists deployments.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { filter, columns, list } = args;
-    let filter = filter.filter()?;
+    let Args { filter, zone, columns, list } = args;
+    let settings = setup::settings(connection)?.with_flags([(Key::Tz, zone.tz)]);
+    let filter = filter.filter(settings.zone()?)?;
     let format = list.output.choose()?;
-    let client = setup::client(&setup::settings(connection)?)?;
+    let client = setup::client(&settings)?;
     let query = ListQuery { filter, order: Order::default(), limit: None, columns, format };
     block_on(listing::answer(&client, query, list, table))
 }

@@ -6,7 +6,8 @@ use steps_shared::{ListFormat, ListQuery, Order, StepColumn, StepFilter, StepId}
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::{ConnectionFlags, FilterFlags, ListFlags, columns_help, listed};
+use crate::flags::{ConnectionFlags, FilterFlags, ListFlags, ZoneFlags, columns_help, listed};
+use crate::settings::Key;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
@@ -32,6 +33,8 @@ All filters must hold. They come from flags alone, never from STEPS_* variables 
 pub struct Args {
     #[command(flatten)]
     filter: FilterFlags,
+    #[command(flatten)]
+    zone: ZoneFlags,
     /// Only the step with this id
     #[arg(
         long, value_name = "UUID", value_parser = str::parse::<StepId>, help_heading = "Filters",
@@ -52,10 +55,11 @@ pub struct Args {
 
 /// Lists steps.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { filter, id, columns, list } = args;
-    let filter = filter.filter()?;
+    let Args { filter, zone, id, columns, list } = args;
+    let settings = setup::settings(connection)?.with_flags([(Key::Tz, zone.tz)]);
+    let filter = filter.filter(settings.zone()?)?;
     let format = list.output.choose()?;
-    let client = setup::client(&setup::settings(connection)?)?;
+    let client = setup::client(&settings)?;
     block_on(async {
         match (id, format) {
             (Some(id), None) => {

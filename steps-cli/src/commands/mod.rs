@@ -5,8 +5,10 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod deployments;
+pub mod exclude;
 pub mod flush;
 pub mod import;
+pub mod include;
 pub mod list;
 mod listing;
 pub mod record;
@@ -36,6 +38,8 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Check(args) => return check::run(args, &connection),
         Command::Flush(args) => flush::run(args, &connection),
         Command::Status(args) => return status::run(args, &connection),
+        Command::Exclude(args) => exclude::run(args, &connection),
+        Command::Include(args) => include::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Config(args) => config::run(args, &connection),
         Command::Completions(args) => completions::run(args),

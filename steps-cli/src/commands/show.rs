@@ -29,7 +29,8 @@ Examples:
 
 Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
 successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
-longer. Steps at the same time overlap; 'waiting' is where none was open."
+longer. Steps at the same time overlap; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
+were open) and gaps add up to the duration."
 )]
 pub struct Args {
     /// A deployment's id, or a component: then its newest deployment

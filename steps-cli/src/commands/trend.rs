@@ -9,12 +9,12 @@ use clap::{ArgGroup, ValueHint};
 use steps_shared::view::trend::{method, nothing, overview_note, sentences};
 use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
 use steps_shared::view::{Meaning, Table, Text};
-use steps_shared::{Bound, Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+use steps_shared::{Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::{listing, setup};
 use crate::client::block_on;
 use crate::error::Error;
-use crate::flags::{ConnectionFlags, OutputFlags, check_bounds, parse_bound};
+use crate::flags::{ConnectionFlags, OutputFlags, TypedTime, ZoneFlags, check_bounds};
 use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
 use crate::terminal::destination::Destination;
@@ -33,6 +33,7 @@ Examples:
   steps trend checkout                               one: how fast, since when, which step
   steps trend checkout --step migrating --since 26w
   steps trend checkout --environment production --svg checkout.svg
+  steps trend checkout --exclude-waiting
   steps trend --by sprint --sprint-start 2026-01-05 --sprint-length 14d
   steps trend --format xlsx --output trends.xlsx
 
@@ -48,12 +49,14 @@ begins. More than 400 deployments are fitted as the medians of 400 groups of dep
 A change of the level is a significant jump of 5% or more. It is shown with its version and who recorded it.
 
 The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), step by \
-step: each instant counts for the step that holds the deployment up, or as waiting where no step is open. (--step is of \
+step: each instant counts for the step that holds the deployment up, for a waiting status such as approval only where \
+nobody works, and as (gaps) where no step is open. (--step is of \
 the step's own time, however much of it others took as well.)
 
 After a change of the level, the deployments since then are judged separately too: a jump is not continuing growth.
 
-Only successful deployments count; failed, abandoned and running ones do not. Weeks begin on Mondays, UTC. \
+Only successful deployments count; failed, abandoned and running ones do not. Weeks begin on Mondays, UTC, whatever --tz is: \
+that is of --since and --until. \
 Component, environment and step are read from flags only, not from STEPS_* variables or settings files."
 )]
 pub struct Args {
@@ -70,12 +73,17 @@ pub struct Args {
     /// Of this step rather than of whole deployments
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     step: Option<Status>,
-    /// Only what started then or later: a time, a date (UTC), yesterday, or a span back from now such as 12w [default: 90d]
-    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
-    since: Option<Bound>,
+    /// Only what started then or later: a time, a date, yesterday, or a span back from now such as 12w [default: 90d]
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    since: Option<TypedTime>,
     /// Only what started then or earlier; a whole second or minute is included, a date alone is its midnight
-    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
-    until: Option<Bound>,
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    until: Option<TypedTime>,
+    #[command(flatten)]
+    zone: ZoneFlags,
+    /// Of the time without that in which only waiting statuses were open
+    #[arg(long)]
+    exclude_waiting: bool,
     /// Medians of these [default: week; sprint for one component]
     #[arg(long, value_name = "week|sprint", hide_possible_values = true, value_parser = period())]
     by: Option<PeriodKind>,
@@ -106,14 +114,18 @@ fn period() -> impl TypedValueParser<Value = PeriodKind> {
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { component, component_flag, environment, step, since, until, by, .. } = args;
     let component = component.or(component_flag);
-    let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, .. } = args;
-    check_bounds(since, until)?;
+    let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, zone, exclude_waiting, .. } = args;
     let format = place.choose()?;
     let settings = setup::settings(connection)?.with_flags([
         (Key::SprintStart, sprint_start),
         (Key::SprintLength, sprint_length),
         (Key::MinChange, min_change),
+        (Key::Tz, zone.tz),
     ]);
+    let zone = settings.zone()?;
+    let since = since.map(|since| since.bound("--since", zone)).transpose()?;
+    let until = until.map(|until| until.bound("--until", zone)).transpose()?;
+    check_bounds(since, until)?;
     let usual = if component.is_some() { PeriodKind::Sprint } else { PeriodKind::Week };
     let query = TrendQuery {
         component,
@@ -124,6 +136,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         by: by.unwrap_or(usual),
         sprints: settings.sprints()?,
         min_change: settings.min_change()?,
+        exclude_waiting,
         format: Some(ListFormat::Json),
     };
     let file = svg.map(SvgFile::open).transpose()?;

@@ -2,7 +2,10 @@
 //!
 //! Filters come from flags alone: a `STEPS_COMPONENT` that is set for recording must not hide steps.
 
+use std::str::FromStr;
+
 use chrono::Utc;
+use chrono_tz::Tz;
 use steps_shared::{
     Bound, Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Owner, Run, Status, StepFilter,
     Timestamp, Version,
@@ -10,6 +13,19 @@ use steps_shared::{
 
 use crate::clock;
 use crate::error::Error;
+
+/// One end of a time range as people type it: a time, a date, `2h`, `yesterday`, `2 weeks ago`. What a date means depends on
+/// the zone, which may be a setting.
+#[derive(Debug, Clone)]
+pub struct TypedTime(String);
+
+/// The zone of dates.
+#[derive(Debug, clap::Args)]
+pub struct ZoneFlags {
+    /// The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+}
 
 /// The filter of a list of steps.
 #[derive(Debug, clap::Args)]
@@ -32,12 +48,12 @@ pub struct FilterFlags {
     /// Only this CI run
     #[arg(long, value_name = "RUN", help_heading = "Filters")]
     run: Option<Run>,
-    /// Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d
-    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
-    since: Option<Bound>,
+    /// Only what began then or later: a time, a date, yesterday, or a span back from now such as 2h or 7d
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    since: Option<TypedTime>,
     /// Only what began then or earlier; a whole second or minute is included, a date alone is its midnight
-    #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = parse_bound)]
-    until: Option<Bound>,
+    #[arg(long, value_name = "TIME", help_heading = "Filters")]
+    until: Option<TypedTime>,
 }
 
 /// The filter of a list of deployments.
@@ -45,7 +61,7 @@ pub struct FilterFlags {
 pub struct DeploymentFilterFlags {
     #[command(flatten)]
     base: FilterFlags,
-    /// Only with this outcome: succeeded, failed, running or abandoned
+    /// Only with this outcome: succeeded, failed, cancelled, running or abandoned
     #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
     outcome: Option<DeploymentOutcome>,
     /// Only what took at least so long: 90s, 15m, 1h30m
@@ -59,8 +75,10 @@ pub struct DeploymentFilterFlags {
 impl FilterFlags {
     /// # Errors
     /// Bounds of time with nothing between them.
-    pub fn filter(self) -> Result<StepFilter, Error> {
+    pub fn filter(self, zone: Tz) -> Result<StepFilter, Error> {
         let Self { component, version, owner, status, environment, run, since, until } = self;
+        let since = since.map(|since| since.bound("--since", zone)).transpose()?;
+        let until = until.map(|until| until.bound("--until", zone)).transpose()?;
         let (since, until) = bounds(since, until)?;
         Ok(StepFilter { component, version, owner, status, environment, run, since, until })
     }
@@ -69,7 +87,7 @@ impl FilterFlags {
 impl DeploymentFilterFlags {
     /// # Errors
     /// Bounds of time or duration with nothing between them.
-    pub fn filter(self) -> Result<DeploymentFilter, Error> {
+    pub fn filter(self, zone: Tz) -> Result<DeploymentFilter, Error> {
         let Self { base, outcome, min_duration, max_duration } = self;
         if let (Some(min), Some(max)) = (min_duration, max_duration)
             && min > max
@@ -78,7 +96,30 @@ impl DeploymentFilterFlags {
                 "--min-duration ({min}) is more than --max-duration ({max}): nothing can be between"
             )));
         }
-        Ok(DeploymentFilter { base: base.filter()?, outcome, min_duration, max_duration })
+        Ok(DeploymentFilter { base: base.filter(zone)?, outcome, min_duration, max_duration })
+    }
+}
+
+impl FromStr for TypedTime {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let typed = Self(text.to_owned());
+        typed.read(&Utc).map(|_| typed)
+    }
+}
+
+impl TypedTime {
+    /// What it means where dates and local times are those of `zone`.
+    ///
+    /// # Errors
+    /// A local time that the clocks of the zone showed twice, or not at all.
+    pub fn bound(&self, flag: &str, zone: Tz) -> Result<Bound, Error> {
+        self.read(&zone).map_err(|error| Error::Usage(format!("{flag} {error}")))
+    }
+
+    fn read<Z: chrono::TimeZone>(&self, zone: &Z) -> Result<Bound, String> {
+        let now = clock::now().map_err(|error| format!("cannot be read: this machine's clock {error}"))?;
+        Bound::typed(&self.0, now, zone)
     }
 }
 

@@ -9,7 +9,7 @@ mod stream;
 use steps_shared::ListColumn;
 
 pub use connection::ConnectionFlags;
-pub use filters::{DeploymentFilterFlags, FilterFlags, check_bounds, parse_bound};
+pub use filters::{DeploymentFilterFlags, FilterFlags, TypedTime, ZoneFlags, check_bounds};
 pub use list::{ListFlags, OutputFlags};
 pub use spool::SpoolFlags;
 pub use stream::StreamFlags;

@@ -15,11 +15,12 @@ pub enum Key {
     SprintStart,
     SprintLength,
     MinChange,
+    Tz,
 }
 
 impl Key {
     /// In the order of `steps config`.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Server,
         Self::Timeout,
         Self::Component,
@@ -33,6 +34,7 @@ impl Key {
         Self::SprintStart,
         Self::SprintLength,
         Self::MinChange,
+        Self::Tz,
     ];
 
     /// The key in a settings file. The flag is the same with `-` for `_`.
@@ -51,6 +53,7 @@ impl Key {
             Self::SprintStart => "sprint_start",
             Self::SprintLength => "sprint_length",
             Self::MinChange => "min_change",
+            Self::Tz => "tz",
         }
     }
 
@@ -69,6 +72,7 @@ impl Key {
             Self::SprintStart => "STEPS_SPRINT_START",
             Self::SprintLength => "STEPS_SPRINT_LENGTH",
             Self::MinChange => "STEPS_MIN_CHANGE",
+            Self::Tz => "STEPS_TZ",
         }
     }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use reqwest::Url;
 use steps_shared::{DEFAULT_ADDRESS, SmallestChange, SprintLength, SprintStart, Sprints};
 
@@ -125,6 +126,7 @@ impl Settings {
             Key::SprintStart => SprintStart::default().to_string(),
             Key::SprintLength => SprintLength::default().to_string(),
             Key::MinChange => SmallestChange::default().to_string(),
+            Key::Tz => "UTC".to_owned(),
             Key::Component | Key::Version | Key::Owner | Key::Run => return None,
         };
         Some(setting(&default, Source::Default))
@@ -163,6 +165,14 @@ impl Settings {
 
     pub fn min_change(&self) -> Result<SmallestChange, Error> {
         self.parse(Key::MinChange, str::parse)
+    }
+
+    /// The zone of dates.
+    pub fn zone(&self) -> Result<Tz, Error> {
+        self.parse(Key::Tz, |text| {
+            let wrong = || format!("names no time zone that is known here: {text:?}; write UTC or Europe/Berlin");
+            text.trim().parse().map_err(|_| wrong())
+        })
     }
 
     /// A setting that is a name; `None` where nothing gives it.
@@ -289,6 +299,15 @@ mod tests {
         assert!(message.starts_with("min_change is not a share") && message.ends_with("(from /p/.steps.toml)"));
         let message = wrong.sprints().unwrap_err().to_string();
         assert!(message.starts_with("sprint_start is not a date") && message.contains(".steps.toml"), "{message}");
+    }
+
+    #[test]
+    fn a_zone_is_one_that_is_known() {
+        assert_eq!(Settings::default().zone().unwrap(), Tz::UTC);
+        let found = settings(&[("STEPS_TZ", "Europe/Berlin")], &[("/p/.steps.toml", "tz = \"Asia/Tokyo\"")]);
+        assert_eq!(found.zone().unwrap(), Tz::Europe__Berlin);
+        let message = found.with_flags([(Key::Tz, Some("Mars".to_owned()))]).zone().unwrap_err().to_string();
+        assert!(message.starts_with("tz names no time zone") && message.ends_with("(from --tz)"), "{message}");
     }
 
     #[test]

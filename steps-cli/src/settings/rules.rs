@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use steps_shared::{Bound, Budget, CheckQuery, Component, Environment, FieldErrors, Status, nearest};
+use steps_shared::{Budget, CheckQuery, Component, Environment, FieldErrors, Status, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -24,26 +24,33 @@ pub struct Rule {
     /// `None`: of whole deployments.
     pub step: Option<Status>,
     pub budget: Budget,
-    /// Only deployments since then count for the baseline and the growth.
-    pub since: Option<Bound>,
+    /// Judge without the time in which only waiting statuses were open.
+    pub exclude_waiting: bool,
+    /// Only deployments since then count for the baseline and the growth; as written, because what a date means depends on the
+    /// zone.
+    pub since: Option<String>,
 }
 
 /// As `steps config` shows it: with the keys of the file.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line: _, component, environment, step, budget, since } = self;
-        let Budget { max, baseline, last, margin, max_growth } = budget;
+        let Self { line: _, component, environment, step, budget, exclude_waiting, since } = self;
+        let Budget { max, min, baseline, last, margin, both_ways, max_growth } = budget;
+        let switch = |on: bool| on.then(|| on.to_string());
         let of_baseline = |value: String| baseline.map(|_| value);
         let values = [
             ("component", component.as_ref().map(ToString::to_string)),
             ("environment", environment.as_ref().map(ToString::to_string)),
             ("step", step.as_ref().map(ToString::to_string)),
             ("max", max.map(steps_shared::Duration::to_exact_text)),
+            ("min", min.map(steps_shared::Duration::to_exact_text)),
             ("baseline", baseline.map(|baseline| baseline.to_string())),
             ("last", of_baseline(last.to_string())),
             ("margin", of_baseline(margin.to_string())),
+            ("both_ways", switch(*both_ways)),
             ("max_growth", max_growth.map(|growth| growth.to_string())),
-            ("since", since.map(|since| since.to_string())),
+            ("exclude_waiting", switch(*exclude_waiting)),
+            ("since", since.clone()),
         ];
         let given = values.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
         f.write_str(&given.collect::<Vec<_>>().join(", "))
@@ -98,6 +105,7 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
     let has = |name: &str| table.get(name).is_some();
     // A rule without a component gets that of the settings, which is not known here.
     let unset = (!has("component")).then_some(("component", Cow::Borrowed("any")));
+    let since = given.iter().find(|(name, _)| *name == "since").map(|(_, since)| since.trim().to_owned());
     let read: Vec<_> = given.iter().map(|(name, _)| (*name).to_owned()).collect();
     let parameters = given.into_iter().chain(unset).map(|(name, value)| (Cow::Borrowed(name), value));
     let query = match CheckQuery::from_parameters(parameters) {
@@ -111,13 +119,14 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
             return Err(sorted(errors));
         }
     };
-    let CheckQuery { component, environment, version: _, step, budget, since, replay: _ } = query;
+    let CheckQuery { component, environment, step, budget, exclude_waiting, .. } = query;
     Ok(Rule {
         line: line_of(text, at),
         component: has("component").then_some(component),
         environment: has("environment").then_some(environment),
         step,
         budget,
+        exclude_waiting,
         since,
     })
 }
@@ -154,10 +163,11 @@ fn written<'a>(name: &str, text: &'a str, value: &'a Spanned<DeValue<'_>>) -> Re
     match value.get_ref() {
         DeValue::String(value) if value.trim().is_empty() => Err(format!("{name} must not be empty")),
         DeValue::String(value) => Ok(Cow::Borrowed(value)),
+        DeValue::Boolean(on) if matches!(name, "both_ways" | "exclude_waiting") => Ok(Cow::Owned(on.to_string())),
         DeValue::Integer(number) if name == "last" => Ok(Cow::Owned(number.to_string())),
         DeValue::Datetime(_) if name == "since" => Ok(Cow::Borrowed(raw)),
         DeValue::Integer(_) | DeValue::Float(_) => Err(match name {
-            "max" => format!("{name} needs a unit, in quotes: {name} = \"{raw}m\", or s, h, d"),
+            "max" | "min" => format!("{name} needs a unit, in quotes: {name} = \"{raw}m\", or s, h, d"),
             "since" => format!("{name} must be a date or a span, in quotes: {name} = \"2026-01-05\" or \"90d\""),
             "baseline" => format!("{name} must be a percentile, in quotes: {name} = \"p{raw}\""),
             "margin" => format!("{name} must be a share, in quotes: {name} = \"{raw}%\""),
@@ -209,7 +219,7 @@ mod tests {
         assert_eq!(wrong("max = 10"), "line 3: max needs a unit, in quotes: max = \"10m\", or s, h, d");
         assert_eq!(wrong("baseline = 95"), "line 3: baseline must be a percentile, in quotes: baseline = \"p95\"");
         assert!(wrong("max-growth = \"5%/week\"").contains("did you mean \"max_growth\"?"));
-        assert!(wrong("component = \"c\"").starts_with("line 2: max is not given, nor baseline or max_growth"));
+        assert!(wrong("component = \"c\"").starts_with("line 2: max is not given, nor min, baseline or max_growth"));
         assert!(wrong("max = \"soon\"").starts_with("line 3: max is not a duration: \"soon\""));
         assert!(wrong("max = \"10m\"\nsince = 90").contains("since must be a date or a span, in quotes"));
         assert!(wrong("baseline = \"p95\"\nlast = 1_001").ends_with("not \"1001\""));

@@ -5,7 +5,7 @@ use steps_shared::view::{Meaning, Text};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs, cut};
-use super::text::{flow, line, paint, plain};
+use super::text::{self, flow, line, paint, plain};
 
 /// The widest column of names.
 const MAX_NAME: usize = 24;
@@ -23,6 +23,7 @@ struct Texts {
     share: String,
     usual: String,
     slow: String,
+    note: String,
 }
 
 /// The width of each column; 0 where it is left out.
@@ -33,6 +34,7 @@ struct Widths {
     share: usize,
     usual: usize,
     slow: usize,
+    note: usize,
 }
 
 /// The lines of a timeline, with a line end after each.
@@ -41,12 +43,16 @@ pub fn draw(timeline: &Timeline, canvas: Canvas) -> String {
     let mut lines = summary(&timeline.summary, canvas);
     lines.push(String::new());
     let [name, duration, share, usual] = HEADINGS.map(str::to_owned);
-    let heading = Texts { name, duration, share, usual, slow: String::new() };
+    let heading = Texts { name, duration, share, usual, slow: String::new(), note: String::new() };
     let rows: Vec<_> = timeline.rows.iter().map(|row| (row, texts(row, canvas.glyphs))).collect();
     let widths = Widths::fit(width, &heading, rows.iter().map(|(_, texts)| texts));
     let heading = widths.line(&heading, &" ".repeat(widths.bar), Meaning::Plain, canvas.glyphs);
     lines.push(paint(heading.trim_end(), Meaning::Faint));
     lines.extend(rows.iter().map(|(row, texts)| row_line(row, texts, &widths, canvas.glyphs)));
+    if let Some(totals) = &timeline.totals {
+        lines.push(String::new());
+        lines.extend(text::lines(totals, canvas));
+    }
     if let Some(shown) = &timeline.progress {
         lines.push(String::new());
         lines.push(progress(shown, canvas));
@@ -67,6 +73,7 @@ fn texts(row: &Row, glyphs: Glyphs) -> Texts {
         share: row.share_text(),
         usual: row.usual_text(),
         slow: plain(&row.slow_text(), glyphs),
+        note: row.note.clone(),
     }
 }
 
@@ -76,7 +83,8 @@ fn row_line(row: &Row, texts: &Texts, widths: &Widths, glyphs: Glyphs) -> String
             glyphs.bar(row.from, row.to, widths.bar)
         }
         RowKind::Instant | RowKind::End => glyphs.mark(row.from, widths.bar),
-        RowKind::Waiting => {
+        RowKind::Waited => glyphs.gap(row.from, row.to, widths.bar),
+        RowKind::Gap => {
             let line = widths.line(texts, &glyphs.gap(row.from, row.to, widths.bar), Meaning::Plain, glyphs);
             return paint(line.trim_end(), row.meaning);
         }
@@ -97,15 +105,17 @@ impl Widths {
             share: widest(|texts| &texts.share),
             usual: widest(|texts| &texts.usual),
             slow: widest(|texts| &texts.slow),
+            note: widest(|texts| &texts.note),
         };
         if rows.clone().all(|texts| texts.usual.is_empty()) {
             widths.usual = 0;
         }
-        let shrink: [fn(&mut Self); 4] = [
+        let shrink: [fn(&mut Self); 5] = [
             |widths| widths.usual = 0,
             |widths| widths.name = widths.name.min(MAX_NAME / 2),
             |widths| widths.share = 0,
             |widths| widths.slow = widths.slow.min(1),
+            |widths| widths.note = 0,
         ];
         for shrink in shrink {
             if widths.others() + MIN_BAR <= width {
@@ -119,8 +129,8 @@ impl Widths {
 
     /// The width of all columns but the bar, each with the two spaces before the next.
     fn others(&self) -> usize {
-        let Self { name, bar: _, duration, share, usual, slow } = self;
-        let columns = [duration, share, usual, slow].into_iter().filter(|width| **width > 0);
+        let Self { name, bar: _, duration, share, usual, slow, note } = self;
+        let columns = [duration, share, usual, slow, note].into_iter().filter(|width| **width > 0);
         name + 2 + columns.map(|width| width + 2).sum::<usize>()
     }
 
@@ -137,6 +147,10 @@ impl Widths {
         if self.slow > 0 && !texts.slow.is_empty() {
             let slow: String = texts.slow.chars().take(self.slow).collect();
             line += &format!("  {}", paint(&slow, Meaning::Warning));
+        }
+        if self.note > 0 && !texts.note.is_empty() {
+            let pad = if self.slow > 0 && texts.slow.is_empty() { self.slow + 2 } else { 0 };
+            line += &format!("{}  {}", " ".repeat(pad), paint(&texts.note, Meaning::Bad));
         }
         line
     }

@@ -21,7 +21,7 @@ step                                                  time  share  usual
 started                   ◆
 building                  ██████████▌                42.0s    42%  20.0s  ▲ 2.1×
 testing                     ▐████▌                   20.0s    20%  20.0s
-waiting                              ░░░░            18.0s    18%
+(gap)                                ░░░░            18.0s    18%
 migrating a very long w…                 ██████████  40.0s    40%
 rolled_back                                       ◆
 ";

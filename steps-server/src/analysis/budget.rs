@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use steps_shared::{
-    Bound, Budget, BudgetKind, CheckResult, DEFAULT_LOOKBACK, Duration, Growth, GrowthLimit, Percent, Timestamp,
+    Baseline as Percentile, Bound, Budget, BudgetKind, CheckResult, DEFAULT_LOOKBACK, Duration, Growth, GrowthLimit,
+    Percent, Timestamp,
 };
 
 use super::growth::{MIN_DEPLOYMENTS, growth_of};
@@ -35,7 +36,7 @@ pub struct Budgets<'a> {
     budget: &'a Budget,
     lookback: Lookback,
     baselines: Vec<Option<Baseline>>,
-    /// How many deployments in a row, up to each, took longer than allowed.
+    /// How many deployments in a row, up to each, took longer, or less, than allowed.
     flagged: Vec<u32>,
 }
 
@@ -44,10 +45,12 @@ pub struct Budgets<'a> {
 struct Baseline {
     /// How many they are.
     deployments: usize,
-    /// How many among them are left out, because they took longer than allowed.
+    /// How many among them are left out, because they took longer, or less, than allowed.
     left_out: usize,
     /// Their percentile; `None` when they are too few.
     percentile: Option<Duration>,
+    /// The percentile at the other end, where deployments may not take less either.
+    lower: Option<Duration>,
 }
 
 /// The verdict of one limit on a deployment.
@@ -80,8 +83,8 @@ impl Lookback {
 }
 
 impl<'a> Budgets<'a> {
-    /// Goes through a series from the first deployment that there is, in order of time. Deployments that took too long are
-    /// left out of the baselines after them.
+    /// Goes through a series from the first deployment that there is, in order of time. Deployments that took too long, or not long
+    /// enough, are left out of the baselines after them.
     #[must_use]
     pub fn new(series: &'a [Timed], budget: &'a Budget, lookback: Lookback) -> Self {
         let mut budgets = Self { series, budget, lookback, baselines: Vec::new(), flagged: Vec::new() };
@@ -91,11 +94,13 @@ impl<'a> Budgets<'a> {
             while recent.oldest().is_some_and(|oldest| series[oldest].started_at < begin) {
                 recent.forget(series);
             }
-            let baseline = budget.baseline.map(|percentile| recent.baseline(percentile.share(), at));
+            let baseline = budget.baseline.map(|percentile| recent.baseline(percentile, budget.both_ways, at));
             let allowed = baseline.and_then(|baseline| baseline.allowed(budget.margin));
             let is_over = |limit: Option<Duration>| limit.is_some_and(|limit| timed.duration > limit);
             budgets.baselines.push(baseline);
-            if is_over(budget.max) || is_over(allowed) {
+            let least = baseline.and_then(|baseline| baseline.least(budget.margin));
+            let is_under = |limit: Option<Duration>| limit.is_some_and(|limit| timed.duration < limit);
+            if is_over(budget.max) || is_over(allowed) || is_under(budget.min) || is_under(least) {
                 let before = budgets.flagged.last().copied().unwrap_or(0);
                 budgets.flagged.push(before + 1);
             } else {
@@ -116,7 +121,7 @@ impl<'a> Budgets<'a> {
         self.judge_with(at, &growth)
     }
 
-    /// How many deployments in a row, up to the one at an index, took longer than allowed.
+    /// How many deployments in a row, up to the one at an index, took longer, or less, than allowed.
     #[must_use]
     pub fn over_in_a_row(&self, at: usize) -> u32 {
         self.flagged.get(at).copied().unwrap_or(0)
@@ -138,9 +143,10 @@ impl<'a> Budgets<'a> {
     fn judge_with(&self, at: usize, growth: &[Option<Growth>]) -> Vec<LimitVerdict> {
         let Some(timed) = self.series.get(at) else { return Vec::new() };
         let max = self.budget.max.map(|max| judge_max(timed.duration, max));
+        let min = self.budget.min.map(|min| judge_min(timed.duration, min));
         let baseline = self.baselines[at].map(|baseline| self.judge_baseline(timed.duration, baseline));
         let limit = self.budget.max_growth.map(|limit| judge_growth(growth, limit));
-        [max, baseline, limit].into_iter().flatten().collect()
+        [max, min, baseline, limit].into_iter().flatten().collect()
     }
 
     /// The growth of the deployments that count for this one, itself included; `None` without a limit of growth.
@@ -169,10 +175,22 @@ impl<'a> Budgets<'a> {
             _ => format!(" ({left_out} that were over are left out)"),
         };
         let margin = self.budget.margin;
-        let basis = format!("{margin} more than {percentile}, the {name} of the {many} before it{without}");
-        match took <= allowed {
-            true => verdict(CheckResult::Within, format!("{took} is within {allowed}, {basis}")),
-            false => verdict(CheckResult::Over, format!("{took} is over {allowed}, {basis}")),
+        let before = format!("of the {many} before it{without}");
+        let above = format!("{margin} more than {percentile}, the {name}");
+        let below = baseline.least(margin).zip(baseline.lower).map(|(least, lower)| {
+            let name = self.budget.baseline.map(|percentile| percentile.lower().to_string()).unwrap_or_default();
+            (least, format!("{margin} less than {lower}, the {name}"))
+        });
+        match below {
+            _ if took > allowed => verdict(CheckResult::Over, format!("{took} is over {allowed}, {above} {before}")),
+            Some((least, below)) if took < least => {
+                verdict(CheckResult::Over, format!("{took} is under {least}, {below} {before}"))
+            }
+            Some((least, below)) => verdict(
+                CheckResult::Within,
+                format!("{took} is between {least}, {below}, and {allowed}, {above} {before}"),
+            ),
+            None => verdict(CheckResult::Within, format!("{took} is within {allowed}, {above} {before}")),
         }
     }
 }
@@ -205,16 +223,22 @@ impl Recent {
     }
 
     /// The baseline of the deployment at an index.
-    fn baseline(&self, share: f64, at: usize) -> Baseline {
+    fn baseline(&self, of: Percentile, both_ways: bool, at: usize) -> Baseline {
         let deployments = self.places.len();
         let left_out = self.oldest().map_or(0, |oldest| at - oldest - deployments);
         let enough = deployments >= MIN_BASELINE_DEPLOYMENTS;
-        let percentile = quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
-        Baseline { deployments, left_out, percentile }
+        let percentile = |share| quantile(&self.sorted, share).filter(|_| enough).and_then(from_micros);
+        let lower = both_ways.then(|| percentile(of.lower().share())).flatten();
+        Baseline { deployments, left_out, percentile: percentile(of.share()), lower }
     }
 }
 
 impl Baseline {
+    /// The least that a deployment may take, where there is such a limit.
+    fn least(self, margin: Percent) -> Option<Duration> {
+        Duration::from_seconds(self.lower?.seconds() * (1.0 - margin.share()).max(0.0)).ok()
+    }
+
     /// What a deployment may take.
     fn allowed(self, margin: Percent) -> Option<Duration> {
         let allowed = self.percentile?.seconds() * (1.0 + margin.share());
@@ -229,6 +253,14 @@ fn judge_max(took: Duration, max: Duration) -> LimitVerdict {
         _ => (CheckResult::Within, format!("{took} is within {max}")),
     };
     LimitVerdict { budget: BudgetKind::Max, result, reason }
+}
+
+fn judge_min(took: Duration, min: Duration) -> LimitVerdict {
+    let (result, reason) = match Duration::from_micros(min.micros() - took.micros()) {
+        Some(less) if took < min => (CheckResult::Over, format!("{took} is {less} under {min}")),
+        _ => (CheckResult::Within, format!("{took} is not under {min}")),
+    };
+    LimitVerdict { budget: BudgetKind::Min, result, reason }
 }
 
 /// Judges growth as of each of the last deployments. There is none to judge when the newest has too few before it.

@@ -38,6 +38,30 @@ fn a_baseline_needs_ten_and_a_margin() {
 }
 
 #[test]
+fn a_minimum_and_both_ways_look_at_the_other_end() {
+    let seconds = |seconds: f64| Duration::from_seconds(seconds).ok();
+    let min = Budget { min: seconds(600.0), ..Budget::default() };
+    assert_eq!(results(&[599.9, 600.0, 3060.0], &min), [Over, Within, Within]);
+    let usual: Vec<f64> = (0..30).map(|nth| 3000.0 + f64::from(nth)).collect();
+    let both = Budget { both_ways: true, ..budget(None, Some("p95"), None) };
+    let after = |next: &[f64], budget: &Budget| results(&[&usual[..], next].concat(), budget)[30..].to_vec();
+    // A deploy of 51 min took 3 s.
+    assert_eq!(after(&[3.0, 2410.0, 3600.0, 3640.0], &both), [Over, Within, Within, Over]);
+    assert_eq!(after(&[3.0], &budget(None, Some("p95"), None)), [Within]);
+    assert_eq!(after(&[3.0; 20], &both), [Over; 20], "what took too little is in no later baseline");
+    let series = series([&usual[..], &[3.0, 3001.0]].concat());
+    let judged = |at: usize| Budgets::new(&series, &both, Lookback::new(None)).judge(at)[0].reason.clone();
+    assert_eq!(judged(30), "3.0s is under 40m01s, 20% less than 50m01s, the p5 of the 30 before it");
+    assert_eq!(
+        judged(31),
+        "50m01s is between 40m01s, 20% less than 50m01s, the p5, and 1h00m, 20% more than 50m28s, the p95 of the 30 before \
+         it (one that was over is left out)"
+    );
+    let all = Budget { margin: "100%".parse().unwrap(), ..both.clone() };
+    assert_eq!(after(&[0.0], &all), [Within], "a margin of all allows nothing at all");
+}
+
+#[test]
 fn what_was_flagged_is_in_no_later_baseline() {
     // A level that has risen for good: without the flags the baseline would follow it after a few deployments.
     let mut seconds = vec![100.0; 30];

@@ -12,8 +12,10 @@ use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviatio
 pub struct Cost {
     /// The time in which each step held it up; a step that never did has 0.
     pub steps: BTreeMap<Status, i64>,
+    /// Those of them in which nobody works.
+    pub waiting: BTreeSet<Status>,
     /// The time in which no step was open.
-    pub waiting: i64,
+    pub gaps: i64,
 }
 
 /// The deployments of one end that are compared: all but outliers, such as one that hung for an hour.
@@ -25,14 +27,14 @@ pub fn compared(end: &[Timed]) -> Vec<Timed> {
     end.iter().filter(|timed| (timed.seconds() - median).abs() <= most).copied().collect()
 }
 
-/// The difference between the mean deployment before and the mean deployment after, split over its steps and the waiting
+/// The difference between the mean deployment before and the mean deployment after, split over its steps and the gaps
 /// between them. `None` when there is nothing to compare.
 #[must_use]
 pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     if before.is_empty() || after.is_empty() {
         return None;
     }
-    // Waiting is None.
+    // Gaps are None.
     let steps = before.iter().chain(after).flat_map(|cost| cost.steps.keys()).map(Some);
     let names: BTreeSet<Option<&Status>> = steps.chain([None]).collect();
     let sides: Vec<[Side; 2]> = names.iter().map(|name| [side(before, *name), side(after, *name)]).collect();
@@ -41,17 +43,19 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     let whole_before: i64 = means_before.iter().sum();
     let whole_after: i64 = means_after.iter().sum();
     let whole = whole_after - whole_before;
+    let is_waiting = |step: &Status| before.iter().chain(after).any(|cost| cost.waiting.contains(step));
     let mut parts: Vec<(i64, CauseShare)> = names
         .into_iter()
         .zip(sides)
         .zip(means_before.iter().zip(&means_after))
         .filter(|((step, sides), _)| step.is_some() || sides.iter().any(|side| side.sum > 0))
-        .map(|((step, [was, is]), (before, after))| {
-            let change = after - before;
+        .map(|((step, [was, is]), (mean_before, mean_after))| {
+            let change = mean_after - mean_before;
             let part = CauseShare {
                 step: step.cloned(),
-                before_seconds: to_seconds(*before),
-                after_seconds: to_seconds(*after),
+                waiting: step.is_some_and(is_waiting),
+                before_seconds: to_seconds(*mean_before),
+                after_seconds: to_seconds(*mean_after),
                 change_seconds: to_seconds(change),
                 share: (whole != 0).then(|| change as f64 / whole as f64),
                 change: match (step, was.present, is.present) {
@@ -75,7 +79,7 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     })
 }
 
-/// A step, or waiting, in the deployments of one end.
+/// A step, or the gaps, in the deployments of one end.
 #[derive(Debug, Clone, Copy)]
 struct Side {
     sum: i128,
@@ -85,7 +89,7 @@ struct Side {
 fn side(costs: &[Cost], step: Option<&Status>) -> Side {
     let of = |cost: &Cost| match step {
         Some(step) => cost.steps.get(step).copied(),
-        None => Some(cost.waiting),
+        None => Some(cost.gaps),
     };
     let found = || costs.iter().filter_map(of);
     Side { sum: found().map(i128::from).sum(), present: found().next().is_some() }
@@ -115,9 +119,9 @@ mod tests {
     use super::super::series::tests::series;
     use super::*;
 
-    fn cost(waiting: i64, steps: &[(&str, i64)]) -> Cost {
+    fn cost(gaps: i64, steps: &[(&str, i64)]) -> Cost {
         let steps = steps.iter().map(|(name, seconds)| (name.parse().unwrap(), seconds * 1_000_000)).collect();
-        Cost { steps, waiting: waiting * 1_000_000 }
+        Cost { steps, waiting: BTreeSet::new(), gaps: gaps * 1_000_000 }
     }
 
     fn told(cause: &Cause) -> Vec<(&str, f64, Option<f64>, Option<StepPresence>)> {
@@ -126,7 +130,7 @@ mod tests {
             .parts
             .iter()
             .map(|part| {
-                let step = part.step.as_ref().map_or(name("(waiting)"), Status::as_str);
+                let step = part.step.as_ref().map_or(name("(gaps)"), Status::as_str);
                 (step, part.change_seconds, part.share, part.change)
             })
             .collect()
@@ -143,7 +147,7 @@ mod tests {
             [
                 ("build", 12.0, Some(12.0 / 18.0), None),
                 ("scan", 8.0, Some(8.0 / 18.0), Some(StepPresence::Appeared)),
-                ("(waiting)", 0.0, Some(0.0), None),
+                ("(gaps)", 0.0, Some(0.0), None),
                 ("lint", -2.0, Some(-2.0 / 18.0), Some(StepPresence::Vanished)),
             ]
         );
@@ -171,7 +175,7 @@ mod tests {
     fn any_cost() -> impl Strategy<Value = Cost> {
         let steps =
             prop::collection::btree_map("[a-d]".prop_map(|name| name.parse().unwrap()), 0_i64..1_000_000_007, 0..4);
-        (steps, 0_i64..1_000_003).prop_map(|(steps, waiting)| Cost { steps, waiting })
+        (steps, 0_i64..1_000_003).prop_map(|(steps, gaps)| Cost { steps, waiting: BTreeSet::new(), gaps })
     }
 
     proptest! {

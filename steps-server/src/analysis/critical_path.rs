@@ -9,40 +9,86 @@ use steps_shared::Timestamp;
 pub struct Interval {
     pub from: Timestamp,
     pub to: Timestamp,
+    /// Whether nobody works in it.
+    pub waiting: bool,
 }
 
-/// The time of a deployment shared out among its steps and waiting, in microseconds. The shares add up to all of it.
+/// The time of a deployment shared out among its steps and the gaps between them, in microseconds. The shares add up to all
+/// of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shares {
     /// Each step's part.
     pub steps: Vec<i64>,
     /// The time in which no step was open.
-    pub waiting: i64,
+    pub gaps: i64,
 }
 
 /// Shares the time from `start` to `end` among steps: at each instant it is that of the open step that ends last, and
-/// where several end last together, it is shared equally between them.
+/// where several end last together, it is shared equally between them. Waiting steps share the time in which nobody works.
 ///
 /// Time before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps get one
 /// more.
 #[must_use]
 pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
     let clip = |time: Timestamp| time.clamp(start, end.max(start)).micros();
-    let open = |(nth, step): (usize, &Interval)| Open { nth, from: clip(step.from), to: clip(step.to) };
-    let mut coming: Vec<Open> = steps.iter().enumerate().map(open).filter(|open| open.from < open.to).collect();
+    let open = |waiting: bool| {
+        let of_kind = steps.iter().enumerate().filter(move |(_, step)| step.waiting == waiting);
+        of_kind.map(|(nth, step)| Open { nth, from: clip(step.from), to: clip(step.to) })
+    };
+    let mut shared = vec![0; steps.len()];
+    let idle = Idle::new(hold((clip(start), clip(end)), open(false), &mut shared));
+    let waiting = open(true).map(|open| Open { from: idle.before(open.from), to: idle.before(open.to), ..open });
+    let gaps = hold((0, idle.whole()), waiting, &mut shared);
+    Shares { steps: shared, gaps: gaps.iter().map(|(from, to)| to - from).sum() }
+}
+
+/// The stretches of time in which nobody works, with how much of it there was before each.
+struct Idle(Vec<(i64, i64, i64)>);
+
+impl Idle {
+    fn new(stretches: Vec<(i64, i64)>) -> Self {
+        let mut before = 0;
+        Self(
+            stretches
+                .into_iter()
+                .map(|(from, to)| {
+                    before += to - from;
+                    (from, to, before - (to - from))
+                })
+                .collect(),
+        )
+    }
+
+    /// How much idle time there was before a moment.
+    fn before(&self, moment: i64) -> i64 {
+        match self.0.get(self.0.partition_point(|(_, to, _)| *to <= moment)) {
+            Some((from, _, before)) => before + (moment - from).max(0),
+            None => self.whole(),
+        }
+    }
+
+    fn whole(&self) -> i64 {
+        self.0.last().map_or(0, |(from, to, before)| before + to - from)
+    }
+}
+
+/// Shares a time among steps that lie within it, and adds each step's part to its place. Returns the stretches that are of
+/// none.
+fn hold((start, end): (i64, i64), steps: impl Iterator<Item = Open>, parts: &mut [i64]) -> Vec<(i64, i64)> {
+    let mut coming: Vec<Open> = steps.filter(|open| open.from < open.to).collect();
     // The next one is at the end.
     coming.sort_unstable_by_key(|open| Reverse((open.from, open.nth)));
-    let mut shares = Shares { steps: vec![0; steps.len()], waiting: 0 };
-    let mut now = clip(start);
+    let mut free = Vec::new();
+    let mut now = start;
     while let Some(first) = coming.pop() {
-        shares.waiting += first.from - now;
+        free.push((now, first.from));
         now = first.from;
         // All of these end last, and at the same time.
         let mut holding = vec![first];
         let mut last = first.to;
         while let Some(next) = coming.pop_if(|next| next.from < last) {
             if next.to >= last {
-                share(next.from - now, &holding, &mut shares.steps);
+                share(next.from - now, &holding, parts);
                 now = next.from;
                 if next.to > last {
                     holding.clear();
@@ -51,11 +97,12 @@ pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
                 holding.push(next);
             }
         }
-        share(last - now, &holding, &mut shares.steps);
+        share(last - now, &holding, parts);
         now = last;
     }
-    shares.waiting += clip(end) - now;
-    shares
+    free.push((now, end));
+    free.retain(|(from, to)| from < to);
+    free
 }
 
 /// A step while it is open, within the deployment.
@@ -85,9 +132,10 @@ mod tests {
     }
 
     fn shared(end: i64, steps: &[(i64, i64)]) -> (Vec<i64>, i64) {
-        let steps: Vec<_> = steps.iter().map(|(from, to)| Interval { from: at(*from), to: at(*to) }).collect();
-        let Shares { steps, waiting } = shares(at(0), at(end), &steps);
-        (steps, waiting)
+        let steps = steps.iter().map(|(from, to)| Interval { from: at(*from), to: at(*to), waiting: false });
+        let steps: Vec<_> = steps.collect();
+        let Shares { steps, gaps } = shares(at(0), at(end), &steps);
+        (steps, gaps)
     }
 
     #[test]
@@ -116,13 +164,27 @@ mod tests {
         assert_eq!(shared(0, &[(0, 5)]), (vec![0], 0));
     }
 
+    #[test]
+    fn waiting_counts_where_nobody_works() {
+        let step = |from, to, waiting| Interval { from: at(from), to: at(to), waiting };
+        let told = |steps: &[Interval]| {
+            let Shares { steps, gaps } = shares(at(0), at(100), steps);
+            (steps, gaps)
+        };
+        assert_eq!(told(&[step(0, 90, true), step(20, 50, false)]), (vec![60, 30], 10));
+        let within =
+            [step(10, 20, false), step(0, 30, true), step(5, 60, true), step(40, 50, false), step(90, 100, false)];
+        assert_eq!(told(&within), (vec![10, 5, 35, 10, 10], 30));
+        assert_eq!(told(&[step(0, 100, false), step(0, 100, true)]), (vec![100, 0], 0));
+    }
+
     /// The definition, instant by instant.
     fn by_definition(end: i64, steps: &[(i64, i64)]) -> (Vec<f64>, f64) {
-        let (mut found, mut waiting) = (vec![0.0; steps.len()], 0.0);
+        let (mut found, mut gaps) = (vec![0.0; steps.len()], 0.0);
         for now in 0..end {
             let open = |step: &&(i64, i64)| step.0 <= now && step.1 > now;
             match steps.iter().filter(open).map(|step| step.1.min(end)).max() {
-                None => waiting += 1.0,
+                None => gaps += 1.0,
                 Some(last) => {
                     let holds = |step: &(i64, i64)| open(&step) && step.1.min(end) == last;
                     let many = steps.iter().filter(|step| holds(step)).count() as f64;
@@ -134,17 +196,35 @@ mod tests {
                 }
             }
         }
-        (found, waiting)
+        (found, gaps)
     }
 
     proptest! {
         #[test]
+        fn waiting_takes_only_what_work_leaves(
+            steps in prop::collection::vec((0_i64..60, 0_i64..60, any::<bool>()), 0..8), end in 0_i64..50
+        ) {
+            let interval = |(from, length, waiting)| Interval { from: at(from), to: at(from + length / 2), waiting };
+            let all: Vec<_> = steps.into_iter().map(interval).collect();
+            let working: Vec<_> = all.iter().copied().filter(|step| !step.waiting).collect();
+            let as_work: Vec<_> = all.iter().map(|step| Interval { waiting: false, ..*step }).collect();
+            let found = shares(at(0), at(end), &all);
+            let part = |waiting| -> i64 {
+                all.iter().zip(&found.steps).filter(|(step, _)| step.waiting == waiting).map(|(_, part)| part).sum()
+            };
+            let idle = shares(at(0), at(end), &working).gaps;
+            prop_assert_eq!(part(false), end - idle);
+            prop_assert_eq!(part(true) + found.gaps, idle);
+            prop_assert_eq!(found.gaps, shares(at(0), at(end), &as_work).gaps);
+        }
+
+        #[test]
         fn is_as_defined_and_adds_up(steps in prop::collection::vec((0_i64..60, 0_i64..60), 0..8), end in 0_i64..50) {
             let steps: Vec<_> = steps.into_iter().map(|(from, length)| (from, from + length / 2)).collect();
-            let (found, waiting) = shared(end, &steps);
-            prop_assert_eq!(found.iter().sum::<i64>() + waiting, end);
-            let (expected, expected_waiting) = by_definition(end, &steps);
-            prop_assert_eq!(waiting as f64, expected_waiting);
+            let (found, gaps) = shared(end, &steps);
+            prop_assert_eq!(found.iter().sum::<i64>() + gaps, end);
+            let (expected, expected_gaps) = by_definition(end, &steps);
+            prop_assert_eq!(gaps as f64, expected_gaps);
             for (found, expected) in found.iter().zip(&expected) {
                 // Each slice of shared time rounds by less than one.
                 prop_assert!((*found as f64 - expected).abs() < 2.0 * steps.len() as f64 + 1.0, "{:?} {:?}", found, expected);

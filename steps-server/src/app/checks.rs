@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use steps_shared::{
-    Budget, BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, Firing, Judged, Replay,
-    ReplayedBudget, StepId, Timestamp,
+    BudgetAnswer, BudgetKind, CheckAnswer, CheckQuery, CheckResult, Deployment, Firing, Judged, Replay, ReplayedBudget,
+    StepId, Timestamp,
 };
 
 use super::compute::Cancellation;
@@ -31,6 +31,7 @@ impl App {
             component: query.component.clone(),
             environment: query.environment.clone(),
             step: query.step.clone(),
+            exclude_waiting: query.exclude_waiting,
         };
         let (key, version) = (&key, query.version.as_ref());
         let read = self.read(access, |reader| async move {
@@ -69,7 +70,7 @@ impl App {
         let ids: Vec<StepId> = timed.iter().map(|timed| timed.id).chain(firings).collect();
         let deployments = self.deployments_of(access, &ids).await?;
         let replay = match (replayed, replayed_since) {
-            (Some(replayed), Some(since)) => Some(replayed.answer(given(&query.budget), (since, now), &deployments)),
+            (Some(replayed), Some(since)) => Some(replayed.answer(query.budget.given(), (since, now), &deployments)),
             _ => None,
         };
         Ok(CheckAnswer {
@@ -85,25 +86,14 @@ impl App {
     }
 }
 
-/// The limits that are given.
-fn given(budget: &Budget) -> impl Iterator<Item = BudgetKind> {
-    let Budget { max, baseline, last: _, margin: _, max_growth } = budget;
-    let limits = [
-        (BudgetKind::Max, max.is_some()),
-        (BudgetKind::Baseline, baseline.is_some()),
-        (BudgetKind::MaxGrowth, max_growth.is_some()),
-    ];
-    limits.into_iter().filter(|(_, given)| *given).map(|(budget, _)| budget)
-}
-
 /// The verdict of each limit where there is nothing to judge.
 fn nothing_to_judge(query: &CheckQuery) -> Vec<LimitVerdict> {
-    let CheckQuery { component, environment, version, step, budget, since: _, replay: _ } = query;
+    let CheckQuery { component, environment, version, step, budget, .. } = query;
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let step = step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
     let reason = format!("there is no successful deployment of {component}{version} into {environment}{step}");
     let verdict = |budget| LimitVerdict { budget, result: CheckResult::NotEnoughData, reason: reason.clone() };
-    given(budget).map(verdict).collect()
+    budget.given().map(verdict).collect()
 }
 
 fn answer(verdict: LimitVerdict) -> BudgetAnswer {

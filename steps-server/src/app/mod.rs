@@ -5,6 +5,7 @@ mod commit;
 mod compute;
 mod deployments;
 mod error;
+mod exclusions;
 mod fact;
 mod reading;
 mod recorder;

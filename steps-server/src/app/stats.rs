@@ -1,10 +1,12 @@
 //! Statistics of deployments, or of their steps.
 
 use futures_util::stream::StreamExt as _;
-use steps_shared::{DeploymentOutcome, FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery, StepOutcome};
+use steps_shared::{
+    DeploymentOutcome, Duration, FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery, StepFilter, StepOutcome,
+};
 
 use super::{App, Error};
-use crate::analysis::statistics::{Groups, Sample};
+use crate::analysis::statistics::{Asked, Groups, Parts, Sample};
 use crate::projection::statuses::Statuses;
 use crate::store::{Access, SampleRow};
 
@@ -26,12 +28,15 @@ impl App {
         let samples =
             self.read(access, |reader| async move { Ok(reader.samples(&query.filter, of_steps).await?) }).await?;
         let mut samples = samples.ready_chunks(SAMPLES);
-        let mut groups = Groups::new(query.by.clone(), zone);
+        let StepFilter { since, until, .. } = query.filter.base;
+        // What began before now is all that there can be.
+        let until = until.or(since.map(|_| self.now())).map(|until| until.min(self.now()));
+        let mut groups = Groups::new(query.by.clone(), zone, Asked { since, until });
         while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
             for row in rows {
                 let row = row?;
                 if !is_instant(&row, &self.fold.statuses) {
-                    groups.add(&sample(row));
+                    groups.add(&sample(row, query.exclude_waiting));
                 }
             }
         }
@@ -46,8 +51,9 @@ fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
 }
 
 /// A deployment counts by its outcome, a step by its own: it may have succeeded in a deployment that failed.
-fn sample(row: SampleRow) -> Sample {
-    let SampleRow { component, environment, owner, status, outcome, started_at, duration, result, span: _ } = row;
+fn sample(row: SampleRow, exclude_waiting: bool) -> Sample {
+    let parts = parts(&row);
+    let SampleRow { component, environment, owner, status, outcome, started_at, duration, waiting, result, .. } = row;
     let outcome = match (&status, result, outcome) {
         (None, _, outcome) => outcome,
         (Some(_), Some(StepOutcome::Succeeded), _) => DeploymentOutcome::Succeeded,
@@ -55,5 +61,17 @@ fn sample(row: SampleRow) -> Sample {
         (Some(_), None, outcome @ (DeploymentOutcome::Running | DeploymentOutcome::Cancelled)) => outcome,
         (Some(_), None, _) => DeploymentOutcome::Abandoned,
     };
-    Sample { component, environment, owner, status, outcome, started_at, duration }
+    let worked = duration.zip(waiting).and_then(|(duration, waiting)| less(duration, waiting));
+    let duration = if exclude_waiting { worked.or(duration) } else { duration };
+    Sample { component, environment, owner, status, outcome, started_at, duration, parts }
+}
+
+/// What a deployment's duration is made of.
+fn parts(row: &SampleRow) -> Option<Parts> {
+    let (waiting, gaps) = (row.waiting?, row.gaps?);
+    Some(Parts { work: less(less(row.duration?, waiting)?, gaps)?, waiting, gaps })
+}
+
+fn less(duration: Duration, part: Duration) -> Option<Duration> {
+    Duration::from_micros(duration.micros() - part.micros())
 }

@@ -37,7 +37,8 @@ impl App {
         let names = (query.component.as_ref(), query.environment.as_ref());
         let deployed = self.read(access, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
         let one = |(component, environment)| async move {
-            let key = SeriesKey { component, environment, step: query.step.clone() };
+            let (step, exclude_waiting) = (query.step.clone(), query.exclude_waiting);
+            let key = SeriesKey { component, environment, step, exclude_waiting };
             // The deadline is of each series, because there may be many.
             let read = self.read_unfolded(access, |reader| {
                 let key = &key;
@@ -55,6 +56,7 @@ impl App {
             sprint_start: query.sprints.start.to_string(),
             sprint_length: query.sprints.length.to_string(),
             min_change_percent: query.min_change.0.value(),
+            exclude_waiting: query.exclude_waiting,
             since,
             until,
             trends,
@@ -80,7 +82,10 @@ impl App {
         let Computed { points, growth, changes, since_change, periods } = computing.await?;
         let (before, after) = analysis::ends(&series);
         let explained = growth.is_some() && key.step.is_none();
-        let cause = if explained { self.cause(access, compared(before), compared(after)).await? } else { None };
+        let cause = match explained {
+            true => self.cause(access, compared(before), compared(after), key.exclude_waiting).await?,
+            false => None,
+        };
         let change_points = self.level_changes(access, &series, &changes).await?;
         Ok(Some(Trend {
             component: key.component,
@@ -142,7 +147,13 @@ impl App {
     }
 
     /// The cause of the difference between the deployments of both ends; `None` when they have too many steps to tell.
-    async fn cause(&self, access: &Access, before: Vec<Timed>, after: Vec<Timed>) -> Result<Option<Cause>, Error> {
+    async fn cause(
+        &self,
+        access: &Access,
+        before: Vec<Timed>,
+        after: Vec<Timed>,
+        exclude_waiting: bool,
+    ) -> Result<Option<Cause>, Error> {
         let ids: Vec<StepId> = before.iter().chain(&after).map(|timed| timed.id).collect();
         let ids = &ids;
         let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
@@ -152,7 +163,7 @@ impl App {
         let computing = self.compute(slot, move |_| {
             let costs: BTreeMap<StepId, Cost> = steps
                 .chunk_by(|one, other| one.deployment == other.deployment)
-                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &fold.statuses))))
+                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &fold.statuses, exclude_waiting))))
                 .collect();
             let of =
                 |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
@@ -208,8 +219,8 @@ fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, min_change: Per
     Computed { points, growth, changes, since_change, periods: analysis::periods(series, kind, sprints) }
 }
 
-/// What a deployment spent its time on; `steps` are its steps in order.
-fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
+/// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
+fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
         StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,
@@ -219,10 +230,18 @@ fn cost(steps: &[StepOf], statuses: &Statuses) -> Cost {
     };
     let counted = steps.iter().enumerate().filter(|counted| takes_time(*counted)).map(|(_, step)| step);
     let counted: Vec<&StepOf> = counted.collect();
-    let intervals: Vec<Interval> = counted.iter().map(|step| Interval { from: step.from, to: step.to }).collect();
+    let is_waiting = |step: &StepOf| statuses.kind(step.status.as_str(), step.span) == StatusKind::Waiting;
+    let interval = |step: &&StepOf| Interval { from: step.from, to: step.to, waiting: is_waiting(step) };
+    let intervals: Vec<Interval> = counted.iter().map(interval).collect();
     let shares = analysis::shares(*started_at, *ended_at, &intervals);
-    let mut cost = Cost { steps: BTreeMap::new(), waiting: shares.waiting };
+    let mut cost = Cost { gaps: shares.gaps, ..Cost::default() };
     for (step, share) in counted.into_iter().zip(shares.steps) {
+        if is_waiting(step) {
+            if exclude_waiting {
+                continue;
+            }
+            cost.waiting.insert(step.status.clone());
+        }
         *cost.steps.entry(step.status.clone()).or_default() += share;
     }
     cost

@@ -46,6 +46,8 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments" "list_deployments" deployments::list;
     GET "/v1/deployments/count" "count_deployments" deployments::count;
     GET "/v1/deployments/{id}" "get_deployment" deployments::one;
+    POST "/v1/deployments/{id}/exclude" "exclude_deployment" deployments::exclude;
+    POST "/v1/deployments/{id}/include" "include_deployment" deployments::include;
     GET "/v1/stats" "get_stats" stats::stats;
     GET "/v1/trend" "get_trend" trend::trend;
     GET "/v1/check" "check_budget" check::check;

@@ -67,8 +67,15 @@ impl Request {
     /// # Errors
     /// The body cannot be read, or a field is missing or wrong.
     pub async fn fact(&mut self, context: &Context, end_of: Option<StepId>) -> Result<Fact, ApiError> {
+        Ok(Fact::from_fields(self.fields(context).await?, end_of, context.app.now())?)
+    }
+
+    /// The fields of the query string and the body of a request to record.
+    ///
+    /// # Errors
+    /// The body cannot be read, or is of another type.
+    pub async fn fields(&mut self, context: &Context) -> Result<Vec<(String, String)>, ApiError> {
         let body = self.body_to_record(context, fields::MAX_BYTES).await?;
-        let fields = fields::read(&self.query, &MediaType::of(&self.headers), &body)?;
-        Ok(Fact::from_fields(fields, end_of, context.app.now())?)
+        fields::read(&self.query, &MediaType::of(&self.headers), &body)
     }
 }

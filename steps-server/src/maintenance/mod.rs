@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use steps_shared::{Duration, Timestamp};
+use steps_shared::Timestamp;
 
 use crate::projection::config::FoldConfig;
 use crate::projection::difference::Difference;
 use crate::projection::rebuild;
 use crate::store::Store;
+use prune::PruneFlags;
 
 /// What the program does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -36,21 +37,21 @@ MySQL and MariaDB have their own command for the same:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Delete whole deployments that ended long ago, with their steps, while servers are serving
-    #[command(after_help = "\
+    /// Delete whole deployments with their steps and exclusions, while servers are serving
+    #[command(
+        disable_version_flag = true,
+        after_help = "\
 Examples:
   steps-server prune --older-than 2y --dry-run
   steps-server prune --older-than 2y
+  steps-server prune --component checkout --run 4711 --dry-run
+  steps-server prune --component old-service --environment staging --older-than 90d
 
-A deployment is old when its end and the last of its steps are. One that never ended goes by its last step.")]
-    Prune {
-        /// How long ago a deployment must have ended, such as 2y, 90d or 26w
-        #[arg(long, value_name = "DURATION")]
-        older_than: Duration,
-        /// Count what would be deleted, and delete nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+All that is given must hold, and one of them is needed. A deployment is old when its end and the last of its steps are. \
+One that never ended goes by its last step. Steps of ignored statuses go with the last deployment that shares their \
+component, environment, version and run. To leave a deployment out of figures and keep it: steps exclude."
+    )]
+    Prune(PruneFlags),
 }
 
 /// `verify` found differences.
@@ -83,9 +84,7 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments + found.steps == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
-        Command::Prune { older_than, dry_run } => {
-            prune::run(store, config, now, older_than, dry_run, &bar).await.map(|()| ExitCode::SUCCESS)
-        }
+        Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }
 }
 

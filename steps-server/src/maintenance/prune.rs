@@ -1,29 +1,71 @@
-//! `steps-server prune`: deletes whole deployments that were over long ago.
+//! `steps-server prune`: deletes whole deployments.
+
+use std::fmt::Write as _;
 
 use anyhow::Context as _;
+use clap::ArgGroup;
 use indicatif::ProgressBar;
-use steps_shared::{Duration, Timestamp};
+use steps_shared::{Component, Duration, Environment, Run, Timestamp, Version};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::projection::apply;
 use crate::projection::config::FoldConfig;
-use crate::store::{OldDeployment, Store, StoreError};
+use crate::store::{Doomed, DoomedDeployment, Store, StoreError};
 
 /// Deployments that are read in one transaction.
 const DEPLOYMENTS: u32 = 100;
 /// No further deployment is added to a transaction that deletes this many steps: on SQLite recording waits for it.
 const STEPS: i32 = 1000;
+/// Steps of no deployment that are deleted in one transaction.
+const SINGLE_STEPS: u32 = 500;
+
+/// What to delete.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["older_than", "component", "environment", "version", "run"]))]
+pub struct PruneFlags {
+    /// Only what was over so long ago, such as 2y, 90d or 26w
+    #[arg(long, value_name = "DURATION")]
+    older_than: Option<Duration>,
+    /// Only of this component
+    #[arg(long, value_name = "NAME")]
+    component: Option<Component>,
+    /// Only in this environment
+    #[arg(long, value_name = "NAME")]
+    environment: Option<Environment>,
+    /// Only of this version
+    #[arg(long, value_name = "VERSION")]
+    version: Option<Version>,
+    /// Only of this CI run
+    #[arg(long, value_name = "RUN")]
+    run: Option<Run>,
+    /// Count what would be deleted, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+}
 
 /// What was, or would be, deleted.
 #[derive(Debug, Default)]
 struct Pruned {
     deployments: u64,
     steps: u64,
+    /// Steps of no deployment.
+    single_steps: u64,
 }
 
-/// Deletes, or with `dry_run` counts, the deployments that were over `older_than` before `now`, a few at a time and with
-/// pauses between, so that servers go on recording and folding.
+impl PruneFlags {
+    fn doomed(&self, now: Timestamp) -> anyhow::Result<Doomed> {
+        let Self { older_than, component, environment, version, run, dry_run: _ } = self.clone();
+        let until = |span: Duration| {
+            let until = Timestamp::from_micros(now.micros() - span.micros()).ok();
+            until.with_context(|| format!("--older-than {span} reaches back before 1970"))
+        };
+        Ok(Doomed { component, environment, version, run, until: older_than.map(until).transpose()? })
+    }
+}
+
+/// Deletes, or with `--dry-run` counts, the deployments that are meant, a few at a time and with pauses between, so that
+/// servers go on recording and folding.
 ///
 /// # Errors
 /// The database does not answer; what was deleted until then stays deleted.
@@ -31,17 +73,15 @@ pub async fn run(
     store: &Store,
     config: &FoldConfig,
     now: Timestamp,
-    older_than: Duration,
-    dry_run: bool,
+    flags: PruneFlags,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
-    let until = Timestamp::from_micros(now.micros() - older_than.micros()).ok();
-    let until = until.with_context(|| format!("--older-than {older_than} reaches back before 1970"))?;
+    let (doomed, dry_run) = (flags.doomed(now)?, flags.dry_run);
     let mut pruned = Pruned::default();
     let mut after = (0, Uuid::nil());
     loop {
         let began = Instant::now();
-        let next = apply::retry_on_conflict(|| prune_some(store, config, after, until, dry_run));
+        let next = apply::retry_on_conflict(|| prune_some(store, config, &doomed, after, dry_run));
         let Some((last, deployments, steps)) = next.await? else { break };
         after = last;
         pruned.deployments += deployments;
@@ -50,45 +90,90 @@ pub async fn run(
         bar.tick();
         tokio::time::sleep(began.elapsed()).await;
     }
+    after = (0, Uuid::nil());
+    loop {
+        let began = Instant::now();
+        let next = apply::retry_on_conflict(|| prune_single_steps(store, config, &doomed, after, dry_run));
+        let Some((last, steps)) = next.await? else { break };
+        after = last;
+        pruned.single_steps += steps;
+        tokio::time::sleep(began.elapsed()).await;
+    }
     bar.finish_and_clear();
-    let Pruned { deployments, steps } = pruned;
-    let verb = if dry_run { "would delete" } else { "deleted" };
-    println!("{verb} {deployments} deployments with {steps} steps that were over before {until}");
+    println!("{}", pruned.told(&doomed, dry_run));
     Ok(())
 }
 
-/// Deletes, or counts, the first old deployments behind `after` in one transaction. Returns the last of them, and how many
+impl Pruned {
+    fn told(&self, doomed: &Doomed, dry_run: bool) -> String {
+        let Self { deployments, steps, single_steps } = self;
+        let verb = if dry_run { "would delete" } else { "deleted" };
+        let mut told = format!("{verb} {deployments} deployments with {steps} steps");
+        // Writing to a text cannot fail.
+        if *single_steps > 0 {
+            let _ = write!(told, ", and {single_steps} steps of ignored statuses,");
+        }
+        if let Some(until) = doomed.until {
+            let _ = write!(told, " that were over before {until}");
+        }
+        told
+    }
+}
+
+/// Deletes, or counts, the first of the deployments behind `after` in one transaction. Returns the last of them, and how many
 /// deployments and steps they were; `None` at the end.
 async fn prune_some(
     store: &Store,
     config: &FoldConfig,
+    doomed: &Doomed,
     after: (i64, Uuid),
-    until: Timestamp,
     dry_run: bool,
 ) -> Result<Option<((i64, Uuid), u64, u64)>, StoreError> {
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
     // Waiting changes may belong to one of the deployments to be deleted.
     apply::fold_all(&mut tx, config).await?;
-    let old = fit_transaction(tx.deployments_until(after, until.micros(), DEPLOYMENTS).await?);
-    let Some(last) = old.last() else { return Ok(None) };
+    let found = fit_transaction(tx.doomed_deployments(doomed, after, DEPLOYMENTS).await?);
+    let Some(last) = found.last() else { return Ok(None) };
     let steps = match dry_run {
-        true => old.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
-        false => tx.delete_deployments(&old).await?,
+        true => found.iter().map(|deployment| u64::from(deployment.steps.unsigned_abs())).sum(),
+        false => tx.delete_deployments(&found).await?,
     };
     tx.commit().await?;
-    Ok(Some(((last.started_at, last.id), old.len() as u64, steps)))
+    Ok(Some(((last.started_at, last.id), found.len() as u64, steps)))
+}
+
+/// Deletes, or counts, the first of the steps of no deployment behind `after`. Returns the last of them, and how many they
+/// were; `None` at the end.
+async fn prune_single_steps(
+    store: &Store,
+    config: &FoldConfig,
+    doomed: &Doomed,
+    after: (i64, Uuid),
+    dry_run: bool,
+) -> Result<Option<((i64, Uuid), u64)>, StoreError> {
+    let mut tx = store.begin_projection().await?;
+    tx.lock_projection().await?;
+    // What has not been folded is of no deployment yet. All that this transaction sees is folded.
+    apply::fold_all(&mut tx, config).await?;
+    let found = tx.doomed_steps(doomed, after, SINGLE_STEPS).await?;
+    let Some(last) = found.last().copied() else { return Ok(None) };
+    if !dry_run {
+        tx.delete_steps(&found).await?;
+    }
+    tx.commit().await?;
+    Ok(Some((last, found.len() as u64)))
 }
 
 /// The first of them, as many as one transaction deletes: at least one.
-fn fit_transaction(mut old: Vec<OldDeployment>) -> Vec<OldDeployment> {
+fn fit_transaction(mut found: Vec<DoomedDeployment>) -> Vec<DoomedDeployment> {
     let mut steps = 0;
-    let fitting = old.iter().take_while(|deployment| {
+    let fitting = found.iter().take_while(|deployment| {
         let room = steps < STEPS;
         steps = deployment.steps.saturating_add(steps);
         room
     });
     let fitting = fitting.count();
-    old.truncate(fitting);
-    old
+    found.truncate(fitting);
+    found
 }

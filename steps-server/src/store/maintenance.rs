@@ -1,17 +1,33 @@
-//! Copying the database, and deleting old deployments.
+//! Copying the database, and deleting deployments.
 
 use std::path::Path;
 
-use sqlx::QueryBuilder;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+use steps_shared::{Component, Environment, Run, Timestamp, Version};
 use uuid::Uuid;
 
+use super::filter::push_text;
 use super::projection::StreamKey;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError};
 
-/// A deployment that is old enough to be deleted.
+/// What is to be deleted: all that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Doomed {
+    pub component: Option<Component>,
+    pub environment: Option<Environment>,
+    pub version: Option<Version>,
+    pub run: Option<Run>,
+    /// What was over before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// The times of a deployment of which the last must be before [`Doomed::until`].
+const TIMES: [&str; 3] = ["started_at", "last_ts", "COALESCE(ended_at, last_ts)"];
+
+/// A deployment that is to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct OldDeployment {
+pub struct DoomedDeployment {
     /// The identity: that of its first step.
     pub id: Uuid,
     pub stream: Vec<u8>,
@@ -20,6 +36,22 @@ pub struct OldDeployment {
     /// When the last of its steps began.
     pub last_ts: i64,
     pub steps: i32,
+}
+
+/// Steps in one statement.
+const STEPS_PER_DELETE: usize = 40;
+
+/// Adds a condition for each name that is given.
+fn push_names<DB>(select: &mut QueryBuilder<DB>, doomed: &Doomed)
+where
+    DB: Database,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let Doomed { component, environment, version, run, until: _ } = doomed;
+    push_text(select, "component", component.as_ref().map(ToString::to_string));
+    push_text(select, "environment", environment.as_ref().map(ToString::to_string));
+    push_text(select, "version", version.as_ref().map(ToString::to_string));
+    push_text(select, "run", run.as_ref().map(ToString::to_string));
 }
 
 impl Store {
@@ -37,31 +69,84 @@ impl Store {
 }
 
 impl Tx {
-    /// The first deployments behind `after` (a start and an id) that were over before `until`, in order of their start. All
-    /// are in microseconds since 1970.
-    pub async fn deployments_until(
+    /// The first doomed deployments behind `after` (a start in microseconds since 1970 and an id), in order of their start.
+    pub async fn doomed_deployments(
         &mut self,
+        doomed: &Doomed,
         after: (i64, Uuid),
-        until: i64,
         limit: u32,
-    ) -> Result<Vec<OldDeployment>, StoreError> {
+    ) -> Result<Vec<DoomedDeployment>, StoreError> {
         Ok(with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT id, stream, started_at, last_ts, steps FROM deployments WHERE started_at >= ");
             select.push_bind(after.0);
             select.push(" AND (started_at > ").push_bind(after.0).push(" OR id > ").push_bind(after.1).push(")");
-            // The first condition follows from the others; it ends the walk along the key.
-            for column in ["started_at", "last_ts", "COALESCE(ended_at, last_ts)"] {
-                select.push(" AND ").push(column).push(" < ").push_bind(until);
+            push_names(&mut select, doomed);
+            if let Some(until) = doomed.until {
+                // The first condition follows from the others; it ends the walk along the key.
+                for time in TIMES {
+                    select.push(" AND ").push(time).push(" < ").push_bind(until.micros());
+                }
             }
             select.push(" ORDER BY started_at, id LIMIT ").push(limit);
             select.build_query_as().fetch_all(connection).await?
         }))
     }
 
-    /// Deletes deployments with all of their steps; returns how many steps there were.
-    pub async fn delete_deployments(&mut self, deployments: &[OldDeployment]) -> Result<u64, StoreError> {
+    /// The first doomed steps behind `after` that are of no deployment: their statuses are ignored. Those of a stream go when
+    /// none of its deployments is left.
+    pub async fn doomed_steps(
+        &mut self,
+        doomed: &Doomed,
+        after: (i64, Uuid),
+        limit: u32,
+    ) -> Result<Vec<(i64, Uuid)>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ts, id FROM steps WHERE deployment_id IS NULL AND ts >= ");
+            select.push_bind(after.0).push(" AND (ts > ").push_bind(after.0).push(" OR id > ").push_bind(after.1).push(")");
+            push_names(&mut select, doomed);
+            if let Some(until) = doomed.until {
+                select.push(" AND ts < ").push_bind(until.micros());
+            }
+            select.push(" AND NOT EXISTS (SELECT 1 FROM deployments WHERE deployments.stream = steps.stream AND (1 = 0");
+            match doomed.until {
+                // In a trial run those that would be deleted are still there.
+                Some(until) => for time in TIMES {
+                    select.push(" OR ").push(time).push(" >= ").push_bind(until.micros());
+                },
+                None => {}
+            }
+            select.push(")) ORDER BY ts, id LIMIT ").push(limit);
+            select.build_query_as().fetch_all(connection).await?
+        }))
+    }
+
+    /// Deletes single steps.
+    pub async fn delete_steps(&mut self, steps: &[(i64, Uuid)]) -> Result<(), StoreError> {
+        for steps in steps.chunks(STEPS_PER_DELETE) {
+            with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new("DELETE FROM steps WHERE id IN (");
+                let mut list = delete.separated(", ");
+                for (_, id) in steps {
+                    list.push_bind(*id);
+                }
+                delete.push(")");
+                delete.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Deletes deployments with all of their steps and exclusions; returns how many steps there were.
+    pub async fn delete_deployments(&mut self, deployments: &[DoomedDeployment]) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for deployment in deployments {
+            with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new("DELETE FROM exclusions WHERE stream = ");
+                delete.push_bind(deployment.stream.clone());
+                delete.push(" AND step_id IN (SELECT id FROM steps WHERE stream = ").push_bind(deployment.stream.clone());
+                delete.push(" AND deployment_id = ").push_bind(deployment.id).push(")");
+                delete.build().execute(connection).await?;
+            });
             deleted += with_connection!(self, connection => {
                 let mut delete = QueryBuilder::new("DELETE FROM steps WHERE stream = ");
                 delete.push_bind(deployment.stream.clone());

@@ -2,6 +2,7 @@
 
 mod deployments;
 mod error;
+mod exclusions;
 mod filter;
 mod maintenance;
 mod migrate;
@@ -22,7 +23,8 @@ use sqlx::{MySql, Sqlite};
 use tokio::time::Instant;
 
 pub use error::StoreError;
-pub use maintenance::OldDeployment;
+pub use exclusions::Exclusion;
+pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
 pub use projection::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 pub use reader::{Access, Reader};

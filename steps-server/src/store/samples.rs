@@ -22,6 +22,10 @@ pub struct SampleRow {
     pub started_at: Timestamp,
     /// How long it, or the step, took.
     pub duration: Option<Duration>,
+    /// How long only waiting statuses were open; `None` of a step.
+    pub waiting: Option<Duration>,
+    /// How long no step was open; `None` of a step.
+    pub gaps: Option<Duration>,
     /// How the step ended; `None` of a deployment.
     pub result: Option<StepOutcome>,
     /// Whether it is a step that is a span.
@@ -38,6 +42,8 @@ struct Row {
     open_until: i64,
     started_at: i64,
     duration: Option<i64>,
+    waiting: Option<i64>,
+    gaps: Option<i64>,
     result: Option<String>,
     span: bool,
 }
@@ -59,6 +65,8 @@ impl Row {
             outcome: if is_open { DeploymentOutcome::Running } else { outcome },
             started_at: timestamp("started_at", row.started_at)?,
             duration: duration.and_then(Duration::from_micros),
+            waiting: row.waiting.filter(|_| !is_open).and_then(Duration::from_micros),
+            gaps: row.gaps.filter(|_| !is_open).and_then(Duration::from_micros),
             result: word("result", row.result)?,
             span: row.span,
         })
@@ -80,13 +88,15 @@ impl Reader {
                 let mut select = QueryBuilder::new("SELECT component, environment, owner, ");
                 if steps {
                     select.push(
-                        "step_status AS status, outcome, open_until, started_at, step_duration AS duration, result, span FROM \
+                        "step_status AS status, outcome, open_until, started_at, step_duration AS duration, NULL AS waiting, NULL AS gaps, \
+                         result, span FROM \
                          (SELECT whole.*, steps.status AS step_status, \
                          COALESCE(steps.finished_at, steps.ended_at) - steps.ts AS step_duration, steps.result, steps.span",
                     );
                     select.push(DEPLOYMENTS_WITH_STEPS).push(") AS timed");
                 } else {
-                    select.push("NULL AS status, outcome, open_until, started_at, duration, NULL AS result, FALSE AS span FROM deployments");
+                    select.push("NULL AS status, outcome, open_until, started_at, duration, waiting, gaps, NULL AS result, \
+                         FALSE AS span FROM deployments");
                 }
                 push_deployment_filter(&mut select, &access, &filter, now);
                 select.push(" AND counted");

@@ -22,6 +22,8 @@ pub struct SeriesKey {
     pub environment: Environment,
     /// The time of this step in them, rather than of the whole.
     pub step: Option<Status>,
+    /// The time of whole deployments without that in which only waiting statuses were open.
+    pub exclude_waiting: bool,
 }
 
 /// A successful deployment of a series, and how long it, or the step in it, took.
@@ -111,7 +113,7 @@ impl Reader {
 
     async fn newest(
         &self,
-        SeriesKey { component, environment, step }: &SeriesKey,
+        SeriesKey { component, environment, step, exclude_waiting }: &SeriesKey,
         (since, until): (Timestamp, Option<Timestamp>),
         version: Option<&Version>,
         most: u32,
@@ -119,6 +121,10 @@ impl Reader {
         let rows: Vec<(Uuid, i64, i64)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT whole.id, whole.started_at, ");
             match step {
+                // All that is read stands in the index deployments_figures.
+                None if *exclude_waiting => {
+                    select.push("whole.duration - COALESCE(whole.waiting, 0) AS worked FROM deployments AS whole")
+                }
                 None => select.push("whole.duration FROM deployments AS whole"),
                 Some(_) => select
                     .push("CAST(SUM(COALESCE(steps.finished_at, steps.ended_at) - steps.ts) AS SIGNED) AS duration")

@@ -1,6 +1,6 @@
 //! Which checks to ask for: the limits of the flags, else the rules of a settings file.
 
-use steps_shared::{Budget, CheckQuery, Component, Environment};
+use steps_shared::{Bound, Budget, CheckQuery, Component, Environment};
 
 use super::{Args, LimitFlags};
 use crate::error::Error;
@@ -27,12 +27,14 @@ pub(super) struct QueryPlan {
 /// # Errors
 /// Wrong rules, no rules, or a component that is set nowhere.
 pub(super) fn plan(args: Args, settings: &Settings) -> Result<QueryPlan, Error> {
-    let Args { component, environment, version, step, limits, since, replay, format: _ } = args;
+    let Args { component, environment, version, step, limits, exclude_waiting, since, replay, .. } = args;
+    let zone = settings.zone()?;
+    let since = since.map(|since| since.bound("--since", zone)).transpose()?;
     let target = Target { component: &component, environment: &environment, settings };
     if let Some(budget) = limits.budget() {
         let missing = || "the component is missing".to_owned();
         let (component, environment) = (target.component(None, missing)?, target.environment(None)?);
-        let query = CheckQuery { component, environment, version, step, budget, since, replay };
+        let query = CheckQuery { component, environment, version, step, budget, exclude_waiting, since, replay };
         return Ok(QueryPlan { queries: vec![query], rules: None });
     }
     let Some((path, rules)) = settings.rules()? else {
@@ -47,15 +49,18 @@ pub(super) fn plan(args: Args, settings: &Settings) -> Result<QueryPlan, Error> 
             && (step.is_none() || *rule_step == step)
     };
     let queries = rules.iter().filter(matches).map(|rule| {
-        let Rule { line, component, environment, step, budget, since } = rule.clone();
-        let missing =
-            || format!("settings file {}, line {line}: the rule names no component, and none is set", path.display());
+        let Rule { line, component, environment, step, budget, exclude_waiting: without_waiting, since } = rule.clone();
+        let place = || format!("settings file {}, line {line}", path.display());
+        let missing = || format!("{}: the rule names no component, and none is set", place());
+        let since = since.map(|since| Bound::read(&since, &zone)).transpose();
+        let since = since.map_err(|error| Error::Usage(format!("{}: since {error}", place())))?;
         Ok(CheckQuery {
             component: target.component(component, missing)?,
             environment: target.environment(environment)?,
             version: version.clone(),
             step,
             budget,
+            exclude_waiting: exclude_waiting || without_waiting,
             since,
             replay,
         })
@@ -100,16 +105,18 @@ impl Target<'_> {
 impl LimitFlags {
     /// The limits; `None` where there are none.
     fn budget(self) -> Option<Budget> {
-        let Self { max, baseline, last, margin, max_growth } = self;
+        let Self { max, min, baseline, last, margin, both_ways, max_growth } = self;
         let usual = Budget::default();
         let budget = Budget {
             max,
+            min,
             baseline,
             last: last.unwrap_or(usual.last),
             margin: margin.unwrap_or(usual.margin),
+            both_ways,
             max_growth,
         };
-        (max.is_some() || baseline.is_some() || max_growth.is_some()).then_some(budget)
+        budget.given().next().is_some().then_some(budget)
     }
 }
 
@@ -193,6 +200,19 @@ baseline = \"p95\"
             message.starts_with("no rule in /p/.steps.toml is of component api, step migrating. Give"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn switches_and_dates_of_rules() {
+        let file = "tz = \"Europe/Berlin\"\ncomponent = \"c\"\n[[check]]\nmin = \"1m\"\nbaseline = \"p95\"\nboth_ways = true\n\
+                    exclude_waiting = true\nsince = 2026-10-26\n[[check]]\nmax = \"1h\"";
+        let queries = planned(&[], &[file]).unwrap().queries;
+        let [first, second] = queries.as_slice() else { panic!("{queries:?}") };
+        assert!(first.exclude_waiting && first.budget.both_ways && first.budget.min.is_some());
+        assert_eq!(first.since.map(|since| since.to_string()).as_deref(), Some("2026-10-25T23:00:00.000000Z"));
+        assert!(!second.exclude_waiting);
+        let queries = planned(&["--exclude-waiting"], &[file]).unwrap().queries;
+        assert!(queries.iter().all(|query| query.exclude_waiting), "the flag is of every rule");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Counts and durations, by groups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter;
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use chrono_tz::Tz;
@@ -25,6 +26,31 @@ pub struct Sample {
     pub started_at: Timestamp,
     /// How long it, or the step, took.
     pub duration: Option<Duration>,
+    /// How much of it was work, waiting and gaps; unknown of a step.
+    pub parts: Option<Parts>,
+}
+
+/// What a deployment's duration is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// How long somebody worked.
+    pub work: Duration,
+    /// How long only waiting statuses were open.
+    pub waiting: Duration,
+    /// How long no step was open.
+    pub gaps: Duration,
+}
+
+/// The most groups that there are for the sake of days, weeks and months without deployments.
+const MAX_FILLED: usize = 50_000;
+
+/// The period that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Its beginning; by default the first deployment.
+    pub since: Option<Timestamp>,
+    /// Its end; by default the last deployment.
+    pub until: Option<Timestamp>,
 }
 
 /// Counts and durations, group by group.
@@ -32,6 +58,9 @@ pub struct Sample {
 pub struct Groups {
     by: Vec<GroupBy>,
     zone: Tz,
+    asked: Asked,
+    /// The first and the last start of a deployment.
+    found: Option<(Timestamp, Timestamp)>,
     groups: HashMap<Vec<String>, Tally>,
 }
 
@@ -39,6 +68,9 @@ pub struct Groups {
 struct Tally {
     /// Of the successful ones, in microseconds: failed and running ones say nothing about how long it takes.
     durations: Vec<i64>,
+    /// The sums of work, waiting and gaps of those of which they are known, in microseconds, and how many these are.
+    parts: [i128; 3],
+    with_parts: u64,
     succeeded: u64,
     failed: u64,
     running: u64,
@@ -49,18 +81,25 @@ struct Tally {
 impl Groups {
     /// No groups yet; days, weeks and months are those of `zone`.
     #[must_use]
-    pub fn new(by: Vec<GroupBy>, zone: Tz) -> Self {
-        Self { by, zone, groups: HashMap::new() }
+    pub fn new(by: Vec<GroupBy>, zone: Tz, asked: Asked) -> Self {
+        Self { by, zone, asked, found: None, groups: HashMap::new() }
     }
 
     /// Adds one more.
     pub fn add(&mut self, sample: &Sample) {
         let key = self.by.iter().map(|by| value(*by, sample, self.zone)).collect();
+        let (first, last) = self.found.unwrap_or((sample.started_at, sample.started_at));
+        self.found = Some((first.min(sample.started_at), last.max(sample.started_at)));
         let tally = self.groups.entry(key).or_default();
         match sample.outcome {
             DeploymentOutcome::Succeeded => {
                 tally.succeeded += 1;
                 tally.durations.extend(sample.duration.map(Duration::micros));
+                if let Some(Parts { work, waiting, gaps }) = sample.parts {
+                    let parts = [work, waiting, gaps].map(|part| i128::from(part.micros()));
+                    tally.parts.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+                    tally.with_parts += 1;
+                }
             }
             DeploymentOutcome::Failed => tally.failed += 1,
             DeploymentOutcome::Running => tally.running += 1,
@@ -69,9 +108,10 @@ impl Groups {
         }
     }
 
-    /// The statistics of each group, sorted by its values.
+    /// The statistics of each group, sorted by its values. Days, weeks and months without deployments have a row.
     #[must_use]
-    pub fn finish(self) -> Vec<StatsRow> {
+    pub fn finish(mut self) -> Vec<StatsRow> {
+        self.fill();
         let by = self.by;
         let mut groups: Vec<_> = self.groups.into_iter().collect();
         groups.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -80,13 +120,60 @@ impl Groups {
     }
 }
 
+impl Groups {
+    /// Adds a group of nothing for each day, week and month of the period without deployments, beside each combination of
+    /// other groups that there is. None where they would be too many.
+    fn fill(&mut self) {
+        let Some((first, last)) = self.found else { return };
+        let (from, to) = (self.asked.since.unwrap_or(first), self.asked.until.unwrap_or(last));
+        if !self.by.iter().copied().any(is_calendar) {
+            return;
+        }
+        let dates = dates(day(from, self.zone), day(to, self.zone));
+        let periods: BTreeSet<Vec<Option<String>>> = dates
+            .take(MAX_FILLED + 1)
+            .map(|date| self.by.iter().map(|by| is_calendar(*by).then(|| named(*by, date))).collect())
+            .collect();
+        let others: BTreeSet<Vec<Option<String>>> = self
+            .groups
+            .keys()
+            .map(|key| self.by.iter().zip(key).map(|(by, value)| (!is_calendar(*by)).then(|| value.clone())).collect())
+            .collect();
+        if periods.len() * others.len() > MAX_FILLED {
+            return;
+        }
+        for other in &others {
+            for period in &periods {
+                let key = other.iter().zip(period).filter_map(|(other, period)| other.as_ref().or(period.as_ref()));
+                self.groups.entry(key.cloned().collect()).or_default();
+            }
+        }
+    }
+}
+
+/// The days from one to another, both included.
+fn dates(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    iter::successors(Some(from), |date| date.succ_opt()).take_while(move |date| *date <= to)
+}
+
+fn is_calendar(by: GroupBy) -> bool {
+    matches!(by, GroupBy::Day | GroupBy::Week | GroupBy::Month)
+}
+
 impl Tally {
     fn finish(self, group: BTreeMap<String, String>) -> StatsRow {
-        let Self { mut durations, succeeded, failed, running, abandoned, cancelled } = self;
+        let Self { mut durations, parts, with_parts, succeeded, failed, running, abandoned, cancelled } = self;
         durations.sort_unstable();
         let quantile = |q| quantile(&durations, q).and_then(from_micros);
         let ended = succeeded + failed;
         let sum: i128 = durations.iter().map(|micros| i128::from(*micros)).sum();
+        let parts = (with_parts > 0).then(|| {
+            let [work, waiting, _] = parts.map(|sum| (sum as f64 / with_parts as f64).round() as i64);
+            let whole = (parts.iter().sum::<i128>() as f64 / with_parts as f64).round() as i64;
+            // Each is rounded, and together they are the whole.
+            [work, waiting, (whole - work - waiting).max(0)]
+        });
+        let part = |nth: usize| parts.and_then(|parts| Duration::from_micros(parts[nth]));
         StatsRow {
             group,
             count: ended + running + abandoned + cancelled,
@@ -102,20 +189,33 @@ impl Tally {
             p95: quantile(0.95),
             p99: quantile(0.99),
             max: durations.last().and_then(|micros| Duration::from_micros(*micros)),
+            mean_work: part(0),
+            mean_waiting: part(1),
+            mean_gaps: part(2),
         }
     }
 }
 
 fn value(by: GroupBy, sample: &Sample, zone: Tz) -> String {
-    let day = || sample.started_at.to_datetime().with_timezone(&zone).date_naive();
     match by {
         GroupBy::Component => sample.component.clone(),
         GroupBy::Status => sample.status.clone().unwrap_or_default(),
         GroupBy::Owner => sample.owner.clone(),
         GroupBy::Environment => sample.environment.clone(),
-        GroupBy::Day => day().to_string(),
-        GroupBy::Week => monday(day()).to_string(),
-        GroupBy::Month => day().format("%Y-%m").to_string(),
+        GroupBy::Day | GroupBy::Week | GroupBy::Month => named(by, day(sample.started_at, zone)),
+    }
+}
+
+fn day(time: Timestamp, zone: Tz) -> NaiveDate {
+    time.to_datetime().with_timezone(&zone).date_naive()
+}
+
+/// The name of the day, week or month that a day is in.
+fn named(by: GroupBy, day: NaiveDate) -> String {
+    match by {
+        GroupBy::Week => monday(day).to_string(),
+        GroupBy::Month => day.format("%Y-%m").to_string(),
+        _ => day.to_string(),
     }
 }
 
@@ -139,12 +239,13 @@ mod tests {
             outcome,
             started_at: started.parse().unwrap(),
             duration: Duration::from_seconds(seconds).ok(),
+            parts: None,
         }
     }
 
     #[test]
     fn failed_and_running_ones_are_counted_apart() {
-        let mut groups = Groups::new(vec![GroupBy::Owner], Tz::UTC);
+        let mut groups = Groups::new(vec![GroupBy::Owner], Tz::UTC, Asked::default());
         let at = "2026-01-05 09:30:00";
         for (outcome, seconds) in [
             (DeploymentOutcome::Succeeded, 10.0),
@@ -166,9 +267,58 @@ mod tests {
     }
 
     #[test]
+    fn work_waiting_and_gaps_add_up_to_the_mean() {
+        let mut groups = Groups::new(Vec::new(), Tz::UTC, Asked::default());
+        let micros = |micros: i64| Duration::from_micros(micros).unwrap();
+        for [work, waiting, gaps] in [[100, 33, 1], [50, 0, 1], [3, 1, 0]] {
+            let parts = Parts { work: micros(work), waiting: micros(waiting), gaps: micros(gaps) };
+            let whole = micros(work + waiting + gaps);
+            groups.add(&Sample {
+                duration: Some(whole),
+                parts: Some(parts),
+                ..sample("ann", "2026-01-05 09:30:00", DeploymentOutcome::Succeeded, 0.0)
+            });
+        }
+        let stats = &groups.finish()[0];
+        let parts = [stats.mean_work, stats.mean_waiting, stats.mean_gaps].map(|part| part.unwrap().micros());
+        assert_eq!(parts, [51, 11, 1]);
+        assert_eq!(stats.mean.map(Duration::micros), Some(63));
+    }
+
+    #[test]
+    fn days_without_deployments_have_a_row() {
+        let at = |text: &str| text.parse::<Timestamp>().ok();
+        let rows = |by: &[GroupBy], asked: Asked| -> Vec<(String, u64)> {
+            let mut groups = Groups::new(by.to_vec(), chrono_tz::Europe::Berlin, asked);
+            for (owner, started) in [("ann", "2026-10-23 22:30:00"), ("bob", "2026-10-26 22:30:00")] {
+                groups.add(&sample(owner, started, DeploymentOutcome::Succeeded, 1.0));
+            }
+            let name = |row: &StatsRow| row.group.values().cloned().collect::<Vec<_>>().join(" ");
+            groups.finish().iter().map(|row| (name(row), row.count)).collect()
+        };
+        let expected = |rows: &[(&str, u64)]| -> Vec<(String, u64)> {
+            rows.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+        };
+        // The clocks are put back on the 25th: that day has 25 hours.
+        assert_eq!(
+            rows(&[GroupBy::Day], Asked::default()),
+            expected(&[("2026-10-24", 1), ("2026-10-25", 0), ("2026-10-26", 1)])
+        );
+        let asked = Asked { since: at("2026-09-30 22:00:00"), until: at("2026-11-01 00:00:00") };
+        assert_eq!(rows(&[GroupBy::Month], asked), expected(&[("2026-10", 2), ("2026-11", 0)]));
+        assert_eq!(rows(&[GroupBy::Week], asked)[..2], expected(&[("2026-09-28", 0), ("2026-10-05", 0)]));
+        let both = rows(&[GroupBy::Owner, GroupBy::Month], asked);
+        assert_eq!(both, expected(&[("2026-10 ann", 1), ("2026-11 ann", 0), ("2026-10 bob", 1), ("2026-11 bob", 0)]));
+        assert_eq!(rows(&[GroupBy::Owner], asked), expected(&[("ann", 1), ("bob", 1)]));
+        let long = Asked { since: at("1970-01-01 00:00:00"), until: at("9999-01-01 00:00:00") };
+        assert_eq!(rows(&[GroupBy::Day], long).len(), 2, "too many");
+    }
+
+    #[test]
     fn weeks_begin_on_monday_in_the_zone() {
-        let mut utc = Groups::new(vec![GroupBy::Week, GroupBy::Day, GroupBy::Month], Tz::UTC);
-        let mut berlin = Groups::new(vec![GroupBy::Week, GroupBy::Day, GroupBy::Month], chrono_tz::Europe::Berlin);
+        let by = || vec![GroupBy::Week, GroupBy::Day, GroupBy::Month];
+        let mut utc = Groups::new(by(), Tz::UTC, Asked::default());
+        let mut berlin = Groups::new(by(), chrono_tz::Europe::Berlin, Asked::default());
         // A Sunday in London, a Monday in Berlin already, and a new month there.
         let sunday = sample("ann", "2026-05-31 22:30:00", DeploymentOutcome::Succeeded, 1.0);
         utc.add(&sunday);

@@ -1,9 +1,12 @@
-//! `/v1/deployments`: lists, one with its steps.
+//! `/v1/deployments`: lists, one with its steps, leaving one out of figures.
 
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use steps_shared::{DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, ListFormat, StepColumn};
+use steps_shared::{
+    DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, ListFormat, NewExclusion, NewInclusion,
+    StepColumn,
+};
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -39,4 +42,16 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
             export::answer(steps, layout, context.stall_timeout).await
         }
     }
+}
+
+pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
+    let new = NewExclusion::from_fields(request.fields(&context).await?)?;
+    Ok(json(StatusCode::OK, &context.app.exclude(&request.access(), id, new).await?))
+}
+
+pub async fn include(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
+    let new = NewInclusion::from_fields(request.fields(&context).await?)?;
+    Ok(json(StatusCode::OK, &context.app.include(&request.access(), id, new).await?))
 }

@@ -1,0 +1,99 @@
+//! Recording that deployments are left out of every figure, or are in them again.
+
+use sqlx::QueryBuilder;
+use steps_shared::{Owner, Reason, StepId, Timestamp};
+use uuid::Uuid;
+
+use super::projection::StreamKey;
+use super::transaction::{Tx, with_connection};
+use super::{Store, StoreError};
+
+/// That a deployment is left out of every figure, or is in them again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    pub deployment: StepId,
+    /// Why; `None` where it is in figures again.
+    pub reason: Option<Reason>,
+    /// Who said so.
+    pub owner: Owner,
+    pub ts: Timestamp,
+}
+
+impl Store {
+    /// Commits an exclusion, and that its stream has changed from the start of the deployment on. `false` when there is no
+    /// such deployment.
+    ///
+    /// # Errors
+    /// The database does not answer. It may have committed nevertheless.
+    pub async fn record_exclusion(&self, exclusion: &Exclusion) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some((stream, started_at)) = tx.place_of(exclusion.deployment).await? else { return Ok(false) };
+        // An earlier first step may have come since the last exclusion: each of the steps that were named is meant.
+        let mut steps = tx.excluded_steps(exclusion.deployment).await?;
+        if !steps.contains(&exclusion.deployment.0) {
+            steps.push(exclusion.deployment.0);
+        }
+        let ts = tx.exclusion_after(&stream, exclusion.ts.micros()).await?;
+        for step in steps {
+            tx.insert_exclusion(exclusion, &stream, step, ts).await?;
+        }
+        tx.insert_changes(&[(stream, started_at)]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+impl Tx {
+    /// The stream of a deployment, and when it started.
+    async fn place_of(&mut self, deployment: StepId) -> Result<Option<(StreamKey, i64)>, StoreError> {
+        let row: Option<(Vec<u8>, i64)> = with_connection!(self, connection => {
+            let select = sqlx::query_as("SELECT stream, started_at FROM deployments WHERE id = ?");
+            select.bind(deployment.0).fetch_optional(connection).await?
+        });
+        Ok(row.and_then(|(stream, started_at)| Some((stream.try_into().ok()?, started_at))))
+    }
+
+    /// The steps of a deployment that have been named to exclude it, or to include it again.
+    async fn excluded_steps(&mut self, deployment: StepId) -> Result<Vec<Uuid>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let select = sqlx::query_scalar(
+                "SELECT DISTINCT exclusions.step_id FROM deployments AS whole \
+                 JOIN exclusions ON exclusions.stream = whole.stream \
+                 JOIN steps ON steps.id = exclusions.step_id AND steps.deployment_id = whole.id WHERE whole.id = ?",
+            );
+            select.bind(deployment.0).fetch_all(connection).await?
+        }))
+    }
+
+    /// A time for the next exclusion of a stream: behind all that it has, whatever clock gave those theirs.
+    async fn exclusion_after(&mut self, stream: &StreamKey, now: i64) -> Result<i64, StoreError> {
+        let last: Option<i64> = with_connection!(self, connection => {
+            let select = sqlx::query_scalar("SELECT MAX(ts) FROM exclusions WHERE stream = ?");
+            select.bind(stream.to_vec()).fetch_one(connection).await?
+        });
+        Ok(last.map_or(now, |last| now.max(last + 1)))
+    }
+
+    async fn insert_exclusion(
+        &mut self,
+        exclusion: &Exclusion,
+        stream: &StreamKey,
+        step: Uuid,
+        ts: i64,
+    ) -> Result<(), StoreError> {
+        let reason = exclusion.reason.as_ref().map_or("", Reason::as_str);
+        with_connection!(self, connection => {
+            let mut insert = QueryBuilder::new("INSERT INTO exclusions (id, stream, step_id, reason, owner, ts) VALUES (");
+            let mut values = insert.separated(", ");
+            values.push_bind(StepId::generate().0)
+                .push_bind(stream.to_vec())
+                .push_bind(step)
+                .push_bind(reason.to_owned())
+                .push_bind(exclusion.owner.as_str().to_owned())
+                .push_bind(ts);
+            insert.push(")");
+            insert.build().execute(connection).await?;
+        });
+        Ok(())
+    }
+}
