@@ -24,8 +24,7 @@ on_both_stores!(
     wrong_questions_are_refused,
 );
 
-const HEADER: &str =
-    "component,version,started_at,ended_at,duration_seconds,outcome,status,owner,environment,run,steps,id,attempt,retry,\
+const HEADER: &str = "component,version,started_at,ended_at,duration_seconds,outcome,status,owner,environment,run,steps,id,attempt,retry,\
      work_seconds,waiting_seconds,gap_seconds,clocks_differ,looks_concurrent,excluded";
 
 /// A step of component `c` so many seconds after 09:00, with an identity that is made now.

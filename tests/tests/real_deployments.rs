@@ -78,8 +78,7 @@ async fn told(server: &Server, run: Option<&str>, history: &str, expected: &[&st
                 }
             }
         }
-        let names =
-            ["outcome", "steps", "duration_seconds", "attempt", "retry", "clocks_differ", "looks_concurrent"];
+        let names = ["outcome", "steps", "duration_seconds", "attempt", "retry", "clocks_differ", "looks_concurrent"];
         let found: Vec<String> = columns(&server.deployments(&format!("version={version}")).await, names)
             .into_iter()
             .map(|[outcome, steps, seconds, attempt, retry, clocks, two]| {
@@ -126,18 +125,33 @@ async fn attempts_and_tries_of_a_run_are_told_apart(db: TestDb) {
     let later = |text: &str| text.replace("MONTH", &month.to_string()).replace("END", &(month + 20).to_string());
     let day = |text: &str| text.replace("DAY", &(DAY + 10).to_string()).replace("END", &(DAY + 60).to_string());
     for (history, expected) in [
-        ("started#1@0 build#1@1 failed#1@60 started#2@100 build#2@101 succeeded#2@160", &["failed 3 60 #1", "succeeded 3 60 #2 whole"][..]),
-        ("started#1@0 a#1@1 b#1@30 failed#1@60 b#2@100 succeeded#2@120", &["failed 4 60 #1", "succeeded 2 20 #2 partial"]),
+        (
+            "started#1@0 build#1@1 failed#1@60 started#2@100 build#2@101 succeeded#2@160",
+            &["failed 3 60 #1", "succeeded 3 60 #2 whole"][..],
+        ),
+        (
+            "started#1@0 a#1@1 b#1@30 failed#1@60 b#2@100 succeeded#2@120",
+            &["failed 4 60 #1", "succeeded 2 20 #2 partial"],
+        ),
         // They overlap: the first one's last job ends while the second goes on already.
         ("a#1@0 b#1@10 a#2@20 failed#1@30 b#2@40 succeeded#2@50", &["failed 3 30 #1", "succeeded 3 30 #2 whole"]),
         ("a#2@0 succeeded#2@10", &["succeeded 2 10 #2 whole"]),
-        ("a#1@0 succeeded#1@10 a#2@20 succeeded#2@30 a#3@40 b#3@41 failed#3@50", &["succeeded 2 10 #1", "succeeded 2 10 #2 whole", "failed 3 10 #3 whole"]),
+        (
+            "a#1@0 succeeded#1@10 a#2@20 succeeded#2@30 a#3@40 b#3@41 failed#3@50",
+            &["succeeded 2 10 #1", "succeeded 2 10 #2 whole", "failed 3 10 #3 whole"],
+        ),
         // Without an attempt a start after everything has ended, or after a day, is another try.
         ("started@0 build@1 failed@60 started@100 build@101 succeeded@160", &["failed 3 60", "succeeded 3 60 whole"]),
-        ("started@0 a@1 started@0 b@2 succeeded@50 failed@60 started@100 a@101 succeeded@160", &["failed 6 60", "succeeded 3 60 partial"]),
+        (
+            "started@0 a@1 started@0 b@2 succeeded@50 failed@60 started@100 a@101 succeeded@160",
+            &["failed 6 60", "succeeded 3 60 partial"],
+        ),
         (&day("started@0 build@10 started@DAY build@DAY succeeded@END"), &["abandoned 2", "succeeded 3 50 whole"]),
         // One job of a pipeline, a month later.
-        (&later("building@0 health_check@60 succeeded@80 health_check@MONTH succeeded@END"), &["succeeded 3 80", "succeeded 2 20 partial"]),
+        (
+            &later("building@0 health_check@60 succeeded@80 health_check@MONTH succeeded@END"),
+            &["succeeded 3 80", "succeeded 2 20 partial"],
+        ),
     ] {
         told(&server, Some("7"), history, expected).await;
     }
@@ -223,7 +237,8 @@ async fn each_end_word_has_its_outcome(db: TestDb) {
     }
     server.batch(&steps).await;
     for (outcome, words) in words {
-        let found = columns(&server.deployments(&format!("component={outcome}")).await, ["outcome", "duration_seconds"]);
+        let found =
+            columns(&server.deployments(&format!("component={outcome}")).await, ["outcome", "duration_seconds"]);
         assert_eq!(found.len(), words.split(' ').count());
         assert!(found.iter().all(|row| *row == [outcome, "30"]), "{outcome}: {found:?}");
     }

@@ -156,7 +156,11 @@ async fn statuses_are_of_steps(db: TestDb) {
     deploy(&server, "c", "o", "3", monday, "build@0 test@5000 failed@9000").await;
     let stats = server.stats("by=status").await;
     let found: Vec<_> = stats.iter().map(|stat| (stat.group["status"].as_str(), stat.succeeded, stat.failed)).collect();
-    assert_eq!(found, [("build", 3, 0), ("test", 3, 1)], "the open one failed; an end takes no time and is none of them");
+    assert_eq!(
+        found,
+        [("build", 3, 0), ("test", 3, 1)],
+        "the open one failed; an end takes no time and is none of them"
+    );
     assert_eq!(seconds(durations(&stats[0]))[..2], [15.0, 15.0]);
     assert_eq!(seconds(durations(&stats[1]))[..2], [20.0, 20.0], "10, 20 and 30");
     let only = server.stats("by=component,status&status=test").await;

@@ -38,7 +38,10 @@ mod tests {
     fn what_is_strange_is_said_in_words() {
         assert!(notes("").is_empty());
         assert_eq!(notes(r#","attempt":2,"retry":"whole""#), ["attempt 2", "retry of all"]);
-        assert_eq!(notes(r#","retry":"partial","clocks_differ":true"#), ["retry of a part, in no figure", "clocks differ"]);
+        assert_eq!(
+            notes(r#","retry":"partial","clocks_differ":true"#),
+            ["retry of a part, in no figure", "clocks differ"]
+        );
         assert_eq!(notes(r#","looks_concurrent":true"#), ["looks like two at once; --run tells them apart"]);
     }
 }

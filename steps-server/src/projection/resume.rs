@@ -65,7 +65,9 @@ pub(super) async fn resume(
         // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of
         // the step before it.
         let goes_on = |step: &FoldStep| match step.kind {
-            StatusKind::Phase | StatusKind::Waiting => step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole)),
+            StatusKind::Phase | StatusKind::Waiting => {
+                step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
+            }
             kind => kind == StatusKind::Ignored,
         };
         if is_run(last, &whole.stream) && !steps.iter().skip(1).all(goes_on) {

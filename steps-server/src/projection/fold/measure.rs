@@ -63,11 +63,7 @@ fn settled(own: &[&FoldStep]) -> Option<(Timestamp, DeploymentOutcome)> {
 /// When each step ended, and how: a span when it was told to, any other when the next one that is no span begins. What is
 /// open when the deployment ends, ends with it; an end itself takes no time. The end of a job beside which others go on
 /// (`goes_on`) ends no step: whose it is, nobody knows.
-fn derived(
-    own: &[&FoldStep],
-    goes_on: &[bool],
-    end: Option<(Timestamp, DeploymentOutcome)>,
-) -> Vec<DerivedStep> {
+fn derived(own: &[&FoldStep], goes_on: &[bool], end: Option<(Timestamp, DeploymentOutcome)>) -> Vec<DerivedStep> {
     let mut derived = vec![DerivedStep::default(); own.len()];
     let mut next: Option<(Timestamp, StatusKind)> = None;
     for ((derived, step), goes_on) in derived.iter_mut().zip(own).zip(goes_on).rev() {

@@ -130,8 +130,7 @@ impl Open {
         if let Some((last, _)) = self.end
             && self.has_ended()
         {
-            let is_another_job =
-                !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
+            let is_another_job = !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
             if step.takes_back || !is_another_job {
                 // It corrects how all of it has ended.
                 self.end = Some((last, how));

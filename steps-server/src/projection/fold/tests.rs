@@ -336,7 +336,10 @@ fn what_is_open_when_one_of_two_jobs_ends_goes_on() {
     let ends: Vec<_> = deployments[0].derived.iter().map(|step| step.ended_at.map(seconds)).collect();
     assert_eq!(ends, [Some(0), Some(5), Some(600), Some(60), Some(600)]);
     assert_eq!(deployments[0].derived[2].outcome, Some(StepOutcome::Failed));
-    assert_eq!((deployments[0].waiting.map(Duration::seconds), deployments[0].gaps.map(Duration::seconds)), (Some(0.0), Some(0.0)));
+    assert_eq!(
+        (deployments[0].waiting.map(Duration::seconds), deployments[0].gaps.map(Duration::seconds)),
+        (Some(0.0), Some(0.0))
+    );
     let bare = folded(stream(&[(0, "started"), (0, "started"), (60, "succeeded"), (600, "succeeded")]), true);
     assert_eq!(bare[0].gaps.map(Duration::seconds), Some(0.0));
     // One after the other: what lies between is a gap.
