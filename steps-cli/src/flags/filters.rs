@@ -123,12 +123,6 @@ impl TypedTime {
     }
 }
 
-/// Reads one end of a time range as people type it: a time, a date, `2h`, `yesterday`, `2 weeks ago`.
-pub fn parse_bound(text: &str) -> Result<Bound, String> {
-    let now = clock::now().map_err(|error| format!("cannot be read: this machine's clock {error}"))?;
-    Bound::typed(text, now, &Utc)
-}
-
 /// Refuses bounds of time with nothing between them.
 pub fn check_bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(), Error> {
     bounds(since, until).map(|_| ())
