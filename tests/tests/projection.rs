@@ -285,6 +285,20 @@ async fn steps_of_the_version_before_get_their_deployments(db: TestDb) {
 /// A deployment of hundreds of steps, in order and not, with spans: folding goes on where it was, and ends at the same.
 async fn a_long_deployment_is_the_same_step_by_step(db: TestDb) {
     let server = Server::start(&db).await;
+    grow(&server, &db, None).await;
+    grow(&server, &db, Some("7")).await;
+    let right = everything(&server).await;
+    verify(&db).ok();
+    maintain(&db, "rebuild", &[]).ok();
+    assert_eq!(everything(&server).await, right);
+    let outcomes = async |run: &str| column(&server.deployments(run).await, "outcome");
+    assert_eq!(outcomes("run=7").await, ["running"], "of two jobs that have begun one has ended");
+    assert_eq!(outcomes("").await.len(), 4);
+    assert_eq!(outcomes("version=1").await, ["abandoned", "succeeded", "running"]);
+    server.stop().await;
+}
+
+async fn grow(server: &Server, db: &TestDb, run: Option<&str>) {
     let mut open = Vec::new();
     for nth in 0..360_u32 {
         // Two at a time have the same second; now and then one comes late, or is a span.
@@ -295,7 +309,10 @@ async fn a_long_deployment_is_the_same_step_by_step(db: TestDb) {
             _ => "a",
         };
         let ts = format!("2026-01-05T09:{:02}:{:02}Z", second / 60, second % 60);
-        let mut step = json!({"id": StepId::generate(), "component": "c", "version": "1", "owner": "o", "status": status, "ts": ts});
+        let mut step = json!({"id": StepId::generate(), "component": "c", "version": if run.is_some() { "2" } else { "1" }, "owner": "o", "status": status, "ts": ts});
+        if let Some(run) = run {
+            step["run"] = json!(run);
+        }
         if nth % 17 == 16 {
             step["span"] = json!(true);
             open.push(step["id"].as_str().unwrap().to_owned());
@@ -314,16 +331,9 @@ async fn a_long_deployment_is_the_same_step_by_step(db: TestDb) {
             server.deployments("limit=1").await;
         }
         if nth % 90 == 89 {
-            verify(&db).ok();
+            verify(db).ok();
         }
     }
-    let right = everything(&server).await;
-    verify(&db).ok();
-    maintain(&db, "rebuild", &[]).ok();
-    assert_eq!(everything(&server).await, right);
-    let outcomes = column(&right[1], "outcome");
-    assert_eq!(outcomes, ["abandoned", "succeeded", "running"]);
-    server.stop().await;
 }
 
 /// However long the history, no server holds much of it at a time.

@@ -5,7 +5,8 @@
 use std::fs::File;
 use std::process::Command;
 
-use steps_tests::{Cli, DatabaseKind, Server, TestDb, binaries, block_on, eventually, repository};
+use steps_tests::server::Builder;
+use steps_tests::{Cli, DatabaseKind, TestDb, binaries, block_on, eventually, repository};
 
 /// A block of shell commands.
 #[derive(Debug, PartialEq)]
@@ -51,7 +52,8 @@ fn the_commands_of_the_readme_run() {
     assert!(!blocks.is_empty(), "the README has no commands");
     let db = TestDb::new(DatabaseKind::Sqlite);
     block_on(async {
-        let server = Server::start(&db).await;
+        // With the settings of a user, who has given none: `verify` must have the same.
+        let server = Builder::on(&db.url()).env("STEPS_ABANDON_AFTER", "24h").start().await;
         let search = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());
         let cli = Cli::of(&server).env("PATH", &search).env("STEPS_DATABASE_URL", &db.url());
         for Block { line, commands } in blocks {

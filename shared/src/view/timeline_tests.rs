@@ -125,6 +125,39 @@ fn what_is_unknown_has_no_duration() {
 }
 
 #[test]
+fn what_trails_the_end_is_drawn_at_the_edge() {
+    let steps = [
+        ("building", 0, Some(60), json!({})),
+        ("succeeded", 60, Some(60), json!({})),
+        ("cleanup", 61, Some(90), json!({})),
+        ("notify", 90, None, json!({})),
+    ];
+    let detail = detail("succeeded", Some(60), &steps);
+    let expected = [
+        row("building", RowKind::Took, 0, 100),
+        row("succeeded", RowKind::End, 100, 100),
+        row("cleanup", RowKind::Took, 100, 100),
+        row("notify", RowKind::Instant, 100, 100),
+    ];
+    assert_eq!(rows(&detail, LATER), expected);
+}
+
+#[test]
+fn the_summary_says_what_is_strange() {
+    let mut detail = detail("cancelled", Some(60), &[("skipped", 0, Some(0), json!({}))]);
+    let said = |detail: &DeploymentDetail| {
+        let parts = timeline(detail, LATER.parse().unwrap()).summary;
+        parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
+    };
+    assert!(said(&detail).contains("| cancelled (skipped) | in 1m00s"), "{}", said(&detail));
+    detail.beside = Some(detail.deployment.id);
+    detail.deployment.attempt = "2".parse().ok();
+    detail.deployment.retry = Some(crate::Retry::Partial);
+    let ends = "| attempt 2 | retry of a part, in no figure | looks like two at once; --run tells them apart";
+    assert!(said(&detail).ends_with(ends), "{}", said(&detail));
+}
+
+#[test]
 fn slow_is_by_ratio_and_by_seconds() {
     let seconds = |seconds: f64| Duration::from_seconds(seconds).unwrap();
     assert_eq!(slow(seconds(15.0), seconds(10.0)), None);

@@ -140,4 +140,6 @@ impl FoldRules {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
