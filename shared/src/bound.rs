@@ -55,8 +55,7 @@ impl Bound {
         if let Ok(date) = text.parse::<NaiveDate>()
             && text.len() == 10
         {
-            let start = start_of_day(date, zone).map_err(|error| error.to_string())?;
-            return Ok(Self::At(TimeInterval { start, end: start }));
+            return start_of_day(date, zone).map(Self::At).map_err(|error| error.to_string());
         }
         match TimeInterval::read(text, zone) {
             Ok(time) => Ok(Self::At(time)),
@@ -82,8 +81,7 @@ impl Bound {
         let midnight = |days_ago| {
             let today = now.to_datetime().with_timezone(zone).date_naive();
             let date = today.checked_sub_days(Days::new(days_ago)).unwrap_or_default();
-            let start = start_of_day(date, zone).map_err(|error| error.to_string())?;
-            Ok(Self::At(TimeInterval { start, end: start }))
+            start_of_day(date, zone).map(Self::At).map_err(|error| error.to_string())
         };
         match words.as_str() {
             "now" => Ok(Self::Ago(Duration::default())),
@@ -97,11 +95,12 @@ impl Bound {
     }
 }
 
-/// The beginning of a day, which is later than midnight where clocks skip that.
-fn start_of_day<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Result<Timestamp, TimeError> {
-    let quarters = (0..96).map(|quarter| date.and_time(NaiveTime::MIN) + TimeDelta::minutes(15 * quarter));
-    let first = quarters.filter_map(|local| zone.from_local_datetime(&local).earliest()).next();
-    first.ok_or(TimeError::OutOfRange)?.to_utc().try_into()
+/// The first second of a day, which is later than midnight where clocks skip that.
+fn start_of_day<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Result<TimeInterval, TimeError> {
+    let mut quarters = (0..96).map(|quarter| date.and_time(NaiveTime::MIN) + TimeDelta::minutes(15 * quarter));
+    let first = quarters.find_map(|local| zone.from_local_datetime(&local).earliest()).ok_or(TimeError::OutOfRange)?;
+    let start = Timestamp::try_from(first.to_utc())?;
+    Ok(TimeInterval { start, end: Timestamp::from_micros(start.micros() + 999_999)? })
 }
 
 /// `2h`, `1h 30m`, `2 weeks`, `1 day 4 hours`, `a week`.
@@ -177,7 +176,7 @@ mod tests {
         assert_eq!(end("2026-01-05T09:30:00Z"), "2026-01-05T09:30:00.000000Z");
         assert_eq!(end("2026-01-05 09:30:00"), "2026-01-05T09:30:00.999999Z");
         assert_eq!(end("2026-01-05 10:30 +0100"), "2026-01-05T09:30:59.999999Z");
-        assert_eq!(end("2026-01-05"), "2026-01-05T00:00:00.000000Z");
+        assert_eq!(end("2026-01-05"), "2026-01-05T00:00:00.999999Z");
         assert_eq!(end("1h"), "2026-01-05T08:30:00.000000Z");
     }
 
