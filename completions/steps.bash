@@ -28,6 +28,9 @@ _steps() {
             steps,deployments)
                 cmd="steps__subcmd__deployments"
                 ;;
+            steps,exclude)
+                cmd="steps__subcmd__exclude"
+                ;;
             steps,flush)
                 cmd="steps__subcmd__flush"
                 ;;
@@ -36,6 +39,9 @@ _steps() {
                 ;;
             steps,import)
                 cmd="steps__subcmd__import"
+                ;;
+            steps,include)
+                cmd="steps__subcmd__include"
                 ;;
             steps,list)
                 cmd="steps__subcmd__list"
@@ -70,6 +76,9 @@ _steps() {
             steps__subcmd__help,deployments)
                 cmd="steps__subcmd__help__subcmd__deployments"
                 ;;
+            steps__subcmd__help,exclude)
+                cmd="steps__subcmd__help__subcmd__exclude"
+                ;;
             steps__subcmd__help,flush)
                 cmd="steps__subcmd__help__subcmd__flush"
                 ;;
@@ -78,6 +87,9 @@ _steps() {
                 ;;
             steps__subcmd__help,import)
                 cmd="steps__subcmd__help__subcmd__import"
+                ;;
+            steps__subcmd__help,include)
+                cmd="steps__subcmd__help__subcmd__include"
                 ;;
             steps__subcmd__help,list)
                 cmd="steps__subcmd__help__subcmd__list"
@@ -107,7 +119,7 @@ _steps() {
 
     case "${cmd}" in
         steps)
-            opts="-h -V --server --timeout --help --version record run flush status list deployments show stats trend check import config completions help"
+            opts="-h -V --server --timeout --help --version record run flush status list deployments show stats trend check exclude include import config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -129,7 +141,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__check)
-            opts="-h --component --environment --version --step --max --baseline --last --margin --max-growth --since --replay --format --server --timeout --help"
+            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --exclude-waiting --since --tz --replay --format --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,6 +167,10 @@ _steps() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --min)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -172,6 +188,10 @@ _steps() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -247,7 +267,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__deployments)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --columns --limit --order --format --output --count --server --timeout --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --tz --columns --limit --order --format --output --count --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,6 +314,10 @@ _steps() {
                     return 0
                     ;;
                 --max-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -358,6 +382,36 @@ _steps() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        steps__subcmd__exclude)
+            opts="-h --reason --owner --server --timeout --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         steps__subcmd__flush)
             opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -396,7 +450,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help)
-            opts="record run flush status list deployments show stats trend check import config completions help"
+            opts="record run flush status list deployments show stats trend check exclude include import config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -465,6 +519,20 @@ _steps() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        steps__subcmd__help__subcmd__exclude)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         steps__subcmd__help__subcmd__flush)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -494,6 +562,20 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__help__subcmd__include)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -639,8 +721,34 @@ _steps() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        steps__subcmd__include)
+            opts="-h --owner --server --timeout --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         steps__subcmd__list)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --id --columns --limit --order --format --output --count --server --timeout --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --tz --id --columns --limit --order --format --output --count --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -675,6 +783,10 @@ _steps() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -908,7 +1020,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__stats)
-            opts="-o -h --by --tz --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --server --timeout --help"
+            opts="-o -h --by --tz --exclude-waiting --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1053,7 +1165,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__trend)
-            opts="-o -h --component --environment --step --since --until --by --sprint-start --sprint-length --min-change --svg --ascii --format --output --server --timeout --help"
+            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --svg --ascii --format --output --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1076,6 +1188,10 @@ _steps() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

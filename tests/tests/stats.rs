@@ -130,13 +130,18 @@ async fn several_groups_combine_and_filters_choose(db: TestDb) {
         let max = rows.headers().unwrap().iter().position(|name| name == "max_seconds").unwrap();
         rows.records()
             .map(|row| row.unwrap())
-            .map(|row| (row.iter().take(by).map(str::to_owned).collect(), row[max].parse().unwrap()))
+            .map(|row| (row.iter().take(by).map(str::to_owned).collect(), row[max].parse().unwrap_or(0.0)))
             .collect()
     };
     let group = |values: &[&str], max: f64| (values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>(), max);
     assert_eq!(
         groups("by=component,week").await,
-        [group(&["a", "2026-01-12"], 40.0), group(&["b", "2026-01-05"], 20.0), group(&["b", "2026-01-12"], 30.0)]
+        [
+            group(&["a", "2026-01-05"], 0.0),
+            group(&["a", "2026-01-12"], 40.0),
+            group(&["b", "2026-01-05"], 20.0),
+            group(&["b", "2026-01-12"], 30.0)
+        ]
     );
     assert_eq!(
         groups("by=owner,component").await,

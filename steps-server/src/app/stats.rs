@@ -54,6 +54,8 @@ fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
 fn sample(row: SampleRow, exclude_waiting: bool) -> Sample {
     let parts = parts(&row);
     let SampleRow { component, environment, owner, status, outcome, started_at, duration, waiting, result, .. } = row;
+    // What a deployment took that did not succeed says nothing about how long it takes, and so do its steps.
+    let duration = duration.filter(|_| outcome == DeploymentOutcome::Succeeded);
     let outcome = match (&status, result, outcome) {
         (None, _, outcome) => outcome,
         (Some(_), Some(StepOutcome::Succeeded), _) => DeploymentOutcome::Succeeded,

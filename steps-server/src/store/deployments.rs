@@ -189,7 +189,7 @@ impl Reader {
             let mut select = QueryBuilder::new("SELECT id, duration FROM deployments");
             push_access(&mut select, &self.access, "");
             select.push(" AND component = ").push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
-            select.push(" AND outcome = 'succeeded' AND counted AND duration IS NOT NULL AND started_at < ");
+            select.push(" AND outcome = 'succeeded' AND counted = 1 AND duration IS NOT NULL AND started_at < ");
             select.push_bind(deployment.started_at.micros()).push(" AND open_until <= ").push_bind(self.now.micros());
             select.push(" ORDER BY started_at DESC LIMIT ").push(most);
             select.build_query_as().fetch_all(&pools.read.get()).await?

@@ -99,7 +99,7 @@ impl Reader {
                          FALSE AS span FROM deployments");
                 }
                 push_deployment_filter(&mut select, &access, &filter, now);
-                select.push(" AND counted");
+                select.push(" AND counted = 1");
                 push_text(&mut select, "step_status", status.map(String::from));
                 let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
                 while let Some(row) = rows.try_next().await? {

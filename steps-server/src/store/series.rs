@@ -131,7 +131,7 @@ impl Reader {
                     .push(DEPLOYMENTS_WITH_STEPS),
             };
             push_access(&mut select, &self.access, "whole.");
-            select.push(" AND whole.outcome = 'succeeded' AND whole.counted AND whole.duration IS NOT NULL AND whole.open_until <= ");
+            select.push(" AND whole.outcome = 'succeeded' AND whole.counted = 1 AND whole.duration IS NOT NULL AND whole.open_until <= ");
             select.push_bind(self.now.micros()).push(" AND whole.started_at >= ").push_bind(since.micros());
             if let Some(until) = until {
                 select.push(" AND whole.started_at <= ").push_bind(until.micros());
