@@ -38,6 +38,8 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deploy
 complete -c steps -n "__fish_steps_needs_command" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
 complete -c steps -n "__fish_steps_needs_command" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_needs_command" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
+complete -c steps -n "__fish_steps_needs_command" -f -a "include" -d 'Take an exclusion back'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
@@ -99,8 +101,9 @@ complete -c steps -n "__fish_steps_using_subcommand list" -l owner -d 'Only this
 complete -c steps -n "__fish_steps_using_subcommand list" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date, yesterday, or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this id' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code, attempt, result' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
@@ -121,11 +124,12 @@ complete -c steps -n "__fish_steps_using_subcommand deployments" -l owner -d 'On
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l since -d 'Only what began then or later: a time, a date, yesterday, or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l outcome -d 'Only with this outcome: succeeded, failed, cancelled, running or abandoned' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l max-duration -d 'Only what took at most so long' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l columns -d 'Only these columns, in this order: component, version, started_at, ended_at, duration_seconds, outcome, status, owner, environment, run, steps, id, attempt, retry, work_seconds, waiting_seconds, gap_seconds, clocks_differ, looks_concurrent, excluded' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
@@ -148,16 +152,16 @@ complete -c steps -n "__fish_steps_using_subcommand show" -l timeout -d 'How lon
 complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand stats" -l by -d 'The groups: component, status, owner, environment, day, week or month; several combine' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l tz -d 'The time zone of days, weeks and months, such as Europe/Berlin' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l tz -d 'The time zone of days, weeks and months, and of dates, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l component -d 'Only this component' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l version -d 'Only this version' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l owner -d 'Only this owner' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l status -d 'Only with this status; of a deployment, the last that was recorded' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l since -d 'Only what began then or later: a time, a date (UTC), yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l since -d 'Only what began then or later: a time, a date, yesterday, or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l until -d 'Only what began then or earlier; a whole second or minute is included, a date alone is its midnight' -r
-complete -c steps -n "__fish_steps_using_subcommand stats" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l outcome -d 'Only with this outcome: succeeded, failed, cancelled, running or abandoned' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l max-duration -d 'Only what took at most so long' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
@@ -168,12 +172,14 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand stats" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand stats" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l exclude-waiting -d 'Durations without the time in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l component -d 'The same' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l step -d 'Of this step rather than of whole deployments' -r
-complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date (UTC), yesterday, or a span back from now such as 12w [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l since -d 'Only what started then or later: a time, a date, yesterday, or a span back from now such as 12w [default: 90d]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l until -d 'Only what started then or earlier; a whole second or minute is included, a date alone is its midnight' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l by -d 'Medians of these [default: week; sprint for one component]' -r -f -a "week\t''
 sprint\t''"
 complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-start -d 'When a sprint began [env: STEPS_SPRINT_START] [default: 2026-01-05]' -r
@@ -188,6 +194,7 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand trend" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand trend" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l exclude-waiting -d 'Of the time without that in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand trend" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand check" -l component -d 'What is deployed; of rules, only those of it [env: STEPS_COMPONENT]' -r
@@ -195,18 +202,31 @@ complete -c steps -n "__fish_steps_using_subcommand check" -l environment -d 'Wh
 complete -c steps -n "__fish_steps_using_subcommand check" -l version -d 'The newest successful deployment of this version, rather than of any; from this flag alone, no variable' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l step -d 'This step in it, rather than the whole; of rules, only those of it' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l max -d 'No longer than this: 90s, 10m, 1h30m' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l min -d 'No less than this' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l baseline -d 'No longer than this percentile of those before, and the margin: p95, median' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l last -d 'How many of those before make the baseline, 10 to 1000 [default: 30]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l margin -d 'How far above the baseline is still within [default: 20%]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l max-growth -d 'Growing no faster than this: 5%/week' -r
-complete -c steps -n "__fish_steps_using_subcommand check" -l since -d 'Only deployments before that began then or later: a date (UTC), a time, or a span before the one that is judged [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l since -d 'Only deployments before that began then or later: a date, a time, or a span before the one that is judged [default: 90d]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l replay -d 'Show how often the limits would have fired in so long a time until now, and exit with 0' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l format -d 'How it is printed' -r -f -a "table\t'Sentences to read, in the log of a pipeline too'
 json\t'An array of answers'
 csv\t'A row for each limit'"
 complete -c steps -n "__fish_steps_using_subcommand check" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l both-ways -d 'No less than the percentile at the other end and the margin, either: p5 for p95'
+complete -c steps -n "__fish_steps_using_subcommand check" -l exclude-waiting -d 'Judge the time without that in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l reason -d 'Why, for those who see it in lists' -r
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand exclude" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand include" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
+complete -c steps -n "__fish_steps_using_subcommand include" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand include" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand include" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
 json\t'An array of objects, or {"steps": […]}'
 jsonl\t'One JSON object a line'"
@@ -225,17 +245,19 @@ complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Pri
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "include" -d 'Take an exclusion back'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
