@@ -26,7 +26,7 @@ const COMMAND: [&str; 9] =
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("shared/src/", PURE),
     ("steps-server/src/analysis/", PURE),
-    ("steps-server/src/projection/fold.rs", PURE),
+    ("steps-server/src/projection/fold", PURE),
     ("steps-server/src/app/", &["warp", "hyper", "sqlx", "tower", "StatusCode"]),
     ("steps-server/src/store/", &["warp", "hyper", "tower"]),
     ("steps-server/src/http/", &["sqlx"]),
