@@ -108,12 +108,11 @@ impl Tx {
                 select.push(" AND ts < ").push_bind(until.micros());
             }
             select.push(" AND NOT EXISTS (SELECT 1 FROM deployments WHERE deployments.stream = steps.stream AND (1 = 0");
-            match doomed.until {
-                // In a trial run those that would be deleted are still there.
-                Some(until) => for time in TIMES {
+            // In a trial run those that would be deleted are still there.
+            if let Some(until) = doomed.until {
+                for time in TIMES {
                     select.push(" OR ").push(time).push(" >= ").push_bind(until.micros());
-                },
-                None => {}
+                }
             }
             select.push(")) ORDER BY ts, id LIMIT ").push(limit);
             select.build_query_as().fetch_all(connection).await?
