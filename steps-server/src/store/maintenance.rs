@@ -108,8 +108,8 @@ impl Tx {
                 select.push(" AND ts < ").push_bind(until.micros());
             }
             select.push(" AND NOT EXISTS (SELECT 1 FROM deployments WHERE deployments.stream = steps.stream AND (1 = 0");
+            // In a trial run those that would be deleted are still there.
             if let Some(until) = doomed.until {
-                // In a trial run those that would be deleted are still there.
                 for time in TIMES {
                     select.push(" OR ").push(time).push(" >= ").push_bind(until.micros());
                 }
