@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::fields::{optional, required, sort};
 use crate::words::words;
-use crate::{Duration, FieldError, FieldErrors, Timestamp};
+use crate::{Duration, FieldError, FieldErrors, NewStep, Timestamp};
 
 words! {
     /// How a span ended.
@@ -92,19 +92,65 @@ impl NewFinish {
     /// The finish of a span that began at `start`, as it is kept when the server's clock shows `now`.
     ///
     /// # Errors
-    /// An end before the start, or after the year 9999.
+    /// An end before the start, or more than five minutes in the future.
     pub fn into_finish(self, start: Timestamp, now: Timestamp) -> Result<Finish, FieldErrors> {
         let Self { outcome, end, exit_code } = self;
+        let latest = now.micros().saturating_add(NewStep::FUTURE_MICROS);
         let ended_at = match end {
             None => now.max(start),
             Some(SpanEnd::At(ended_at)) if ended_at < start => {
                 let reason = format!("is {ended_at}, before the span began at {start}");
                 return Err(FieldError::wrong("ended_at", reason).into());
             }
+            Some(SpanEnd::At(ended_at)) if ended_at.micros() > latest => {
+                let reason = format!("is more than 5 minutes in the future: {ended_at}, and it is {now} now");
+                return Err(FieldError::wrong("ended_at", reason).into());
+            }
             Some(SpanEnd::At(ended_at)) => ended_at,
-            Some(SpanEnd::After(duration)) => Timestamp::from_micros(start.micros().saturating_add(duration.micros()))
-                .map_err(|error| FieldError::wrong("duration", error))?,
+            Some(SpanEnd::After(duration)) => {
+                let end = start.micros().saturating_add(duration.micros());
+                let ended_at = Timestamp::from_micros(end).ok().filter(|_| end <= latest);
+                ended_at.ok_or_else(|| {
+                    let reason = format!(
+                        "is {duration}, so that the span, which began at {start}, would end more than 5 minutes in the \
+                         future; it is {now} now, and a number without a unit is of seconds"
+                    );
+                    FieldError::wrong("duration", reason)
+                })?
+            }
         };
         Ok(Finish { outcome, ended_at, exit_code })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_end_lies_at_most_five_minutes_in_the_future() {
+        let now = at("2026-01-05T10:00:00Z");
+        let end = |start: &str, field: &str, value: &str| {
+            let finish = NewFinish::from_fields([("outcome", "succeeded"), (field, value)]).unwrap();
+            finish.into_finish(at(start), now).map_err(|errors| errors.to_string())
+        };
+        let start = "2026-01-05T09:55:00Z";
+        assert_eq!(end(start, "duration", "600").unwrap().ended_at, at("2026-01-05T10:05:00Z"));
+        assert_eq!(end(start, "ended_at", "2026-01-05T10:05:00Z").unwrap().ended_at, at("2026-01-05T10:05:00Z"));
+        // Milliseconds that were taken for seconds, and more than there are years.
+        for duration in ["600.000001", "300000", "9000000000"] {
+            let error = end(start, "duration", duration).unwrap_err();
+            assert!(error.starts_with("duration is ") && error.contains("5 minutes in the future"), "{error}");
+        }
+        for time in ["2026-01-05T10:05:00.000001Z", "2126-01-05T10:00:00Z"] {
+            let error = end(start, "ended_at", time).unwrap_err();
+            assert!(error.starts_with("ended_at is more than 5 minutes in the future"), "{error}");
+        }
+        // A span that began there itself, by a clock that differs a little.
+        assert!(end("2026-01-05T10:04:00Z", "duration", "60").is_ok());
     }
 }

@@ -10,6 +10,7 @@ on_both_stores!(
     the_servers_clock_ends_a_span_unless_said,
     finishing_twice_is_the_same_or_refused,
     what_cannot_be_finished_is_refused,
+    no_end_lies_in_the_future,
     a_finished_span_is_recorded_at_once,
     spans_overlap_and_end_nothing,
     a_span_left_open_ends_with_its_deployment,
@@ -89,6 +90,42 @@ async fn the_servers_clock_ends_a_span_unless_said(db: TestDb) {
     assert!(before <= ended && ended <= now(), "{ended}");
     // Told again without an end, it is the same.
     assert_eq!(server.finish(span.id, &[("outcome", "succeeded")]).await.step(200).ended_at, Some(ended));
+}
+
+async fn no_end_lies_in_the_future(db: TestDb) {
+    let server = Server::start(&db).await;
+    let cli = Cli::of(&server);
+    let started = steps_shared::Timestamp::from_micros(now().micros() - 60_000_000).unwrap().to_string();
+    let begun: Vec<_> =
+        SPAN.into_iter().map(|(name, value)| (name, if name == "ts" { &*started } else { value })).collect();
+    let span = server.record(&begun).await.recorded();
+    // Milliseconds that were taken for seconds, and a year that is none of ours.
+    for (field, value) in [("duration", "60000"), ("duration", "361"), ("ended_at", "2126-01-05T09:00:00Z")] {
+        let end = [("outcome", "succeeded"), (field, value)];
+        let told = |said: &str| {
+            assert!(said.contains("5 minutes in the future") && said.contains(field), "{field} {value}: {said}");
+        };
+        let problem = server.finish(span.id, &end).await.problem(400);
+        assert_eq!(fields(&problem), [field]);
+        told(&problem.detail);
+        let whole: Vec<_> = begun.iter().copied().chain(end).collect();
+        let problem = server.record(&whole).await.problem(400);
+        assert_eq!(fields(&problem), [field]);
+        told(&problem.detail);
+        let object: serde_json::Map<_, _> =
+            whole.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let answer = server.post_body("/v1/steps/batch", "application/json", json!([object]).to_string()).await;
+        told(answer.text());
+        assert!(answer.text().contains("refused"), "{}", answer.text());
+        if field == "ended_at" {
+            let (names, values): (Vec<_>, Vec<_>) = whole.iter().copied().unzip();
+            let file = cli.file("spans.csv", &format!("{}\n{}\n", names.join(","), values.join(",")));
+            told(&cli.run(&["import", &file]).failed(3));
+        }
+    }
+    assert_eq!(column(&server.list("").await, "ended_at"), [""]);
+    // The clocks may differ a little.
+    server.finish(span.id, &[("outcome", "succeeded"), ("duration", "300")]).await.step(200);
 }
 
 async fn finishing_twice_is_the_same_or_refused(db: TestDb) {
