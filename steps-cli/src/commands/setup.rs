@@ -1,5 +1,7 @@
 //! From flags to settings, and from settings to a client and a spool.
 
+use reqwest::Url;
+
 use crate::client::Client;
 use crate::delivery::Spool;
 use crate::error::Error;
@@ -12,6 +14,12 @@ pub fn settings(connection: &ConnectionFlags) -> Result<Settings, Error> {
     Ok(Settings::load()?.with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())]))
 }
 
+/// The same, of whatever can be read; what cannot is added to `problems`.
+pub fn all_settings(connection: &ConnectionFlags, problems: &mut Vec<Error>) -> Settings {
+    let ConnectionFlags { server, timeout } = connection;
+    Settings::load_all(problems).with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())])
+}
+
 /// A client for the server of the settings. Nothing is sent yet.
 pub fn client(settings: &Settings) -> Result<Client, Error> {
     Client::new(&settings.server()?, settings.timeout()?)
@@ -19,8 +27,12 @@ pub fn client(settings: &Settings) -> Result<Client, Error> {
 
 /// The spool of the settings; `None` where `no_spool` is set, or the user has no folder for it.
 pub fn spool(settings: &Settings) -> Result<Option<Spool>, Error> {
-    let Some((folder, limit)) = settings.spool()? else { return Ok(None) };
-    Ok(Some(Spool::new(&folder, &settings.server()?, limit)))
+    spool_of(settings, &settings.server()?)
+}
+
+/// The spool of another server.
+pub fn spool_of(settings: &Settings, server: &Url) -> Result<Option<Spool>, Error> {
+    Ok(settings.spool()?.map(|(folder, limit)| Spool::new(&folder, server, limit)))
 }
 
 impl SpoolFlags {
@@ -34,14 +46,15 @@ impl SpoolFlags {
 
 impl StreamFlags {
     /// The settings that the flags give.
-    pub fn values(self) -> [(Key, Option<String>); 5] {
-        let Self { component, version, owner, environment, run } = self;
+    pub fn values(self) -> [(Key, Option<String>); 6] {
+        let Self { component, version, owner, environment, run, attempt } = self;
         [
             (Key::Component, component),
             (Key::Version, version),
             (Key::Owner, owner),
             (Key::Environment, environment),
             (Key::Run, run),
+            (Key::Attempt, attempt),
         ]
     }
 }

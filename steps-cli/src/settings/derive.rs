@@ -1,62 +1,44 @@
-//! Defaults of a step's settings, from the CI system, git and the login.
+//! Defaults of a step's settings, from git and the system.
 
 use std::process::{Command, Stdio};
 
 use super::{Key, Setting, Source};
 
-/// The variables of CI systems that hold a setting's value, the most specific first.
-pub const CI_VARIABLES: &[(Key, &[&str])] = &[
-    (
-        Key::Version,
-        &[
-            "KAMAL_VERSION",
-            "ARGOCD_APP_REVISION",
-            "GITHUB_SHA",
-            "CI_COMMIT_SHA",
-            "CIRCLE_SHA1",
-            "BUILDKITE_COMMIT",
-            "GIT_COMMIT",
-            "BITBUCKET_COMMIT",
-            "DRONE_COMMIT",
-            "BUILD_SOURCEVERSION",
-            "CODEBUILD_RESOLVED_SOURCE_VERSION",
-            "TRAVIS_COMMIT",
-        ],
-    ),
-    (
-        Key::Owner,
-        &[
-            "GITHUB_ACTOR",
-            "GITLAB_USER_LOGIN",
-            "CIRCLE_USERNAME",
-            "BUILDKITE_BUILD_CREATOR",
-            "BITBUCKET_STEP_TRIGGERER_UUID",
-            "DRONE_COMMIT_AUTHOR",
-            "KAMAL_PERFORMER",
-            "BUILD_USER_ID",
-            "BUILD_REQUESTEDFOR",
-            "CODEBUILD_INITIATOR",
-        ],
-    ),
-];
+/// The command that gives a version.
+const DESCRIBE: [&str; 4] = ["describe", "--tags", "--always", "--dirty"];
 
-/// Asks git, then the system. Without git, or outside a repository, there is no value.
-pub fn detect(key: Key) -> Option<Setting> {
-    let setting = |value: Option<String>, source| Some(Setting { value: value?, source });
+/// Asks git, then the system. Without git, or outside a repository, there is no version.
+///
+/// # Errors
+/// Why git gives no version.
+pub fn detect(key: Key) -> Result<Option<Setting>, String> {
+    let setting = |value, source| Ok(Some(Setting { value, source }));
     match key {
-        Key::Version => setting(
-            git(&["describe", "--tags", "--always", "--dirty"]),
-            Source::Command("git describe --tags --always --dirty"),
-        ),
-        Key::Owner => setting(git(&["config", "user.name"]), Source::Command("git config user.name"))
-            .or_else(|| setting(whoami::account().ok().filter(|login| !login.is_empty()), Source::Login)),
-        _ => None,
+        Key::Version => setting(git(&DESCRIBE)?, Source::Command("git describe --tags --always --dirty")),
+        Key::Owner => match git(&["config", "user.name"]) {
+            Ok(name) => setting(name, Source::Command("git config user.name")),
+            Err(_) => match whoami::account().ok().filter(|login| !login.trim().is_empty()) {
+                Some(login) => setting(login, Source::Login),
+                // A container may run as a user without a name.
+                None => setting(format!("uid-{}", rustix::process::getuid().as_raw()), Source::UserId),
+            },
+        },
+        _ => Ok(None),
     }
 }
 
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let text = text.trim();
-    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
+/// What git prints.
+///
+/// # Errors
+/// What it says where it fails.
+fn git(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("git").args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("git cannot be run: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !text.is_empty() {
+        return Ok(text);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing");
+    Err(format!("git says: {}", said.trim_start_matches("fatal: ")))
 }

@@ -26,18 +26,22 @@ pub struct SettingsFile {
 
 /// Reads the nearest `.steps.toml` upwards and the user's file: the stronger first.
 ///
+/// `on_error` is told of a file that is wrong or cannot be read, which then counts as absent.
+///
 /// # Errors
-/// A file that is wrong or cannot be read.
-pub fn load() -> Result<Vec<SettingsFile>, Error> {
+/// That of `on_error`.
+pub fn load(mut on_error: impl FnMut(Error) -> Result<(), Error>) -> Result<Vec<SettingsFile>, Error> {
     let mut files = Vec::new();
     if let Ok(directory) = std::env::current_dir() {
         let candidates = directory.ancestors().map(|directory| directory.join(".steps.toml"));
         let nearest = candidates.map(read).find(|file| !matches!(file, Ok(None)));
-        files.push(nearest.transpose()?.flatten().unwrap_or_else(|| absent(directory.join(".steps.toml"))));
+        let nearest = nearest.unwrap_or(Ok(None)).or_else(|error| on_error(error).map(|()| None))?;
+        files.push(nearest.unwrap_or_else(|| absent(directory.join(".steps.toml"))));
     }
     if let Some(directory) = dirs::config_dir() {
         let path = directory.join("steps").join("config.toml");
-        files.push(read(path.clone())?.unwrap_or_else(|| absent(path)));
+        let file = read(path.clone()).or_else(|error| on_error(error).map(|()| None))?;
+        files.push(file.unwrap_or_else(|| absent(path)));
     }
     Ok(files)
 }
@@ -76,7 +80,9 @@ impl SettingsFile {
             };
             let value = match value.get_ref() {
                 DeValue::String(value) => value.to_string(),
-                DeValue::Integer(number) if matches!(key, Key::Timeout | Key::SpoolLimit) => number.to_string(),
+                DeValue::Integer(number) if matches!(key, Key::Timeout | Key::SpoolLimit | Key::Attempt) => {
+                    number.to_string()
+                }
                 DeValue::Integer(number) if key == Key::MinChange => number.to_string(),
                 DeValue::Float(number) if key == Key::MinChange => number.to_string(),
                 DeValue::Datetime(date) if key == Key::SprintStart => date.to_string(),

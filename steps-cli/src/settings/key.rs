@@ -9,6 +9,7 @@ pub enum Key {
     Version,
     Owner,
     Run,
+    Attempt,
     SpoolDir,
     SpoolLimit,
     NoSpool,
@@ -19,7 +20,7 @@ pub enum Key {
 
 impl Key {
     /// In the order of `steps config`.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Server,
         Self::Timeout,
         Self::Component,
@@ -27,6 +28,7 @@ impl Key {
         Self::Version,
         Self::Owner,
         Self::Run,
+        Self::Attempt,
         Self::SpoolDir,
         Self::SpoolLimit,
         Self::NoSpool,
@@ -45,6 +47,7 @@ impl Key {
             Self::Version => "version",
             Self::Owner => "owner",
             Self::Run => "run",
+            Self::Attempt => "attempt",
             Self::SpoolDir => "spool_dir",
             Self::SpoolLimit => "spool_limit",
             Self::NoSpool => "no_spool",
@@ -63,6 +66,7 @@ impl Key {
             Self::Version => "STEPS_VERSION",
             Self::Owner => "STEPS_OWNER",
             Self::Run => "STEPS_RUN",
+            Self::Attempt => "STEPS_ATTEMPT",
             Self::SpoolDir => "STEPS_SPOOL_DIR",
             Self::SpoolLimit => "STEPS_SPOOL_LIMIT",
             Self::NoSpool => "STEPS_NO_SPOOL",

@@ -2,6 +2,7 @@
 //!
 //! Strongest first: flag, `STEPS_*` variable, nearest `.steps.toml` upwards, the user's file, built-in default.
 
+mod ci;
 mod derive;
 mod file;
 mod key;
@@ -10,6 +11,7 @@ mod stream;
 mod values;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,9 +23,10 @@ use steps_shared::{DEFAULT_ADDRESS, SmallestChange, SprintLength, SprintStart, S
 pub use file::SettingsFile;
 pub use key::Key;
 pub use rules::Rule;
-pub use stream::Stream;
+pub use stream::{DEPLOYMENT_VARIABLE, Stream};
 
 use crate::error::Error;
+use ci::{CiVariable, Take};
 use values::{parse_size, parse_switch, parse_timeout};
 
 /// Where a value came from.
@@ -34,8 +37,12 @@ pub enum Source {
     File(PathBuf),
     /// The output of a command.
     Command(&'static str),
+    /// What a CI system's variable says of the repository. It is a guess.
+    Repository(&'static str),
     /// The user's login name.
     Login,
+    /// The number of a user without a name.
+    UserId,
     Default,
 }
 
@@ -46,7 +53,9 @@ impl fmt::Display for Source {
             Self::Variable(name) => f.write_str(name),
             Self::File(path) => path.display().fmt(f),
             Self::Command(command) => f.write_str(command),
+            Self::Repository(name) => write!(f, "the repository's name in {name}"),
             Self::Login => f.write_str("login name"),
+            Self::UserId => f.write_str("user id"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -74,17 +83,29 @@ impl Settings {
     /// # Errors
     /// A settings file that is wrong or cannot be read, and a `STEPS_*` variable that is not text.
     pub fn load() -> Result<Self, Error> {
+        Self::load_with(Err)
+    }
+
+    /// Reads what can be read of the environment and the settings files; what cannot is added to `problems`.
+    pub fn load_all(problems: &mut Vec<Error>) -> Self {
+        let keep = |error| {
+            problems.push(error);
+            Ok(())
+        };
+        Self::load_with(keep).unwrap_or_default()
+    }
+
+    fn load_with(mut on_error: impl FnMut(Error) -> Result<(), Error>) -> Result<Self, Error> {
         let mut variables = HashMap::new();
         for name in Key::ALL.into_iter().map(Key::variable) {
-            if let Some(value) = std::env::var_os(name) {
-                let value =
-                    value.into_string().map_err(|_| Error::Usage(format!("the variable {name} is not UTF-8")))?;
-                variables.insert(name, value);
+            match std::env::var_os(name).map(OsString::into_string) {
+                None => {}
+                Some(Ok(value)) => drop(variables.insert(name, value)),
+                Some(Err(_)) => on_error(Error::Usage(format!("the variable {name} is not UTF-8")))?,
             }
         }
-        let ci_variables = derive::CI_VARIABLES.iter().flat_map(|(_, names)| *names);
-        variables.extend(ci_variables.filter_map(|name| Some((*name, std::env::var(name).ok()?))));
-        Ok(Self { flags: HashMap::new(), variables, files: file::load()? })
+        variables.extend(ci::names().filter_map(|name| Some((name, std::env::var(name).ok()?))));
+        Ok(Self { flags: HashMap::new(), variables, files: file::load(on_error)? })
     }
 
     /// Adds the values of flags; `None` is a flag that was not given.
@@ -96,7 +117,15 @@ impl Settings {
 
     /// The value of a setting. Git and the system are asked only when nothing else gives one.
     pub fn find(&self, key: Key) -> Option<Setting> {
-        self.given(key).or_else(|| derive::detect(key))
+        self.detect(key).ok().flatten()
+    }
+
+    /// As [`Self::find`].
+    ///
+    /// # Errors
+    /// Why git gives no value.
+    fn detect(&self, key: Key) -> Result<Option<Setting>, String> {
+        self.given(key).map_or_else(|| derive::detect(key), |setting| Ok(Some(setting)))
     }
 
     /// The value that is given somewhere. Runs no command, unlike [`Self::find`].
@@ -111,9 +140,9 @@ impl Settings {
         if let Some((file, value)) = self.files.iter().find_map(|file| Some((file, file.values.get(&key)?))) {
             return Some(setting(value, Source::File(file.path.clone())));
         }
-        let names = derive::CI_VARIABLES.iter().find(|(of, _)| *of == key).map_or(&[][..], |(_, names)| names);
-        if let Some((name, value)) = names.iter().find_map(|name| Some((*name, self.variable(name)?))) {
-            return Some(setting(value, Source::Variable(name)));
+        if let Some((value, CiVariable { name, take, .. })) = ci::take(key, |name| self.variable(name)) {
+            let source = if take == Take::RepositoryName { Source::Repository(name) } else { Source::Variable(name) };
+            return Some(Setting { value, source });
         }
         let default = match key {
             Key::Server => format!("http://{DEFAULT_ADDRESS}"),
@@ -125,7 +154,7 @@ impl Settings {
             Key::SprintStart => SprintStart::default().to_string(),
             Key::SprintLength => SprintLength::default().to_string(),
             Key::MinChange => SmallestChange::default().to_string(),
-            Key::Component | Key::Version | Key::Owner | Key::Run => return None,
+            Key::Component | Key::Version | Key::Owner | Key::Run | Key::Attempt => return None,
         };
         Some(setting(&default, Source::Default))
     }
@@ -153,6 +182,17 @@ impl Settings {
             std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"))
         })?;
         Ok(Some((folder, limit)))
+    }
+
+    /// Reads a setting of the connection or the spool, to learn whether it is right.
+    pub fn check(&self, key: Key) -> Result<(), Error> {
+        match key {
+            Key::Server => self.server().map(drop),
+            Key::Timeout => self.timeout().map(drop),
+            Key::NoSpool => self.parse(key, parse_switch).map(drop),
+            Key::SpoolLimit => self.parse(key, parse_size).map(drop),
+            _ => Ok(()),
+        }
     }
 
     pub fn sprints(&self) -> Result<Sprints, Error> {
@@ -194,8 +234,21 @@ impl Settings {
 
     /// The settings that say which deployment a step belongs to.
     pub fn stream(&self) -> Stream {
-        let keys = [Key::Component, Key::Version, Key::Owner, Key::Environment, Key::Run];
-        Stream(keys.map(|key| (key, self.find(key))))
+        Stream::new(|key| self.detect(key))
+    }
+
+    /// Whether a flag gives this setting, which then is the user's own mistake where it is wrong.
+    pub fn is_flag(&self, key: Key) -> bool {
+        self.flags.contains_key(&key)
+    }
+
+    /// Leaves everything that gives this setting aside, so that its default is used.
+    pub fn forget(&mut self, key: Key) {
+        self.flags.remove(&key);
+        self.variables.remove(key.variable());
+        for file in &mut self.files {
+            file.values.remove(&key);
+        }
     }
 
     fn parse<T>(&self, key: Key, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
@@ -217,7 +270,7 @@ fn default_spool() -> Option<PathBuf> {
 }
 
 /// Reads a server's address. No error repeats a password in it.
-fn parse_server(text: &str) -> Result<Url, String> {
+pub fn parse_server(text: &str) -> Result<Url, String> {
     let text = text.trim().trim_end_matches('/');
     let wrong = || match text.contains("://") || text.is_empty() || text.contains('@') {
         true => "is not a URL; write one like http://127.0.0.1:7878 or https://steps.example.com".to_owned(),
