@@ -33,23 +33,35 @@ fn the_wait_for_a_server_is_part_of_the_age() {
     }
 }
 
-/// A server that answers every request with this.
-fn answering(head: &'static str) -> Cli {
+/// What answers every request with this head and body.
+fn answering(head: &'static str, body: &'static str) -> Cli {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let mut client = client.unwrap();
             let _ = client.read(&mut [0; 4096]);
-            let _ = client.write_all(format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n").as_bytes());
+            let length = body.len();
+            let _ = client.write_all(format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes());
         }
     });
     Cli::at(&url)
 }
 
+const PAGE: &str = "<html><body><h1>Not for you</h1></body></html>";
+
+/// A proxy's page, another program's document, our own document with another status in it.
+const ELSE: [(&str, &str); 4] = [
+    ("server: nginx/1.28\r\ncontent-type: text/html", PAGE),
+    ("content-type: application/problem+json", PAGE),
+    ("content-type: application/problem+json", r#"{"type":"about:blank","title":"t","status":400,"detail":"d"}"#),
+    ("content-type: application/json", r#"{"type":"about:blank","title":"t","status":400,"detail":"d","Error":"d"}"#),
+];
+
 #[test]
-fn only_a_refusal_is_not_kept() {
+fn whatever_answers_but_the_server_is_an_outage() {
     let record = [&["record"][..], &STEP].concat();
+    let run = [&["run"][..], &STEP, &["--", "true"]].concat();
     for head in [
         "200 OK",
         "302 Found\r\nlocation: /maintenance",
@@ -58,14 +70,59 @@ fn only_a_refusal_is_not_kept() {
         "500 Internal Server Error",
         "503 Service Unavailable",
     ] {
-        let run = answering(head).run(&record);
+        let run = answering(head, "").run(&record);
         assert!(run.stderr.contains("is kept, and sent later"), "{head}: {run:?}");
         assert_eq!(run.code, 0, "{head}: {run:?}");
     }
-    for head in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "413 Content Too Large"] {
-        let cli = answering(head);
-        cli.run(&record).failed(3);
-        assert!(!cli.home().join(".local").exists(), "{head}: nothing was written");
+    for status in [
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "407 Proxy Authentication Required",
+        "409 Conflict",
+        "413 Content Too Large",
+        "422 Unprocessable Entity",
+    ] {
+        for (head, body) in ELSE {
+            let head: &'static str = format!("{status}\r\n{head}").leak();
+            let cli = answering(head, body);
+            let recorded = cli.run(&record);
+            assert_eq!((recorded.code, recorded.stderr.lines().count()), (0, 1), "{head}: {recorded:?}");
+            let said = ["is kept, and sent later", &status[..3], "by a proxy before it, or --server is wrong"];
+            assert!(said.iter().all(|part| recorded.stderr.contains(part)), "{head}: {recorded:?}");
+            assert_eq!(recorded.stderr.contains("by nginx/1.28"), head.contains("nginx"), "{head}: {recorded:?}");
+            let ran = cli.run(&run);
+            assert_eq!(ran.code, 0, "{head}: {ran:?}");
+            assert!(ran.stderr.contains("kept, and recorded later"), "{head}: {ran:?}");
+            assert_ne!(cli.run(&["flush"]).code, 0, "{head}");
+            let waiting = fs::read_to_string(cli.spool_file("waiting")).unwrap();
+            assert_eq!(waiting.lines().count(), 3, "{head}: {waiting}");
+        }
+    }
+}
+
+/// Its own document, of that step.
+#[test]
+fn only_a_refusal_is_not_kept() {
+    let refused = |status: &str, number: u16| {
+        let body = format!(
+            r#"{{"type":"about:blank","title":"t","status":{number},"detail":"not this step","Error":"not this step"}}"#
+        );
+        let head = format!("{status}\r\ncontent-type: application/problem+json; charset=utf-8");
+        answering(head.leak(), body.leak())
+    };
+    let record = [&["record"][..], &STEP].concat();
+    for (status, number) in [("400 Bad Request", 400), ("409 Conflict", 409), ("413 Content Too Large", 413)] {
+        let cli = refused(status, number);
+        assert!(cli.run(&record).failed(3).contains("the server refused: not this step"), "{status}");
+        assert!(!cli.home().join(".local").exists(), "{status}: nothing was written");
+    }
+    // The right to record, or a path, may be given later.
+    for (status, number) in [("401 Unauthorized", 401), ("403 Forbidden", 403), ("405 Method Not Allowed", 405)] {
+        let run = refused(status, number).run(&record);
+        assert!(run.stderr.contains("is kept, and sent later: the server refused: not this step"), "{run:?}");
     }
 }
 

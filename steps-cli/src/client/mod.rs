@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER, SERVER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use steps_shared::{Problem, Timestamp};
@@ -20,6 +20,9 @@ use crate::error::Error;
 
 /// No more of an error's body is read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// The media type of a problem document.
+const PROBLEM: &str = "application/problem+json";
 
 /// Where this machine's clock differs by more from the server's date, which has whole seconds, it counts as wrong.
 const MAX_CLOCK_DIFFERENCE_MICROS: u64 = 2_000_000;
@@ -42,6 +45,8 @@ pub struct RequestError {
     pub error: Error,
     /// Whether the same request may succeed in a moment.
     pub transient: bool,
+    /// Whether a steps-server has understood what was sent, and refuses just that.
+    refusal: bool,
     /// `Retry-After`, where the server sent it.
     pub retry_after: Option<Duration>,
     /// The status of the answer; `None` where there was none.
@@ -146,7 +151,7 @@ impl Client {
             "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
             self.shown, self.timeout
         );
-        RequestError { error: Error::Failed(message), transient: true, retry_after: None, status: None }
+        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
     }
 
     fn exchange_failed(&self, error: &reqwest::Error) -> RequestError {
@@ -160,13 +165,17 @@ impl Client {
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };
-        RequestError { error: Error::Failed(message), transient: true, retry_after: None, status: None }
+        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
     }
 
     /// What an answer other than 2xx means.
     async fn error_of(&self, mut response: Response) -> RequestError {
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let retry_after = header(RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
+        let place = header(LOCATION).map_or_else(String::new, |place| format!(" to {}", place.escape_debug()));
+        let kind = header(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
+        let answering = header(SERVER).map_or_else(String::new, |server| format!(" by {}", server.escape_debug()));
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
@@ -174,38 +183,54 @@ impl Client {
                 break;
             }
         }
+        // A proxy's own page, or a document of another program, says nothing of what was sent.
         let problem: Option<Problem> = serde_json::from_slice(&body).ok();
+        let problem = problem.filter(|problem| kind.as_deref() == Some(PROBLEM) && problem.status == status.as_u16());
         let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let refusal = problem.as_ref().is_some_and(|problem| is_of_what_was_sent(status, problem));
         let error = match problem {
             Some(problem) if status.is_client_error() && !busy => {
                 Error::Refused(format!("the server refused: {}", problem.detail))
             }
             Some(problem) => Error::Failed(format!("the server at {} failed: {}", self.shown, problem.detail)),
             None if status.is_client_error() && !busy => Error::Refused(format!(
-                "{} refused with {status}, but not as a steps-server does; is --server right?",
+                "{} is answered {status}{answering}, not as a steps-server does: by a proxy before it, or --server is wrong",
                 self.shown
             )),
             None if status.is_redirection() => {
-                let location = response.headers().get("location").and_then(|location| location.to_str().ok());
-                let place = location.map_or_else(String::new, |place| format!(" to {}", place.escape_debug()));
                 Error::Failed(format!("{} redirects{place}; give the final address with --server", self.shown))
             }
             None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
         };
         let transient = busy || matches!(status.as_u16(), 502..=504);
-        RequestError { error, transient, retry_after: retry_after.map(Duration::from_secs), status: Some(status) }
+        RequestError { error, transient, refusal, retry_after, status: Some(status) }
+    }
+}
+
+/// Whether a problem is of the very step or end that was sent: anything else (no such path, a method, the right to
+/// record) may be put right, so that the same request succeeds later.
+fn is_of_what_was_sent(status: StatusCode, problem: &Problem) -> bool {
+    match status {
+        StatusCode::BAD_REQUEST
+        | StatusCode::CONFLICT
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => true,
+        // The end of a span that is not recorded.
+        StatusCode::NOT_FOUND => problem.not_found.is_none(),
+        _ => false,
     }
 }
 
 impl RequestError {
     /// Whether the server has understood and refused, so that sending the request again is useless. Anything else (a 5xx,
-    /// 408, 429, a redirection, half an answer) may be a fault of the server, of a proxy or of the network.
+    /// 401, 403, 408, 429, a redirection, half an answer, whatever a proxy says) may be a fault of the server, of a proxy
+    /// or of the network.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.error, Error::Refused(_))
+        self.refusal
     }
 
     fn permanent(error: Error) -> Self {
-        Self { error, transient: false, retry_after: None, status: None }
+        Self { error, transient: false, refusal: false, retry_after: None, status: None }
     }
 }
 

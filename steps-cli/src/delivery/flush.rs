@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 use serde_json::Value;
 use steps_shared::{FieldErrors, LineResult, StepId};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::SpooledStep;
 use super::spool::{Spool, now};
@@ -14,6 +15,9 @@ use crate::error::Error;
 
 /// Steps in one request.
 const BATCH: usize = 500;
+
+/// How long to wait before asking again whether another process has delivered.
+const OTHER_PROCESS: Duration = Duration::from_millis(20);
 
 /// What became of the steps that waited.
 #[derive(Debug, Default)]
@@ -55,7 +59,41 @@ pub async fn deliver(
     delivery
 }
 
+/// Delivers what waits before a question is asked, until `deadline`, however the server was a moment ago. Where another
+/// process delivers, waits for it. Returns lines for the user.
+pub async fn deliver_first(spool: &Spool, client: &Client, deadline: Instant) -> Vec<String> {
+    let mut lines = Vec::new();
+    while !spool.is_empty() {
+        let delivery = deliver(spool, client, Some(deadline), |_| {}).await;
+        let is_over = delivery.error.is_some() || Instant::now() >= deadline;
+        if delivery.error.is_none() {
+            spool.clear_away();
+        }
+        lines.extend(delivery.lines());
+        if is_over {
+            break;
+        }
+        if !spool.is_empty() {
+            sleep(OTHER_PROCESS).await;
+        }
+    }
+    lines
+}
+
 impl Delivery {
+    /// What the user should know.
+    pub fn lines(self) -> Vec<String> {
+        let Self { recorded, already_recorded, refused: _, warnings, error } = self;
+        let mut lines: Vec<_> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        match recorded + already_recorded {
+            0 => {}
+            1 => lines.push("steps: delivered 1 step that waited".to_owned()),
+            count => lines.push(format!("steps: delivered {count} steps that waited")),
+        }
+        lines.extend(error.map(|error| format!("steps: others still wait: {error}")));
+        lines
+    }
+
     /// Sends what waits now. `false` when another process does, or the deadline came.
     async fn send_all(
         &mut self,

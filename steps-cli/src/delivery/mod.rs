@@ -5,7 +5,7 @@ mod sender;
 mod spool;
 mod spooled_step;
 
-pub use flush::{Delivery, deliver};
+pub use flush::{Delivery, deliver, deliver_first};
 pub use sender::{Recorded, SendResult, Sender};
 pub use spool::Spool;
 use spooled_step::SpooledStep;

@@ -63,7 +63,12 @@ impl Sender {
         &self,
         request: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<SendResult<T>, Error> {
-        let Some(spool) = &self.spool else { return Ok(SendResult::Answered(request.await?)) };
+        let Some(spool) = &self.spool else {
+            return request.await.map(SendResult::Answered).map_err(|error| match error.is_refusal() {
+                true => error.error,
+                false => Error::Failed(error.error.to_string()),
+            });
+        };
         let Some(_attempt) = spool.attempt() else {
             let server = spool.server();
             let reason = format!("{server} did not answer a moment ago, and is not asked again for half a minute");
@@ -91,15 +96,7 @@ impl Sender {
     /// Delivers what has waited, until `deadline`. Returns lines for the user; what fails here fails no command.
     pub async fn deliver_waiting(&self, deadline: Instant) -> Vec<String> {
         let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else { return Vec::new() };
-        let delivery = deliver(spool, &self.client, Some(deadline), |_| {}).await;
-        let mut lines: Vec<_> = delivery.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        match delivery.recorded + delivery.already_recorded {
-            0 => {}
-            1 => lines.push("steps: delivered 1 step that waited".to_owned()),
-            count => lines.push(format!("steps: delivered {count} steps that waited")),
-        }
-        lines.extend(delivery.error.map(|error| format!("steps: others still wait: {error}")));
-        lines
+        deliver(spool, &self.client, Some(deadline), |_| {}).await.lines()
     }
 }
 

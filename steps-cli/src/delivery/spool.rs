@@ -22,6 +22,9 @@ use crate::error::Error;
 /// After a failure the server is not asked again for this long.
 const AWAY_PERIOD: Duration = Duration::from_secs(30);
 
+/// The file with the server's address.
+const SERVER: &str = "server";
+
 /// The steps that wait for one server.
 #[derive(Debug, Clone)]
 pub struct Spool {
@@ -108,7 +111,12 @@ impl Spool {
             let _: io::Result<()> = file.set_len(length);
             return Err(error);
         }
-        if length == 0 { self.sync_folder() } else { Ok(()) }
+        if length == 0 {
+            // Where this fails, the folder's name is shown instead of the address.
+            let _: io::Result<()> = fs::write(self.folder.join(SERVER), &self.server);
+            return self.sync_folder();
+        }
+        Ok(())
     }
 
     /// All that waits. No process writes meanwhile: a line without an end is torn.
@@ -173,6 +181,29 @@ impl Spool {
             rejected: lines_of("rejected")?,
             torn: lines_of("torn")?,
         })
+    }
+
+    /// The other servers for which steps wait beside this spool, and how many. A server is named by its address, or by its
+    /// folder where an older version has made that.
+    pub fn others(&self) -> Vec<(String, u64)> {
+        let folders = self.folder.parent().and_then(|spools| fs::read_dir(spools).ok()).into_iter().flatten().flatten();
+        let other = |folder: PathBuf| {
+            let name = folder.file_name()?.to_string_lossy().into_owned();
+            let server = fs::read_to_string(folder.join(SERVER)).unwrap_or(name);
+            let steps = Self { folder, server: String::new(), limit: 0 }.status().ok()?.steps;
+            (steps > 0).then_some((server, steps))
+        };
+        let folders = folders.map(|entry| entry.path()).filter(|folder| *folder != self.folder);
+        let mut others: Vec<_> = folders.filter_map(other).collect();
+        others.sort();
+        others
+    }
+
+    /// How many of the steps that wait are of such a component and environment.
+    pub fn count_of(&self, is_wanted: impl Fn(&str, &str) -> bool) -> io::Result<u64> {
+        let bytes = self.read()?;
+        let steps = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(SpooledStep::from_line);
+        Ok(steps.filter(|step| is_wanted(step.text("component"), step.text("environment"))).count() as u64)
     }
 
     /// Whether to ask the server; `None` while it counts as away, or another process is asking it.

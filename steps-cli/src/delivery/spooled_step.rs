@@ -53,6 +53,11 @@ impl SpooledStep {
         self.step.get("id")?.as_str()?.parse().ok()
     }
 
+    /// A field that is a text; empty where there is none.
+    pub fn text(&self, field: &str) -> &str {
+        self.step.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// Whether it is a span with its end.
     pub fn has_ended(&self) -> bool {
         self.step.contains_key("outcome")

@@ -175,7 +175,7 @@ async fn end_span(client: &Client, step: &NewStep, end: CommandEnd, beginning: B
         match client.record(step).await {
             Ok(_) => return Ok(()),
             // The beginning is recorded: only the answer was lost.
-            Err(RequestError { status: Some(StatusCode::CONFLICT), .. }) => {}
+            Err(error) if error.is_refusal() && error.status == Some(StatusCode::CONFLICT) => {}
             Err(error) => return Err(error),
         }
     }
