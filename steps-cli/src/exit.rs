@@ -15,7 +15,7 @@ pub const REFUSED: u8 = 3;
 /// Of `steps check`: a deployment is over its budget.
 pub const OVER_BUDGET: u8 = 4;
 
-/// Of `steps check`: none is over its budget, but at least one has too little data.
+/// Of `steps check`: it is not known. None is over its budget, but at least one has too little data; or steps wait here.
 pub const NOT_ENOUGH_DATA: u8 = 5;
 
 /// Of `steps run`: there is no such command. The shells use the same code.

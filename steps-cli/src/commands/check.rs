@@ -9,9 +9,11 @@ use steps_shared::{
     Baseline, Bound, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit,
     Percent, Status, Version,
 };
+use tokio::time::Instant;
 
 use super::setup;
-use crate::client::block_on;
+use crate::client::{Client, block_on};
+use crate::delivery::{Spool, deliver_first};
 use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
@@ -70,8 +72,10 @@ for each limit.
 
 A replay always exits with 0. Use it to find limits that fire as often as is useful.
 
-Exit codes: 0 all within, 4 at least one is over, 5 none is over but there is not enough data to judge all of them; and \
-1, 2 and 3 as of every command."
+Steps that wait on this machine are delivered first.
+
+Exit codes: 0 all within, 4 at least one is over, 5 none is over but there is not enough data to judge all of them, or \
+steps of what is judged could not be delivered; and 1, 2 and 3 as of every command."
 )]
 pub struct Args {
     /// What is deployed; of rules, only those of it [env: STEPS_COMPONENT]
@@ -147,16 +151,29 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let (format, replay) = (args.format, args.replay.is_some());
     let QueryPlan { queries, rules } = plan::plan(args, &settings)?;
     let client = setup::client(&settings)?;
+    let spool = setup::spool(&settings)?;
     let mut checked = Vec::new();
+    let mut waiting = 0;
     let asked = block_on(async {
+        if let Some(spool) = &spool {
+            waiting = deliver_waiting(spool, &client, &queries).await;
+        }
         for query in queries {
             let answer = client.check(&query).await?;
             checked.push(Checked { query, answer });
         }
         Ok(())
     });
+    let is_unknown = waiting > 0 && !replay;
+    let asked = match asked {
+        Err(error) if is_unknown => {
+            error.report();
+            Ok(())
+        }
+        asked => asked,
+    };
     if checked.is_empty() {
-        return asked.map(|()| exit::DONE);
+        return asked.map(|()| if is_unknown { exit::NOT_ENOUGH_DATA } else { exit::DONE });
     }
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
     let printed = match format {
@@ -168,9 +185,28 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     asked?;
     match printed {
         // A reader that stops early does not change the exit code.
+        Ok(()) | Err(Error::ClosedPipe) if is_unknown => Ok(exit::NOT_ENOUGH_DATA),
         Ok(()) | Err(Error::ClosedPipe) => Ok(exit_code(&checked, replay)),
         Err(error) => Err(error),
     }
+}
+
+/// Delivers what waits here, so that the deployment of this moment is judged. Returns how many steps of what is judged
+/// wait on.
+async fn deliver_waiting(spool: &Spool, client: &Client, queries: &[CheckQuery]) -> u64 {
+    deliver_first(spool, client, Instant::now() + client.timeout()).await.iter().for_each(terminal::note);
+    let is_judged = |component: &str, environment: &str| {
+        queries.iter().any(|of| of.component.as_str() == component && of.environment.as_str() == environment)
+    };
+    let waiting = spool.count_of(is_judged).unwrap_or_else(|error| {
+        terminal::note(format!("warning: the spool in {}: {error}", spool.folder().display()));
+        1
+    });
+    if waiting > 0 {
+        let steps = if waiting == 1 { "a step waits".to_owned() } else { format!("{waiting} steps wait") };
+        terminal::note(format!("steps: {steps} here of what is judged, so that the answer is not known"));
+    }
+    waiting
 }
 
 /// The code of the worst result; of a replay always 0.

@@ -1,12 +1,14 @@
 //! `steps flush`.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Url;
 
 use super::setup;
-use crate::client::block_on;
+use crate::client::{block_on, shown};
 use crate::delivery::{Delivery, deliver};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags};
+use crate::settings::parse_server;
 use crate::terminal;
 
 /// The flags of `steps flush`.
@@ -15,26 +17,42 @@ use crate::terminal;
 Examples:
   steps flush
   steps flush --spool-dir /var/lib/ci/steps-spool
+  steps flush --from http://steps.exmaple.com      what waits for a server that was mistyped, or has moved
 
 Each step is recorded once, with the time at which it happened. Steps that the server refuses go to the file 'rejected' \
 of the spool, with the reason.
 
+Steps that wait for other servers are named, and stay where they are without --from.
+
 Exit codes: 0 nothing waits any more, 1 the server could not be reached and steps still wait, 3 some were refused.")]
 pub struct Args {
+    /// Deliver what waits for this server to the present one instead
+    #[arg(long, value_name = "OLD_URL", value_hint = clap::ValueHint::Url)]
+    from: Option<String>,
     #[command(flatten)]
     spool: SpoolFlags,
 }
 
 /// Sends what waits.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let settings = setup::settings(connection)?.with_flags(args.spool.values());
-    let Some(spool) = setup::spool(&settings)? else {
+    let Args { from, spool } = args;
+    let settings = setup::settings(connection)?.with_flags(spool.values());
+    let here = settings.server()?;
+    let from = from.map(|text| parse_server(&text).map_err(|reason| Error::Usage(format!("--from {reason}"))));
+    let from = from.transpose()?.unwrap_or_else(|| here.clone());
+    let Some(spool) = setup::spool_of(&settings, &from)? else {
         return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
     };
     let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
     let waiting = spool.status().map_err(failed)?.steps;
+    let others = setup::spool(&settings)?.map_or_else(Vec::new, |own| own.others());
     if waiting == 0 {
-        return terminal::print("nothing waits\n");
+        if others.is_empty() && from == here {
+            return terminal::print("nothing waits\n");
+        }
+        terminal::print(format!("nothing waits for {}\n", spool.server()))?;
+        tell(&others, &here);
+        return Ok(());
     }
     let client = setup::client(&settings)?;
     let bar = ProgressBar::new(waiting);
@@ -55,8 +73,19 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         return Err(Error::Failed(format!("{error}; {left} steps wait on")));
     }
     spool.clear_away();
+    let others: Vec<_> = others.into_iter().filter(|(server, _)| server != spool.server()).collect();
+    tell(&others, &here);
     match refused {
         0 => Ok(()),
         _ => Err(Error::Refused(format!("{refused} steps were refused; see {}/rejected", spool.folder().display()))),
+    }
+}
+
+/// Names the other servers for which steps wait.
+fn tell(others: &[(String, u64)], here: &Url) {
+    for (server, count) in others {
+        let steps = if *count == 1 { "1 step waits".to_owned() } else { format!("{count} steps wait") };
+        let here = shown(here);
+        terminal::note(format!("steps: {steps} for {server}; 'steps flush --from {server}' delivers to {here}"));
     }
 }

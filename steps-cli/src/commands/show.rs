@@ -6,9 +6,11 @@ use steps_shared::{
     Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment,
     ListFormat, Order, StepColumn, StepFilter, StepId, Version,
 };
+use tokio::time::Instant;
 
 use super::{listing, setup};
 use crate::client::{Client, block_on, clock};
+use crate::delivery::deliver_first;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::terminal::canvas::Canvas;
@@ -71,9 +73,14 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             Err(DeploymentFilter { base, ..DeploymentFilter::default() })
         }
     };
-    let client = setup::client(&setup::settings(connection)?)?;
+    let settings = setup::settings(connection)?;
+    let (client, spool) = (setup::client(&settings)?, setup::spool(&settings)?);
     let default = if terminal::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
     block_on(async {
+        if let Some(spool) = &spool {
+            // What was just recorded is to be shown.
+            deliver_first(spool, &client, Instant::now() + client.timeout()).await.iter().for_each(terminal::note);
+        }
         let id = match wanted {
             Ok(id) => id,
             Err(filter) => newest(&client, filter).await?,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::setup;
 use crate::client::{block_on, shown};
 use crate::clock;
+use crate::delivery::Spool;
 use crate::error::Error;
 use crate::exit;
 use crate::flags::{ConnectionFlags, SpoolFlags};
@@ -16,6 +17,8 @@ use crate::terminal::pairs;
 Examples:
   steps status
   steps status --format json
+
+'waiting_elsewhere' names other servers for which steps wait; 'steps flush --from' delivers them here.
 
 Exit codes: 0 the server can record, 1 it cannot or is not reached.")]
 pub struct Args {
@@ -57,9 +60,16 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
                 ("oldest_seconds", oldest.map_or_else(String::new, |age| (age.max(0) / 1_000_000).to_string())),
                 ("rejected", status.rejected.to_string()),
                 ("torn", status.torn.to_string()),
+                ("waiting_elsewhere", elsewhere(&spool)),
             ]);
         }
     }
     pairs::print(&rows, format)?;
     Ok(code)
+}
+
+/// The other servers for which steps wait.
+fn elsewhere(spool: &Spool) -> String {
+    let others = spool.others().into_iter().map(|(server, count)| format!("{count} for {server}"));
+    others.collect::<Vec<_>>().join(", ")
 }
