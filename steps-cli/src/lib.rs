@@ -32,8 +32,22 @@ pub use error::Error;
 /// # Errors
 /// What went wrong; [`Error::exit_code`] has the code for it. A closed output pipe has the code of success.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
-    let cli = commands::Cli::try_parse_from(arguments)?;
-    commands::run(cli)
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    match commands::Cli::try_parse_from(&arguments) {
+        Ok(cli) => commands::run(cli),
+        // A hook that may not fail is not to fail because of a flag that this version does not know.
+        Err(error) if error.use_stderr() && is_best_effort(&arguments) => {
+            Error::from(error).report();
+            Ok(exit::DONE)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether these are arguments of `steps record` with `--best-effort`.
+fn is_best_effort(arguments: &[OsString]) -> bool {
+    let has = |word: &str| arguments.iter().skip(1).any(|argument| argument == word);
+    has("record") && has("--best-effort")
 }
 
 /// The command line as clap knows it: completions and tests are made from it.

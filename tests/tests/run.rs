@@ -188,8 +188,10 @@ fn wrong_usage_is_told_before_the_command_runs() {
     for wrong in [
         &["run", "--component", "c", "--version", "1"][..],
         &["run", "--component", "c", "--version", "1", "--status", "s", "--deployment"],
-        &["run", "--status", "s"],
+        &["run", "--component", "", "--status", "s"],
+        &["run", "--attempt", "0", "--status", "s"],
         &["run", "--component", "c", "--version", "1", "--status", " "],
+        &["run", "--component", "c", "--version", "1", "--status", "s", "--server", "nonsense"],
         &["run", "--component", "c", "--version", "1", "--status", "s", "--timeout", "soon"],
     ] {
         let args: Vec<&str> = wrong.iter().copied().chain(touch).collect();

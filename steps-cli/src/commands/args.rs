@@ -39,11 +39,13 @@ Settings, strongest first:
 Variables (an empty one counts as not set):
   STEPS_SERVER         where the server is (http://127.0.0.1:7878)
   STEPS_TIMEOUT        how long to wait for it (5s)
-  STEPS_COMPONENT      what is deployed
-  STEPS_ENVIRONMENT    where it is deployed to (production)
+  STEPS_COMPONENT      what is deployed (Kamal's service, else the name of the CI's repository)
+  STEPS_ENVIRONMENT    where it is deployed to (the CI's or Kamal's, else production)
   STEPS_VERSION        the version of it (the CI's commit, else git describe)
-  STEPS_OWNER          who is responsible (the CI's user, else git's user.name, else the login)
-  STEPS_RUN            the CI run the step belongs to
+  STEPS_OWNER          who is responsible (the CI's user, else git's user.name, the login, or uid-N)
+  STEPS_RUN            the CI run the step belongs to (the CI's)
+  STEPS_ATTEMPT        which attempt of that run, from 1 (the CI's)
+  STEPS_DEPLOYMENT     set by 'steps run --deployment' for what it runs: the deployment that it is part of
   STEPS_SPOOL_DIR      where steps are kept while the server is away (steps/spool in the state folder)
   STEPS_SPOOL_LIMIT    how much may be kept there (64MiB)
   STEPS_NO_SPOOL       1: keep nothing; a step that cannot be delivered is an error
@@ -60,9 +62,10 @@ Exit codes:
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  the server refused, or there is no such thing; import: some lines were refused
   4  check: a deployment is over its budget
-  5  check: none is over its budget, but some have too little data
+  5  check: none is over its budget, but some have too little data; or steps of what is judged wait on this machine
   'steps run' exits with the code of its command; 128 and the number of the signal that killed it, 127 when
-  there is no such command, 126 when it cannot be run; 2 when it was not started.
+  there is no such command, 126 when it cannot be run; 2 when its own flags are wrong. 'steps record --best-effort'
+  always exits with 0.
 
 Examples:
   steps record --component checkout --version 4.2.0 --status building

@@ -20,10 +20,12 @@ Examples:
   steps record --component checkout --version 4.2.0 --status building
   steps record --status succeeded              the rest from .steps.toml, the CI and git
   steps record --component checkout --version 4.1.9 --status failed --ts '2026-01-05 09:30:00'
+  steps record --best-effort --status deploying in a hook that must not abort the deploy
 
 Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
 
-When the server cannot be reached, fails or takes longer than --timeout, the step is kept on this machine: a line on the \
+When the server cannot be reached, fails or takes longer than --timeout, or something else answers in its place, the \
+step is kept on this machine: a line on the \
 standard error says so, and the exit code is 0. The next record or run, or steps flush, delivers it with its original \
 time. After a failure the server is not asked again for 30 seconds."
 )]
@@ -44,6 +46,9 @@ pub struct Args {
     /// Exit with 1 when the step is kept instead of recorded
     #[arg(long)]
     strict: bool,
+    /// Exit with 0 whatever fails, and warn: for hooks whose failure aborts a deploy
+    #[arg(long, conflicts_with = "strict")]
+    best_effort: bool,
     /// Print nothing when it is recorded
     #[arg(long, short)]
     quiet: bool,
@@ -62,14 +67,29 @@ enum AnswerFormat {
 
 /// Records a step.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { stream, status, ts, id, spool, strict, quiet, format } = args;
+    let best_effort = args.best_effort;
+    match record(args, connection) {
+        Err(error) if best_effort => {
+            terminal::note(format!("warning: this is not recorded: {error}"));
+            Ok(())
+        }
+        recorded => recorded,
+    }
+}
+
+fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
+    let Args { stream, status, ts, id, spool, strict, best_effort: _, quiet, format } = args;
     let begun = Instant::now();
     let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
     let sender = Sender::new(setup::client(&settings)?, setup::spool(&settings)?);
-    let mut step = settings.stream().new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
+    let stream = settings.stream();
+    let mut step = stream.new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
     // With an id of its own the step can be sent more than once, and is recorded once.
     step.id.get_or_insert_with(StepId::generate);
 
+    if let Some(guess) = stream.guess().filter(|_| !quiet) {
+        terminal::note(format!("steps: {guess}"));
+    }
     let recorded = block_on(async {
         let recorded = sender.record(&step).await?;
         if let Recorded::Sent { .. } = recorded {
