@@ -359,12 +359,16 @@ _steps() {
             return 0
             ;;
         steps__subcmd__flush)
-            opts="-h --spool-dir --spool-limit --no-spool --server --timeout --help"
+            opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --spool-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -732,7 +736,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__record)
-            opts="-q -h --component --version --owner --environment --run --status --ts --id --spool-dir --spool-limit --no-spool --strict --quiet --format --server --timeout --help"
+            opts="-q -h --component --version --owner --environment --run --attempt --status --ts --id --spool-dir --spool-limit --no-spool --strict --best-effort --quiet --format --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -755,6 +759,10 @@ _steps() {
                     return 0
                     ;;
                 --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attempt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -801,7 +809,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__run)
-            opts="-h --component --version --owner --environment --run --status --deployment --spool-dir --spool-limit --no-spool --strict --server --timeout --help"
+            opts="-h --component --version --owner --environment --run --attempt --status --deployment --spool-dir --spool-limit --no-spool --strict --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -824,6 +832,10 @@ _steps() {
                     return 0
                     ;;
                 --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attempt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -42,11 +42,12 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import step
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c steps -n "__fish_steps_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c steps -n "__fish_steps_using_subcommand record" -l component -d 'What is deployed [env: STEPS_COMPONENT]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l component -d 'What is deployed [env: STEPS_COMPONENT] [default: Kamal\'s service, else the name of the CI\'s repository]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l version -d 'Which version of it [env: STEPS_VERSION] [default: the CI\'s commit, else git describe]' -r
-complete -c steps -n "__fish_steps_using_subcommand record" -l owner -d 'Who is responsible [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
-complete -c steps -n "__fish_steps_using_subcommand record" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: production]' -r
-complete -c steps -n "__fish_steps_using_subcommand record" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l owner -d 'Who is responsible [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, the login, uid-N]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: the CI\'s or Kamal\'s, else production]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN] [default: the CI\'s]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l attempt -d 'Which attempt of that run, from 1 [env: STEPS_ATTEMPT] [default: the CI\'s]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l status -d 'The phase that begins, such as building, or the end, such as succeeded' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l ts -d 'When it began, if not now: 2026-01-05T09:30:00Z, or \'2026-01-05 09:30:00\' in UTC' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l id -d 'The step\'s id, a UUID; recording the same id again changes nothing [default: a new one]' -r
@@ -58,13 +59,15 @@ complete -c steps -n "__fish_steps_using_subcommand record" -l server -d 'Where 
 complete -c steps -n "__fish_steps_using_subcommand record" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 when the step is kept instead of recorded'
+complete -c steps -n "__fish_steps_using_subcommand record" -l best-effort -d 'Exit with 0 whatever fails, and warn: for hooks whose failure aborts a deploy'
 complete -c steps -n "__fish_steps_using_subcommand record" -s q -l quiet -d 'Print nothing when it is recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand run" -l component -d 'What is deployed [env: STEPS_COMPONENT]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l component -d 'What is deployed [env: STEPS_COMPONENT] [default: Kamal\'s service, else the name of the CI\'s repository]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l version -d 'Which version of it [env: STEPS_VERSION] [default: the CI\'s commit, else git describe]' -r
-complete -c steps -n "__fish_steps_using_subcommand run" -l owner -d 'Who is responsible [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
-complete -c steps -n "__fish_steps_using_subcommand run" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: production]' -r
-complete -c steps -n "__fish_steps_using_subcommand run" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l owner -d 'Who is responsible [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, the login, uid-N]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l environment -d 'Where it is deployed to [env: STEPS_ENVIRONMENT] [default: the CI\'s or Kamal\'s, else production]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l run -d 'The CI run it belongs to; steps of different runs are never of one deployment [env: STEPS_RUN] [default: the CI\'s]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l attempt -d 'Which attempt of that run, from 1 [env: STEPS_ATTEMPT] [default: the CI\'s]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l status -d 'The phase that CMD is, such as migrating' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c steps -n "__fish_steps_using_subcommand run" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
@@ -72,8 +75,9 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l server -d 'Where the
 complete -c steps -n "__fish_steps_using_subcommand run" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD is the whole deployment: record started before it, and succeeded or failed after it'
 complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
-complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Exit with 1 when CMD succeeded, but its recording did not reach the server'
+complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Do not start CMD when it cannot be recorded; exit with 1 when it succeeded, but its recording did not reach the server'
 complete -c steps -n "__fish_steps_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand flush" -l from -d 'Deliver what waits for this server to the present one instead' -r -f
 complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
@@ -98,7 +102,7 @@ complete -c steps -n "__fish_steps_using_subcommand list" -l run -d 'Only this C
 complete -c steps -n "__fish_steps_using_subcommand list" -l since -d 'Only what began then or later: a time, a date (UTC), or a span back from now such as 2h or 7d' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l until -d 'Only what began then or earlier; a whole second is included, a date alone is its midnight' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l id -d 'Only the step with this id' -r
-complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l columns -d 'Only these columns, in this order: component, version, owner, status, ts, environment, run, id, started_at, ended_at, duration_seconds, deployment_id, span, outcome, exit_code, attempt, result' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
@@ -122,7 +126,7 @@ complete -c steps -n "__fish_steps_using_subcommand deployments" -l until -d 'On
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l outcome -d 'Only with this outcome: succeeded, failed, running or abandoned' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l min-duration -d 'Only what took at least so long: 90s, 15m, 1h30m' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l max-duration -d 'Only what took at most so long' -r
-complete -c steps -n "__fish_steps_using_subcommand deployments" -l columns -d 'Only these columns, in this order: component, version, started_at, ended_at, duration_seconds, outcome, status, owner, environment, run, steps, id' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l columns -d 'Only these columns, in this order: component, version, started_at, ended_at, duration_seconds, outcome, status, owner, environment, run, steps, id, attempt, retry, work_seconds, waiting_seconds, gap_seconds, clocks_differ, looks_concurrent, excluded' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
