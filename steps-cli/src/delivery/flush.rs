@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use serde_json::Value;
 use steps_shared::{FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -157,7 +158,16 @@ impl Delivery {
         }
         let now = now()?;
         let body: String = steps.iter().map(|step| Value::from(step.aged(now)).to_string() + "\n").collect();
-        let answer = client.batch(body.into()).await?;
+        let answer = match client.batch(body.into()).await {
+            Ok(answer) => answer,
+            // A proxy takes less at once than the server.
+            Err(error) if error.status == Some(StatusCode::PAYLOAD_TOO_LARGE) && steps.len() > 1 => {
+                let (first, rest) = steps.split_at(steps.len() / 2);
+                Box::pin(self.send_batch(spool, client, first)).await?;
+                return Box::pin(self.send_batch(spool, client, rest)).await;
+            }
+            Err(error) => return Err(error.error),
+        };
         if answer.steps.len() != steps.len() {
             return Err(Error::Failed("the server's answer does not cover every step; is --server right?".to_owned()));
         }
