@@ -77,7 +77,7 @@ async fn two_that_know_nothing_of_each_other_are_two(db: TestDb) {
         (&["failed", "2"].map(str::to_owned)[..], &["succeeded", "2"].map(str::to_owned)[..])
     );
     let took = |at: usize| found[at][2].parse::<f64>().unwrap();
-    assert!(took(0) >= 0.2 && took(1) >= 1.2, "{found:?}");
+    assert!(took(0) >= 0.1 && took(1) >= 1.1, "{found:?}");
 }
 
 async fn two_of_one_ci_run_are_one(db: TestDb) {
@@ -89,6 +89,6 @@ async fn two_of_one_ci_run_are_one(db: TestDb) {
     let found = columns(&server.deployments("").await, ["run", "outcome", "steps", "duration_seconds"]);
     let [deployment] = &found[..] else { panic!("{found:?}") };
     assert_eq!(deployment[..3], ["912", "succeeded", "4"].map(str::to_owned));
-    assert!(deployment[3].parse::<f64>().unwrap() >= 1.5, "{found:?}");
+    assert!(deployment[3].parse::<f64>().unwrap() >= 1.4, "{found:?}");
     assert!(column(&server.list("").await, "attempt").iter().all(|attempt| attempt == "1"));
 }
