@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use steps_shared::{Owner, Reason, StepId, Timestamp};
 use uuid::Uuid;
 
-use super::projection::StreamKey;
+use super::fold_rows::StreamKey;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError};
 

@@ -7,7 +7,7 @@ use steps_shared::{Component, Environment, Run, Timestamp, Version};
 use uuid::Uuid;
 
 use super::filter::push_text;
-use super::projection::StreamKey;
+use super::fold_rows::StreamKey;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError};
 

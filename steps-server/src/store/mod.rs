@@ -4,6 +4,7 @@ mod deployments;
 mod error;
 mod exclusions;
 mod filter;
+mod fold_rows;
 mod maintenance;
 mod migrate;
 mod open;
@@ -24,9 +25,9 @@ use tokio::time::Instant;
 
 pub use error::StoreError;
 pub use exclusions::Exclusion;
+pub use fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
-pub use projection::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 pub use reader::{Access, Reader};
 pub use record::EndedSpan;
 pub use samples::SampleRow;

@@ -6,100 +6,15 @@ use sqlx::QueryBuilder;
 use steps_shared::Projection;
 use uuid::Uuid;
 
+use super::fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
-
-/// Identifies a stream: `Step::stream`.
-pub type StreamKey = [u8; 16];
 
 /// Conditions, ids or rows in one statement.
 const PER_STATEMENT: usize = 40;
 
 const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome, ended_at, \
      deployment_id, result FROM steps WHERE ";
-
-/// A stream has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
-    /// Its place in the queue.
-    pub seq: i64,
-    pub stream: StreamKey,
-    /// From when on, in microseconds since 1970.
-    pub since: i64,
-}
-
-/// What folding needs of a step, and what was derived of it before.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct FoldRow {
-    pub id: Uuid,
-    pub stream: Vec<u8>,
-    pub status: String,
-    pub owner: String,
-    /// When it began, in microseconds since 1970.
-    pub ts: i64,
-    /// Whether it belongs to a CI run.
-    pub has_run: bool,
-    /// Which attempt of that run it belongs to.
-    pub attempt: Option<i32>,
-    /// Whether it is a span.
-    pub span: bool,
-    /// The recorded end of a span.
-    pub finished_at: Option<i64>,
-    /// How a span was told to have ended.
-    pub outcome: Option<String>,
-    /// Derived: when it ended.
-    pub ended_at: Option<i64>,
-    /// Derived: its deployment.
-    pub deployment_id: Option<Uuid>,
-    /// Derived: how it ended.
-    pub result: Option<String>,
-}
-
-/// A deployment as it is stored, without the names that all deployments of its stream share. Times are microseconds since
-/// 1970.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct DeploymentRow {
-    /// The identity: that of its first step.
-    pub id: Uuid,
-    pub stream: Vec<u8>,
-    /// Who began it.
-    pub owner: String,
-    /// The status that was recorded last.
-    pub status: String,
-    /// Which attempt of its run it is.
-    pub attempt: Option<i32>,
-    /// Whether it repeats an earlier deployment of its run, and how much of it.
-    pub retry: Option<String>,
-    /// How it ended, or will have ended at `open_until`.
-    pub outcome: String,
-    /// It is running before this moment; 0 where its end is certain.
-    pub open_until: i64,
-    /// When its first step began.
-    pub started_at: i64,
-    /// When it ended.
-    pub ended_at: Option<i64>,
-    /// How long it took, in microseconds.
-    pub duration: Option<i64>,
-    /// How long only waiting statuses were open, in microseconds.
-    pub waiting: Option<i64>,
-    /// How long no step was open, in microseconds.
-    pub gaps: Option<i64>,
-    /// Whether its end was recorded before its beginning.
-    pub clocks_differ: bool,
-    /// Whether it looks like two at once.
-    pub looks_concurrent: bool,
-    /// Why it was excluded.
-    pub excluded: Option<String>,
-    /// Whether it is in figures.
-    pub counted: bool,
-    /// Whether it has had a status that begins a deployment.
-    pub has_start: bool,
-    /// Steps from here on may still get another end; see `Folded::tail`.
-    pub tail_ts: i64,
-    /// When the last of its steps began.
-    pub last_ts: i64,
-    pub steps: i32,
-}
 
 /// The names that the steps of a stream share.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -109,18 +24,6 @@ pub struct Names {
     environment: String,
     version: String,
     run: Option<String>,
-}
-
-/// What is derived of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepEnd {
-    pub id: Uuid,
-    /// When it ended, in microseconds since 1970.
-    pub ended_at: Option<i64>,
-    /// Its deployment.
-    pub deployment_id: Option<Uuid>,
-    /// How it ended.
-    pub result: Option<&'static str>,
 }
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::QueryBuilder;
 use steps_shared::{Finish, Step, StepId, Timestamp};
 
-use super::projection::StreamKey;
+use super::fold_rows::StreamKey;
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
