@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(
             rules[1].to_string(),
             "component api, environment staging, step migrating, baseline p95, last 50, margin 10%, max_growth 5%/week, \
-             since 2026-01-05 00:00:00"
+             since 2026-01-05"
         );
         assert_eq!(read("[check]\nmax = \"10m\"").unwrap().len(), 1);
         assert_eq!(read("check = [{ max = \"10m\" }, { max = \"1h\" }]").unwrap()[1].to_string(), "max 1h");
