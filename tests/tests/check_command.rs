@@ -188,7 +188,8 @@ async fn a_long_replay_is_given_up_and_holds_up_no_gate(db: TestDb) {
     let patient = Server::start(&db).await;
     let history = History::of("c").starting("2025-01-06 09:00:00".parse().unwrap()).every_hours(2.0);
     history.record(&patient, (0..4000).map(|nth| lasting(90.0 + wobble(nth)))).await;
-    eventually("all is folded", async || (patient.get("/v1/deployments/count").await.status == 200).then_some(())).await;
+    eventually("all is folded", async || (patient.get("/v1/deployments/count").await.status == 200).then_some(()))
+        .await;
     let server = Builder::on(&db.url()).args(&["--deadline", "5s"]).start().await;
     // Growth as of each of 4,000 deployments is more than a second's work.
     let long = "/v1/check?component=c&max_growth=5&replay=3000d&since=3000d";

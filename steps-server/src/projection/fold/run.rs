@@ -54,6 +54,8 @@ struct Open {
     end: Option<(Timestamp, DeploymentOutcome)>,
     /// Ends of jobs beside which others went on.
     job_ends: Vec<usize>,
+    /// The last end of a job.
+    last_end: Option<usize>,
     /// Steps since everything has ended: they trail the deployment, unless an end follows them.
     trailing: Vec<usize>,
     /// When something was last recorded of it.
@@ -129,16 +131,21 @@ impl Open {
         if let Some((last, _)) = self.end
             && self.has_ended()
         {
-            let is_another_job = !self.trailing.is_empty() || (self.starts == 0 && !rules.is_abandoned(last, ts));
-            if step.takes_back || !is_another_job {
+            let goes_on = self.trailing.is_empty();
+            if step.takes_back || (goes_on && rules.is_abandoned(last, ts)) {
                 // It corrects how all of it has ended.
                 self.end = Some((last, how));
                 return;
+            }
+            if goes_on {
+                // A job that was not said to begin was going on beside the one that has ended.
+                self.job_ends.extend(self.last_end);
             }
         }
         // One job's end. The gravest is the deployment's.
         self.ends += 1;
         self.end = Some((ts, self.end.map_or(how, |(_, before)| graver(before, how))));
+        self.last_end = Some(at);
         if !self.has_ended() {
             self.job_ends.push(at);
         }

@@ -223,6 +223,9 @@ fn jobs_beside_each_other_are_one_deployment_of_their_run() {
     assert_eq!(in_run(stream(&cancelled)), [("failed", 4, Some(61.0))]);
     let without_starts = [(0, "migrating"), (0, "migrating"), (60, "succeeded"), (600, "succeeded")];
     assert_eq!(in_run(stream(&without_starts)), [("succeeded", 4, Some(600.0))]);
+    let one_start = folded(stream(&[(0, "started"), (5, "migrating"), (60, "succeeded"), (600, "failed")]), true);
+    assert_eq!(told(&one_start), [("failed", 4, Some(600.0))], "the other job was not said to begin");
+    assert_eq!((one_start[0].gaps, one_start[0].derived[1].ended_at), (Some(Duration::default()), Some(at(600))));
 }
 
 #[test]
