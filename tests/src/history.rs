@@ -163,3 +163,12 @@ impl Server {
         serde_json::from_str(answer.ok()).expect("the answer to a check")
     }
 }
+
+/// Steps of the component `c`, which began at `start`, as `STATUS@SECOND`; `of` are other fields.
+pub async fn deploy(server: &Server, start: &str, steps: &str, of: Value) {
+    let mut fields = json!({"component": "c", "version": "1", "owner": "ann"});
+    fields.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+    let start = start.parse().unwrap();
+    let steps: Vec<Value> = steps.split_whitespace().map(|word| step(start, word, fields.clone())).collect();
+    assert_eq!(server.batch(&steps).await.recorded, steps.len() as u64);
+}
