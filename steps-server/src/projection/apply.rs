@@ -84,9 +84,9 @@ async fn fold_waiting(tx: &mut Tx, config: &FoldConfig) -> Result<usize, StoreEr
     let mut stored = tx.deployment_rows(&from).await?;
     let long = resumable(&stored, &since, &last);
     let mut done = Difference::default();
-    let ended = resume(tx, &long, &last, config, &mut done).await?;
+    let from_beginning = resume(tx, &long, config, &mut done).await?;
     let resumed: HashSet<Vec<u8>> =
-        long.iter().filter(|row| !ended.contains(row)).map(|row| row.stream.clone()).collect();
+        long.iter().filter(|row| !from_beginning.contains(row)).map(|row| row.stream.clone()).collect();
     from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));
     stored.retain(|row| !resumed.contains(&row.stream));
     done.write(tx).await?;

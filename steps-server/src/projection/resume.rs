@@ -30,24 +30,19 @@ pub(super) fn resumable(
     }
     let is_resumable = |(row, count): &(&DeploymentRow, usize)| {
         let Ok(stream) = StreamKey::try_from(row.stream.as_slice()) else { return false };
-        let alone = *count == 1 || !is_run(last, &stream);
+        // `Tx::deployments_before` tells those of runs as 0.
+        let alone = *count == 1 || last.get(&stream) != Some(&0);
         let changed_behind = since.get(&stream).is_some_and(|since| *since > row.last_ts);
         row.open_until > 0 && row.ended_at.is_none() && row.steps >= MIN_STEPS && changed_behind && alone
     };
     newest.into_values().filter(is_resumable).map(|(row, _)| row.clone()).collect()
 }
 
-/// Whether a stream is that of a run; see `Tx::deployments_before`.
-fn is_run(last: &HashMap<StreamKey, i64>, stream: &[u8]) -> bool {
-    StreamKey::try_from(stream).is_ok_and(|stream| last.get(&stream) == Some(&0))
-}
-
-/// Goes on with the fold of these deployments. Returns those that have ended by it: they must be folded from their beginning,
-/// because what is told of an ended deployment depends on all of its steps.
+/// Goes on with the fold of these deployments. Returns those that must be folded from their beginning instead: they have ended
+/// by it, and what is told of an ended deployment depends on all of its steps.
 pub(super) async fn resume(
     tx: &mut Tx,
     long: &[DeploymentRow],
-    last: &HashMap<StreamKey, i64>,
     config: &FoldConfig,
     difference: &mut Difference,
 ) -> Result<Vec<DeploymentRow>, StoreError> {
@@ -56,51 +51,58 @@ pub(super) async fn resume(
     let ids: Vec<Uuid> = long.iter().map(|row| row.id).collect();
     let tails = tx.fold_rows(&tails).await?;
     let firsts = tx.fold_rows_of(&ids).await?;
-    let mut ended = Vec::new();
+    let mut from_beginning = Vec::new();
     for whole in long {
-        let Some(first) = firsts.iter().find(|row| row.id == whole.id) else { continue };
-        let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
-        let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
-        let steps: Vec<FoldStep> = rows.iter().map(|row| short_step(row, whole, config)).collect();
-        // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of
-        // the step before it.
-        let goes_on = |step: &FoldStep| match step.kind {
-            StatusKind::Phase | StatusKind::Waiting => {
-                step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
-            }
-            kind => kind == StatusKind::Ignored,
-        };
-        if is_run(last, &whole.stream) && !steps.iter().skip(1).all(goes_on) {
-            ended.push(whole.clone());
-            continue;
+        if resume_one(whole, &firsts, &tails, config, difference).is_none() {
+            from_beginning.push(whole.clone());
         }
-        let folded = fold::fold(&steps, false, config.rules);
-        let [deployment] = folded.as_slice() else {
-            ended.push(whole.clone());
-            continue;
-        };
-        let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| rows[*at]).collect();
-        let row = deployment_row(&own, deployment, rows[deployment.tail].ts, &HashMap::new());
-        let Some(mut row) = row.filter(|row| row.ended_at.is_none()) else {
-            ended.push(whole.clone());
-            continue;
-        };
-        (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
-        (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
-        row.open_until = row.open_until.max(whole.open_until);
-        let known = if whole.tail_ts > whole.started_at {
-            // What lies between the first step and the tail has its end, and is counted, already.
-            let added = own.iter().filter(|row| row.deployment_id != Some(whole.id)).count();
-            row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
-            1
-        } else {
-            0
-        };
-        difference.add_ends(own.into_iter().skip(known), deployment.derived.iter().skip(known), Some(whole.id));
-        difference.wrong.push(whole.id);
-        difference.right.push(row);
     }
-    Ok(ended)
+    Ok(from_beginning)
+}
+
+/// Goes on with the fold of one deployment; `None`, with nothing added to `difference`, where that is not enough.
+fn resume_one(
+    whole: &DeploymentRow,
+    firsts: &[FoldRow],
+    tails: &[FoldRow],
+    config: &FoldConfig,
+    difference: &mut Difference,
+) -> Option<()> {
+    let first = firsts.iter().find(|row| row.id == whole.id)?;
+    let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
+    let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
+    let steps: Vec<FoldStep> = rows.iter().map(|row| short_step(row, whole, config)).collect();
+    // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of the
+    // step before it.
+    let goes_on = |step: &FoldStep| match step.kind {
+        StatusKind::Phase | StatusKind::Waiting => {
+            step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
+        }
+        kind => kind == StatusKind::Ignored,
+    };
+    if first.has_run && !steps.iter().skip(1).all(goes_on) {
+        return None;
+    }
+    let folded = fold::fold(&steps, false, config.rules);
+    let [deployment] = folded.as_slice() else { return None };
+    let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| rows[*at]).collect();
+    let row = deployment_row(&own, deployment, rows[deployment.tail].ts, &HashMap::new());
+    let mut row = row.filter(|row| row.ended_at.is_none())?;
+    (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
+    (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
+    row.open_until = row.open_until.max(whole.open_until);
+    let known = if whole.tail_ts > whole.started_at {
+        // What lies between the first step and the tail has its end, and is counted, already.
+        let added = own.iter().filter(|row| row.deployment_id != Some(whole.id)).count();
+        row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
+        1
+    } else {
+        0
+    };
+    difference.add_ends(own.into_iter().skip(known), deployment.derived.iter().skip(known), Some(whole.id));
+    difference.wrong.push(whole.id);
+    difference.right.push(row);
+    Some(())
 }
 
 /// The attempt of a deployment; 0 where it is not known.

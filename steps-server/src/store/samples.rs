@@ -49,14 +49,12 @@ struct Row {
 }
 
 impl Row {
-    /// As it is at this time: a deployment that is still open has no duration yet. What the steps of one that has not succeeded
-    /// took says nothing about how long they take.
+    /// As it is at this time: a deployment that is still open has no duration yet.
     fn at(self, now: Timestamp) -> Result<SampleRow, sqlx::Error> {
         let row = self;
         let is_open = row.open_until > now.micros();
         let outcome: DeploymentOutcome = row.outcome.parse().map_err(|error| invalid("outcome", error))?;
-        let says_how_long = !is_open && (row.status.is_none() || outcome == DeploymentOutcome::Succeeded);
-        let duration = row.duration.filter(|_| says_how_long);
+        let micros = |micros: Option<i64>| micros.filter(|_| !is_open).and_then(Duration::from_micros);
         Ok(SampleRow {
             component: row.component,
             environment: row.environment,
@@ -64,9 +62,9 @@ impl Row {
             status: row.status,
             outcome: if is_open { DeploymentOutcome::Running } else { outcome },
             started_at: timestamp("started_at", row.started_at)?,
-            duration: duration.and_then(Duration::from_micros),
-            waiting: row.waiting.filter(|_| !is_open).and_then(Duration::from_micros),
-            gaps: row.gaps.filter(|_| !is_open).and_then(Duration::from_micros),
+            duration: micros(row.duration),
+            waiting: micros(row.waiting),
+            gaps: micros(row.gaps),
             result: word("result", row.result)?,
             span: row.span,
         })
