@@ -105,12 +105,15 @@ pub(super) async fn difference(
 pub(super) fn fold_step(row: &FoldRow, config: &FoldConfig) -> FoldStep {
     let moment = |micros: i64| Timestamp::from_micros(micros).unwrap_or_default();
     let outcome = row.outcome.as_deref().and_then(|outcome| outcome.parse().ok()).unwrap_or(StepOutcome::Succeeded);
+    let status = normalized(&row.status);
+    let kind = config.statuses.kind_of_word(&status, row.span);
     FoldStep {
         id: StepId(row.id),
         ts: moment(row.ts),
-        status: normalized(&row.status),
-        kind: config.statuses.kind(&row.status, row.span),
-        takes_back: Statuses::takes_back(&row.status),
+        status,
+        kind,
+        // Only an end can take something back.
+        takes_back: kind.outcome().is_some() && Statuses::takes_back(&row.status),
         span: row.span.then(|| row.finished_at.map(|ended_at| SpanEnd { at: moment(ended_at), outcome })),
         attempt: row.attempt.and_then(|number| number.unsigned_abs().try_into().ok()),
     }

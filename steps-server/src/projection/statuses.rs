@@ -159,7 +159,13 @@ impl Statuses {
     /// What a status means. A span takes time, so that it is never an end.
     #[must_use]
     pub fn kind(&self, status: &str, span: bool) -> StatusKind {
-        match self.kinds.get(&normalized(status)).copied().unwrap_or(StatusKind::Phase) {
+        self.kind_of_word(&normalized(status), span)
+    }
+
+    /// The same of a status that is [`normalized`] already.
+    #[must_use]
+    pub fn kind_of_word(&self, word: &str, span: bool) -> StatusKind {
+        match self.kinds.get(word).copied().unwrap_or(StatusKind::Phase) {
             kind if span && kind.outcome().is_some() => StatusKind::Phase,
             kind => kind,
         }
