@@ -59,7 +59,11 @@ async fn the_real_history_has_the_durations_that_its_ci_declared(db: TestDb) {
     let mut expected: Vec<[String; 6]> = rows(&declared)
         .into_iter()
         .map(|row| {
-            let outcome = if row["outcome"] == "success" { "succeeded" } else { "failed" };
+            let outcome = match row["outcome"].as_str() {
+                "success" => "succeeded",
+                "cancelled" => "cancelled",
+                _ => "failed",
+            };
             let start = format!("{}000Z", row["started_at"].replace(' ', "T"));
             let seconds: f64 = row["duration_seconds"].parse().unwrap();
             let status = row["outcome"].clone();
