@@ -9,6 +9,7 @@ use steps_shared::{
 use uuid::Uuid;
 
 use super::filter::{push_access, push_deployment_filter, push_ids};
+use super::statements::cut_ids;
 use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, attempt, invalid, read, timestamp, word};
 use super::{Reader, StoreError, with_pools};
 
@@ -126,37 +127,38 @@ impl Reader {
 
     /// Those of the deployments that there are, in no order.
     pub async fn deployments_of(&self, ids: &[StepId]) -> Result<Vec<Deployment>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let mut rows: Vec<DeploymentRow> = Vec::new();
+        for ids in cut_ids(ids) {
+            with_pools!(&self.store, pools => {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(COLUMNS).push(" FROM deployments");
+                push_access(&mut select, &self.access, "");
+                push_ids(&mut select, "id", &ids);
+                rows.extend(select.build_query_as().fetch_all(&pools.read.get()).await?);
+            });
         }
-        with_pools!(&self.store, pools => {
-            let mut select = QueryBuilder::new("SELECT ");
-            select.push(COLUMNS).push(" FROM deployments");
-            push_access(&mut select, &self.access, "");
-            push_ids(&mut select, "id", ids);
-            let rows: Vec<DeploymentRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
-            Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
-        })
+        Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
     }
 
     /// The steps of deployments, in order.
     pub async fn steps_of(&self, deployments: &[StepId]) -> Result<Vec<Step>, StoreError> {
-        if deployments.is_empty() {
-            return Ok(Vec::new());
+        let mut rows: Vec<StepRow> = Vec::new();
+        for deployments in cut_ids(deployments) {
+            with_pools!(&self.store, pools => {
+                let mut select = QueryBuilder::new("SELECT ");
+                for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
+                    select.push("steps.").push(column).push(", ");
+                }
+                select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
+                select.push(DEPLOYMENTS_WITH_STEPS);
+                push_access(&mut select, &self.access, "whole.");
+                push_ids(&mut select, "whole.id", &deployments);
+                rows.extend(select.build_query_as().fetch_all(&pools.read.get()).await?);
+            });
         }
-        with_pools!(&self.store, pools => {
-            let mut select = QueryBuilder::new("SELECT ");
-            for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
-                select.push("steps.").push(column).push(", ");
-            }
-            select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
-            select.push(DEPLOYMENTS_WITH_STEPS);
-            push_access(&mut select, &self.access, "whole.");
-            push_ids(&mut select, "whole.id", deployments);
-            select.push(" ORDER BY steps.ts, steps.id");
-            let rows: Vec<StepRow> = select.build_query_as().fetch_all(&pools.read.get()).await?;
-            Ok(rows.into_iter().map(Step::try_from).collect::<Result<_, _>>()?)
-        })
+        let mut steps = rows.into_iter().map(Step::try_from).collect::<Result<Vec<_>, _>>()?;
+        steps.sort_by_key(|step| (step.ts, step.id));
+        Ok(steps)
     }
 
     /// The deployment before this one in its stream, where that looks as if it had gone on beside this one.

@@ -54,7 +54,7 @@ where
 }
 
 /// Adds ` AND column IN (…)`; there must be at least one id.
-pub(super) fn push_ids<DB>(select: &mut QueryBuilder<DB>, column: &str, ids: &[StepId])
+pub(super) fn push_ids<DB>(select: &mut QueryBuilder<DB>, column: &str, ids: &[&StepId])
 where
     DB: Database,
     Uuid: for<'q> Encode<'q, DB> + Type<DB>,

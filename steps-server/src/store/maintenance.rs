@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::filter::push_text;
 use super::fold_rows::StreamKey;
+use super::statements::cut_ids;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError};
 
@@ -37,9 +38,6 @@ pub struct DoomedDeployment {
     pub last_ts: i64,
     pub steps: i32,
 }
-
-/// Steps in one statement.
-const STEPS_PER_DELETE: usize = 40;
 
 /// Adds a condition for each name that is given.
 fn push_names<DB>(select: &mut QueryBuilder<DB>, doomed: &Doomed)
@@ -121,7 +119,7 @@ impl Tx {
 
     /// Deletes single steps.
     pub async fn delete_steps(&mut self, steps: &[(i64, Uuid)]) -> Result<(), StoreError> {
-        for steps in steps.chunks(STEPS_PER_DELETE) {
+        for steps in cut_ids(steps) {
             with_connection!(self, connection => {
                 let mut delete = QueryBuilder::new("DELETE FROM steps WHERE id IN (");
                 let mut list = delete.separated(", ");

@@ -14,6 +14,7 @@ mod record;
 mod renewable;
 mod samples;
 mod series;
+mod statements;
 mod steps;
 mod transaction;
 mod url;

@@ -7,11 +7,9 @@ use steps_shared::Projection;
 use uuid::Uuid;
 
 use super::fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
+use super::statements::{cut, cut_conditions, cut_ids, row_bytes};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
-
-/// Conditions, ids or rows in one statement.
-const PER_STATEMENT: usize = 40;
 
 const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome, ended_at, \
      deployment_id, result FROM steps WHERE ";
@@ -24,6 +22,15 @@ pub struct Names {
     environment: String,
     version: String,
     run: Option<String>,
+}
+
+/// How many bytes a deployment takes in its INSERT, at most.
+fn deployment_bytes(row: &DeploymentRow, names: &Names) -> usize {
+    let Names { stream: _, component, environment, version, run } = names;
+    let DeploymentRow { owner, status, retry, outcome, excluded, .. } = row;
+    let maybe = [run, retry, excluded].map(|text| text.as_deref().unwrap_or_default());
+    let [run, retry, excluded] = maybe;
+    row_bytes(16, &[component, environment, version, run, owner, status, retry, outcome, excluded])
 }
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.
@@ -119,7 +126,7 @@ impl Tx {
 
     /// Takes changes off the queue.
     pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        for changes in changes.chunks(PER_STATEMENT) {
+        for changes in cut_ids(changes) {
             with_connection!(self, connection => {
                 let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
                 let mut list = delete.separated(", ");
@@ -140,7 +147,7 @@ impl Tx {
         streams: &[(StreamKey, i64)],
     ) -> Result<HashMap<StreamKey, i64>, StoreError> {
         let mut starts = HashMap::new();
-        for streams in streams.chunks(PER_STATEMENT) {
+        for streams in cut_conditions(streams) {
             let rows: Vec<(Vec<u8>, i64)> = with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
                     "SELECT stream, CASE WHEN MAX(run) IS NULL THEN MAX(started_at) ELSE 0 END FROM deployments WHERE ",
@@ -157,7 +164,7 @@ impl Tx {
     /// Of these streams, the steps of excluded deployments, each with the reason.
     pub async fn exclusions(&mut self, streams: &[(StreamKey, i64)]) -> Result<HashMap<Uuid, String>, StoreError> {
         let mut reasons = HashMap::new();
-        for streams in streams.chunks(PER_STATEMENT) {
+        for streams in cut_ids(streams) {
             let rows: Vec<(Uuid, String)> = with_connection!(self, connection => {
                 let mut select = QueryBuilder::new("SELECT step_id, reason FROM exclusions WHERE stream IN (");
                 let mut list = select.separated(", ");
@@ -177,7 +184,7 @@ impl Tx {
     /// Single steps.
     pub async fn fold_rows_of(&mut self, ids: &[Uuid]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in cut_ids(ids) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
                 select.push("id IN (");
@@ -195,7 +202,7 @@ impl Tx {
     /// The steps of streams from the given times on, in the order of the fold.
     pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
-        for streams in streams.chunks(PER_STATEMENT) {
+        for streams in cut_conditions(streams) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
                 push_streams!(select, streams, " AND ts >= ");
@@ -209,7 +216,7 @@ impl Tx {
     /// The stored deployments of streams that started at the given times or later.
     pub async fn deployment_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<DeploymentRow>, StoreError> {
         let mut rows = Vec::new();
-        for streams in streams.chunks(PER_STATEMENT) {
+        for streams in cut_conditions(streams) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
                     "SELECT id, stream, owner, status, attempt, retry, outcome, open_until, started_at, ended_at, duration, \
@@ -225,23 +232,23 @@ impl Tx {
 
     /// Writes the derived columns of steps.
     pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
-        for ends in ends.chunks(PER_STATEMENT) {
+        for ends in cut_conditions(ends) {
             with_connection!(self, connection => {
                 let mut update = QueryBuilder::new("UPDATE steps SET ended_at = CASE id");
-                for end in ends {
+                for end in &ends {
                     update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.ended_at);
                 }
                 update.push(" END, deployment_id = CASE id");
-                for end in ends {
+                for end in &ends {
                     update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.deployment_id);
                 }
                 update.push(" END, result = CASE id");
-                for end in ends {
+                for end in &ends {
                     update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.result);
                 }
                 update.push(" END WHERE id IN (");
                 let mut list = update.separated(", ");
-                for end in ends {
+                for end in &ends {
                     list.push_bind(end.id);
                 }
                 update.push(")");
@@ -253,7 +260,7 @@ impl Tx {
 
     /// Removes deployments.
     pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in cut_ids(ids) {
             with_connection!(self, connection => {
                 let mut delete = QueryBuilder::new("DELETE FROM deployments WHERE id IN (");
                 let mut list = delete.separated(", ");
@@ -269,12 +276,9 @@ impl Tx {
 
     /// Adds deployments; their names are read from their first steps.
     pub async fn add_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
-        for deployments in deployments.chunks(PER_STATEMENT) {
-            let names = self.names(deployments).await?;
-            let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
-            if named.is_empty() {
-                continue;
-            }
+        let names = self.names(deployments).await?;
+        let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
+        for named in cut(&named, |(row, names)| deployment_bytes(row, names)) {
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new(
                     "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, attempt, \
@@ -316,15 +320,20 @@ impl Tx {
 
     /// The names of the streams of these deployments.
     async fn names(&mut self, deployments: &[DeploymentRow]) -> Result<HashMap<Vec<u8>, Names>, StoreError> {
-        let rows: Vec<Names> = with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
-            let mut list = select.separated(", ");
-            for row in deployments {
-                list.push_bind(row.id);
-            }
-            select.push(")");
-            select.build_query_as().fetch_all(connection).await?
-        });
-        Ok(rows.into_iter().map(|names| (names.stream.clone(), names)).collect())
+        let mut names = HashMap::new();
+        for deployments in cut_ids(deployments) {
+            let rows: Vec<Names> = with_connection!(self, connection => {
+                let mut select =
+                    QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
+                let mut list = select.separated(", ");
+                for row in deployments {
+                    list.push_bind(row.id);
+                }
+                select.push(")");
+                select.build_query_as().fetch_all(connection).await?
+            });
+            names.extend(rows.into_iter().map(|names| (names.stream.clone(), names)));
+        }
+        Ok(names)
     }
 }

@@ -6,15 +6,10 @@ use sqlx::QueryBuilder;
 use steps_shared::{Finish, Step, StepId, Timestamp};
 
 use super::fold_rows::StreamKey;
+use super::statements::{cut, cut_ids, row_bytes};
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
-
-/// Rows in one INSERT: its text must stay well below 16 KiB, because more of it in one go waits 40 ms for the
-/// network when the connection is encrypted.
-const ROWS_PER_INSERT: usize = 64;
-/// Ids in one SELECT.
-const IDS_PER_SELECT: usize = 500;
 
 /// The end of a span that is to be recorded.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +46,7 @@ impl Store {
             *since = ts.micros().min(*since);
         }
         let mut tx = self.begin().await?;
-        for rows in steps.chunks(ROWS_PER_INSERT) {
+        for rows in cut(steps, |step| step_bytes(step)) {
             tx.insert_steps(rows).await?;
         }
         for end in ends {
@@ -60,9 +55,7 @@ impl Store {
             }
         }
         let changes: Vec<_> = changes.into_iter().collect();
-        for rows in changes.chunks(ROWS_PER_INSERT) {
-            tx.insert_changes(rows).await?;
-        }
+        tx.insert_changes(&changes).await?;
         tx.commit().await?;
         Ok(unchanged)
     }
@@ -74,7 +67,7 @@ impl Store {
             return Ok(stored);
         }
         with_pools!(self, pools => {
-            for ids in ids.chunks(IDS_PER_SELECT) {
+            for ids in cut_ids(ids) {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM steps WHERE id IN (");
                 let mut list = select.separated(", ");
@@ -91,6 +84,13 @@ impl Store {
         });
         Ok(stored)
     }
+}
+
+/// How many bytes a step takes in its INSERT, at most.
+fn step_bytes(step: &Step) -> usize {
+    let Step { component, environment, version, owner, status, run, .. } = step;
+    let run = run.as_ref().map_or("", |run| run.as_str());
+    row_bytes(8, &[component.as_str(), environment.as_str(), version.as_str(), owner.as_str(), status.as_str(), run])
 }
 
 impl Tx {
@@ -139,13 +139,15 @@ impl Tx {
     }
 
     pub(super) async fn insert_changes(&mut self, changes: &[(StreamKey, i64)]) -> Result<(), StoreError> {
-        with_connection!(self, connection => {
-            let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
-            insert.push_values(changes, |mut row, (stream, since)| {
-                row.push_bind(stream.to_vec()).push_bind(*since);
+        for changes in cut(changes, |_| row_bytes(2, &[])) {
+            with_connection!(self, connection => {
+                let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
+                insert.push_values(changes, |mut row, (stream, since)| {
+                    row.push_bind(stream.to_vec()).push_bind(*since);
+                });
+                insert.build().execute(&mut *connection).await?;
             });
-            insert.build().execute(connection).await?;
-        });
+        }
         Ok(())
     }
 }
