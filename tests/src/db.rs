@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use reqwest::Url;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, SqliteConnection};
@@ -68,19 +69,42 @@ impl TestDb {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("steps.db").display()),
-            Self::MySql { server, name } => format!("{server}/{name}"),
+            Self::MySql { server, name } => {
+                let mut url = parsed(server);
+                url.set_path(name);
+                url.into()
+            }
         }
     }
 
-    /// The same database at another port, behind a forwarder.
+    /// The same database at another port, behind a forwarder; not over the socket.
     ///
     /// # Panics
     /// On an SQLite file.
     #[must_use]
     pub fn url_at_port(&self, port: u16) -> String {
-        let mut url = reqwest::Url::parse(&self.url()).expect("a URL");
+        let mut url = parsed(&self.url());
         url.set_port(Some(port)).expect("a MySQL URL has a port");
+        without(&mut url, "socket");
         url.into()
+    }
+
+    /// The same database with something else, such as `ssl-mode=DISABLED`, in the query of the URL.
+    #[must_use]
+    pub fn url_with(&self, query: &str) -> String {
+        let mut url = parsed(&self.url());
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        url.into()
+    }
+
+    /// The name of the database on the MySQL server.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let Self::MySql { name, .. } = self else { panic!("an SQLite file has no name") };
+        name
     }
 
     /// The port of the MySQL server.
@@ -89,7 +113,7 @@ impl TestDb {
     /// On an SQLite file.
     #[must_use]
     pub fn port(&self) -> u16 {
-        let url = reqwest::Url::parse(&self.url()).expect("a URL");
+        let url = parsed(&self.url());
         url.port().unwrap_or_else(|| panic!("{url} has no port"))
     }
 
@@ -106,7 +130,9 @@ impl TestDb {
             execute(&mut connection, &format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")).await;
             execute(&mut connection, &format!("GRANT ALL ON {name}.* TO '{user}'@'%'")).await;
         });
-        let mut url = reqwest::Url::parse(&self.url()).expect("a URL");
+        let mut url = parsed(&self.url());
+        // MySQL takes a password over TLS only.
+        without(&mut url, "ssl-mode");
         url.set_username(&user).expect("a MySQL URL has a user");
         url.set_password(Some(PASSWORD)).expect("a MySQL URL has a password");
         url.into()
@@ -183,6 +209,19 @@ pub fn mysql_server() -> String {
     match std::env::var(MYSQL_VARIABLE) {
         Ok(url) if !url.is_empty() => url.trim_end_matches('/').to_owned(),
         _ => panic!("{MYSQL_VARIABLE} is not set: run `make test`, or `tests/with-mariadb cargo test …`"),
+    }
+}
+
+fn parsed(url: &str) -> Url {
+    Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// Takes a parameter out of the query.
+fn without(url: &mut Url, parameter: &str) {
+    let kept: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(name, _)| name != parameter).collect();
+    url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
     }
 }
 

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Connection as _, MySqlPool};
+use sqlx::{MySqlConnection, MySqlPool, SqlitePool};
 
-use super::{OpenError, Store};
+use super::OpenError;
+use super::mysql::{MySqlServer, close};
 
 static MYSQL: Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -14,20 +15,13 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 /// How long a server waits for another one that is migrating.
 const LOCK_SECONDS: u32 = 60;
 
-impl Store {
-    /// Applies the migrations that are missing. A newer server's are left alone, so that the older one goes on serving
-    /// during a rolling upgrade.
-    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
-        match self {
-            Self::MySql(pools) => migrate_mysql(&pools.write.get()).await.map_err(OpenError::Migrate),
-            Self::Sqlite(pools) => {
-                let file = pools.write.get().connect_options().get_filename().to_owned();
-                let _folder_lock = lock_folder(file).await?;
-                let mut connection = pools.write.get().acquire().await.map_err(MigrateError::Execute)?;
-                Ok(unlocked(&SQLITE).run(&mut *connection).await?)
-            }
-        }
-    }
+/// Applies the migrations that are missing. A newer server's are left alone, so that the older one goes on serving
+/// during a rolling upgrade.
+pub(super) async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
+    let file = pool.connect_options().get_filename().to_owned();
+    let _folder_lock = lock_folder(file).await?;
+    let mut connection = pool.acquire().await.map_err(MigrateError::Execute)?;
+    Ok(unlocked(&SQLITE).run(&mut *connection).await?)
 }
 
 /// Locks the folder that holds the database's file until what this returns is dropped.
@@ -44,23 +38,59 @@ pub(super) async fn lock_folder(file: PathBuf) -> Result<File, OpenError> {
     locked.map_err(|error| OpenError::File { path: folder, error })
 }
 
-/// sqlx's own lock does nothing on MariaDB (it waits "-1" seconds, which is NULL there), so this takes one on a
-/// connection of its own. The lock goes with that connection, however this ends.
-async fn migrate_mysql(pool: &MySqlPool) -> Result<(), MigrateError> {
+/// What the server does with tables, on one that means nothing. A migration that fails in its middle is not undone, so what
+/// its user may do is tried before.
+const TRY_RIGHTS: [&str; 9] = [
+    "DROP TABLE IF EXISTS steps_rights",
+    "CREATE TABLE steps_rights (id INT)",
+    "ALTER TABLE steps_rights ADD COLUMN next INT",
+    "CREATE INDEX steps_rights_next ON steps_rights (next)",
+    "INSERT INTO steps_rights (id, next) VALUES (1, 1)",
+    "UPDATE steps_rights SET next = 2 WHERE id = 1",
+    "SELECT next FROM steps_rights",
+    "DELETE FROM steps_rights",
+    "DROP TABLE steps_rights",
+];
+/// The same where nothing is to be migrated; it changes nothing.
+const CHECK_RIGHTS: [&str; 4] = [
+    "SELECT seq FROM changes WHERE 1 = 0",
+    "INSERT INTO changes (stream, since) SELECT stream, since FROM changes WHERE 1 = 0",
+    "UPDATE projection SET turn = turn WHERE 1 = 0",
+    "DELETE FROM changes WHERE 1 = 0",
+];
+
+/// The same on MySQL, after a look at what its user may do.
+pub(super) async fn migrate_mysql(pool: &MySqlPool, server: &MySqlServer) -> Result<(), OpenError> {
+    let mut holder = lock_database(pool).await.map_err(|error| server.not_migrated(error))?;
+    let statements: &[_] = if is_up_to_date(&mut holder).await { &CHECK_RIGHTS } else { &TRY_RIGHTS };
+    server.check_rights(&mut holder, statements).await?;
+    let migrated = unlocked(&MYSQL).run(&mut holder).await;
+    close(holder).await;
+    migrated.map_err(|error| server.not_migrated(error))
+}
+
+async fn is_up_to_date(connection: &mut MySqlConnection) -> bool {
+    let applied: Result<i64, _> =
+        sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success = 1").fetch_one(connection).await;
+    applied.is_ok_and(|applied| usize::try_from(applied).is_ok_and(|applied| applied >= MYSQL.iter().count()))
+}
+
+/// A connection that holds the lock of the one that migrates, until it is closed. sqlx's own lock does nothing on MariaDB: it
+/// waits "-1" seconds, which is NULL there. A lock's name has at most 64 characters, as many as the name of a database, so
+/// that is hashed.
+async fn lock_database(pool: &MySqlPool) -> Result<MySqlConnection, MigrateError> {
     let mut holder = pool.acquire().await?.detach();
-    let locked: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('steps-migrate ', DATABASE()), ?)")
-        .bind(LOCK_SECONDS)
-        .fetch_one(&mut holder)
-        .await?;
-    if locked != Some(1) {
-        return Err(MigrateError::Execute(sqlx::Error::Protocol(format!(
-            "another server has been migrating for more than {LOCK_SECONDS} s"
-        ))));
+    let locked: Option<i64> =
+        sqlx::query_scalar("SELECT GET_LOCK(CONCAT('steps-migrate ', LEFT(SHA2(DATABASE(), 256), 40)), ?)")
+            .bind(LOCK_SECONDS)
+            .fetch_one(&mut holder)
+            .await?;
+    if locked == Some(1) {
+        return Ok(holder);
     }
-    let mut connection = pool.acquire().await?;
-    let migrated = unlocked(&MYSQL).run(&mut *connection).await;
-    holder.close().await?;
-    migrated
+    Err(MigrateError::Execute(sqlx::Error::Protocol(format!(
+        "another server has been migrating for more than {LOCK_SECONDS} s"
+    ))))
 }
 
 fn unlocked(migrator: &Migrator) -> Migrator {

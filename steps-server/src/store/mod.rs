@@ -7,6 +7,7 @@ mod filter;
 mod fold_rows;
 mod maintenance;
 mod migrate;
+mod mysql;
 mod open;
 mod projection;
 mod reader;

@@ -5,12 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::mysql::MySqlPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Executor as _};
-use tokio::time::Instant;
 
-use super::migrate::lock_folder;
+use super::migrate::{lock_folder, migrate_mysql, migrate_sqlite};
+use super::mysql::MySqlServer;
 use super::renewable::RenewablePool;
 use super::{DatabaseUrl, Pools, Store};
 
@@ -42,12 +42,14 @@ pub enum OpenError {
         error: sqlx::Error,
     },
     /// It answered, and refused.
-    #[error("the database at {place} refuses: {error}")]
+    #[error("the database at {place} refuses: {error}{remedy}")]
     Refused {
         /// Host and port, or the file; never the password.
         place: String,
         /// Its answer.
         error: sqlx::Error,
+        /// What to do, after a semicolon; empty where nothing can be said.
+        remedy: String,
     },
     /// The folder of the file cannot be made or locked.
     #[error("{}: {error}", path.display())]
@@ -87,25 +89,17 @@ impl Store {
     /// [`OpenError`] says which of these failed; no message holds the password.
     pub async fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let url = options.url.expose();
-        let store = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("mysql" | "mariadb") => Self::open_mysql(url, options).await?,
-            Some("sqlite") => Self::open_sqlite(url, options).await?,
-            _ => return Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
-        };
-        store.migrate().await?;
-        Ok(store)
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("mysql" | "mariadb") => Self::open_mysql(url, options).await,
+            Some("sqlite") => Self::open_sqlite(url, options).await,
+            _ => Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
+        }
     }
 
     async fn open_mysql(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
-        let connect = MySqlConnectOptions::from_str(url)
-            .map_err(|error| OpenError::Url(error.to_string()))?
-            .statement_cache_capacity(STATEMENTS)
-            .disable_statement_logging();
-        if connect.get_database().is_none_or(str::is_empty) {
-            return Err(OpenError::Url("it names no database".to_owned()));
-        }
-        let place = format!("{}:{}", connect.get_host(), connect.get_port());
-        wait_for(&connect, &place, options.wait).await?;
+        let server = MySqlServer::read(url, STATEMENTS)?;
+        server.wait_for(options.wait).await?;
+        let connect = server.options.clone();
         let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
         // A broken connection shows in the commit, which is tried again. Testing it first would cost every commit a
         // round trip.
@@ -115,12 +109,14 @@ impl Store {
         let project = pool(PROJECTORS).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop) })
         });
-        Ok(Self::MySql(Arc::new(Pools {
+        let pools = Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect)),
             begin: "START TRANSACTION",
-        })))
+        };
+        migrate_mysql(&pools.write.get(), &server).await?;
+        Ok(Self::MySql(Arc::new(pools)))
     }
 
     async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
@@ -140,7 +136,12 @@ impl Store {
         let folder_lock = lock_folder(path.clone()).await?;
         let opened = write.get().acquire().await;
         drop(folder_lock);
-        opened.map_err(|error| OpenError::Refused { place: path.display().to_string(), error })?;
+        opened.map_err(|error| OpenError::Refused {
+            place: path.display().to_string(),
+            error,
+            remedy: String::new(),
+        })?;
+        migrate_sqlite(&write.get()).await?;
         Ok(Self::Sqlite(Arc::new(Pools {
             read: RenewablePool::new(pool(options.connections), connect),
             project: Arc::clone(&write),
@@ -148,37 +149,6 @@ impl Store {
             begin: "BEGIN IMMEDIATE",
         })))
     }
-}
-
-/// Connects until it works or `wait` is over; an error that will not go away ends it at once.
-async fn wait_for(connect: &MySqlConnectOptions, place: &str, wait: Duration) -> Result<(), OpenError> {
-    let deadline = Instant::now() + wait;
-    let pause = Duration::from_secs(1);
-    loop {
-        let attempt = tokio::time::timeout(ACQUIRE_TIMEOUT, connect.connect()).await;
-        let error = match attempt {
-            Ok(Ok(_connection)) => return Ok(()),
-            Ok(Err(error))
-                if error.as_database_error().is_some_and(|error| is_final(&error.code().unwrap_or_default())) =>
-            {
-                return Err(OpenError::Refused { place: place.to_owned(), error });
-            }
-            Ok(Err(error)) => error,
-            Err(_) => sqlx::Error::PoolTimedOut,
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(OpenError::Unreachable { place: place.to_owned(), wait, error });
-        }
-        let seconds_left = left.as_secs_f64().ceil();
-        tracing::warn!(%place, %error, seconds_left, "the database does not answer yet; trying again");
-        tokio::time::sleep(pause.min(left)).await;
-    }
-}
-
-/// SQLSTATE 28000 is a wrong user or password, 42000 a database that is not there or not allowed.
-fn is_final(code: &str) -> bool {
-    matches!(code, "28000" | "42000")
 }
 
 fn create_folder(file: &Path) -> Result<(), OpenError> {

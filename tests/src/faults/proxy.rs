@@ -20,8 +20,8 @@ pub enum Fault {
     BlackHole,
     /// It passes every piece on after so long.
     Delay(Duration),
-    /// When these bytes are in what a client sends, it passes so many bytes of the answer on and then breaks the
-    /// connection.
+    /// When these bytes are in what a client sends, or it sends a TLS record that is as long as a query of them, it passes
+    /// so many bytes of the answer on and then breaks the connection.
     Truncate(&'static [u8], usize),
 }
 
@@ -31,6 +31,7 @@ pub struct Proxy {
     port: u16,
     fault: watch::Sender<Fault>,
     truncated: watch::Receiver<usize>,
+    full_records: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
@@ -41,8 +42,9 @@ impl Proxy {
         let port = listener.local_addr().expect("a bound socket").port();
         let (fault, faults) = watch::channel(Fault::None);
         let (count, truncated) = watch::channel(0);
-        let task = tokio::spawn(listen(listener, to, faults, count));
-        Self { port, fault, truncated, task }
+        let (full, full_records) = watch::channel(0);
+        let task = tokio::spawn(listen(listener, to, faults, Counts { truncated: count, full_records: full }));
+        Self { port, fault, truncated, full_records, task }
     }
 
     /// Where it listens.
@@ -70,6 +72,12 @@ impl Proxy {
     pub fn truncated(&self) -> usize {
         *self.truncated.borrow()
     }
+
+    /// How many TLS records of the greatest length clients have sent: what they sent at once was longer than one.
+    #[must_use]
+    pub fn full_records(&self) -> usize {
+        *self.full_records.borrow()
+    }
 }
 
 impl Drop for Proxy {
@@ -78,7 +86,29 @@ impl Drop for Proxy {
     }
 }
 
-async fn listen(listener: TcpListener, to: u16, mut faults: watch::Receiver<Fault>, count: watch::Sender<usize>) {
+/// What was seen of all connections.
+#[derive(Debug, Clone)]
+struct Counts {
+    truncated: watch::Sender<usize>,
+    full_records: watch::Sender<usize>,
+}
+
+/// The head of a TLS record of data.
+const TLS_DATA: [u8; 3] = [0x17, 3, 3];
+/// What TLS 1.3 adds to the data in a record.
+const TLS_ADDED: u8 = 17;
+/// The head of a record with 16 KiB.
+const FULL_RECORD: [u8; 5] = [0x17, 3, 3, 0x40, TLS_ADDED];
+
+/// Whether a client sends these bytes, as far as can be seen.
+fn has(piece: &[u8], pattern: &[u8]) -> bool {
+    // MySQL's own head has four bytes, and a query one more.
+    let record = pattern.len() + 5 + usize::from(TLS_ADDED);
+    piece.windows(pattern.len()).any(|window| window == pattern)
+        || (piece.len() == record + 5 && piece.starts_with(&TLS_DATA) && usize::from(piece[4]) == record)
+}
+
+async fn listen(listener: TcpListener, to: u16, mut faults: watch::Receiver<Fault>, counts: Counts) {
     let address = listener.local_addr().expect("a bound socket");
     let mut listening = Some(listener);
     // They end when this does.
@@ -97,7 +127,7 @@ async fn listen(listener: TcpListener, to: u16, mut faults: watch::Receiver<Faul
         tokio::select! {
             changed = faults.changed() => if changed.is_err() { return },
             accepted = listener.accept() => if let Ok((client, _)) = accepted {
-                connections.spawn(pass(client, to, faults.clone(), count.clone()));
+                connections.spawn(pass(client, to, faults.clone(), counts.clone()));
             },
             Some(_) = connections.join_next() => {}
         }
@@ -105,7 +135,7 @@ async fn listen(listener: TcpListener, to: u16, mut faults: watch::Receiver<Faul
 }
 
 /// One connection, until it ends or is broken.
-async fn pass(mut client: TcpStream, to: u16, mut faults: watch::Receiver<Fault>, count: watch::Sender<usize>) {
+async fn pass(mut client: TcpStream, to: u16, mut faults: watch::Receiver<Fault>, counts: Counts) {
     if matches!(*faults.borrow_and_update(), Fault::Cut | Fault::Refuse) {
         return;
     }
@@ -131,11 +161,10 @@ async fn pass(mut client: TcpStream, to: u16, mut faults: watch::Receiver<Fault>
             read = client.read(&mut up) => {
                 let Ok(1..) = read else { return };
                 let piece = &up[..read.unwrap_or_default()];
+                let full = piece.windows(FULL_RECORD.len()).filter(|window| *window == FULL_RECORD).count();
+                counts.full_records.send_modify(|count| *count += full);
                 if let Fault::Delay(time) = fault { tokio::time::sleep(time).await; }
-                if let Fault::Truncate(pattern, bytes) = fault
-                    && left.is_none()
-                    && piece.windows(pattern.len()).any(|window| window == pattern)
-                {
+                if let Fault::Truncate(pattern, bytes) = fault && left.is_none() && has(piece, pattern) {
                     left = Some(bytes);
                 }
                 if server.write_all(piece).await.is_err() { return }
@@ -148,7 +177,7 @@ async fn pass(mut client: TcpStream, to: u16, mut faults: watch::Receiver<Fault>
                 if client.write_all(&piece[..passed]).await.is_err() { return }
                 left = left.map(|left| left - passed);
                 if left == Some(0) {
-                    count.send_modify(|count| *count += 1);
+                    counts.truncated.send_modify(|count| *count += 1);
                     return;
                 }
             }

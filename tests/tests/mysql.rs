@@ -1,0 +1,252 @@
+//! What concerns MySQL and MariaDB alone: how they are connected to, and how long statements are.
+//!
+//! `tests/with-mariadb` has MariaDB without TLS, `tests/with-mysql` MySQL with it; each case says which it needs.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, MySqlConnection};
+use steps_tests::db::PASSWORD;
+use steps_tests::faults::Proxy;
+use steps_tests::server::Builder;
+use steps_tests::{DatabaseKind, TestDb, block_on, eventually};
+
+const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "started")];
+
+/// A variable of the database server.
+async fn variable(connection: &mut MySqlConnection, name: &str) -> String {
+    let question = format!("SELECT CAST(@@{name} AS CHAR)");
+    sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(connection).await.expect("a variable")
+}
+
+/// Whether the server is MySQL with its own certificate, and where that of its authority is.
+async fn authority(db: &TestDb) -> Option<PathBuf> {
+    let mut connection = db.connection().await;
+    let is_mysql = !variable(&mut connection, "version").await.contains("MariaDB");
+    let folder = PathBuf::from(variable(&mut connection, "datadir").await);
+    is_mysql.then(|| folder.join("ca.pem"))
+}
+
+/// The server ends at once, and says this; it has not tried again.
+async fn refuses_at_once(url: &str, says: &[&str]) {
+    let mut process = Builder::on(url).args(&["--database-wait", "600s"]).spawn();
+    assert_eq!(process.ended().await.code(), Some(1), "{url}");
+    let log = process.log();
+    for text in says {
+        assert!(log.contains(text), "{url}: {text:?} is missing in {log}");
+    }
+    assert!(!log.contains("trying again") && !log.contains(PASSWORD), "{url}: {log}");
+}
+
+/// A server that starts, records, folds, and stops.
+async fn works(url: &str) {
+    let server = Builder::on(url).start().await;
+    server.record(&STEP).await.recorded();
+    assert!(server.deployments("").await.lines().count() >= 2);
+    server.stop().await;
+}
+
+#[test]
+fn errors_that_waiting_does_not_help_end_it_at_once() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    let url = db.with_password();
+    let user = url.trim_start_matches("mysql://").split(':').next().unwrap().to_owned();
+    let name = db.name();
+    block_on(async {
+        refuses_at_once(&url.replace(PASSWORD, "wrong"), &["Access denied", "the user and the password"]).await;
+        refuses_at_once(&url.replace(&user, "nobody"), &["Access denied", "the user and the password"]).await;
+        let other = format!("{name}_of_others");
+        refuses_at_once(&url.replace(&format!("/{name}"), &format!("/{other}")), &["GRANT ALL ON", &user]).await;
+        let administrators = db.url().replace(&format!("/{name}"), "/steps_test_none");
+        refuses_at_once(&administrators, &["Unknown database", "CREATE DATABASE `steps_test_none`"]).await;
+
+        // On an empty database, and then on one that has its tables.
+        let (making, using) = (["CREATE", "ALTER", "INDEX", "DROP"], ["SELECT", "INSERT", "UPDATE", "DELETE"]);
+        let all = [making, using].concat();
+        for missing in all.iter().chain(&using) {
+            let others: Vec<_> = all.iter().filter(|right| *right != missing).copied().collect();
+            db.execute(&format!("REVOKE ALL ON {name}.* FROM '{user}'@'%'")).await;
+            db.execute(&format!("GRANT {} ON {name}.* TO '{user}'@'%'", others.join(", "))).await;
+            refuses_at_once(&url, &["denied", &format!("GRANT ALL ON `{name}`.*"), &user]).await;
+            if *missing == "DELETE" {
+                db.execute(&format!("GRANT DELETE ON {name}.* TO '{user}'@'%'")).await;
+                works(&url).await;
+            }
+        }
+
+        db.execute(&format!("ALTER USER '{user}'@'%' ACCOUNT LOCK")).await;
+        refuses_at_once(&url, &["locked", "ACCOUNT UNLOCK"]).await;
+    });
+}
+
+#[test]
+fn wrong_tls_settings_end_it_at_once() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        let missing = "ssl-mode=VERIFY_CA&ssl-ca=/nowhere/ca.pem";
+        let Some(ca) = authority(&db).await else {
+            refuses_at_once(&db.url_with("ssl-mode=REQUIRED"), &["does not support TLS", "TLS is on"]).await;
+            return;
+        };
+        refuses_at_once(&db.url_with(missing), &["ssl-ca"]).await;
+        refuses_at_once(&db.url_with("ssl-mode=VERIFY_CA"), &["ca.pem"]).await;
+        refuses_at_once(&db.url_with("ssl-mode=VERIFY_IDENTITY"), &["ca.pem"]).await;
+        let query = |mode: &str| format!("ssl-mode={mode}&ssl-ca={}", ca.display());
+        let identity = db.url_with(&query("VERIFY_IDENTITY"));
+        refuses_at_once(&identity, &["names none", "VERIFY_CA"]).await;
+        works(&db.url_with(&query("VERIFY_CA"))).await;
+    });
+}
+
+/// It would work as long as the database remembers the password, and no longer after its next start.
+#[test]
+fn a_password_without_tls_is_refused_by_mysql_even_while_it_would_work() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    let url = db.with_password();
+    block_on(async {
+        let is_mysql = authority(&db).await.is_some();
+        let plain = format!("{}?ssl-mode=DISABLED", url.split('?').next().unwrap());
+        if is_mysql {
+            refuses_at_once(&plain, &["caching_sha2_password", "ssl-mode=REQUIRED"]).await;
+            works(&url).await;
+            refuses_at_once(&plain, &["caching_sha2_password", "ssl-mode=REQUIRED"]).await;
+        } else {
+            works(&plain).await;
+        }
+    });
+}
+
+/// Over TLS too, where the database has it.
+#[test]
+fn the_socket_is_enough() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        let socket = variable(&mut db.connection().await, "socket").await;
+        let url = db.url_with(&format!("socket={socket}"));
+        for _ in 0..5 {
+            let server = Builder::on(&url).start().await;
+            server.record(&STEP).await.recorded();
+            server.stop().await;
+        }
+        works(&db.url_with(&format!("ssl-mode=DISABLED&socket={socket}"))).await;
+        let servers = futures_util::future::join_all((0..4).map(|_| Builder::on(&url).start())).await;
+        for server in servers {
+            assert_eq!(server.count("").await, 6);
+            server.stop().await;
+        }
+    });
+}
+
+/// 64 characters, as many as there may be, and more than ASCII.
+#[test]
+fn a_database_with_a_long_name() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    let long = format!("{}_{}", db.name(), "x".repeat(63 - db.name().len()));
+    let strange = format!("{}_a-b c%é", db.name());
+    block_on(async {
+        for name in [&long, &strange] {
+            db.execute(&format!("CREATE DATABASE `{name}`")).await;
+            let mut url = reqwest::Url::parse(&db.url()).unwrap();
+            url.set_path(&name.replace('%', "%25"));
+            works(url.as_str()).await;
+            db.execute(&format!("DROP DATABASE `{name}`")).await;
+        }
+    });
+}
+
+/// No mode of SQL, no time zone: Vitess and PlanetScale refuse to set them.
+#[test]
+fn connecting_sets_no_more_than_is_needed() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        let mut administrator = db.connection().await;
+        db.execute("SET GLOBAL general_log_file = CONCAT(@@datadir, DATABASE(), '.log')").await;
+        let before = variable(&mut administrator, "global.general_log").await;
+        db.execute("SET GLOBAL general_log = 1").await;
+        works(&db.url()).await;
+        db.execute(&format!("SET GLOBAL general_log = {before}")).await;
+        let folder = PathBuf::from(variable(&mut administrator, "datadir").await);
+        let log = std::fs::read(folder.join(format!("{}.log", db.name()))).unwrap();
+        let log = String::from_utf8_lossy(&log);
+        assert!(log.contains("SET NAMES utf8mb4"), "{log}");
+        // The suite's own connections are the driver's: it sets what it likes.
+        let ours = log.lines().filter(|line| line.contains("SET NAMES utf8mb4") || line.contains("SET SESSION"));
+        assert!(ours.clone().count() > 2 && !ours.clone().any(|line| line.contains("sql_mode")), "{log}");
+    });
+}
+
+/// A batch of steps whose names have 60 characters.
+fn steps(deployments: usize, of: usize) -> Vec<Value> {
+    let name = |text: &str| format!("{text:x<60}");
+    let (version, owner, long) = (name("1"), name("ann"), name("migrating"));
+    let statuses = ["started", &long, &long, "succeeded"];
+    (0..deployments * of)
+        .map(|nth| {
+            let at = format!("2026-01-05T{:02}:{:02}:{:02}Z", nth / 3600, nth / 60 % 60, nth % 60);
+            let component = name(&format!("c{}", nth / of));
+            let status = statuses[nth % of * statuses.len() / of];
+            json!({"component": component, "version": version, "owner": owner, "status": status, "ts": at})
+        })
+        .collect()
+}
+
+/// Over TLS the second record of a statement waits 40 ms for the network.
+#[test]
+fn no_statement_is_longer_than_a_record_of_tls() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        if authority(&db).await.is_none() {
+            // MariaDB 10.11 has no TLS unless it is given a certificate.
+            return;
+        }
+        let proxy = Proxy::start(db.port()).await;
+        let mut url = reqwest::Url::parse(&db.url_at_port(proxy.port())).unwrap();
+        url.set_query(Some("ssl-mode=REQUIRED"));
+        let server = Builder::on(url.as_str()).start().await;
+        server.batch(&steps(2500, 4)).await;
+        // The same again: each is looked up.
+        let with_ids: Vec<Value> = steps(100, 4)
+            .into_iter()
+            .map(|mut step| {
+                step["id"] = json!(steps_shared::StepId::generate());
+                step["environment"] = json!("💥".repeat(60));
+                step
+            })
+            .collect();
+        server.batch(&with_ids).await;
+        server.batch(&with_ids).await;
+        assert_eq!(server.count("").await, 10_400);
+        assert_eq!(server.deployments("").await.lines().count(), 2601);
+        server.get("/v1/trend?since=1y").await.ok();
+        server.get("/v1/stats?by=status").await.ok();
+        let maintain = |args: Vec<&'static str>| {
+            let builder = Builder::bare().args(&["--database-url", url.as_str()]);
+            tokio::task::spawn_blocking(move || builder.run_with(&args))
+        };
+        for args in [vec!["rebuild"], vec!["verify"], vec!["prune", "--older-than", "1d"]] {
+            let run = maintain(args).await.unwrap();
+            assert_eq!(run.code, 0, "{run:?}");
+        }
+        eventually("all is pruned", async || (server.count("").await == 0).then_some(())).await;
+        assert_eq!(proxy.full_records(), 0);
+        server.stop().await;
+    });
+}
+
+/// The measure above is one: what a client sends over TLS in one go has full records.
+#[test]
+fn a_long_statement_is_noticed() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        if authority(&db).await.is_none() {
+            return;
+        }
+        let proxy = Proxy::start(db.port()).await;
+        let mut url = reqwest::Url::parse(&db.url_at_port(proxy.port())).unwrap();
+        url.set_query(Some("ssl-mode=REQUIRED"));
+        let mut connection = <MySqlConnection as sqlx::Connection>::connect(url.as_str()).await.unwrap();
+        let long = format!("SELECT '{}'", "x".repeat(40_000));
+        sqlx::raw_sql(AssertSqlSafe(long)).execute(&mut connection).await.unwrap();
+        assert_eq!(proxy.full_records(), 2);
+    });
+}
