@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test snapshots soak demo bench completions
+.PHONY: help build test test-mysql snapshots soak demo bench completions
 
 CARGO ?= cargo
 
@@ -15,17 +15,25 @@ test: ## Check format and lints, and run every test on SQLite and on a private M
 	$(CARGO) build --workspace --bins
 	tests/with-mariadb tests/run-tests
 
+# Whatever is about MySQL and MariaDB.
+MYSQL_CASES = test(/mysql/) + (binary(/^(mysql|server|maintenance|faults_network|faults_database|faults_overload)$$/) - test(/sqlite/))
+
+test-mysql: ## Run every test of MySQL on a real one from Debian sid, over TLS and over its socket
+	$(CARGO) build --workspace --bins
+	WITH_MYSQL=tls tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
+	WITH_MYSQL=socket tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
+
 snapshots: ## Write tests/tests/snapshots again after a change that is meant; git diff shows what clients will notice
 	$(CARGO) build --workspace --bins
 	INSTA_UPDATE=always tests/with-mariadb tests/run-tests -p steps-tests --test snapshot_api --test snapshot_commands
 
-soak: ## Every fault for minutes: kill, stop, cut, fill and overload, and a Galera cluster
+soak: ## Every fault for minutes: kill, stop, cut, fill and overload, on MariaDB and MySQL and their clusters
 	tests/soak
 
 demo: ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo
 
-bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1 for a small run
+bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1 for a small run, BENCH_DATABASE=mysql
 	tests/bench
 
 completions: ## Write the shell completions again after a change of the command line

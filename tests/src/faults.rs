@@ -2,9 +2,10 @@
 //! is compared with what was acknowledged.
 
 pub mod galera;
+pub mod group_replication;
 pub mod ledger;
 pub mod load;
-pub mod mariadb;
+pub mod private_database;
 pub mod probe;
 pub mod proxy;
 
@@ -15,9 +16,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 pub use galera::Galera;
+pub use group_replication::GroupReplication;
 pub use ledger::{Comparison, Ledger};
 pub use load::{Load, Shape};
-pub use mariadb::Mariadb;
+pub use private_database::PrivateDatabase;
 pub use probe::{PROBE, forget_probes, refuses_a_recording};
 pub use proxy::{Fault, Proxy};
 

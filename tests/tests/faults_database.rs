@@ -1,4 +1,4 @@
-//! MariaDB dies, stands still, refuses, locks: whatever it does, answers come in time and nothing is lost.
+//! MySQL or MariaDB dies, stands still, refuses, locks: whatever it does, answers come in time and nothing is lost.
 
 use std::time::{Duration, Instant};
 
@@ -8,36 +8,45 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
 use steps_shared::StepId;
 use steps_tests::faults::load::{CLIENT_TIMEOUT, with_load};
-use steps_tests::faults::mariadb::kill_connections;
-use steps_tests::faults::{Load, Mariadb, PROBE, Report, Shape, forget_probes, refuses_a_recording, short_or_long};
+use steps_tests::faults::private_database::kill_connections;
+use steps_tests::faults::{
+    Load, PROBE, PrivateDatabase, Report, Shape, forget_probes, refuses_a_recording, short_or_long,
+};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, PATIENCE, SLACK, Server, eventually};
 
-/// Clients at work on a server at work on a MariaDB of the test's own.
-async fn start(args: &[&str]) -> (Mariadb, Server, Load) {
-    let mariadb = Mariadb::start().await;
-    let server = Builder::on(&mariadb.url()).args(args).start().await;
+/// Clients at work on a server at work on a database of the test's own.
+async fn start(args: &[&str]) -> (PrivateDatabase, Server, Load) {
+    let database = PrivateDatabase::start().await;
+    let server = Builder::on(&database.url()).args(args).start().await;
     let load = Load::start(&[server.url()], Shape::default());
     load.more(50).await;
-    (mariadb, server, load)
+    (database, server, load)
 }
 
 #[test]
 fn killed_and_started_again() {
     with_load(async {
         let kills = short_or_long(5, 20);
-        let (mut mariadb, server, load) = start(&["--deadline", "5s"]).await;
+        let (mut database, server, load) = start(&["--deadline", "5s"]).await;
         let mut recoveries = Vec::new();
         for _ in 0..kills {
             load.more(fastrand::usize(1..short_or_long(200, 1500))).await;
-            mariadb.kill();
+            database.kill();
             server.get("/healthz").await.ok();
             eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;
-            let healed = mariadb.restart().await;
+            let healed = database.restart().await;
             recoveries.push(load.recovered(healed).await);
         }
         let ledger = load.stop().await;
-        Report::close("SIGKILL of MariaDB", kills, recoveries, &ledger, &mariadb.url()).await;
+        Report::close(
+            &format!("SIGKILL of {}", PrivateDatabase::product()),
+            kills,
+            recoveries,
+            &ledger,
+            &database.url(),
+        )
+        .await;
         server.get("/readyz").await.ok();
         server.stop().await;
     });
@@ -47,15 +56,15 @@ fn killed_and_started_again() {
 fn stopped_for_longer_than_the_deadline() {
     with_load(async {
         let (deadline, stopped) = short_or_long((3, 5), (5, 10));
-        let (mariadb, server, load) = start(&["--deadline", &format!("{deadline}s")]).await;
+        let (database, server, load) = start(&["--deadline", &format!("{deadline}s")]).await;
         let span = server.record(&[("span", "true")].into_iter().chain(PROBE).collect::<Vec<_>>()).await.recorded();
         let deadline = Duration::from_secs(deadline);
-        mariadb.pause();
+        database.pause();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(stopped) {
             answers_in_time(&server, &span.id.to_string(), deadline + SLACK).await;
         }
-        mariadb.resume();
+        database.resume();
         let recovery = load.recovered(Instant::now()).await;
         eventually("ready again", async || (server.get("/readyz").await.status == 200).then_some(())).await;
         for path in ["/v1/steps?limit=1", "/v1/deployments?limit=1", "/v1/stats"] {
@@ -66,8 +75,8 @@ fn stopped_for_longer_than_the_deadline() {
         let ledger = load.stop().await;
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
         assert!(ledger.longest < deadline + SLACK, "{:?}", ledger.longest);
-        forget_probes(&mariadb.url()).await;
-        Report::close("SIGSTOP of MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        forget_probes(&database.url()).await;
+        Report::close("SIGSTOP of the database", 1, vec![recovery], &ledger, &database.url()).await;
         server.stop().await;
     });
 }
@@ -111,12 +120,12 @@ async fn answers_in_time(server: &Server, span: &str, limit: Duration) {
 #[test]
 fn out_of_connections() {
     with_load(async {
-        let (mariadb, server, load) = start(&["--deadline", "1s"]).await;
-        mariadb.execute("CREATE USER hog@'%' IDENTIFIED BY 'hog'").await;
-        let mut administrator = mariadb.administrator().await;
+        let (database, server, load) = start(&["--deadline", "1s"]).await;
+        database.execute("CREATE USER hog@'%' IDENTIFIED BY 'hog'").await;
+        let mut administrator = database.administrator().await;
         // The fewest that it takes.
         run(&mut administrator, "SET GLOBAL max_connections = 10").await.unwrap();
-        let hog = format!("mysql://hog:hog@127.0.0.1:{}/", mariadb.port());
+        let hog = format!("mysql://hog:hog@127.0.0.1:{}/", database.port());
         let mut held = Vec::new();
         eventually("every connection is taken", async || {
             while let Ok(connection) = MySqlConnection::connect(&hog).await {
@@ -132,8 +141,8 @@ fn out_of_connections() {
         // Whoever compares needs connections, too.
         run(&mut administrator, "SET GLOBAL max_connections = 100").await.unwrap();
         let ledger = load.stop().await;
-        forget_probes(&mariadb.url()).await;
-        Report::close("no connection to be had", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        forget_probes(&database.url()).await;
+        Report::close("no connection to be had", 1, vec![recovery], &ledger, &database.url()).await;
         server.stop().await;
     });
 }
@@ -141,15 +150,15 @@ fn out_of_connections() {
 #[test]
 fn read_only_for_a_while() {
     with_load(async {
-        let (mariadb, server, load) = start(&["--deadline", "1s"]).await;
-        let set = tokio::time::timeout(PATIENCE, mariadb.execute("SET GLOBAL read_only = 1"));
+        let (database, server, load) = start(&["--deadline", "1s"]).await;
+        let set = tokio::time::timeout(PATIENCE, database.execute("SET GLOBAL read_only = 1"));
         set.await.expect("the server holds no transaction open that keeps the database from becoming read-only");
         refuses_a_recording(&server).await;
-        mariadb.execute("SET GLOBAL read_only = 0").await;
+        database.execute("SET GLOBAL read_only = 0").await;
         let recovery = load.recovered(Instant::now()).await;
         let ledger = load.stop().await;
-        forget_probes(&mariadb.url()).await;
-        Report::close("read-only MariaDB", 1, vec![recovery], &ledger, &mariadb.url()).await;
+        forget_probes(&database.url()).await;
+        Report::close("read-only database", 1, vec![recovery], &ledger, &database.url()).await;
         server.stop().await;
     });
 }
@@ -158,16 +167,16 @@ fn read_only_for_a_while() {
 fn connections_killed_at_random() {
     with_load(async {
         let rounds = short_or_long(20, 100);
-        let (mariadb, server, load) = start(&["--deadline", "30s"]).await;
+        let (database, server, load) = start(&["--deadline", "30s"]).await;
         let (mut killed, mut recoveries) = (0, Vec::new());
         for _ in 0..rounds {
             load.more(fastrand::usize(1..100)).await;
-            killed += mariadb.kill_connections().await;
+            killed += database.kill_connections().await;
             recoveries.push(load.recovered(Instant::now()).await);
         }
         let ledger = load.stop().await;
         assert_only_acknowledged(&ledger.statuses);
-        Report::close("KILL of the server's connections", killed, recoveries, &ledger, &mariadb.url()).await;
+        Report::close("KILL of the server's connections", killed, recoveries, &ledger, &database.url()).await;
         server.stop().await;
     });
 }
@@ -183,20 +192,22 @@ fn assert_only_acknowledged(statuses: &std::collections::BTreeMap<u16, usize>) {
 fn deadlocks() {
     with_load(async {
         let wanted = short_or_long(5, 50);
-        let (mariadb, server, load) = start(&["--deadline", "30s"]).await;
-        let mut other = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
+        let (database, server, load) = start(&["--deadline", "30s"]).await;
+        let mut other = MySqlConnection::connect(&database.url()).await.expect("a connection");
         run(&mut other, "CREATE TABLE ballast (n INT) ENGINE = InnoDB").await.unwrap();
         let deadlocks = async || {
-            let counted = "SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status \
-                WHERE variable_name = 'Innodb_deadlocks'";
-            sqlx::query_scalar::<_, i64>(counted).fetch_one(&mut mariadb.administrator().await).await.unwrap()
+            let counted =
+                "SELECT CAST(`count` AS SIGNED) FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'";
+            sqlx::query_scalar::<_, i64>(counted).fetch_one(&mut database.administrator().await).await.unwrap()
         };
         let before = deadlocks().await;
         let most = Instant::now() + PATIENCE;
         while deadlocks().await < before + wanted {
             assert!(Instant::now() < most, "{} deadlocks after {PATIENCE:?}", deadlocks().await - before);
             // The engine gives up the transaction that has written less.
-            let ballast = "START TRANSACTION; INSERT INTO ballast SELECT seq FROM seq_1_to_5000; \
+            let ballast = "START TRANSACTION; \
+                INSERT INTO ballast WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70) \
+                SELECT a.i FROM n AS a CROSS JOIN n AS b; \
                 SELECT count(*) FROM changes FOR UPDATE; SELECT count(*) FROM steps FOR UPDATE";
             // It may be this one after all.
             let _ = run(&mut other, ballast).await;
@@ -206,7 +217,7 @@ fn deadlocks() {
         let injected = usize::try_from(deadlocks().await - before).unwrap();
         let ledger = load.stop().await;
         assert_only_acknowledged(&ledger.statuses);
-        Report::close("deadlocks", injected, Vec::new(), &ledger, &mariadb.url()).await;
+        Report::close("deadlocks", injected, Vec::new(), &ledger, &database.url()).await;
         server.stop().await;
     });
 }
@@ -214,14 +225,14 @@ fn deadlocks() {
 #[test]
 fn locks_waited_for_in_vain() {
     with_load(async {
-        let mariadb = Mariadb::start().await;
-        mariadb.execute("SET GLOBAL innodb_lock_wait_timeout = 1").await;
-        let server = Builder::on(&mariadb.url()).args(&["--deadline", "5s"]).start().await;
+        let database = PrivateDatabase::start().await;
+        database.execute("SET GLOBAL innodb_lock_wait_timeout = 1").await;
+        let server = Builder::on(&database.url()).args(&["--deadline", "5s"]).start().await;
         let load = Load::start(&[server.url()], Shape::default());
         load.more(50).await;
         let mut recoveries = Vec::new();
         for _ in 0..short_or_long(1, 5) {
-            let mut other = MySqlConnection::connect(&mariadb.url()).await.expect("a connection");
+            let mut other = MySqlConnection::connect(&database.url()).await.expect("a connection");
             eventually("everything is locked", async || {
                 run(&mut other, "START TRANSACTION; SELECT count(*) FROM changes FOR UPDATE").await.ok()
             })
@@ -235,7 +246,7 @@ fn locks_waited_for_in_vain() {
         // Those that wait behind others may be told to come again, but in time.
         assert_eq!(ledger.unanswered, 0, "requests without an answer");
         assert!(ledger.longest < Duration::from_secs(5) + SLACK, "{:?}", ledger.longest);
-        Report::close("lock wait timeouts", recoveries.len(), recoveries, &ledger, &mariadb.url()).await;
+        Report::close("lock wait timeouts", recoveries.len(), recoveries, &ledger, &database.url()).await;
         server.stop().await;
     });
 }

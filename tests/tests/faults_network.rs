@@ -36,7 +36,7 @@ fn connections_to_the_database_that_are_cut() {
             recoveries.push(load.recovered(Instant::now()).await);
         }
         let ledger = load.stop().await;
-        Report::close("connections to MariaDB cut", cuts, recoveries, &ledger, &db.url()).await;
+        Report::close("connections to the database cut", cuts, recoveries, &ledger, &db.url()).await;
         server.stop().await;
     });
 }
@@ -54,7 +54,7 @@ fn a_database_that_refuses_connections() {
         eventually("ready again", async || (server.get("/readyz").await.status == 200).then_some(())).await;
         let ledger = load.stop().await;
         forget_probes(&db.url()).await;
-        Report::close("connections to MariaDB refused", 1, vec![recovery], &ledger, &db.url()).await;
+        Report::close("connections to the database refused", 1, vec![recovery], &ledger, &db.url()).await;
         server.stop().await;
     });
 }
@@ -99,7 +99,7 @@ fn a_slow_network() {
         proxy.set(Fault::None);
         let ledger = load.stop().await;
         assert!(ledger.statuses.keys().all(|status| [200, 201].contains(status)), "{:?}", ledger.statuses);
-        Report::close("30 ms more to MariaDB", 1, Vec::new(), &ledger, &db.url()).await;
+        Report::close("30 ms more to the database", 1, Vec::new(), &ledger, &db.url()).await;
         server.stop().await;
     });
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use steps_shared::StepId;
-use steps_tests::faults::{Mariadb, tell};
+use steps_tests::faults::{PrivateDatabase, tell};
 use steps_tests::http::client;
 use steps_tests::server::Builder;
 use steps_tests::{Answer, Server, TestDb, block_on, eventually, on_both_stores};
@@ -32,12 +32,12 @@ fn batch() -> (Vec<StepId>, Value) {
 #[test]
 fn ten_times_too_much() {
     block_on(async {
-        let mariadb = Mariadb::start().await;
+        let database = PrivateDatabase::start().await;
         // Longer than it takes to send all of it.
-        let server = Builder::on(&mariadb.url()).args(&["--deadline", "20s"]).start().await;
+        let server = Builder::on(&database.url()).args(&["--deadline", "20s"]).start().await;
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "phase")];
         server.record(&fields).await.recorded();
-        mariadb.pause();
+        database.pause();
         let (client, began) = (client(), Instant::now());
         let send = async || {
             let (ids, steps) = batch();
@@ -61,7 +61,7 @@ fn ten_times_too_much() {
             assert_eq!(answer.header("retry-after"), "1");
         }
         let peak = server.process().peak_mib().expect("the server lives");
-        mariadb.resume();
+        database.resume();
         eventually("it is ready", async || (server.get("/readyz").await.status == 200).then_some(())).await;
         let recorded = eventually("a step is recorded", async || {
             let answer = server.record(&fields).await;

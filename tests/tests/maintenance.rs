@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use steps_shared::StepId;
+use steps_tests::db::PASSWORD;
+use steps_tests::faults::PrivateDatabase;
+use steps_tests::faults::private_database::MYSQL_PROGRAMS_VARIABLE;
 use steps_tests::server::Builder;
 use steps_tests::steps::column;
 use steps_tests::{DatabaseKind, Run, Server, TestDb, block_on, eventually, on_both_stores};
@@ -174,29 +177,60 @@ fn a_backup_made_while_serving_is_whole_and_serves() {
     });
 }
 
-/// The commands of the README for MySQL and MariaDB.
+/// The first command of the README with this program, for a server on another port and for databases of other names.
+fn command_of_readme(program: &str, from: &TestDb, to: &str) -> String {
+    let readme = std::fs::read_to_string(steps_tests::repository().join("README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with(&format!("{program} "))).expect("the README has a command");
+    let (dump, _) = line.split_once(" > steps.sql").expect("it writes to a file");
+    let dump = dump.strip_suffix(" steps").expect("of this database");
+    // The Debian package of MariaDB has a program of the name `mysqldump`, too.
+    let folder =
+        std::env::var(MYSQL_PROGRAMS_VARIABLE).map(|folder| format!("PATH={folder}:$PATH\n")).unwrap_or_default();
+    let client = if program == "mysqldump" { "mysql" } else { "mariadb --no-defaults" };
+    let address = format!("--protocol=tcp --host=127.0.0.1 --port={}", from.port());
+    let options = if program == "mysqldump" { "" } else { "--no-defaults " };
+    let dump = dump.replacen(program, &format!("{program} {options}{address}"), 1);
+    format!("{folder}{dump} --user=$DUMPER {} | {client} {address} --user=$RESTORER {to}", from.name())
+}
+
+/// The commands of the README for MySQL and MariaDB, by users with the rights that it names and no others. That of MariaDB is
+/// run on MySQL as well.
 #[test]
-fn a_dump_of_mariadb_is_restored() {
-    let (db, other) = (TestDb::new(DatabaseKind::MySql), TestDb::new(DatabaseKind::MySql));
+fn a_dump_is_restored_onto_the_same_server() {
+    let db = TestDb::new(DatabaseKind::MySql);
     let refused = maintain(&db.url(), "backup", &["/tmp/never"]);
     assert!(refused.code == 1 && refused.stderr.contains("mariadb-dump --single-transaction"), "{refused:?}");
+    assert!(refused.stderr.contains("mysqldump --single-transaction --no-tablespaces"), "{refused:?}");
+    let programs: &[&str] = match PrivateDatabase::product() {
+        "MySQL" => &["mysqldump", "mariadb-dump"],
+        _ => &["mariadb-dump"],
+    };
     block_on(async {
         let server = Server::start(&db).await;
         history(&server).await;
         let before = [server.list("").await, server.deployments("").await];
-        let shell = "mariadb-dump --no-defaults --protocol=tcp --host=127.0.0.1 --port=$PORT --user=root \
-                     --single-transaction $FROM | mariadb --no-defaults --protocol=tcp --host=127.0.0.1 --port=$PORT \
-                     --user=root $TO";
-        let name = |url: String| url.rsplit('/').next().unwrap_or_default().to_owned();
-        let restored = std::process::Command::new("bash")
-            .args(["-o", "pipefail", "-c", shell])
-            .env("PORT", db.port().to_string())
-            .env("FROM", name(db.url()))
-            .env("TO", name(other.url()))
-            .status();
-        assert!(restored.unwrap().success());
-        let restored = Server::start(&other).await;
-        assert_eq!([restored.list("").await, restored.deployments("").await], before);
+        for program in programs {
+            let other = TestDb::new(DatabaseKind::MySql);
+            let (dumper, restorer) = (format!("d_{}", &db.name()[11..]), format!("r_{}", &other.name()[11..]));
+            for (user, rights) in
+                [(&dumper, format!("SELECT ON {}.*", db.name())), (&restorer, format!("ALL ON {}.*", other.name()))]
+            {
+                db.execute(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")).await;
+                db.execute(&format!("GRANT {rights} TO '{user}'@'%'")).await;
+            }
+            let shell = command_of_readme(program, &db, other.name());
+            let restored = std::process::Command::new("bash")
+                .args(["-o", "pipefail", "-c", &shell])
+                .env("MYSQL_PWD", PASSWORD)
+                .envs([("DUMPER", &dumper), ("RESTORER", &restorer)])
+                .output()
+                .unwrap();
+            db.execute(&format!("DROP USER '{dumper}'@'%'; DROP USER '{restorer}'@'%'")).await;
+            assert!(restored.status.success(), "{shell}\n{restored:?}");
+            let restored = Server::start(&other).await;
+            assert_eq!([restored.list("").await, restored.deployments("").await], before, "{program}");
+            restored.stop().await;
+            maintain(&other.url(), "verify", &[]).ok();
+        }
     });
-    maintain(&other.url(), "verify", &[]).ok();
 }

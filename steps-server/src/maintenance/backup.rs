@@ -24,7 +24,8 @@ pub async fn run(store: &Store, file: &Path) -> anyhow::Result<()> {
     let bytes = copied.with_context(|| format!("{shown} cannot be written"))?;
     anyhow::ensure!(
         bytes.is_some(),
-        "backup is for SQLite; for MySQL and MariaDB: mariadb-dump --single-transaction DATABASE > FILE.sql"
+        "backup is for SQLite. On MariaDB: mariadb-dump --single-transaction --no-tablespaces DATABASE > FILE.sql. On MySQL: \
+         mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF --loose-skip-masking-policies DATABASE > FILE.sql"
     );
     println!("copied the database to {shown}, {}", indicatif::HumanBytes(bytes.unwrap_or_default()));
     Ok(())

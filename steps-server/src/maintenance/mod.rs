@@ -29,9 +29,9 @@ Examples:
   steps-server backup steps-2026-01-05.db
   steps-server --database-url sqlite:steps-2026-01-05.db        (serves the copy)
 
-MySQL and MariaDB have their own command for the same:
-  mariadb-dump --single-transaction steps > steps.sql
-  mariadb steps < steps.sql")]
+MariaDB and MySQL have their own commands for the same:
+  mariadb-dump --single-transaction --no-tablespaces steps > steps.sql
+  mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF --loose-skip-masking-policies steps > steps.sql")]
     Backup {
         /// The file to write; it must not exist
         #[arg(value_name = "FILE")]

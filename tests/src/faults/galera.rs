@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
 use tempfile::TempDir;
 
 use super::free_port;
-use super::mariadb::program;
+use super::private_database::program;
 use crate::eventually;
 
 /// Where Debian keeps the library that replicates.

@@ -9,7 +9,7 @@ use steps_tests::server::Builder;
 use steps_tests::steps::{column, encoded};
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
-use crate::tools::{median, percentile, query};
+use crate::tools::{median, percentile, product, query};
 use crate::{Figure, Size};
 
 const COMPONENTS: u64 = 200;
@@ -36,7 +36,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let took = start.elapsed();
     eprintln!("{} in {:.1} s", rebuilt.stdout.trim(), took.as_secs_f64());
     let mut figures = vec![Figure {
-        what: format!("rebuild of {} steps, MariaDB", size.steps),
+        what: format!("rebuild of {} steps, {}", size.steps, product()),
         steps: format!("{:.1} s, {:.0} steps/s", took.as_secs_f64(), size.steps as f64 / took.as_secs_f64()),
         beside: String::new(),
         ratio: String::new(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
-use crate::tools::{database, mariadb, median, output_of};
+use crate::tools::{database, mariadb, median, output_of, product};
 use crate::{Figure, Size};
 
 /// The columns of the CSV as they are stored: MariaDB is spared the formatting of times and ids, which the CSV has.
@@ -27,7 +27,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     for round in 0..=size.rounds {
         let ours = curl(&server)?;
         let mut client = mariadb("mariadb", &url)?;
-        client.args(["--batch", "--quick", database(&url), "-e", SELECT]).stdout(Stdio::null());
+        client.args(["--batch", "--quick", &database(&url), "-e", SELECT]).stdout(Stdio::null());
         let start = Instant::now();
         ensure!(client.status()?.success(), "{client:?} failed");
         // The first round is for the caches.
@@ -43,7 +43,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let ratio = median(rounds.iter().map(|(ours, client)| ours.as_secs_f64() / client.as_secs_f64()).collect());
     Ok(vec![
         Figure {
-            what: format!("CSV of {} rows, MariaDB", size.rows),
+            what: format!("CSV of {} rows, {}", size.rows, product()),
             steps: format!("{:.2} s", seconds(|round| round.0)),
             beside: format!("mariadb --batch --quick {:.2} s", seconds(|round| round.1)),
             ratio: format!("{ratio:.2}x"),

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use futures_util::future::join_all;
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
-use crate::tools::{percentile, query};
+use crate::tools::{percentile, product, query};
 use crate::{Figure, Size};
 
 /// Deploys that record at the same time, and the pause of each between two steps.
@@ -61,14 +61,14 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     block_on(server.stop());
     Ok(vec![
         Figure {
-            what: format!("POST while {} imported steps are folded, MariaDB", size.rows),
+            what: format!("POST while {} imported steps are folded, {}", size.rows, product()),
             steps: format!("p50 {:.2} ms, p99 {p99:.2} ms of {}", percentile(posts.clone(), 0.5), posts.len()),
             beside: format!("import and fold {:.1} s", all.as_secs_f64()),
             ratio: String::new(),
             target: Some(("p99 <= 50 ms", p99 <= 50.0)),
         },
         Figure {
-            what: format!("folding {} steps, MariaDB", size.rows),
+            what: format!("folding {} steps, {}", size.rows, product()),
             steps: format!("{per_second:.0} steps/s, peak {peak:.0} MiB"),
             beside: String::new(),
             ratio: String::new(),

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 use tempfile::NamedTempFile;
 
-use crate::tools::{database, mariadb, median, ms, output_of};
+use crate::tools::{database, mariadb, median, ms, output_of, product};
 use crate::{Figure, Size};
 
 const QUERY: &str = "/v1/steps?component=checkout&version=4.2.0&owner=ann&status=building";
@@ -55,7 +55,7 @@ fn at(db: &TestDb, kind: DatabaseKind, server: &Server, connections: usize, size
     let p50 = Duration::from_secs_f64(middle(|load| load.p50.as_secs_f64()));
     let p99 = Duration::from_secs_f64(middle(|load| load.p99.as_secs_f64()));
     let (store, tool) = match kind {
-        DatabaseKind::MySql => ("MariaDB", "mysqlslap"),
+        DatabaseKind::MySql => (product(), "mysqlslap"),
         DatabaseKind::Sqlite => ("SQLite", "bare loop"),
     };
     let target = match (kind, connections) {
@@ -94,11 +94,11 @@ fn wrk(server: &Server, connections: usize, seconds: u64) -> anyhow::Result<Load
     })
 }
 
-/// Single-row commits a second of MariaDB itself, in a table like the server's.
+/// Single-row commits a second of the database itself, in a table like the server's.
 fn mysqlslap(db: &TestDb, clients: usize, seconds: u64) -> anyhow::Result<f64> {
     let url = db.url();
     let fresh = "DROP TABLE IF EXISTS slap; CREATE TABLE slap LIKE steps";
-    output_of(mariadb("mariadb", &url)?.args([database(&url), "-e", fresh]))?;
+    output_of(mariadb("mariadb", &url)?.args([&database(&url), "-e", fresh]))?;
     let run = |queries: usize| -> anyhow::Result<f64> {
         let mut command = mariadb("mysqlslap", &url)?;
         command.args(["--no-drop", "--csv", &format!("--create-schema={}", database(&url))]);

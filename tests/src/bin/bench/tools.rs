@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use steps_tests::faults::PrivateDatabase;
 
 /// The middle of some numbers; the mean of the two in the middle of an even number of them.
 pub fn median(mut numbers: Vec<f64>) -> f64 {
@@ -43,12 +44,18 @@ pub fn mariadb(program: &str, url: &str) -> anyhow::Result<Command> {
 
 /// What a statement answers, without a header.
 pub fn query(url: &str, statement: &str) -> anyhow::Result<String> {
-    output_of(mariadb("mariadb", url)?.args(["--batch", "--skip-column-names", database(url), "-e", statement]))
+    output_of(mariadb("mariadb", url)?.args(["--batch", "--skip-column-names", &database(url), "-e", statement]))
 }
 
 /// The name of the database in a URL.
-pub fn database(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or_default()
+pub fn database(url: &str) -> String {
+    let path = url.rsplit('/').next().unwrap_or_default();
+    path.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// Which database this is measured on.
+pub fn product() -> &'static str {
+    PrivateDatabase::product()
 }
 
 /// A duration in milliseconds, for a table.

@@ -1,4 +1,4 @@
-//! A MariaDB server of the test's own, to be killed, stopped, filled and cut off.
+//! A MySQL or MariaDB server of the test's own, to be killed, stopped, filled and cut off.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -13,32 +13,45 @@ use tempfile::TempDir;
 use super::free_port;
 use crate::eventually;
 
-/// A private `mariadbd` with full durability, its data and its port; it is gone with this.
+/// The variable that names the folder with the programs of MySQL.
+pub const MYSQL_PROGRAMS_VARIABLE: &str = "STEPS_TEST_MYSQL_BIN";
+
+/// A private server with full durability, its data and its port; it is gone with this. It is MySQL under `tests/with-mysql`,
+/// and MariaDB otherwise.
 #[derive(Debug)]
-pub struct Mariadb {
+pub struct PrivateDatabase {
     folder: TempDir,
     port: u16,
     child: Child,
 }
 
-impl Mariadb {
+impl PrivateDatabase {
     /// Makes one, with an empty database `steps` and a user `steps` who may do all with it, and nothing else.
     pub async fn start() -> Self {
         let folder = TempDir::with_prefix("steps-mariadb-").expect("a temporary folder");
-        let mut install = program("mariadb-install-db");
-        install.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
+        let mut install = match mysql_program("mysqld") {
+            Some(mut mysqld) => {
+                mysqld.arg("--initialize-insecure");
+                mysqld
+            }
+            None => {
+                let mut install = program("mariadb-install-db");
+                install.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
+                install
+            }
+        };
         install.arg(user()).arg(format!("--datadir={}", folder.path().join("data").display()));
         // Two that are made at the same time would use the same names in the usual folder.
         install.env("TMPDIR", folder.path());
-        let made = install.stdin(Stdio::null()).output().expect("mariadb-install-db starts");
+        let made = install.stdin(Stdio::null()).output().expect("the database is made");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = free_port().await;
         let child = spawn(&folder, port);
-        let mut mariadb = Self { folder, port, child };
-        while !mariadb.answers().await {
+        let mut database = Self { folder, port, child };
+        while !database.answers().await {
             // Somebody else has taken the port in between.
-            mariadb.port = free_port().await;
-            mariadb.child = spawn(&mariadb.folder, mariadb.port);
+            database.port = free_port().await;
+            database.child = spawn(&database.folder, database.port);
         }
         let statements = [
             "CREATE DATABASE steps CHARACTER SET utf8mb4",
@@ -46,9 +59,9 @@ impl Mariadb {
             "GRANT ALL ON steps.* TO steps@'%'",
         ];
         for statement in statements {
-            mariadb.execute(statement).await;
+            database.execute(statement).await;
         }
-        mariadb
+        database
     }
 
     /// The URL of the database for the user who may do nothing else.
@@ -63,6 +76,12 @@ impl Mariadb {
         format!("mysql://steps:steps@127.0.0.1:{port}/steps")
     }
 
+    /// `MySQL` or `MariaDB`.
+    #[must_use]
+    pub fn product() -> &'static str {
+        if mysql_program("mysqld").is_some() { "MySQL" } else { "MariaDB" }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -71,14 +90,14 @@ impl Mariadb {
 
     /// Ends it at once, as a power cut would: SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("mariadbd can be killed");
+        self.child.kill().expect("the database can be killed");
         self.child.wait().expect("a child can be waited for");
     }
 
     /// Starts it again where it was; the moment from which on it answers.
     pub async fn restart(&mut self) -> Instant {
         self.child = spawn(&self.folder, self.port);
-        assert!(self.answers().await, "mariadbd does not start again:\n{}", self.log());
+        assert!(self.answers().await, "the database does not start again:\n{}", self.log());
         Instant::now()
     }
 
@@ -94,7 +113,7 @@ impl Mariadb {
 
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, signal).expect("mariadbd takes a signal");
+        kill_process(pid, signal).expect("the database takes a signal");
     }
 
     /// A connection of its administrator, which is to be had however many others there are.
@@ -120,7 +139,7 @@ impl Mariadb {
     /// Waits until it answers; whether it does and has not ended.
     async fn answers(&mut self) -> bool {
         let options = self.options();
-        eventually("mariadbd answers or ends", async || {
+        eventually("the database answers or ends", async || {
             if let Ok(Some(_)) = self.child.try_wait() {
                 return Some(false);
             }
@@ -136,7 +155,13 @@ impl Mariadb {
 
 /// The same through a connection that is there already, when there may be no other.
 pub async fn kill_connections(administrator: &mut MySqlConnection) -> usize {
-    let of_user = "SELECT id FROM information_schema.processlist WHERE user = 'steps'";
+    // MySQL's list of processes cannot show a statement that has binary values in it.
+    let of_user = match PrivateDatabase::product() {
+        "MySQL" => {
+            "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads WHERE processlist_user = 'steps'"
+        }
+        _ => "SELECT id FROM information_schema.processlist WHERE user = 'steps'",
+    };
     let ids: Vec<i64> = sqlx::query_scalar(of_user).fetch_all(&mut *administrator).await.expect("the connections");
     for id in &ids {
         // It may have gone by itself.
@@ -145,7 +170,7 @@ pub async fn kill_connections(administrator: &mut MySqlConnection) -> usize {
     ids.len()
 }
 
-impl Drop for Mariadb {
+impl Drop for PrivateDatabase {
     fn drop(&mut self) {
         // It may have ended already, which is as good. A stopped process, too, can be killed.
         let _ = self.child.kill();
@@ -161,14 +186,27 @@ fn spawn(folder: &TempDir, port: u16) -> Child {
     let path = |name: &str| folder.path().join(name).display().to_string();
     // A socket that a killed server has left answers nobody, but whoever looks for it should find the new one.
     let _ = std::fs::remove_file(path("socket"));
-    let mut command = program("mariadbd");
-    command.args(["--no-defaults", "--bind-address=127.0.0.1", "--max-connections=100"]).arg(user());
+    let mut command = match mysql_program("mysqld") {
+        Some(mysqld) => mysqld,
+        None => {
+            let mut mariadbd = program("mariadbd");
+            mariadbd.arg("--no-defaults");
+            mariadbd
+        }
+    };
+    command.args(["--bind-address=127.0.0.1", "--max-connections=100"]).arg(user());
     command.arg(format!("--tmpdir={}", folder.path().display()));
     command.arg(format!("--datadir={}", path("data"))).arg(format!("--socket={}", path("socket")));
     command.arg(format!("--pid-file={}", path("pid"))).arg(format!("--port={port}"));
     let log = File::options().create(true).append(true).open(log(folder)).expect("a file for the log");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    command.spawn().unwrap_or_else(|error| panic!("mariadbd does not start: {error}"))
+    command.spawn().unwrap_or_else(|error| panic!("the database does not start: {error}"))
+}
+
+/// A program of MySQL, which `tests/with-mysql` has unpacked; `None` where MariaDB is tested.
+pub(super) fn mysql_program(name: &str) -> Option<Command> {
+    let folder = std::env::var_os(MYSQL_PROGRAMS_VARIABLE).filter(|folder| !folder.is_empty())?;
+    Some(Command::new(PathBuf::from(folder).join(name)))
 }
 
 /// A program of MariaDB, which may lie where only administrators look.
@@ -181,7 +219,7 @@ pub(super) fn program(name: &str) -> Command {
 }
 
 /// The server drops no privileges: it runs as whoever runs this.
-fn user() -> String {
+pub(super) fn user() -> String {
     let output = Command::new("id").arg("-un").output().expect("id starts");
     format!("--user={}", String::from_utf8_lossy(&output.stdout).trim())
 }
