@@ -57,6 +57,7 @@ fn errors_that_waiting_does_not_help_end_it_at_once() {
         refuses_at_once(&url.replace(&user, "nobody"), &["Access denied", "the user and the password"]).await;
         let other = format!("{name}_of_others");
         refuses_at_once(&url.replace(&format!("/{name}"), &format!("/{other}")), &["GRANT ALL ON", &user]).await;
+        refuses_at_once(&db.url_with("collation=none"), &["Unknown collation", "collation out of the URL"]).await;
         let administrators = db.url().replace(&format!("/{name}"), "/steps_test_none");
         refuses_at_once(&administrators, &["Unknown database", "CREATE DATABASE `steps_test_none`"]).await;
 
@@ -172,6 +173,24 @@ fn connecting_sets_no_more_than_is_needed() {
         // The suite's own connections are the driver's: it sets what it likes.
         let ours = log.lines().filter(|line| line.contains("SET NAMES utf8mb4") || line.contains("SET SESSION"));
         assert!(ours.clone().count() > 2 && !ours.clone().any(|line| line.contains("sql_mode")), "{log}");
+    });
+}
+
+#[test]
+fn names_are_not_garbled_by_the_set_of_characters_in_the_url() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async {
+        let name = "café 💥";
+        let fields = [("component", name), ("version", "1"), ("owner", "o"), ("status", "s")];
+        for charset in ["latin1", "utf8mb4"] {
+            let server = Builder::on(&db.url_with(&format!("charset={charset}"))).start().await;
+            server.record(&fields).await.recorded();
+            server.stop().await;
+        }
+        let mut connection = db.connection().await;
+        let stored: Vec<String> =
+            sqlx::query_scalar("SELECT component FROM steps").fetch_all(&mut connection).await.unwrap();
+        assert_eq!(stored, [name, name]);
     });
 }
 

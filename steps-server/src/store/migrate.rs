@@ -42,7 +42,7 @@ pub(super) async fn lock_folder(file: PathBuf) -> Result<File, OpenError> {
 /// its user may do is tried before.
 const TRY_RIGHTS: [&str; 9] = [
     "DROP TABLE IF EXISTS steps_rights",
-    "CREATE TABLE steps_rights (id INT)",
+    "CREATE TABLE steps_rights (id INT PRIMARY KEY)",
     "ALTER TABLE steps_rights ADD COLUMN next INT",
     "CREATE INDEX steps_rights_next ON steps_rights (next)",
     "INSERT INTO steps_rights (id, next) VALUES (1, 1)",

@@ -35,12 +35,14 @@ impl MySqlServer {
     /// Reads a URL.
     pub(super) fn read(url: &str, statements: usize) -> Result<Self, OpenError> {
         let invalid = |error: String| OpenError::Url(error);
-        // Modes of SQL and the time zone of the session change nothing here; relatives of MySQL refuse to set them.
+        // Another set of characters would garble names. Modes of SQL and the time zone of the session change nothing here;
+        // relatives of MySQL refuse to set them.
         let options = MySqlConnectOptions::from_str(url)
             .map_err(|error| invalid(error.to_string()))?
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(None)
+            .charset("utf8mb4")
             .statement_cache_capacity(statements)
             .disable_statement_logging();
         if options.get_database().is_none_or(str::is_empty) {
@@ -159,11 +161,14 @@ impl MySqlServer {
         let user = self.options.get_username();
         Some(match number {
             // Access denied: the password, or the way in which it is proved.
-            1045 | 1698 => "check the user and the password in the URL".to_owned(),
+            1045 | 1698 => "check the user and the password in the URL, from which hosts that user may connect, and whether it has \
+                 to show a certificate (ssl-cert and ssl-key)"
+                .to_owned(),
             // Denied: the database, a command, a column, something else than tables.
             1044 | 1142 | 1143 | 1227 => format!("GRANT ALL ON `{name}`.* TO the user '{user}'; more is not needed"),
             // Unknown database.
             1049 => format!("CREATE DATABASE `{name}`, or name another one in the URL"),
+            1115 | 1273 => "leave charset and collation out of the URL".to_owned(),
             1130 => format!("let the user '{user}' connect from this host"),
             // Insecure transport is prohibited.
             3159 => "give ssl-mode=REQUIRED in the URL".to_owned(),
