@@ -31,7 +31,8 @@ Examples:
 
 MariaDB and MySQL have their own commands for the same:
   mariadb-dump --single-transaction --no-tablespaces steps > steps.sql
-  mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF --loose-skip-masking-policies steps > steps.sql")]
+  mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF \\
+    --loose-skip-masking-policies steps > steps.sql")]
     Backup {
         /// The file to write; it must not exist
         #[arg(value_name = "FILE")]
