@@ -66,7 +66,10 @@ fn a_project_may_name_things_and_nothing_else() {
         // The rest of the file is used.
         assert!(column(&server.list("").await, "environment").iter().all(|environment| environment == "staging"));
         let cli = Cli::of(server);
-        cli.file(".steps.toml", "component = \"x\"\nenvironment = \"y\"\nversion = \"1\"\nowner = \"o\"\nrun = \"7\"\n");
+        cli.file(
+            ".steps.toml",
+            "component = \"x\"\nenvironment = \"y\"\nversion = \"1\"\nowner = \"o\"\nrun = \"7\"\n",
+        );
         let run = cli.run(&["record", "--status", "s"]);
         assert_eq!(run.stderr, "");
         assert!(run.ok().starts_with("recorded x 1 s in y by o run 7"));
@@ -78,7 +81,8 @@ fn a_server_that_a_project_names_is_told_by_every_command() {
     with_server(async |server| {
         let cli = Cli::new();
         let file = cli.file(".steps.toml", &format!("server = \"{}\"\n", server.url()));
-        let line = format!("steps: the server is {}, from {file}; --server or STEPS_SERVER name another\n", server.url());
+        let line =
+            format!("steps: the server is {}, from {file}; --server or STEPS_SERVER name another\n", server.url());
         for args in [
             &["list"][..],
             &["deployments"],
@@ -93,7 +97,7 @@ fn a_server_that_a_project_names_is_told_by_every_command() {
             let run = cli.run(args);
             assert_eq!(run.stderr.matches(&line).count(), 1, "{args:?}: {run:?}");
         }
-        let marked = format!("server,{},{file} (of the project, not yours)\n", server.url());
+        let marked = format!("server,{},{file} (named by the project only)\n", server.url());
         assert!(cli.run(&["config", "--format", "csv"]).ok().contains(&marked));
         // What 'steps run' starts knows it too, wherever it goes.
         let inner = format!("cd / && {} list", steps_tests::binary("steps").display());

@@ -75,9 +75,11 @@ fn no_link_is_followed_and_nothing_but_private_files_is_used() {
         ("..", "symbolic link", false, |path, victim| symlink(victim.parent().unwrap(), path).unwrap()),
     ];
     let begun = Instant::now();
-    for (name, sentence, needs_root, attack) in attacks.into_iter().filter(|attack| is_root || !attack.2) {
+    for (name, sentence, needs_root, attack) in attacks {
+        if needs_root && !is_root {
+            continue;
+        }
         let (cli, folder) = with_spool();
-        let _ = needs_root;
         let victims = cli.home().join("victims");
         fs::create_dir(&victims).unwrap();
         chmod(&victims, 0o755);
@@ -88,13 +90,16 @@ fn no_link_is_followed_and_nothing_but_private_files_is_used() {
             ".." => folder.parent().unwrap().to_owned(),
             name => folder.join(name),
         };
-        if path.is_dir() { fs::remove_dir_all(&path).unwrap() } else { fs::remove_file(&path).unwrap() }
+        if path.is_dir() {
+            fs::remove_dir_all(&path).unwrap()
+        } else {
+            fs::remove_file(&path).unwrap()
+        }
         attack(&path, &victim);
         let what = format!("{name}, {sentence}");
         let recorded = record(&cli);
         assert!(recorded.stderr.contains(sentence), "{what}: {recorded:?}");
-        let expected = i32::from(true);
-        assert_eq!(recorded.code, expected, "{what}: {recorded:?}");
+        assert_eq!(recorded.code, 1, "{what}: {recorded:?}");
         assert_eq!(cli.run(&[&["record", "--best-effort"][..], &STREAM].concat()).code, 0, "{what}");
         let ran = run(&cli);
         assert_eq!(ran.code, 3, "{what}: {ran:?}");
@@ -148,7 +153,7 @@ fn a_lock_that_another_holds_delays_nobody_for_long() {
         let port = steps_tests::faults::free_port().await;
         let server = Builder::on_port(port, &db.url()).start().await;
         let flushed = cli.run(&["flush", "--from", AWAY, "--server", server.url()]);
-        assert!(flushed.stdout.starts_with("delivered 4 steps"), "all of them: {flushed:?}");
+        assert!(flushed.stdout.starts_with("delivered 3 steps"), "all of them: {flushed:?}");
         assert_eq!(column(&server.list("").await, "status").len(), 3, "the run is one");
     });
 }
@@ -285,7 +290,8 @@ fn a_clock_before_1970_or_after_9999_changes_no_exit_code() {
         let server = steps_tests::Server::start(&db).await;
         for time in ["-40000d", "+3000000d"] {
             for server in [server.url(), AWAY, "https://127.0.0.1:9"] {
-                let cli = Cli::at(server).env("LD_PRELOAD", &library).env("FAKETIME", time).env("DONT_FAKE_MONOTONIC", "1");
+                let cli =
+                    Cli::at(server).env("LD_PRELOAD", &library).env("FAKETIME", time).env("DONT_FAKE_MONOTONIC", "1");
                 let (recorded, ran) = (record(&cli), run(&cli));
                 assert_eq!((recorded.code, ran.code), (0, 3), "{time}, {server}: {recorded:?} {ran:?}");
                 assert!(!(recorded.stderr + &ran.stderr).contains("panic"), "{time}, {server}");

@@ -80,7 +80,7 @@ fn rules(settings: &Settings) -> Vec<Row> {
 fn setting(key: Key, settings: &Settings) -> Row {
     let (value, source) = match settings.find(key) {
         Some(Setting { value, source }) if key == Key::Server && settings.is_of_project(&source) => {
-            (value, format!("{source} (of the project, not yours)"))
+            (value, format!("{source} (named by the project only)"))
         }
         Some(Setting { value, source }) => (value, source.to_string()),
         None => (String::new(), "not set".to_owned()),

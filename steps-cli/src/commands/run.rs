@@ -235,7 +235,8 @@ async fn record_end(
             Ok(Ok(started)) => EndRecorded::Done(started.end(end, deadline).await),
             Ok(Err(error)) => EndRecorded::Interrupted(error),
             Err(_) => {
-                let reason = format!("the server took longer than {timeout:?}; --timeout or STEPS_TIMEOUT give it longer");
+                let reason =
+                    format!("the server took longer than {timeout:?}; --timeout or STEPS_TIMEOUT give it longer");
                 EndRecorded::Interrupted(Error::Failed(reason))
             }
         }

@@ -8,7 +8,7 @@ use steps_shared::{Age, NewStep, Step, When};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Deadline, Spool, deliver};
+use super::{Deadline, Now, Spool, deliver};
 use crate::client::{Client, RequestError};
 use crate::error::Error;
 
@@ -125,8 +125,11 @@ impl Sender {
 /// There is no spool, or they cannot be kept by `deadline`.
 pub async fn keep(spool: Option<&Spool>, steps: Vec<NewStep>, reason: &Error, deadline: Instant) -> Result<(), Error> {
     let Some(spool) = spool.cloned() else { return Err(Error::Failed(reason.to_string())) };
+    // Now, not when the thread runs: the steps have the age that they have now.
+    let now = Now::read();
     let folder = spool.folder().display().to_string();
-    let kept = match timeout_at(deadline + DISK_GRACE, spawn_blocking(move || spool.keep(&steps, deadline))).await {
+    let keeping = spawn_blocking(move || spool.keep(&steps, &now, deadline));
+    let kept = match timeout_at(deadline + DISK_GRACE, keeping).await {
         Ok(Ok(kept)) => kept.map_err(|error| error.to_string()),
         Ok(Err(panic)) => Err(format!("it cannot be kept: {panic}")),
         Err(_) => Err(format!("it cannot be kept in {folder}: the disk takes too long")),

@@ -103,13 +103,12 @@ impl Spool {
         found.unwrap_or_else(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Keeps steps, and waits until `deadline` for other processes. They are on the disk when this returns.
+    /// Keeps steps that have their age at `now`, and waits until `deadline` for other processes. They are on the disk when this returns.
     ///
     /// # Errors
     /// The spool is full or may not be used, or the disk fails; then none of them is kept.
-    pub fn keep(&self, steps: &[NewStep], deadline: Instant) -> Result<(), Error> {
-        let now = Now::read();
-        let lines: Result<String, Error> = steps.iter().map(|step| SpooledStep::new(step, &now)?.to_line()).collect();
+    pub fn keep(&self, steps: &[NewStep], now: &Now, deadline: Instant) -> Result<(), Error> {
+        let lines: Result<String, Error> = steps.iter().map(|step| SpooledStep::new(step, now)?.to_line()).collect();
         self.append(lines?.as_bytes(), deadline)
             .map_err(|error| Error::Failed(format!("it cannot be kept in {}: {error}", self.folder.display())))
     }
@@ -221,7 +220,11 @@ impl Spool {
     }
 
     pub fn status(&self) -> io::Result<SpoolStatus> {
-        let mut status = SpoolStatus { rejected: self.count_lines("rejected")?, torn: self.count_lines("torn")?, ..SpoolStatus::default() };
+        let mut status = SpoolStatus {
+            rejected: self.count_lines("rejected")?,
+            torn: self.count_lines("torn")?,
+            ..SpoolStatus::default()
+        };
         let now = Now::read();
         status.bytes = self.each(|step| {
             status.steps += 1;
@@ -381,10 +384,10 @@ mod tests {
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
         let step = NewStep::from_fields(fields).unwrap();
         let deadline = Instant::now() + MAX_WAIT;
-        spool.keep(std::slice::from_ref(&step), deadline).unwrap();
+        spool.keep(std::slice::from_ref(&step), &Now::read(), deadline).unwrap();
         let mut file = spool.open_waiting(OFlags::WRONLY | OFlags::APPEND).unwrap().1;
         file.write_all(b"0123abcd {\"queued").unwrap();
-        spool.keep(std::slice::from_ref(&step), deadline).unwrap();
+        spool.keep(std::slice::from_ref(&step), &Now::read(), deadline).unwrap();
         let mut entries = spool.entries(None).unwrap();
         let lines = std::iter::from_fn(|| entries.next_entry().unwrap());
         let whole = lines.map(|entry| SpooledStep::from_line(&entry.bytes).is_some());

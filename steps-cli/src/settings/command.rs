@@ -46,7 +46,11 @@ fn output(child: &mut Child, deadline: Instant) -> Result<Output, Option<String>
     let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
     let receive = |from: Receiver<Vec<u8>>| {
         let bytes = from.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|_| None)?;
-        if bytes.len() as u64 > MAX_BYTES { Err(Some(format!("prints more than {MAX_BYTES} bytes"))) } else { Ok(bytes) }
+        if bytes.len() as u64 > MAX_BYTES {
+            Err(Some(format!("prints more than {MAX_BYTES} bytes")))
+        } else {
+            Ok(bytes)
+        }
     };
     let (stdout, stderr) = (receive(stdout)?, receive(stderr)?);
     loop {

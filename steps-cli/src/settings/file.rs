@@ -88,7 +88,8 @@ fn read(
         // People keep their settings elsewhere, and link them.
         FileKind::User => Links::Followed,
     };
-    let unread = |error: std::io::Error| Error::Usage(format!("cannot read the settings file {}: {error}", path.display()));
+    let unread =
+        |error: std::io::Error| Error::Usage(format!("cannot read the settings file {}: {error}", path.display()));
     let ignored = |owner: u32| {
         let path = path.display();
         Problem::Ignored(format!("the settings file {path} is ignored: it belongs to another user, uid {owner}"))
@@ -194,9 +195,8 @@ fn unknown(name: &str) -> String {
 fn not_for_projects(key: Key) -> String {
     let (name, variable) = (key.name(), key.variable());
     let allowed: Vec<_> = Key::ALL.into_iter().filter(|key| key.is_for_projects()).map(Key::name).collect();
-    let own = dirs::config_dir().map_or_else(String::new, |folder| {
-        format!(", {}", folder.join("steps").join("config.toml").display())
-    });
+    let own = dirs::config_dir()
+        .map_or_else(String::new, |folder| format!(", {}", folder.join("steps").join("config.toml").display()));
     format!(
         "a project's file may not set {name}, only {}; set it with {variable}, or in your own settings file{own}",
         allowed.join(", ")
@@ -230,7 +230,8 @@ mod tests {
         assert_eq!(names, ["component", "environment", "owner", "run", "server", "version"]);
         assert_eq!(refused.len(), Key::ALL.len() - 6);
         let sentence = refused.iter().map(ToString::to_string).find(|error| error.contains("spool_dir")).unwrap();
-        let parts = ["/p/.steps.toml, line 9: a project's file may not set spool_dir, only server, ", "STEPS_SPOOL_DIR"];
+        let parts =
+            ["/p/.steps.toml, line 9: a project's file may not set spool_dir, only server, ", "STEPS_SPOOL_DIR"];
         assert!(parts.iter().all(|part| sentence.contains(part)), "{sentence}");
     }
 

@@ -45,8 +45,7 @@ const OF_FILTERS: &str = r"^filter\..*\.(clean|smudge|process|required)$";
 pub fn version(deadline: Instant) -> Result<String, String> {
     let version = text(&["describe", "--tags", "--always"], deadline)?;
     // A submodule with changes of its own is not looked into, because that runs git by its configuration.
-    let changes =
-        ["diff", "--quiet", "--ignore-submodules=dirty", "--no-ext-diff", "--no-textconv", "HEAD", "--"];
+    let changes = ["diff", "--quiet", "--ignore-submodules=dirty", "--no-ext-diff", "--no-textconv", "HEAD", "--"];
     let Some(filters) = filters_of_repository(deadline)? else { return Ok(version) };
     let changed = ask(&changes, &filters, deadline)?.status.code() == Some(1);
     Ok(if changed { version + "-dirty" } else { version })
@@ -107,9 +106,10 @@ fn text(arguments: &[&str], deadline: Instant) -> Result<String, String> {
 /// Runs git with this configuration beside ours.
 fn ask(arguments: &[&str], configuration: &[(String, String)], deadline: Instant) -> Result<Output, String> {
     let path = absolute(&env::var_os("PATH").unwrap_or_default());
-    let program = path.iter().map(|folder| folder.join("git")).find(|program| {
-        program.is_file() && access(program, Access::EXEC_OK).is_ok()
-    });
+    let program = path
+        .iter()
+        .map(|folder| folder.join("git"))
+        .find(|program| program.is_file() && access(program, Access::EXEC_OK).is_ok());
     let program = program.ok_or("git cannot be run: it is in no folder of PATH")?;
     let mut command = Command::new(program);
     for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
@@ -140,7 +140,8 @@ fn absolute(path: &OsStr) -> Vec<PathBuf> {
 fn safe_directories() -> Vec<(String, String)> {
     let count = env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.trim().parse::<u8>().ok()).unwrap_or_default();
     let pair = |at| {
-        let key = env::var(format!("GIT_CONFIG_KEY_{at}")).ok().filter(|key| key.eq_ignore_ascii_case("safe.directory"))?;
+        let key =
+            env::var(format!("GIT_CONFIG_KEY_{at}")).ok().filter(|key| key.eq_ignore_ascii_case("safe.directory"))?;
         Some((key, env::var(format!("GIT_CONFIG_VALUE_{at}")).ok()?))
     };
     (0..count).filter_map(pair).collect()

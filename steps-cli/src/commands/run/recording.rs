@@ -160,9 +160,7 @@ impl StartedRecording {
         };
         for (at, step) in missing().iter().enumerate() {
             let sent = match steps.record_as {
-                RecordAs::Span(_) => {
-                    sender.send(end_span(&sender.client, step, end, beginning), deadline).await?
-                }
+                RecordAs::Span(_) => sender.send(end_span(&sender.client, step, end, beginning), deadline).await?,
                 RecordAs::Deployment(_) => {
                     sender.send(async { sender.client.record(step).await.map(drop) }, deadline).await?
                 }
