@@ -12,8 +12,8 @@ use super::{Key, line_of};
 use crate::error::Error;
 use crate::files::{Links, Opened, stranger_of};
 
-/// A larger file is not read.
-const MAX_BYTES: u64 = 1 << 20;
+/// A larger file is not read: finding what is wrong in it would take too long.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Whose text a settings file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
