@@ -129,7 +129,9 @@ pub async fn keep(spool: Option<&Spool>, steps: Vec<NewStep>, reason: &Error, de
     let now = Now::read();
     let folder = spool.folder().display().to_string();
     let keeping = spawn_blocking(move || spool.keep(&steps, &now, deadline));
-    let kept = match timeout_at(deadline + DISK_GRACE, keeping).await {
+    // On a machine that is so busy that nothing is left of the time-out, too.
+    let until = deadline.max(Instant::now()) + DISK_GRACE;
+    let kept = match timeout_at(until, keeping).await {
         Ok(Ok(kept)) => kept.map_err(|error| error.to_string()),
         Ok(Err(panic)) => Err(format!("it cannot be kept: {panic}")),
         Err(_) => Err(format!("it cannot be kept in {folder}: the disk takes too long")),
