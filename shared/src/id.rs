@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 
@@ -17,10 +19,16 @@ use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 pub struct StepId(pub Uuid);
 
 impl StepId {
-    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond.
+    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond. A clock that stands before 1970
+    /// counts as 1970.
     #[must_use]
     pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+        static AT_EPOCH: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        match UNIX_EPOCH.elapsed() {
+            Ok(_) => Self(Uuid::now_v7()),
+            // now_v7 panics then.
+            Err(_) => Self(Uuid::new_v7(uuid::Timestamp::from_unix(&AT_EPOCH, 0, 0))),
+        }
     }
 }
 

@@ -63,6 +63,12 @@ impl Timestamp {
         if (0..=LAST_MICROSECOND).contains(&micros) { Ok(Self(micros)) } else { Err(TimeError::OutOfRange) }
     }
 
+    /// From microseconds since 1970-01-01T00:00:00Z; what is outside the years 1970 to 9999 becomes the nearest within.
+    #[must_use]
+    pub fn from_micros_saturating(micros: i64) -> Self {
+        Self(micros.clamp(0, LAST_MICROSECOND))
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn micros(self) -> i64 {

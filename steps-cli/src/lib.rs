@@ -9,7 +9,7 @@
 //! 5. `terminal`: tables, charts, files and pipes;
 //! 6. `commands`: one file for each subcommand, from its flags to its output.
 //!
-//! Below all of them stand `error`, `exit` and `clock`.
+//! Below all of them stand `error`, `exit`, `clock` and `files`.
 
 use std::ffi::OsString;
 
@@ -21,6 +21,7 @@ mod commands;
 mod delivery;
 mod error;
 pub mod exit;
+mod files;
 mod flags;
 mod settings;
 mod terminal;

@@ -110,6 +110,13 @@ impl Cli {
         path.display().to_string()
     }
 
+    /// Writes the settings file of the command's user.
+    pub fn user_settings(&self, content: &str) {
+        let folder = self.home().join(".config/steps");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("config.toml"), content).expect("a file");
+    }
+
     /// The command with these arguments, not yet run.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {

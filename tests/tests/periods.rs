@@ -37,7 +37,7 @@ async fn a_date_is_of_its_zone(db: TestDb) {
     // As a variable, and as a setting.
     let variable = Cli::of(&server).env("STEPS_TZ", "Europe/Berlin");
     assert_eq!(days(&variable, &[]), expected);
-    cli.file(".steps.toml", "tz = \"Europe/Berlin\"\n");
+    cli.user_settings("tz = \"Europe/Berlin\"\n");
     assert_eq!(days(&cli, &[]), expected);
     assert_eq!(days(&cli, &["--tz", "UTC"])[0], ["2026-10-25", "3"], "a flag is stronger");
     // Everywhere a date is taken.

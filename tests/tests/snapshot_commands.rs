@@ -190,7 +190,7 @@ fn what_waits_and_what_is_set() {
         seen.run(&cli, &["import", "steps.csv"]);
         cli.file("wrong.csv", "component,version,owner,status,ts\nc,1,o,building,soon\nc,1,,x,2026-01-05 09:01:00\n");
         seen.run(&cli, &["import", "wrong.csv"]);
-        cli.file(".steps.toml", "component = \"checkout\"\ntimeout = \"20s\"\n\n[[check]]\nmax = \"10m\"\n");
+        cli.file(".steps.toml", "component = \"checkout\"\n\n[[check]]\nmax = \"10m\"\n");
         let cli = cli.env("STEPS_OWNER", "ann");
         seen.add(&format!("$ steps config\n{}\n", without_values(&cli.run(&table(&["config"])).ok(), &[])));
         seen.run(&cli, &["config", "--format", "json"]);

@@ -197,7 +197,7 @@ async fn settings_say_what_a_sprint_is(db: TestDb) {
     let server = Server::start(&db).await;
     jumping(&server).await;
     let cli = Cli::of(&server);
-    cli.file(".steps.toml", "sprint_start = \"2026-01-07\"\nsprint_length = \"10d\"\nmin_change = \"500%\"\n");
+    cli.user_settings("sprint_start = \"2026-01-07\"\nsprint_length = \"10d\"\nmin_change = \"500%\"\n");
     let asked = |cli: &Cli, args: &[&'static str]| -> TrendAnswer {
         serde_json::from_str(&cli.run(&trend(&[args, &["--format", "json"]].concat())).ok()).unwrap()
     };
@@ -225,7 +225,7 @@ async fn settings_say_what_a_sprint_is(db: TestDb) {
         let said = cli.run(&[&["trend"][..], wrong].concat()).failed(2);
         assert!(said.contains(wrong[wrong.len() - 2].trim_start_matches('-').split('-').next().unwrap()), "{said}");
     }
-    cli.file(".steps.toml", "sprint_length = \"36h\"\n");
+    cli.user_settings("sprint_length = \"36h\"\n");
     let said = cli.run(&["trend"]).failed(2);
-    assert!(said.contains("sprint_length") && said.contains(".steps.toml"), "{said}");
+    assert!(said.contains("sprint_length") && said.contains("config.toml"), "{said}");
 }

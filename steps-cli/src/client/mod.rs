@@ -146,11 +146,18 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.error_of(response).await) }
     }
 
-    fn timed_out(&self) -> RequestError {
+    /// What it means that no answer came in time.
+    pub fn timed_out(&self) -> RequestError {
         let message = format!(
             "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
             self.shown, self.timeout
         );
+        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
+    }
+
+    /// What it means that a request panicked.
+    pub fn broken(&self) -> RequestError {
+        let message = format!("the exchange with the server at {} broke: this is a bug in steps", self.shown);
         RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
     }
 
@@ -251,20 +258,18 @@ pub fn shown(server: &Url) -> String {
 }
 
 /// The time now: this machine's, or the server's where they differ too much.
-pub fn clock(response: &Response) -> Option<Timestamp> {
+pub fn clock(response: &Response) -> Timestamp {
     let server = response.headers().get(DATE).and_then(|date| {
         let date = chrono::DateTime::parse_from_rfc2822(date.to_str().ok()?).ok()?;
         Timestamp::try_from(date.to_utc()).ok()
     });
-    choose_clock(clock::now().ok(), server)
+    choose_clock(clock::now(), server)
 }
 
-fn choose_clock(ours: Option<Timestamp>, server: Option<Timestamp>) -> Option<Timestamp> {
-    match (ours, server) {
-        (Some(ours), Some(server)) if ours.micros().abs_diff(server.micros()) > MAX_CLOCK_DIFFERENCE_MICROS => {
-            Some(server)
-        }
-        (ours, server) => ours.or(server),
+fn choose_clock(ours: Timestamp, server: Option<Timestamp>) -> Timestamp {
+    match server {
+        Some(server) if ours.micros().abs_diff(server.micros()) > MAX_CLOCK_DIFFERENCE_MICROS => server,
+        _ => ours,
     }
 }
 
@@ -302,10 +307,10 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_not_believed() {
-        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let server = time("2026-01-05T09:30:00Z");
-        assert_eq!(choose_clock(time("2026-01-05T09:30:00.9Z"), server), time("2026-01-05T09:30:00.9Z"));
-        assert_eq!(choose_clock(time("2026-01-05T09:31:00Z"), server), server);
-        assert_eq!(choose_clock(None, server), server);
+        assert_eq!(choose_clock(time("2026-01-05T09:30:00.9Z"), Some(server)), time("2026-01-05T09:30:00.9Z"));
+        assert_eq!(choose_clock(time("2026-01-05T09:31:00Z"), Some(server)), server);
+        assert_eq!(choose_clock(server, None), server);
     }
 }

@@ -35,8 +35,9 @@ Settings, strongest first:
   1. a flag                            --component checkout
   2. a variable                        STEPS_COMPONENT=checkout
   3. the nearest .steps.toml upwards   component = \"checkout\"
-  4. the user's file                   the same keys, in ~/.config/steps/config.toml
+  4. the user's file                   all keys, in ~/.config/steps/config.toml
   5. a built-in default
+  A .steps.toml may set server, component, environment, version, owner and run only, and rules of 'steps check'.
   'steps config' shows each setting, its value and where it came from.
 
 Variables (an empty one counts as not set):

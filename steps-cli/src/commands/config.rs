@@ -6,7 +6,7 @@ use super::setup;
 use crate::client::shown;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::settings::{Key, Setting, Settings, SettingsFile};
+use crate::settings::{FileKind, Key, Setting, Settings, SettingsFile};
 use crate::terminal::pairs::PairsFormat;
 use crate::terminal::{self, table};
 
@@ -22,7 +22,10 @@ A settings file holds lines such as
   component = \"checkout\"
 and then rules for 'steps check', such as
   [[check]]
-  max = \"10m\"")]
+  max = \"10m\"
+
+A project's .steps.toml may set server, component, environment, version, owner and run, and rules; all else stands in your \
+own file, or in variables. A server that only the project names is marked, and told by every command that uses it.")]
 pub struct Args {
     /// How the settings are printed [default: a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT")]
@@ -41,9 +44,11 @@ struct Row {
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let found = setup::settings(connection)?;
     let settings = Key::ALL.into_iter().map(|key| setting(key, &found));
-    let names = ["project file", "user file"];
-    let files = names.into_iter().zip(&found.files).map(|(name, file)| Row {
-        setting: name,
+    let files = found.files.iter().map(|file| Row {
+        setting: match file.kind {
+            FileKind::Project => "project file",
+            FileKind::User => "user file",
+        },
         value: file.path.display().to_string(),
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
@@ -74,6 +79,9 @@ fn rules(settings: &Settings) -> Vec<Row> {
 
 fn setting(key: Key, settings: &Settings) -> Row {
     let (value, source) = match settings.find(key) {
+        Some(Setting { value, source }) if key == Key::Server && settings.is_of_project(&source) => {
+            (value, format!("{source} (named by the project only)"))
+        }
         Some(Setting { value, source }) => (value, source.to_string()),
         None => (String::new(), "not set".to_owned()),
     };

@@ -42,7 +42,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let query =
         ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(ListFormat::Jsonl) };
     let response = client.list::<F, C>(&query).await?;
-    let now = clock(&response);
+    let now = Some(clock(&response));
     let mut rows: Vec<T> = rows(client, response).await?;
     if rows.is_empty() {
         terminal::note(format!("no {}", F::PLURAL));

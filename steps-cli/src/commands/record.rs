@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::setup;
 use crate::client::block_on;
-use crate::delivery::{Recorded, Sender};
+use crate::delivery::{Deadline, Recorded, Sender};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;
@@ -80,7 +80,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, best_effort: _, quiet, format } = args;
     let begun = Instant::now();
-    let settings = setup::settings(connection)?.with_flags(spool.values()).with_flags(stream.values());
+    let settings = setup::settings_to_record(connection)?.with_flags(spool.values()).with_flags(stream.values());
+    let deadline = Deadline::new(begun, settings.timeout()?);
     let sender = Sender::new(setup::client(&settings)?, setup::spool(&settings)?);
     let stream = settings.stream();
     let mut step = stream.new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
@@ -91,9 +92,9 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         terminal::note(format!("steps: {guess}"));
     }
     let recorded = block_on(async {
-        let recorded = sender.record(&step).await?;
+        let recorded = sender.record(&step, deadline).await?;
         if let Recorded::Sent { .. } = recorded {
-            let lines = sender.deliver_waiting(begun + sender.client.timeout()).await;
+            let lines = sender.deliver_waiting(deadline.end).await;
             lines.iter().for_each(terminal::note);
         }
         Ok(recorded)

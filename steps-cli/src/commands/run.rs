@@ -5,13 +5,17 @@ mod plan;
 mod recording;
 mod signals;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use clap::ValueHint;
-use tokio::time::{Instant as Deadline, timeout_at};
+use futures_util::FutureExt as _;
+use tokio::time::timeout_at;
 
 use crate::client::block_on;
+use crate::delivery::Deadline;
 use crate::error::Error;
 use crate::exit;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
@@ -44,7 +48,8 @@ The exit code is that of CMD: 128 and the number of the signal that killed it, 1
 it cannot be run. Only wrong flags keep CMD from being started; they are reported with exit code 2. Where a setting is \
 wrong or missing, so that nothing can be recorded, a warning says so.
 
-A slow or missing server changes neither the exit code nor the start of CMD. It delays the end by --timeout at most, and a \
+A slow or missing server changes neither the exit code nor the start of CMD. Finding out what is recorded, before CMD, and \
+recording it take --timeout together at most, and a \
 warning goes to the standard error. That also holds when CMD is told to stop by a signal; a second signal, a second \
 later, ends the waiting. Steps that cannot be delivered are kept on this machine. The next record or run, or steps flush, \
 delivers them."
@@ -68,10 +73,18 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
+/// A command that is run, and its exit code: what is known of them when recording panics.
+#[derive(Debug, Default)]
+struct Progress {
+    child: OnceCell<Child>,
+    code: OnceCell<u8>,
+}
+
 /// Runs a command and records it; returns the command's exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { stream, status, deployment: _, spool, strict, command } = args;
-    let plan = Plan::new(connection, spool, stream, status)?;
+    let plan = without_panic(|| Plan::new(connection, spool, stream, status))
+        .unwrap_or_else(|panic| Ok(Plan::without_recording(panic)))?;
     if let Some(problem) = plan.problem() {
         if strict {
             return Err(Error::Usage(problem));
@@ -81,18 +94,21 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     if let Some(guess) = &plan.guess {
         terminal::note(format!("steps: {guess}"));
     }
-    let ran = block_on(async {
-        match Signals::catch() {
-            Ok(signals) => run_command(&command, plan, signals).await.map(Some),
-            Err(error) => {
-                terminal::note(format!("warning: this is not recorded: cannot catch signals: {error}"));
-                Ok(None)
+    let progress = Progress::default();
+    let ran = without_panic(|| {
+        block_on(async {
+            match Signals::catch() {
+                Ok(signals) => run_command(&command, plan, signals, &progress).await.map(Some),
+                Err(error) => {
+                    terminal::note(format!("warning: this is not recorded: cannot catch signals: {error}"));
+                    Ok(None)
+                }
             }
-        }
+        })
     });
-    let Some((code, problem)) = ran.unwrap_or_else(|error| {
+    let Some((code, problem)) = ran.and_then(|ran| ran).unwrap_or_else(|error| {
         terminal::note(format!("warning: this is not recorded: {error}"));
-        None
+        progress.end().map(|code| (code, None))
     }) else {
         // Nothing has been started.
         return Ok(report_start_error(&command, &become_command(&command)));
@@ -105,11 +121,38 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     Ok(code)
 }
 
+/// Does something that must not end this process.
+///
+/// # Errors
+/// It panicked.
+fn without_panic<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
+}
+
+fn panicked() -> Error {
+    Error::Failed("the recording panicked, which is a bug in steps".to_owned())
+}
+
+impl Progress {
+    /// The exit code of the command, which is waited for; `None` where it was not started.
+    fn end(&self) -> Option<u8> {
+        self.code.get().copied().or_else(|| Some(self.child.get()?.wait()))
+    }
+}
+
 /// Runs a command and records it. Returns its exit code, and what is wrong with the recording.
-async fn run_command(command: &[OsString], plan: Plan, mut signals: Signals) -> Result<(u8, Option<String>), Error> {
+async fn run_command(
+    command: &[OsString],
+    plan: Plan,
+    mut signals: Signals,
+    progress: &Progress,
+) -> Result<(u8, Option<String>), Error> {
     let begun = Instant::now();
     let started = Child::start(command, &plan.variables);
-    let Some(RecordingPlan { record_as, server, limit, spool }) = plan.recording else {
+    if let Ok(child) = &started {
+        progress.child.get_or_init(|| child.clone());
+    }
+    let Some(RecordingPlan { record_as, server, timeout, end_limit, spool }) = plan.recording else {
         let code = match started {
             Ok(child) => wait(&child, &mut signals).await,
             Err(error) => report_start_error(command, &error),
@@ -117,12 +160,14 @@ async fn run_command(command: &[OsString], plan: Plan, mut signals: Signals) -> 
         return Ok((code, None));
     };
     let steps = CommandSteps::new(record_as, begun);
-    let recording = Recording::new(steps.clone(), server, limit, spool.clone());
-    let (end, recorded) = match started {
+    let recording = Recording::new(steps.clone(), server, timeout, spool.clone());
+    let (end, deadline, recorded) = match started {
         Ok(child) => {
             let beginning = tokio::spawn(recording.begin());
             let end = CommandEnd { code: wait(&child, &mut signals).await, took: begun.elapsed() };
-            let ending = record_end(limit, end, async {
+            progress.code.get_or_init(|| end.code);
+            let deadline = Deadline::new(tokio::time::Instant::now(), end_limit);
+            let ending = record_end(deadline, timeout, end, async {
                 beginning.await.unwrap_or_else(|error| Err(Error::Failed(error.to_string())))
             });
             let recorded = tokio::select! {
@@ -131,16 +176,18 @@ async fn run_command(command: &[OsString], plan: Plan, mut signals: Signals) -> 
                     EndRecorded::Interrupted(Error::Failed("a signal came before the server had answered".to_owned()))
                 }
             };
-            (end, recorded)
+            (end, deadline, recorded)
         }
         Err(error) => {
             let end = CommandEnd { code: report_start_error(command, &error), took: begun.elapsed() };
-            (end, record_end(limit, end, recording.without_beginning()).await)
+            progress.code.get_or_init(|| end.code);
+            let deadline = Deadline::new(tokio::time::Instant::now(), end_limit);
+            (end, deadline, record_end(deadline, timeout, end, recording.without_beginning()).await)
         }
     };
     let recorded = match recorded {
         EndRecorded::Done(recorded) => recorded,
-        EndRecorded::Interrupted(reason) => steps.keep(spool.as_ref(), end, reason),
+        EndRecorded::Interrupted(reason) => steps.keep(spool.as_ref(), end, reason, deadline.end).await,
     };
     let problem = match recorded {
         Ok(None) => None,
@@ -176,21 +223,47 @@ enum EndRecorded {
     Interrupted(Error),
 }
 
-/// Records the end, and gives that up after `limit`.
+/// Records the end, until the deadline.
 async fn record_end(
-    limit: Duration,
+    deadline: Deadline,
+    timeout: Duration,
     end: CommandEnd,
     started: impl Future<Output = Result<StartedRecording, Error>>,
 ) -> EndRecorded {
-    let deadline = Deadline::now() + limit;
     let recording = async {
-        match started.await {
-            Ok(started) => EndRecorded::Done(started.end(end, deadline).await),
-            Err(error) => EndRecorded::Interrupted(error),
+        match timeout_at(deadline.asking, started).await {
+            Ok(Ok(started)) => EndRecorded::Done(started.end(end, deadline).await),
+            Ok(Err(error)) => EndRecorded::Interrupted(error),
+            Err(_) => {
+                let reason =
+                    format!("the server took longer than {timeout:?}; --timeout or STEPS_TIMEOUT give it longer");
+                EndRecorded::Interrupted(Error::Failed(reason))
+            }
         }
     };
-    timeout_at(deadline, recording).await.unwrap_or_else(|_| {
-        let reason = format!("the server took longer than {limit:?}; --timeout or STEPS_TIMEOUT give it longer");
-        EndRecorded::Interrupted(Error::Failed(reason))
-    })
+    AssertUnwindSafe(recording).catch_unwind().await.unwrap_or_else(|_| EndRecorded::Interrupted(panicked()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_the_code_of_the_command_stays() {
+        let error = without_panic(|| -> u8 { panic!("on purpose") }).unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
+        let progress = Progress::default();
+        assert_eq!(progress.end(), None);
+        progress.code.set(7).unwrap();
+        assert_eq!(progress.end(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_a_panic_interrupts_is_kept() {
+        let deadline = Deadline::new(tokio::time::Instant::now(), Duration::from_secs(60));
+        let end = CommandEnd { code: 3, took: Duration::ZERO };
+        let started = async { panic!("on purpose") };
+        let recorded = record_end(deadline, Duration::from_secs(60), end, started).await;
+        assert!(matches!(recorded, EndRecorded::Interrupted(error) if error.to_string().contains("panicked")));
+    }
 }

@@ -2,27 +2,48 @@
 
 use reqwest::Url;
 
-use crate::client::Client;
+use crate::client::{Client, shown};
 use crate::delivery::Spool;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::settings::{Key, Settings};
+use crate::terminal;
 
 /// Reads the settings; the connection's flags are the strongest source of theirs.
 pub fn settings(connection: &ConnectionFlags) -> Result<Settings, Error> {
-    let ConnectionFlags { server, timeout } = connection;
-    Ok(Settings::load()?.with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())]))
+    Settings::load().map(|settings| with_connection(settings, connection))
 }
 
-/// The same, of whatever can be read; what cannot is added to `problems`.
+/// The same for recording, which goes on where a project's file may not be used, or sets what it may not.
+pub fn settings_to_record(connection: &ConnectionFlags) -> Result<Settings, Error> {
+    Settings::load_to_record().map(|settings| with_connection(settings, connection))
+}
+
+/// The same, of whatever can be read; what is wrong otherwise is added to `problems`.
 pub fn all_settings(connection: &ConnectionFlags, problems: &mut Vec<Error>) -> Settings {
+    with_connection(Settings::load_all(problems), connection)
+}
+
+/// Adds the flags, and tells what the user should know of the files.
+fn with_connection(settings: Settings, connection: &ConnectionFlags) -> Settings {
     let ConnectionFlags { server, timeout } = connection;
-    Settings::load_all(problems).with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())])
+    settings.notes.iter().for_each(terminal::note);
+    settings.with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())])
 }
 
 /// A client for the server of the settings. Nothing is sent yet.
 pub fn client(settings: &Settings) -> Result<Client, Error> {
-    Client::new(&settings.server()?, settings.timeout()?)
+    let server = settings.server()?;
+    tell_server_of_project(settings, &server);
+    Client::new(&server, settings.timeout()?)
+}
+
+/// Tells which server is used where only a project's file names it: that text is somebody else's.
+pub fn tell_server_of_project(settings: &Settings, server: &Url) {
+    if let Some(source) = settings.server_of_project() {
+        let server = shown(server);
+        terminal::note(format!("steps: the server is {server}, from {source}; --server or STEPS_SERVER name another"));
+    }
 }
 
 /// The spool of the settings; `None` where `no_spool` is set, or the user has no folder for it.

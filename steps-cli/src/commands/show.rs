@@ -119,7 +119,7 @@ async fn steps(client: &Client, id: StepId, format: ListFormat) -> Result<(), Er
 
 async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> {
     let response = client.one::<DeploymentFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
-    let now = clock(&response).unwrap_or_default();
+    let now = clock(&response);
     let detail: DeploymentDetail = listing::one(client, response).await?;
     terminal::show(draw(&timeline(&detail, now), canvas))
 }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::setup;
 use crate::client::{block_on, shown};
-use crate::clock;
 use crate::delivery::Spool;
 use crate::error::Error;
 use crate::exit;
@@ -52,12 +51,11 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         Some(spool) => {
             let status = spool.status();
             let status = status.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
-            let oldest = status.oldest.and_then(|oldest| Some(clock::now().ok()?.micros() - oldest));
             rows.extend([
                 ("spool", spool.folder().display().to_string()),
                 ("waiting", status.steps.to_string()),
                 ("waiting_bytes", status.bytes.to_string()),
-                ("oldest_seconds", oldest.map_or_else(String::new, |age| (age.max(0) / 1_000_000).to_string())),
+                ("oldest_seconds", status.oldest.map_or_else(String::new, |waited| waited.as_secs().to_string())),
                 ("rejected", status.rejected.to_string()),
                 ("torn", status.torn.to_string()),
                 ("waiting_elsewhere", elsewhere(&spool)),

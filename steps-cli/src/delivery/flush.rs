@@ -9,13 +9,17 @@ use serde_json::Value;
 use steps_shared::{FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::SpooledStep;
-use super::spool::{Spool, now};
+use super::entries::{Entries, Entry};
+use super::spool::Spool;
+use super::{Now, SpooledStep};
 use crate::client::Client;
 use crate::error::Error;
 
 /// Steps in one request.
 const BATCH: usize = 500;
+
+/// Bytes in one request, about.
+const BATCH_BYTES: u64 = 512 * 1024;
 
 /// How long to wait before asking again whether another process has delivered.
 const OTHER_PROCESS: Duration = Duration::from_millis(20);
@@ -105,32 +109,29 @@ impl Delivery {
     ) -> Result<bool, Error> {
         let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
         let Some(_lock) = spool.lock_delivery(deadline.is_none()).map_err(failed)? else { return Ok(false) };
-        let bytes = spool.read().map_err(failed)?;
+        spool.take_in(deadline).map_err(failed)?;
+        let mut entries = spool.entries(deadline).map_err(failed)?;
         let mut done = 0;
-        let sent = self.send_lines(spool, client, &bytes, deadline, &mut done, progress).await;
-        spool.remove_front(done as u64).map_err(failed)?;
+        let sent = self.send_entries(spool, client, &mut entries, deadline, &mut done, progress).await;
+        spool.remove_front(done, deadline).map_err(failed)?;
         sent
     }
 
-    /// Sends the lines of `bytes`, and counts in `done` the bytes that can be removed.
-    async fn send_lines(
+    /// Sends what waits, and counts in `done` the bytes that can be removed.
+    async fn send_entries(
         &mut self,
         spool: &Spool,
         client: &Client,
-        bytes: &[u8],
+        entries: &mut Entries,
         deadline: Option<Instant>,
-        done: &mut usize,
+        done: &mut u64,
         progress: &mut impl FnMut(u64),
     ) -> Result<bool, Error> {
-        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-        for lines in lines.chunks(BATCH) {
-            let (mut steps, mut torn) = (Vec::new(), Vec::new());
-            // A blank line follows a torn one.
-            for line in lines.iter().filter(|line| **line != b"\n") {
-                match SpooledStep::from_line(line) {
-                    Some(step) => steps.push(step),
-                    None => torn.push(line),
-                }
+        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+        loop {
+            let (steps, unsendable) = next_batch(entries).map_err(failed)?;
+            if entries.at() == *done {
+                return Ok(true);
             }
             let steps = without_beginnings(steps);
             let batch = self.send_batch(spool, client, &steps);
@@ -141,30 +142,39 @@ impl Delivery {
                     Err(_) => return Ok(false),
                 },
             }
-            for line in torn {
-                let path = spool.set_aside(line).map_err(|error| Error::Failed(error.to_string()))?;
+            for entry in unsendable {
+                let path = spool.set_aside(&entry).map_err(failed)?;
                 let path = path.display();
-                self.warnings.push(format!("an unfinished line of the spool is set aside in {path}"));
+                let what = match entry.is_too_long() {
+                    true => format!("a line of the spool with {} bytes, which can be no step,", entry.length),
+                    false => "an unfinished line of the spool".to_owned(),
+                };
+                self.warnings.push(format!("{what} is set aside in {path}"));
             }
-            *done += lines.iter().map(|line| line.len()).sum::<usize>();
+            *done = entries.at();
             progress(self.recorded + self.already_recorded + self.refused);
         }
-        Ok(true)
     }
 
     async fn send_batch(&mut self, spool: &Spool, client: &Client, steps: &[SpooledStep]) -> Result<(), Error> {
         if steps.is_empty() {
             return Ok(());
         }
-        let now = now()?;
-        let body: String = steps.iter().map(|step| Value::from(step.aged(now)).to_string() + "\n").collect();
+        let now = Now::read();
+        let body: String = steps.iter().map(|step| Value::from(step.aged(&now)).to_string() + "\n").collect();
         let answer = match client.batch(body.into()).await {
             Ok(answer) => answer,
-            // A proxy takes less at once than the server.
-            Err(error) if error.status == Some(StatusCode::PAYLOAD_TOO_LARGE) && steps.len() > 1 => {
+            // A proxy takes less at once than the server, or one of them spoils it for the others.
+            Err(error)
+                if steps.len() > 1 && (error.is_refusal() || error.status == Some(StatusCode::PAYLOAD_TOO_LARGE)) =>
+            {
                 let (first, rest) = steps.split_at(steps.len() / 2);
                 Box::pin(self.send_batch(spool, client, first)).await?;
                 return Box::pin(self.send_batch(spool, client, rest)).await;
+            }
+            Err(error) if error.is_refusal() => {
+                let reason = error.error.to_string();
+                return steps.iter().try_for_each(|step| self.reject(spool, step, &reason));
             }
             Err(error) => return Err(error.error),
         };
@@ -187,14 +197,31 @@ impl Delivery {
         // Nothing is awaited from here on: what is counted is also removed.
         self.recorded += recorded;
         self.already_recorded += already_recorded;
-        for (step, reason) in rejected {
-            let path = spool.reject(step, &reason).map_err(|error| Error::Failed(error.to_string()))?;
-            let path = path.display();
-            self.warnings.push(format!("the server refused a kept step: {reason}; it is set aside in {path}"));
-            self.refused += 1;
-        }
+        rejected.into_iter().try_for_each(|(step, reason)| self.reject(spool, step, &reason))
+    }
+
+    /// Sets a step aside that the server refuses.
+    fn reject(&mut self, spool: &Spool, step: &SpooledStep, reason: &str) -> Result<(), Error> {
+        let path = spool.reject(step, reason).map_err(|error| Error::Failed(error.to_string()))?;
+        let path = path.display();
+        self.warnings.push(format!("the server refused a kept step: {reason}; it is set aside in {path}"));
+        self.refused += 1;
         Ok(())
     }
+}
+
+/// The steps of one request, and the entries before its end that are none. Both are empty at the end of what waits.
+fn next_batch(entries: &mut Entries) -> io::Result<(Vec<SpooledStep>, Vec<Entry>)> {
+    let (mut steps, mut others, begin) = (Vec::new(), Vec::new(), entries.at());
+    while steps.len() + others.len() < BATCH && entries.at() - begin < BATCH_BYTES {
+        let Some(entry) = entries.next_entry()? else { break };
+        match SpooledStep::from_line(&entry.bytes) {
+            Some(step) => steps.push(step),
+            None if entry.is_blank() => {}
+            None => others.push(entry),
+        }
+    }
+    Ok((steps, others))
 }
 
 /// Leaves out the beginnings of spans whose end waits too: that holds everything.

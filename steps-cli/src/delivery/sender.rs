@@ -1,11 +1,14 @@
 //! Recording that loses no step and holds up no deploy: what cannot be sent is kept.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use steps_shared::{Age, NewStep, Step, When};
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Spool, deliver};
+use super::{Deadline, Now, Spool, deliver};
 use crate::client::{Client, RequestError};
 use crate::error::Error;
 
@@ -45,12 +48,13 @@ impl Sender {
     ///
     /// # Errors
     /// The server refuses the step, or it can be neither sent nor kept.
-    pub async fn record(&self, step: &NewStep) -> Result<Recorded, Error> {
+    pub async fn record(&self, step: &NewStep, deadline: Deadline) -> Result<Recorded, Error> {
         let begun = Instant::now();
-        match self.send(self.client.record(step)).await? {
+        match self.send(self.client.record(step), deadline).await? {
             SendResult::Answered((is_new, step)) => Ok(Recorded::Sent { is_new, step: Box::new(step) }),
             SendResult::Undelivered(reason) => {
-                self.keep(&[older(step, begun.elapsed())], &reason).map(|()| Recorded::Kept(reason))
+                keep(self.spool.as_ref(), vec![older(step, begun.elapsed())], &reason, deadline.end).await?;
+                Ok(Recorded::Kept(reason))
             }
         }
     }
@@ -62,11 +66,14 @@ impl Sender {
     pub async fn send<T>(
         &self,
         request: impl Future<Output = Result<T, RequestError>>,
+        deadline: Deadline,
     ) -> Result<SendResult<T>, Error> {
         let Some(spool) = &self.spool else {
-            return request.await.map(SendResult::Answered).map_err(|error| match error.is_refusal() {
-                true => error.error,
-                false => Error::Failed(error.error.to_string()),
+            return self.ask(request, deadline).await.map(SendResult::Answered).map_err(|error| {
+                match error.is_refusal() {
+                    true => error.error,
+                    false => Error::Failed(error.error.to_string()),
+                }
             });
         };
         let Some(_attempt) = spool.attempt() else {
@@ -74,7 +81,7 @@ impl Sender {
             let reason = format!("{server} did not answer a moment ago, and is not asked again for half a minute");
             return Ok(SendResult::Undelivered(Error::Failed(reason)));
         };
-        match request.await {
+        match self.ask(request, deadline).await {
             Ok(answer) => {
                 spool.clear_away();
                 Ok(SendResult::Answered(answer))
@@ -87,10 +94,22 @@ impl Sender {
         }
     }
 
+    /// Waits for an answer. A panic counts as a failure of the server.
+    async fn ask<T>(
+        &self,
+        request: impl Future<Output = Result<T, RequestError>>,
+        deadline: Deadline,
+    ) -> Result<T, RequestError> {
+        match timeout_at(deadline.asking, AssertUnwindSafe(request).catch_unwind()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(self.client.broken()),
+            Err(_) => Err(self.client.timed_out()),
+        }
+    }
+
     /// Keeps steps that could not be sent because of `reason`.
-    pub fn keep(&self, steps: &[NewStep], reason: &Error) -> Result<(), Error> {
-        let Some(spool) = &self.spool else { return Err(Error::Failed(reason.to_string())) };
-        spool.keep(steps).map_err(|error| Error::Failed(format!("{reason}; {error}")))
+    pub async fn keep(&self, steps: Vec<NewStep>, reason: &Error, deadline: Instant) -> Result<(), Error> {
+        keep(self.spool.as_ref(), steps, reason, deadline).await
     }
 
     /// Delivers what has waited, until `deadline`. Returns lines for the user; what fails here fails no command.
@@ -99,6 +118,29 @@ impl Sender {
         deliver(spool, &self.client, Some(deadline), |_| {}).await.lines()
     }
 }
+
+/// Keeps steps that could not be sent because of `reason`, on another thread: the disk may hang.
+///
+/// # Errors
+/// There is no spool, or they cannot be kept by `deadline`.
+pub async fn keep(spool: Option<&Spool>, steps: Vec<NewStep>, reason: &Error, deadline: Instant) -> Result<(), Error> {
+    let Some(spool) = spool.cloned() else { return Err(Error::Failed(reason.to_string())) };
+    // Now, not when the thread runs: the steps have the age that they have now.
+    let now = Now::read();
+    let folder = spool.folder().display().to_string();
+    let keeping = spawn_blocking(move || spool.keep(&steps, &now, deadline));
+    // On a machine that is so busy that nothing is left of the time-out, too.
+    let until = deadline.max(Instant::now()) + DISK_GRACE;
+    let kept = match timeout_at(until, keeping).await {
+        Ok(Ok(kept)) => kept.map_err(|error| error.to_string()),
+        Ok(Err(panic)) => Err(format!("it cannot be kept: {panic}")),
+        Err(_) => Err(format!("it cannot be kept in {folder}: the disk takes too long")),
+    };
+    kept.map_err(|error| Error::Failed(format!("{reason}; {error}")))
+}
+
+/// A lock is given up at the deadline; a disk that is only busy has a little longer, so that no step is lost for that.
+const DISK_GRACE: Duration = Duration::from_millis(500);
 
 /// The step with the time added that it waited for the server. An explicit ts is not aged.
 fn older(step: &NewStep, by: Duration) -> NewStep {

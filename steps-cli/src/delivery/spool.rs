@@ -6,23 +6,38 @@
 //! The processes of a user share the folder. `lock` is locked while `waiting` is read or changed; `delivering` by the one
 //! process that sends and removes steps; `trying` by the one that asks a server again that was `away`.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
-use steps_shared::{NewStep, Timestamp};
+use rustix::fs::OFlags;
+use steps_shared::NewStep;
+use tokio::time::Instant;
 
-use super::SpooledStep;
+use super::beside;
+use super::entries::{Entries, Entry};
+use super::{Now, SpooledStep};
 use crate::clock;
 use crate::error::Error;
+use crate::files::PrivateFolder;
 
 /// After a failure the server is not asked again for this long.
 const AWAY_PERIOD: Duration = Duration::from_secs(30);
 
-/// The file with the server's address.
+/// How long a question about the spool waits for another process that writes.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How long to wait before trying again whether a lock is free.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The files of a spool.
+const WAITING: &str = "waiting";
+const LOCK: &str = "lock";
+const AWAY: &str = "away";
 const SERVER: &str = "server";
 
 /// The steps that wait for one server.
@@ -48,8 +63,8 @@ pub struct SpoolStatus {
     pub steps: u64,
     /// The size of the file.
     pub bytes: u64,
-    /// When the oldest was kept, in microseconds since 1970.
-    pub oldest: Option<i64>,
+    /// How long the oldest has waited.
+    pub oldest: Option<Duration>,
     /// Steps that the server has refused.
     pub rejected: u64,
     /// Lines that were not whole.
@@ -75,123 +90,200 @@ impl Spool {
         &self.server
     }
 
+    /// Whether nothing waits. A spool that may not be used counts as one in which something does, so that it is told.
     pub fn is_empty(&self) -> bool {
-        fs::metadata(self.waiting()).map_or(true, |file| file.len() == 0)
+        let is_empty = |folder: &PrivateFolder| -> io::Result<bool> {
+            let has_lines = match folder.file(WAITING, OFlags::RDONLY) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                file => file?.metadata()?.len() > 0,
+            };
+            Ok(!has_lines && beside::names(folder)?.is_empty())
+        };
+        let found = PrivateFolder::open(&self.folder).and_then(|folder| is_empty(&folder));
+        found.unwrap_or_else(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Keeps steps. They are on the disk when this returns.
+    /// Keeps steps that have their age at `now`, and waits until `deadline` for other processes. They are on the disk when this returns.
     ///
     /// # Errors
-    /// The spool is full, or the disk fails; then none of them is kept.
-    pub fn keep(&self, steps: &[NewStep]) -> Result<(), Error> {
-        let now = now()?;
+    /// The spool is full or may not be used, or the disk fails; then none of them is kept.
+    pub fn keep(&self, steps: &[NewStep], now: &Now, deadline: Instant) -> Result<(), Error> {
         let lines: Result<String, Error> = steps.iter().map(|step| SpooledStep::new(step, now)?.to_line()).collect();
-        self.append(lines?)
+        self.append(lines?.as_bytes(), deadline)
             .map_err(|error| Error::Failed(format!("it cannot be kept in {}: {error}", self.folder.display())))
     }
 
-    fn append(&self, mut lines: String) -> io::Result<()> {
-        self.make_folder()?;
-        let _lock = self.lock()?;
-        let mut file = private().read(true).append(true).create(true).open(self.waiting())?;
+    fn append(&self, lines: &[u8], deadline: Instant) -> io::Result<()> {
+        let folder = PrivateFolder::create(&self.folder)?;
+        match self.add(&folder, lines, Some(deadline), self.limit) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => beside::write(&folder, lines),
+            added => added,
+        }
+    }
+
+    /// Adds the steps that another process's lock has kept out.
+    pub(super) fn take_in(&self, deadline: Option<Instant>) -> io::Result<()> {
+        let folder = PrivateFolder::open(&self.folder)?;
+        for name in beside::names(&folder)? {
+            let mut lines = Vec::new();
+            beside::open(&folder, &name)?.take(self.limit).read_to_end(&mut lines)?;
+            self.add(&folder, &lines, deadline, u64::MAX)?;
+            folder.remove(&name)?;
+        }
+        Ok(())
+    }
+
+    fn add(&self, folder: &PrivateFolder, lines: &[u8], deadline: Option<Instant>, limit: u64) -> io::Result<()> {
+        let _lock = lock(folder, deadline)?;
+        let mut file = folder.file(WAITING, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
         let length = file.metadata()?.len();
-        if length + lines.len() as u64 > self.limit {
-            let reason = format!("{length} bytes wait already, and --spool-limit allows {}", self.limit);
+        if length + lines.len() as u64 > limit {
+            let reason = format!("{length} bytes wait already, and --spool-limit allows {limit}");
             return Err(io::Error::new(io::ErrorKind::StorageFull, reason));
         }
         // Stays a line end in an empty file.
         let mut last = *b"\n";
         file.read_at(&mut last, length.saturating_sub(1))?;
-        if last != *b"\n" {
-            // The last writer was killed. What it has left stays a line of its own.
-            lines.insert(0, '\n');
-        }
-        if let Err(error) = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {
+        // The last writer was killed: what it has left stays a line of its own.
+        let end: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
+        if let Err(error) = file.write_all(&[end, lines].concat()).and_then(|()| file.sync_data()) {
             // Where this fails too, what is left is not whole.
             let _: io::Result<()> = file.set_len(length);
             return Err(error);
         }
         if length == 0 {
             // Where this fails, the folder's name is shown instead of the address.
-            let _: io::Result<()> = fs::write(self.folder.join(SERVER), &self.server);
-            return self.sync_folder();
+            let _: io::Result<()> = folder.replace(SERVER, self.server.as_bytes());
+            return folder.sync();
         }
         Ok(())
     }
 
-    /// All that waits. No process writes meanwhile: a line without an end is torn.
-    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
-        if self.is_empty() {
-            return Ok(Vec::new());
-        }
-        let _lock = self.lock()?;
-        fs::read(self.waiting())
+    /// All that waits now. What other processes add meanwhile comes after it.
+    pub(super) fn entries(&self, deadline: Option<Instant>) -> io::Result<Entries> {
+        let (folder, _) = self.open_waiting(OFlags::RDONLY)?;
+        // No process writes at this moment: a line without an end is torn.
+        let _lock = lock(&folder, deadline)?;
+        let file = folder.file(WAITING, OFlags::RDONLY)?;
+        let length = file.metadata()?.len();
+        Ok(Entries::new(file, length))
     }
 
     /// Removes the first bytes of what waits. A process that is killed meanwhile has removed all of them, or none.
-    pub(super) fn remove_front(&self, bytes: u64) -> io::Result<()> {
+    pub(super) fn remove_front(&self, bytes: u64, deadline: Option<Instant>) -> io::Result<()> {
         if bytes == 0 {
             return Ok(());
         }
-        let _lock = self.lock()?;
-        let mut file = private().read(true).write(true).open(self.waiting())?;
+        let folder = PrivateFolder::open(&self.folder)?;
+        let _lock = lock(&folder, deadline)?;
+        let mut file = folder.file(WAITING, OFlags::RDWR)?;
         if file.metadata()?.len() <= bytes {
             return file.set_len(0).and_then(|()| file.sync_data());
         }
         file.seek(SeekFrom::Start(bytes))?;
-        let mut rest = tempfile::NamedTempFile::new_in(&self.folder)?;
-        io::copy(&mut file, &mut rest)?;
-        rest.as_file().sync_data()?;
-        rest.persist(self.waiting()).map_err(|error| error.error)?;
-        self.sync_folder()
+        let mut rest = folder.new_file(WAITING)?;
+        io::copy(&mut file, &mut rest.file)?;
+        rest.file.sync_data()?;
+        folder.rename(&rest.name, WAITING)?;
+        folder.sync()
     }
 
-    /// Adds a line that is not whole to the file of those, and returns its path.
-    pub(super) fn set_aside(&self, torn: &[u8]) -> io::Result<PathBuf> {
-        self.append_to("torn", &[torn.strip_suffix(b"\n").unwrap_or(torn), b"\n"].concat())
+    /// Adds a line that cannot be sent to the file of those, and returns its path.
+    pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<PathBuf> {
+        let (_, mut file) = self.open_waiting(OFlags::RDONLY)?;
+        file.seek(SeekFrom::Start(entry.at))?;
+        let end: &[u8] = if entry.bytes.ends_with(b"\n") { b"" } else { b"\n" };
+        self.append_to("torn", entry.length, &mut file.take(entry.length).chain(end))
     }
 
     /// Adds a step that the server refused to the file of those, and returns its path.
     pub(super) fn reject(&self, step: &SpooledStep, reason: &str) -> io::Result<PathBuf> {
-        let rejected_at = clock::now().map(|now| now.to_string()).unwrap_or_default();
+        let rejected_at = clock::now().to_string();
         let line = serde_json::json!({"rejected_at": rejected_at, "reason": reason, "step": step.step});
-        self.append_to("rejected", format!("{line}\n").as_bytes())
+        let line = format!("{line}\n");
+        self.append_to("rejected", line.len() as u64, &mut line.as_bytes())
     }
 
-    fn append_to(&self, name: &str, line: &[u8]) -> io::Result<PathBuf> {
-        let path = self.folder.join(name);
-        let mut file = private().append(true).create(true).open(&path)?;
-        file.write_all(line)?;
+    /// Adds to a file. One that would grow beyond the spool's limit is begun anew, and the one before it stays beside it.
+    fn append_to(&self, name: &str, length: u64, line: &mut dyn io::Read) -> io::Result<PathBuf> {
+        let folder = PrivateFolder::open(&self.folder)?;
+        let open = || folder.file(name, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE);
+        let mut file = open()?;
+        let before = file.metadata()?.len();
+        if before > 0 && before + length > self.limit {
+            folder.rename(name, &format!("{name}.old"))?;
+            file = open()?;
+        }
+        io::copy(line, &mut file)?;
         file.sync_data()?;
-        Ok(path)
+        Ok(self.folder.join(name))
     }
 
     pub fn status(&self) -> io::Result<SpoolStatus> {
-        let bytes = self.read()?;
-        let lines_of = |name: &str| match fs::read(self.folder.join(name)) {
-            Ok(text) => Ok(text.split_inclusive(|byte| *byte == b'\n').count() as u64),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error),
+        let mut status = SpoolStatus {
+            rejected: self.count_lines("rejected")?,
+            torn: self.count_lines("torn")?,
+            ..SpoolStatus::default()
         };
-        let steps = || bytes.split_inclusive(|byte| *byte == b'\n').filter_map(SpooledStep::from_line);
-        Ok(SpoolStatus {
-            steps: steps().count() as u64,
-            bytes: bytes.len() as u64,
-            oldest: steps().next().map(|step| step.queued_at),
-            rejected: lines_of("rejected")?,
-            torn: lines_of("torn")?,
-        })
+        let now = Now::read();
+        status.bytes = self.each(|step| {
+            status.steps += 1;
+            status.oldest.get_or_insert_with(|| step.waited(&now));
+        })?;
+        Ok(status)
+    }
+
+    /// Looks at each step that waits, and returns the size of the file.
+    fn each(&self, mut look: impl FnMut(&SpooledStep)) -> io::Result<u64> {
+        let folder = match PrivateFolder::open(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            folder => folder?,
+        };
+        let mut all = Vec::new();
+        match self.entries(Some(Instant::now() + MAX_WAIT)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            entries => all.push(entries?),
+        }
+        for name in beside::names(&folder)? {
+            all.push(Entries::new(beside::open(&folder, &name)?, u64::MAX));
+        }
+        let mut bytes = 0;
+        for mut entries in all {
+            while let Some(entry) = entries.next_entry()? {
+                if let Some(step) = SpooledStep::from_line(&entry.bytes) {
+                    look(&step);
+                }
+            }
+            bytes += entries.at();
+        }
+        Ok(bytes)
+    }
+
+    fn count_lines(&self, name: &str) -> io::Result<u64> {
+        let file = PrivateFolder::open(&self.folder).and_then(|folder| folder.file(name, OFlags::RDONLY));
+        let mut entries = match file {
+            Ok(file) => Entries::new(file, u64::MAX),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let mut count = 0;
+        while entries.next_entry()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// The other servers for which steps wait beside this spool, and how many. A server is named by its address, or by its
-    /// folder where an older version has made that.
+    /// folder where an older version has made that. What may not be used is not looked at.
     pub fn others(&self) -> Vec<(String, u64)> {
         let folders = self.folder.parent().and_then(|spools| fs::read_dir(spools).ok()).into_iter().flatten().flatten();
         let other = |folder: PathBuf| {
             let name = folder.file_name()?.to_string_lossy().into_owned();
-            let server = fs::read_to_string(folder.join(SERVER)).unwrap_or(name);
+            let mut server = String::new();
+            let file = PrivateFolder::open(&folder).and_then(|folder| folder.file(SERVER, OFlags::RDONLY)).ok();
+            let read = file.and_then(|file| file.take(4096).read_to_string(&mut server).ok()).is_some();
             let steps = Self { folder, server: String::new(), limit: 0 }.status().ok()?.steps;
-            (steps > 0).then_some((server, steps))
+            (steps > 0).then_some((if read { server } else { name }, steps))
         };
         let folders = folders.map(|entry| entry.path()).filter(|folder| *folder != self.folder);
         let mut others: Vec<_> = folders.filter_map(other).collect();
@@ -201,21 +293,22 @@ impl Spool {
 
     /// How many of the steps that wait are of such a component and environment.
     pub fn count_of(&self, is_wanted: impl Fn(&str, &str) -> bool) -> io::Result<u64> {
-        let bytes = self.read()?;
-        let steps = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(SpooledStep::from_line);
-        Ok(steps.filter(|step| is_wanted(step.text("component"), step.text("environment"))).count() as u64)
+        let mut count = 0;
+        self.each(|step| count += u64::from(is_wanted(step.text("component"), step.text("environment"))))?;
+        Ok(count)
     }
 
     /// Whether to ask the server; `None` while it counts as away, or another process is asking it.
     pub fn attempt(&self) -> Option<Attempt> {
-        let away_since = fs::metadata(self.away()).and_then(|file| file.modified());
+        let folder = PrivateFolder::open(&self.folder).ok();
+        let away_since = folder.as_ref().and_then(|folder| folder.modified(AWAY).ok());
         // Without the file, the server answered the last time.
-        let Ok(away_since) = away_since else { return Some(Attempt { _lock: None }) };
+        let (Some(folder), Some(away_since)) = (folder, away_since) else { return Some(Attempt { _lock: None }) };
         if SystemTime::now().duration_since(away_since).is_ok_and(|passed| passed < AWAY_PERIOD) {
             return None;
         }
         // Where there can be no lock (on a full disk), everybody asks: nothing could be kept there either.
-        let trying = self.lock_file("trying").ok();
+        let trying = lock_file(&folder, "trying").ok();
         match trying.as_ref().map(File::try_lock) {
             Some(Err(TryLockError::WouldBlock)) => None,
             _ => Some(Attempt { _lock: trying }),
@@ -225,19 +318,19 @@ impl Spool {
     /// Notes that the server does not answer.
     pub fn mark_away(&self) {
         // Where this fails, the next process asks too.
-        let _: io::Result<()> = self.make_folder().and_then(|()| fs::write(self.away(), b""));
+        let _: io::Result<()> = PrivateFolder::create(&self.folder).and_then(|folder| folder.replace(AWAY, b""));
     }
 
     /// Notes that the server answers.
     pub fn clear_away(&self) {
         // Usually there is no such file.
-        let _: io::Result<()> = fs::remove_file(self.away());
+        let _: io::Result<()> = PrivateFolder::open(&self.folder).and_then(|folder| folder.remove(AWAY));
     }
 
     /// Locks the right to send and remove what waits. Where another process has it, waits for that with `wait`, and else
     /// returns `None`.
     pub(super) fn lock_delivery(&self, wait: bool) -> io::Result<Option<File>> {
-        let file = self.lock_file("delivering")?;
+        let file = lock_file(&PrivateFolder::open(&self.folder)?, "delivering")?;
         if wait {
             file.lock()?;
             return Ok(Some(file));
@@ -249,47 +342,35 @@ impl Spool {
         }
     }
 
-    fn lock(&self) -> io::Result<File> {
-        let file = self.lock_file("lock")?;
+    fn open_waiting(&self, flags: OFlags) -> io::Result<(PrivateFolder, File)> {
+        let folder = PrivateFolder::open(&self.folder)?;
+        let file = folder.file(WAITING, flags)?;
+        Ok((folder, file))
+    }
+}
+
+/// Keeps other processes from reading and changing what waits. Waits for them until `deadline`.
+fn lock(folder: &PrivateFolder, deadline: Option<Instant>) -> io::Result<File> {
+    let file = lock_file(folder, LOCK)?;
+    let Some(deadline) = deadline else {
         file.lock()?;
-        Ok(file)
-    }
-
-    fn lock_file(&self, name: &str) -> io::Result<File> {
-        private().write(true).create(true).open(self.folder.join(name))
-    }
-
-    fn make_folder(&self) -> io::Result<()> {
-        match fs::metadata(&self.folder) {
-            Ok(folder) if folder.permissions().mode() & 0o077 == 0 => Ok(()),
-            Ok(_) => fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)),
-            Err(_) => DirBuilder::new().recursive(true).mode(0o700).create(&self.folder),
+        return Ok(file);
+    };
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::park_timeout(POLL),
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!("another process has locked {} for too long", folder.path().join(LOCK).display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-
-    fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
-    }
-
-    fn waiting(&self) -> PathBuf {
-        self.folder.join("waiting")
-    }
-
-    fn away(&self) -> PathBuf {
-        self.folder.join("away")
-    }
 }
 
-/// The time by this machine's clock, from which ages are counted.
-pub(super) fn now() -> Result<Timestamp, Error> {
-    clock::now().map_err(|error| Error::Failed(format!("this machine's clock {error}")))
-}
-
-/// Opens files for the user alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
+fn lock_file(folder: &PrivateFolder, name: &str) -> io::Result<File> {
+    folder.file(name, OFlags::WRONLY | OFlags::CREATE)
 }
 
 #[cfg(test)]
@@ -302,13 +383,15 @@ mod tests {
         let spool = Spool::new(folder.path(), &"http://h".parse().unwrap(), 1 << 20);
         let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "s")];
         let step = NewStep::from_fields(fields).unwrap();
-        spool.keep(std::slice::from_ref(&step)).unwrap();
-        let mut file = OpenOptions::new().append(true).open(spool.waiting()).unwrap();
+        let deadline = Instant::now() + MAX_WAIT;
+        spool.keep(std::slice::from_ref(&step), &Now::read(), deadline).unwrap();
+        let mut file = spool.open_waiting(OFlags::WRONLY | OFlags::APPEND).unwrap().1;
         file.write_all(b"0123abcd {\"queued").unwrap();
-        spool.keep(std::slice::from_ref(&step)).unwrap();
-        let bytes = spool.read().unwrap();
-        let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| SpooledStep::from_line(line).is_some());
-        assert_eq!(lines.collect::<Vec<_>>(), [true, false, true]);
+        spool.keep(std::slice::from_ref(&step), &Now::read(), deadline).unwrap();
+        let mut entries = spool.entries(None).unwrap();
+        let lines = std::iter::from_fn(|| entries.next_entry().unwrap());
+        let whole = lines.map(|entry| SpooledStep::from_line(&entry.bytes).is_some());
+        assert_eq!(whole.collect::<Vec<_>>(), [true, false, true]);
         assert_eq!(spool.status().unwrap().steps, 2);
     }
 }

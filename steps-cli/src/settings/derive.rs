@@ -1,23 +1,20 @@
 //! Defaults of a step's settings, from git and the system.
 
-use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use super::{Key, Setting, Source};
+use super::{Key, Setting, Source, command, git};
 
-/// The command that gives a version.
-const DESCRIBE: [&str; 4] = ["describe", "--tags", "--always", "--dirty"];
-
-/// Asks git, then the system. Without git, or outside a repository, there is no version.
+/// Asks git, then the system, until `deadline`. Without git, or outside a repository, there is no version.
 ///
 /// # Errors
 /// Why git gives no version.
-pub fn detect(key: Key) -> Result<Option<Setting>, String> {
+pub fn detect(key: Key, deadline: Instant) -> Result<Option<Setting>, String> {
     let setting = |value, source| Ok(Some(Setting { value, source }));
     match key {
-        Key::Version => setting(git(&DESCRIBE)?, Source::Command("git describe --tags --always --dirty")),
-        Key::Owner => match git(&["config", "user.name"]) {
+        Key::Version => setting(git::version(deadline)?, Source::Command("git describe --tags --always --dirty")),
+        Key::Owner => match git::user_name(deadline) {
             Ok(name) => setting(name, Source::Command("git config user.name")),
-            Err(_) => match whoami::account().ok().filter(|login| !login.trim().is_empty()) {
+            Err(_) => match login(deadline) {
                 Some(login) => setting(login, Source::Login),
                 // A container may run as a user without a name.
                 None => setting(format!("uid-{}", rustix::process::getuid().as_raw()), Source::UserId),
@@ -27,18 +24,7 @@ pub fn detect(key: Key) -> Result<Option<Setting>, String> {
     }
 }
 
-/// What git prints.
-///
-/// # Errors
-/// What it says where it fails.
-fn git(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("git").args(arguments).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("git cannot be run: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && !text.is_empty() {
-        return Ok(text);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing");
-    Err(format!("git says: {}", said.trim_start_matches("fatal: ")))
+/// The login name. Where a directory service gives it, that may hang.
+fn login(deadline: Instant) -> Option<String> {
+    command::within(deadline, whoami::account)?.ok().filter(|login| !login.trim().is_empty())
 }

@@ -80,6 +80,11 @@ impl Key {
         }
     }
 
+    /// Whether a project's file may give it: names, and nothing that says where or how anything is read, kept or awaited.
+    pub fn is_for_projects(self) -> bool {
+        matches!(self, Self::Server | Self::Component | Self::Environment | Self::Version | Self::Owner | Self::Run)
+    }
+
     /// The ways to give it, for messages.
     pub fn ways(self) -> String {
         let (name, variable) = (self.name(), self.variable());

@@ -3,32 +3,44 @@
 //! Strongest first: flag, `STEPS_*` variable, nearest `.steps.toml` upwards, the user's file, built-in default.
 
 mod ci;
+mod command;
 mod derive;
 mod file;
+mod git;
 mod key;
 mod rules;
+#[cfg(test)]
+mod settings_tests;
 mod stream;
 mod values;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use reqwest::Url;
 use steps_shared::{DEFAULT_ADDRESS, SmallestChange, SprintLength, SprintStart, Sprints};
 
-pub use file::SettingsFile;
+pub use file::{FileKind, SettingsFile};
 pub use key::Key;
 pub use rules::Rule;
 pub use stream::{DEPLOYMENT_VARIABLE, Stream};
 
 use crate::error::Error;
 use ci::{CiVariable, Take};
+use file::Problem;
 use values::{parse_size, parse_switch, parse_timeout};
+
+/// How long the server is waited for where nothing says it.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The variable by which `steps run` tells what it runs that the server's address is from a project's file.
+pub const PROJECT_SERVER_VARIABLE: &str = "STEPS_PROJECT_SERVER";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +48,8 @@ pub enum Source {
     Flag(Key),
     Variable(&'static str),
     File(PathBuf),
+    /// A project's file, which a `steps run` around this has read.
+    OuterProject,
     /// The output of a command.
     Command(&'static str),
     /// What a CI system's variable says of the repository. It is a guess.
@@ -53,6 +67,7 @@ impl fmt::Display for Source {
             Self::Flag(key) => write!(f, "--{}", key.name().replace('_', "-")),
             Self::Variable(name) => f.write_str(name),
             Self::File(path) => path.display().fmt(f),
+            Self::OuterProject => f.write_str("a project's file, by 'steps run'"),
             Self::Command(command) => f.write_str(command),
             Self::Repository(name) => write!(f, "the repository's name in {name}"),
             Self::Login => f.write_str("login name"),
@@ -76,37 +91,73 @@ pub struct Settings {
     variables: HashMap<&'static str, String>,
     /// The settings files that were searched for, the strongest first.
     pub files: Vec<SettingsFile>,
+    /// What the user should know of files that were left aside.
+    pub notes: Vec<String>,
+    /// Until when git is waited for; set when it is asked first.
+    git_deadline: OnceCell<Instant>,
 }
 
 impl Settings {
     /// Reads the environment and the settings files.
     ///
     /// # Errors
-    /// A settings file that is wrong or cannot be read, and a `STEPS_*` variable that is not text.
+    /// A settings file that is wrong, cannot be read or sets what it may not, and a `STEPS_*` variable that is not text.
     pub fn load() -> Result<Self, Error> {
-        Self::load_with(Err)
+        Self::load_with(Err, Err)
     }
 
-    /// Reads what can be read of the environment and the settings files; what cannot is added to `problems`.
+    /// The same for recording: what a settings file may not be or set is left aside, with a note.
+    pub fn load_to_record() -> Result<Self, Error> {
+        let mut refused = Vec::new();
+        let settings = Self::load_with(Err, |error| {
+            refused.push(format!("warning: {error}"));
+            Ok(())
+        })?;
+        Ok(settings.with_notes(refused))
+    }
+
+    /// The same, of whatever can be read; what is wrong otherwise is added to `problems`.
     pub fn load_all(problems: &mut Vec<Error>) -> Self {
-        let keep = |error| {
+        let mut refused = Vec::new();
+        let wrong = |error| {
             problems.push(error);
             Ok(())
         };
-        Self::load_with(keep).unwrap_or_default()
+        let settings = Self::load_with(wrong, |error| {
+            refused.push(format!("warning: {error}"));
+            Ok(())
+        });
+        settings.unwrap_or_default().with_notes(refused)
     }
 
-    fn load_with(mut on_error: impl FnMut(Error) -> Result<(), Error>) -> Result<Self, Error> {
+    fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    fn load_with(
+        mut on_wrong: impl FnMut(Error) -> Result<(), Error>,
+        mut on_refused: impl FnMut(Error) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let mut variables = HashMap::new();
-        for name in Key::ALL.into_iter().map(Key::variable) {
+        for name in Key::ALL.into_iter().map(Key::variable).chain([PROJECT_SERVER_VARIABLE]) {
             match std::env::var_os(name).map(OsString::into_string) {
                 None => {}
                 Some(Ok(value)) => drop(variables.insert(name, value)),
-                Some(Err(_)) => on_error(Error::Usage(format!("the variable {name} is not UTF-8")))?,
+                Some(Err(_)) => on_wrong(Error::Usage(format!("the variable {name} is not UTF-8")))?,
             }
         }
         variables.extend(ci::names().filter_map(|name| Some((name, std::env::var(name).ok()?))));
-        Ok(Self { flags: HashMap::new(), variables, files: file::load(on_error)? })
+        let mut notes = Vec::new();
+        let files = file::load(|problem| match problem {
+            Problem::Ignored(note) => {
+                notes.push(format!("steps: {note}"));
+                Ok(())
+            }
+            Problem::Refused(error) => on_refused(error),
+            Problem::Wrong(error) => on_wrong(error),
+        })?;
+        Ok(Self { variables, files, notes, ..Self::default() })
     }
 
     /// Adds the values of flags; `None` is a flag that was not given.
@@ -126,7 +177,31 @@ impl Settings {
     /// # Errors
     /// Why git gives no value.
     fn detect(&self, key: Key) -> Result<Option<Setting>, String> {
-        self.given(key).map_or_else(|| derive::detect(key), |setting| Ok(Some(setting)))
+        self.given(key).map_or_else(|| derive::detect(key, self.git_deadline()), |setting| Ok(Some(setting)))
+    }
+
+    /// Git has half of the time-out, so that the server has the rest.
+    fn git_deadline(&self) -> Instant {
+        let timeout = self.timeout().unwrap_or(DEFAULT_TIMEOUT);
+        *self.git_deadline.get_or_init(|| Instant::now() + timeout / 2)
+    }
+
+    /// Where the server's address is from, where only a project names it.
+    pub fn server_of_project(&self) -> Option<Source> {
+        let Setting { value, source } = self.given(Key::Server)?;
+        let is_users =
+            |file: &SettingsFile| file.kind == FileKind::User && file.values.get(&Key::Server) == Some(&value);
+        (self.is_of_project(&source) && !self.files.iter().any(is_users)).then_some(source)
+    }
+
+    /// Whether a value is from the text of a project.
+    pub fn is_of_project(&self, source: &Source) -> bool {
+        let is_project = |file: &SettingsFile| file.kind == FileKind::Project;
+        match source {
+            Source::File(path) => self.files.iter().any(|file| is_project(file) && file.path == *path),
+            Source::OuterProject => true,
+            _ => false,
+        }
     }
 
     /// The value that is given somewhere. Runs no command, unlike [`Self::find`].
@@ -136,6 +211,9 @@ impl Settings {
             return Some(setting(value, Source::Flag(key)));
         }
         if let Some(value) = self.variable(key.variable()) {
+            if key == Key::Server && self.variable(PROJECT_SERVER_VARIABLE) == Some(value) {
+                return Some(setting(value, Source::OuterProject));
+            }
             return Some(setting(value, Source::Variable(key.variable())));
         }
         if let Some((file, value)) = self.files.iter().find_map(|file| Some((file, file.values.get(&key)?))) {
@@ -147,7 +225,7 @@ impl Settings {
         }
         let default = match key {
             Key::Server => format!("http://{DEFAULT_ADDRESS}"),
-            Key::Timeout => "5s".to_owned(),
+            Key::Timeout => format!("{}s", DEFAULT_TIMEOUT.as_secs()),
             Key::Environment => "production".to_owned(),
             Key::SpoolDir => default_spool()?.display().to_string(),
             Key::SpoolLimit => "64MiB".to_owned(),
@@ -289,85 +367,4 @@ pub fn parse_server(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| wrong())?;
     let plain = url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "http" | "https") && url.has_host() && plain { Ok(url) } else { Err(wrong()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(path: &str, text: &str) -> SettingsFile {
-        SettingsFile::parse(PathBuf::from(path), text).unwrap()
-    }
-
-    fn settings(variables: &[(&'static str, &str)], files: &[(&str, &str)]) -> Settings {
-        Settings {
-            flags: HashMap::new(),
-            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-            files: files.iter().map(|(path, text)| file(path, text)).collect(),
-        }
-    }
-
-    #[test]
-    fn the_stronger_source_wins() {
-        let files = [("/p/.steps.toml", "owner = \"project\""), ("/u/config.toml", "owner = \"user\"\nrun = \"7\"")];
-        let all = [("STEPS_OWNER", "variable"), ("GITHUB_ACTOR", "ci")];
-        let owner =
-            |settings: Settings| settings.given(Key::Owner).map(|setting| (setting.value, setting.source.to_string()));
-        let found = |value: &str, source: &str| Some((value.to_owned(), source.to_owned()));
-        assert_eq!(
-            owner(settings(&all, &files).with_flags([(Key::Owner, Some("flag".to_owned()))])),
-            found("flag", "--owner")
-        );
-        assert_eq!(owner(settings(&all, &files).with_flags([(Key::Owner, None)])), found("variable", "STEPS_OWNER"));
-        assert_eq!(owner(settings(&[], &files)), found("project", "/p/.steps.toml"));
-        assert_eq!(owner(settings(&[("STEPS_OWNER", "")], &files[1..])), found("user", "/u/config.toml"));
-        assert_eq!(owner(settings(&all[1..], &[])), found("ci", "GITHUB_ACTOR"));
-        assert_eq!(owner(settings(&[], &[])), None);
-        assert_eq!(settings(&[], &files).given(Key::Run).unwrap().value, "7");
-        assert_eq!(settings(&[], &files).given(Key::Environment).unwrap().source, Source::Default);
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_with_its_source() {
-        let settings = settings(&[("STEPS_TIMEOUT", "soon"), ("STEPS_SERVER", "localhost:7878")], &[]);
-        let message = settings.timeout().unwrap_err().to_string();
-        assert!(message.starts_with("timeout is not a duration") && message.ends_with("(from STEPS_TIMEOUT)"));
-        let message = settings.server().unwrap_err().to_string();
-        assert!(message.contains("did you mean http://localhost:7878?"), "{message}");
-    }
-
-    #[test]
-    fn sprints_and_changes_have_defaults_and_name_what_is_wrong() {
-        let none = Settings::default();
-        assert_eq!(none.sprints().unwrap(), Sprints::default());
-        assert_eq!(none.min_change().unwrap(), SmallestChange::default());
-        let found = settings(&[("STEPS_SPRINT_LENGTH", "3w")], &[("/p/.steps.toml", "sprint_start = 2026-01-07")]);
-        let Sprints { start, length } = found.sprints().unwrap();
-        assert_eq!((start.to_string(), length.to_string()), ("2026-01-07".to_owned(), "21d".to_owned()));
-        let found = found.with_flags([(Key::SprintLength, Some("36h".to_owned()))]);
-        let message = found.sprints().unwrap_err().to_string();
-        assert!(message.starts_with("sprint_length must be whole days") && message.ends_with("(from --sprint-length)"));
-        let wrong = settings(&[], &[("/p/.steps.toml", "min_change = \"much\"\nsprint_start = 2026-01-07T09:00:00Z")]);
-        let message = wrong.min_change().unwrap_err().to_string();
-        assert!(message.starts_with("min_change is not a share") && message.ends_with("(from /p/.steps.toml)"));
-        let message = wrong.sprints().unwrap_err().to_string();
-        assert!(message.starts_with("sprint_start is not a date") && message.contains(".steps.toml"), "{message}");
-    }
-
-    #[test]
-    fn a_zone_is_one_that_is_known() {
-        assert_eq!(Settings::default().zone().unwrap(), Tz::UTC);
-        let found = settings(&[("STEPS_TZ", "Europe/Berlin")], &[("/p/.steps.toml", "tz = \"Asia/Tokyo\"")]);
-        assert_eq!(found.zone().unwrap(), Tz::Europe__Berlin);
-        let message = found.with_flags([(Key::Tz, Some("Mars".to_owned()))]).zone().unwrap_err().to_string();
-        assert!(message.starts_with("tz names no time zone") && message.ends_with("(from --tz)"), "{message}");
-    }
-
-    #[test]
-    fn servers() {
-        assert_eq!(parse_server("http://h:1/steps/").unwrap().as_str(), "http://h:1/steps");
-        for text in ["", "ftp://h", "http://", "h", "http://h/?a=b", "127.0.0.1:7878"] {
-            assert!(parse_server(text).is_err(), "{text}");
-        }
-    }
 }

@@ -180,12 +180,12 @@ fn written<'a>(name: &str, text: &'a str, value: &'a Spanned<DeValue<'_>>) -> Re
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::SettingsFile;
+    use crate::settings::{FileKind, SettingsFile};
 
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Rule>, Vec<String>> {
-        SettingsFile::parse("/p/.steps.toml".into(), text).unwrap().rules
+        SettingsFile::parse("/p/.steps.toml".into(), FileKind::Project, text).unwrap().0.rules
     }
 
     fn wrong(rule: &str) -> String {

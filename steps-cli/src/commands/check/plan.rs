@@ -124,7 +124,7 @@ impl LimitFlags {
 mod tests {
     use super::super::tests::args;
     use super::*;
-    use crate::settings::SettingsFile;
+    use crate::settings::{FileKind, SettingsFile};
 
     const RULES: &str = "
 [[check]]
@@ -142,9 +142,8 @@ baseline = \"p95\"
     fn planned(flags: &[&str], files: &[&str]) -> Result<QueryPlan, String> {
         let names = ["/p/.steps.toml", "/u/config.toml"];
         let mut settings = Settings::default();
-        settings
-            .files
-            .extend(names.into_iter().zip(files).map(|(name, text)| SettingsFile::parse(name.into(), text).unwrap()));
+        let parse = |name: &str, text| SettingsFile::parse(name.into(), FileKind::User, text).unwrap().0;
+        settings.files.extend(names.into_iter().zip(files).map(|(name, text)| parse(name, text)));
         plan(args(flags).unwrap(), &settings).map_err(|error| {
             assert_eq!(error.exit_code(), crate::exit::USAGE);
             error.to_string()

@@ -17,7 +17,7 @@ const SHOWN: usize = 10;
 
 /// Shows the first rows as they would be recorded, and names every line that would be refused; returns how many those are.
 pub fn run(mut rows: Numbered, name: &str, progress: &ProgressBar) -> Result<u64, Error> {
-    let now = clock::now().map_err(|error| Error::Usage(format!("this machine's clock {error}")))?;
+    let now = clock::now();
     let unreadable = |error| Error::Failed(format!("cannot read on: {error}"));
     let (mut steps, mut good, mut refused) = (Vec::new(), 0_u64, 0_u64);
     while let Some((place, row)) = rows.next().map_err(unreadable)? {

@@ -15,7 +15,7 @@ use crate::exit;
 use crate::terminal;
 
 /// A command that runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Child {
     pub id: u32,
 }
@@ -26,6 +26,19 @@ impl Child {
         with_shell(command, |command| {
             command.envs(variables.iter().cloned()).spawn().map(|child| Self { id: child.id() })
         })
+    }
+
+    /// Waits for the command's end without doing anything else; its exit code.
+    pub fn wait(&self) -> u8 {
+        loop {
+            match wait(WaitOptions::empty()) {
+                Ok(Some((id, status))) if u32::try_from(id.as_raw_pid()) == Ok(self.id) => {
+                    return exit_code(ExitStatus::from_raw(status.as_raw()));
+                }
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return exit::FAILED,
+            }
+        }
     }
 
     /// Waits for all children that have ended; how the command has, where it is among them.

@@ -1,6 +1,6 @@
 //! What `steps run` does before it starts its command: whatever is wrong with the recording must not stop that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use steps_shared::NewStep;
@@ -10,7 +10,7 @@ use crate::commands::setup;
 use crate::delivery::Spool;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
-use crate::settings::{DEPLOYMENT_VARIABLE, Key, Settings, Stream};
+use crate::settings::{DEPLOYMENT_VARIABLE, Key, PROJECT_SERVER_VARIABLE, Settings, Stream};
 
 /// The status of a deployment that is a step of another.
 const NESTED: &str = "deployment";
@@ -33,8 +33,9 @@ pub struct Plan {
 pub struct RecordingPlan {
     pub record_as: RecordAs,
     pub server: Url,
-    /// How long the end may take.
-    pub limit: Duration,
+    pub timeout: Duration,
+    /// How long the end may take: what finding out the settings has left of the time-out.
+    pub end_limit: Duration,
     pub spool: Option<Spool>,
 }
 
@@ -49,6 +50,7 @@ impl Plan {
         stream: StreamFlags,
         status: Option<String>,
     ) -> Result<Self, Error> {
+        let begun = Instant::now();
         let mut problems = Vec::new();
         let settings = setup::all_settings(connection, &mut problems);
         let mut settings = settings.with_flags(spool.values()).with_flags(stream.values());
@@ -74,15 +76,25 @@ impl Plan {
             server => server,
         };
         let recording = server.and_then(|server| {
-            variables.push((Key::Server.variable(), server.as_str().trim_end_matches('/').to_owned()));
+            setup::tell_server_of_project(&settings, &server);
+            let address = server.as_str().trim_end_matches('/').to_owned();
+            if settings.server_of_project().is_some() {
+                variables.push((PROJECT_SERVER_VARIABLE, address.clone()));
+            }
+            variables.push((Key::Server.variable(), address));
             let status = if nested { Some(NESTED.to_owned()) } else { status };
-            RecordingPlan::new(&settings, &stream, server, status)
+            RecordingPlan::new(&settings, &stream, server, status, begun)
         });
         let recording = recording.map_err(|error| problems.push(error)).ok();
         if let Some(RecordingPlan { record_as: RecordAs::Deployment(_), .. }) = recording {
             variables.push((DEPLOYMENT_VARIABLE, stream.deployment()));
         }
         Ok(Self { variables, recording, problems, guess })
+    }
+
+    /// To run the command without recording it.
+    pub fn without_recording(problem: Error) -> Self {
+        Self { variables: Vec::new(), recording: None, problems: vec![problem], guess: None }
     }
 
     /// All problems, in one line.
@@ -95,7 +107,13 @@ impl Plan {
 }
 
 impl RecordingPlan {
-    fn new(settings: &Settings, stream: &Stream, server: Url, status: Option<String>) -> Result<Self, Error> {
+    fn new(
+        settings: &Settings,
+        stream: &Stream,
+        server: Url,
+        status: Option<String>,
+        begun: Instant,
+    ) -> Result<Self, Error> {
         let step = |status: &str, span: bool| -> Result<NewStep, Error> {
             stream.new_step([("status", Some(status.to_owned())), ("span", span.then(|| "true".to_owned()))])
         };
@@ -103,6 +121,8 @@ impl RecordingPlan {
             Some(status) => RecordAs::Span(step(&status, true)?),
             None => RecordAs::Deployment(step("started", false)?),
         };
-        Ok(Self { record_as, server, limit: settings.timeout()?, spool: setup::spool(settings)? })
+        let timeout = settings.timeout()?;
+        let end_limit = timeout.saturating_sub(begun.elapsed()).max(timeout / 10);
+        Ok(Self { record_as, server, timeout, end_limit, spool: setup::spool(settings)? })
     }
 }

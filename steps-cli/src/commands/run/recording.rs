@@ -7,8 +7,7 @@ use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::{Client, RequestError};
-use crate::delivery::Spool;
-use crate::delivery::{Recorded, SendResult, Sender};
+use crate::delivery::{Deadline, Recorded, SendResult, Sender, Spool, keep};
 use crate::error::Error;
 use crate::terminal;
 
@@ -52,6 +51,7 @@ pub struct Recording {
     steps: CommandSteps,
     spool: Option<Spool>,
     client: JoinHandle<Result<Client, Error>>,
+    timeout: Duration,
 }
 
 /// A recording that is waiting for the end of the command.
@@ -109,25 +109,31 @@ impl CommandSteps {
     }
 
     /// Keeps all of them. The server may have some already, but records no id twice.
-    pub fn keep(&self, spool: Option<&Spool>, end: CommandEnd, reason: Error) -> Result<KeptBecause, Error> {
-        let Some(spool) = spool else { return Err(reason) };
-        spool.keep(&self.all(end)).map_err(|error| Error::Failed(format!("{reason}; {error}")))?;
-        Ok(Some(reason))
+    pub async fn keep(
+        &self,
+        spool: Option<&Spool>,
+        end: CommandEnd,
+        reason: Error,
+        deadline: tokio::time::Instant,
+    ) -> Result<KeptBecause, Error> {
+        keep(spool, self.all(end), &reason, deadline).await.map(|()| Some(reason))
     }
 }
 
 impl Recording {
     /// Prepares a client, on another thread: this one waits for the command, and reading the system's certificates takes
     /// a moment.
-    pub fn new(steps: CommandSteps, server: Url, limit: Duration, spool: Option<Spool>) -> Self {
-        let client = spawn_blocking(move || Client::new(&server, limit));
-        Self { steps, spool, client }
+    pub fn new(steps: CommandSteps, server: Url, timeout: Duration, spool: Option<Spool>) -> Self {
+        let client = spawn_blocking(move || Client::new(&server, timeout));
+        Self { steps, spool, client, timeout }
     }
 
     /// Records the beginning, while the command runs.
     pub async fn begin(self) -> Result<StartedRecording, Error> {
+        // Nobody waits for this while the command runs.
+        let deadline = Deadline::new(tokio::time::Instant::now(), self.timeout);
         let mut started = self.without_beginning().await?;
-        started.beginning = match started.sender.record(&started.steps.beginning()).await {
+        started.beginning = match started.sender.record(&started.steps.beginning(), deadline).await {
             Ok(Recorded::Sent { .. }) => Beginning::Recorded,
             Ok(Recorded::Kept(_)) => Beginning::Kept,
             // It is tried again with the end, so that this error is not reported.
@@ -138,7 +144,7 @@ impl Recording {
 
     /// Waits for the client, and records no beginning: the command could not be started.
     pub async fn without_beginning(self) -> Result<StartedRecording, Error> {
-        let Self { steps, spool, client } = self;
+        let Self { steps, spool, client, timeout: _ } = self;
         let client = client.await.map_err(|error| Error::Failed(format!("cannot prepare requests: {error}")))??;
         Ok(StartedRecording { steps, sender: Sender::new(client, spool), beginning: Beginning::Missing })
     }
@@ -146,7 +152,7 @@ impl Recording {
 
 impl StartedRecording {
     /// Records the end, with the beginning where that is missing. Then delivers what has waited, until `deadline`.
-    pub async fn end(self, end: CommandEnd, deadline: tokio::time::Instant) -> Result<KeptBecause, Error> {
+    pub async fn end(self, end: CommandEnd, deadline: Deadline) -> Result<KeptBecause, Error> {
         let Self { steps, sender, beginning } = self;
         let missing = || match (&steps.record_as, beginning) {
             (RecordAs::Deployment(_), Beginning::Missing) => steps.all(end),
@@ -154,16 +160,18 @@ impl StartedRecording {
         };
         for (at, step) in missing().iter().enumerate() {
             let sent = match steps.record_as {
-                RecordAs::Span(_) => sender.send(end_span(&sender.client, step, end, beginning)).await?,
-                RecordAs::Deployment(_) => sender.send(async { sender.client.record(step).await.map(drop) }).await?,
+                RecordAs::Span(_) => sender.send(end_span(&sender.client, step, end, beginning), deadline).await?,
+                RecordAs::Deployment(_) => {
+                    sender.send(async { sender.client.record(step).await.map(drop) }, deadline).await?
+                }
             };
             if let SendResult::Undelivered(reason) = sent {
                 // Made anew: they are older now.
-                sender.keep(missing().split_at(at).1, &reason)?;
+                sender.keep(missing().split_off(at), &reason, deadline.end).await?;
                 return Ok(Some(reason));
             }
         }
-        sender.deliver_waiting(deadline).await.iter().for_each(terminal::note);
+        sender.deliver_waiting(deadline.end).await.iter().for_each(terminal::note);
         Ok(None)
     }
 }
