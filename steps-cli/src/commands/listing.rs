@@ -13,6 +13,7 @@ use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
+use crate::terminal::painted::Painted;
 use crate::terminal::table::lay_out;
 
 /// How many rows a table shows by itself.
@@ -53,15 +54,17 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     if order.is_none() {
         rows.reverse();
     }
-    let rest = count.and_then(|count| rest::<F>(count, shown, from)).unwrap_or_default();
-    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + &rest)
+    let rest = count
+        .and_then(|count| rest::<F>(count, shown, from))
+        .map_or_else(Painted::default, |rest| Painted::plain(rest).ended());
+    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + rest)
 }
 
 fn print_count(count: Count) -> Result<(), Error> {
     if !count.exact {
         terminal::note("there are at least so many; the server counts no further");
     }
-    terminal::print(format!("{}\n", count.count))
+    terminal::say(count.count)
 }
 
 /// What the table does not show.
@@ -73,7 +76,7 @@ fn rest<F: Listed>(count: Count, shown: u64, order: Order) -> Option<String> {
         Order::Ascending => "newer",
     };
     let (noun, shows) = if more == 1 { (F::SINGULAR, "shows it") } else { (F::PLURAL, "shows them") };
-    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}\n", grouped(more)))
+    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}", grouped(more)))
 }
 
 /// The JSON documents of a body, one after the other.
@@ -103,13 +106,13 @@ mod tests {
     #[test]
     fn says_what_the_table_leaves_out() {
         let rest = |count, exact, order| rest::<StepFilter>(Count { count, exact }, 100, order);
-        let expected = "… and 1,234 older steps; --limit N or --format csv shows them\n";
+        let expected = "… and 1,234 older steps; --limit N or --format csv shows them";
         assert_eq!(rest(1334, true, Order::Descending).as_deref(), Some(expected));
         assert_eq!(rest(100, true, Order::Descending), None);
         assert_eq!(rest(99, true, Order::Descending), None);
         assert!(rest(1_000_000, false, Order::Ascending).unwrap().starts_with("… and at least 999,900 newer"));
         let one = super::rest::<DeploymentFilter>(Count { count: 8, exact: true }, 7, Order::Descending);
-        assert_eq!(one.as_deref(), Some("… and 1 older deployment; --limit N or --format csv shows it\n"));
+        assert_eq!(one.as_deref(), Some("… and 1 older deployment; --limit N or --format csv shows it"));
     }
 
     #[test]
