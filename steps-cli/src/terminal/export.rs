@@ -19,10 +19,12 @@ use crate::error::Error;
 /// The answer is incomplete, or the destination cannot be written.
 pub async fn export(
     client: &Client,
-    mut response: Response,
+    response: Response,
     format: ListFormat,
     mut destination: Destination,
 ) -> Result<(), Error> {
+    let mut body = client.body(response);
+    body.expect_list(format)?;
     let progress = spinner(&destination);
     let mut ends = LineEnds::default();
     let mut screen = destination.is_terminal().then(|| ScreenText::new(format));
@@ -30,7 +32,7 @@ pub async fn export(
         Some(screen) => destination.write(screen.turn(bytes).as_bytes()),
         None => destination.write(bytes),
     };
-    while let Some(chunk) = client.next_chunk(&mut response).await? {
+    while let Some(chunk) = body.next_chunk().await? {
         match format {
             ListFormat::Csv => write(&ends.turn(&chunk), &mut destination)?,
             ListFormat::Json | ListFormat::Jsonl | ListFormat::Xlsx => write(&chunk, &mut destination)?,
