@@ -26,6 +26,7 @@ pub async fn run(store: &Store, file: &Path) -> anyhow::Result<()> {
         bytes.is_some(),
         "backup is for SQLite; for MySQL and MariaDB: mariadb-dump --single-transaction DATABASE > FILE.sql"
     );
+    let shown = steps_shared::escaped(&shown.to_string()).into_owned();
     println!("copied the database to {shown}, {}", indicatif::HumanBytes(bytes.unwrap_or_default()));
     Ok(())
 }
