@@ -109,16 +109,13 @@ impl<'a> Body<'a> {
         if length > limit as u64 {
             return Err(Error::Failed(too_long()));
         }
-        let longest = self.client.timeout.saturating_mul(DOCUMENT_TIMEOUTS);
         let mut document = Vec::new();
         while let Some(chunk) = self.next_chunk().await? {
             if document.len() + chunk.len() > limit {
                 return Err(Error::Failed(too_long()));
             }
             document.extend_from_slice(&chunk);
-            if self.pace.waited > longest {
-                return Err(self.incomplete(&format!("it was not whole after {longest:?}; --timeout gives it longer")));
-            }
+            self.pace.document_in_time().map_err(|reason| self.incomplete(&reason))?;
         }
         Ok(document)
     }
@@ -131,6 +128,15 @@ impl<'a> Body<'a> {
 impl Pace {
     fn new(timeout: Duration) -> Self {
         Self { timeout, waited: Duration::ZERO, waited_in_window: Duration::ZERO, bytes_in_window: 0 }
+    }
+
+    /// Says what is wrong when a document has come for too long.
+    fn document_in_time(&self) -> Result<(), String> {
+        let longest = self.timeout.saturating_mul(DOCUMENT_TIMEOUTS);
+        if self.waited <= longest {
+            return Ok(());
+        }
+        Err(format!("it was not whole after {longest:?}; --timeout gives it longer"))
     }
 
     /// Counts bytes and how long they were waited for; says what is wrong when they are too few.
@@ -168,5 +174,8 @@ mod tests {
         let mut pace = Pace::new(second);
         assert!(pace.count(second * 6, 1 << 30).is_ok());
         assert!(pace.count(second * 6, 1023).is_err());
+        assert!(pace.count(second * 48, 1 << 20).is_ok() && pace.document_in_time().is_ok());
+        assert!(pace.count(second, 1 << 20).is_ok());
+        assert_eq!(pace.document_in_time().unwrap_err(), "it was not whole after 60s; --timeout gives it longer");
     }
 }
