@@ -28,6 +28,7 @@ mod step;
 mod time;
 mod trend;
 pub mod view;
+mod visible;
 mod words;
 mod written_time;
 
@@ -60,6 +61,7 @@ pub use trend::{
     ReplayedBudget, SinceChange, SmallestChange, SprintLength, SprintStart, Sprints, StepPresence, Trend, TrendAnswer,
     TrendColumn, TrendQuery, Verdict,
 };
+pub use visible::{escaped, escaped_json, has_visible, is_hidden};
 
 /// Where the server listens, and where the command looks for it, by default.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7878";

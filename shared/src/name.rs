@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::StepOutcome;
+use crate::visible::has_visible;
 
 /// Why a text is not a valid name. The message reads on after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,12 @@ pub enum NameError {
         character: char,
         /// Its place, counted in characters from 1.
         position: usize,
+    },
+    /// Nothing that a person sees: spaces of no width, marks without a letter and the like.
+    #[error("has no visible character, only such as {}", .first.escape_unicode())]
+    Invisible {
+        /// The first of its characters.
+        first: char,
     },
 }
 
@@ -53,7 +60,7 @@ macro_rules! names {
     ($($(#[$doc:meta])* $Name:ident, at most $limit:literal;)*) => {$(
         $(#[$doc])*
         ///
-        /// Trimmed, not empty, no control characters, any Unicode otherwise; compared by bytes.
+        /// Trimmed, no control characters, at least one visible character, any Unicode otherwise; compared by bytes.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $Name(String);
@@ -72,15 +79,20 @@ macro_rules! names {
         impl FromStr for $Name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
-                check(text, Self::LIMIT).map(|text| Self(text.to_owned()))
+                let text = check(text, Self::LIMIT)?;
+                match text.chars().next() {
+                    Some(first) if !has_visible(text) => Err(NameError::Invisible { first }),
+                    _ => Ok(Self(text.to_owned())),
+                }
             }
         }
 
+        /// Of what is recorded already, which may be a name without a visible character.
         impl TryFrom<String> for $Name {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
-                let trimmed = check(&text, Self::LIMIT)?.len();
-                if trimmed == text.len() { Ok(Self(text)) } else { text.parse() }
+                let trimmed = check(&text, Self::LIMIT)?;
+                if trimmed.len() == text.len() { Ok(Self(text)) } else { Ok(Self(trimmed.to_owned())) }
             }
         }
 
@@ -153,5 +165,15 @@ mod tests {
         assert_eq!(" \t ".parse::<Version>(), Err(NameError::Empty));
         let error = "a\nb".parse::<Version>().unwrap_err();
         assert_eq!(error, NameError::Control { character: '\n', position: 2 });
+    }
+
+    #[test]
+    fn a_name_must_be_seen_but_what_was_recorded_is_read() {
+        for text in ["\u{200b}", " \u{2060}\u{feff} ", "\u{301}", "\u{e0041}"] {
+            let error = text.parse::<Component>().unwrap_err().to_string();
+            assert!(error.starts_with("has no visible character, only such as \\u{"), "{error}");
+            assert_eq!(Component::try_from(text.to_owned()).unwrap().as_str(), text.trim());
+        }
+        assert!("a\u{200b}".parse::<Component>().is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The errors of the command, and their exit codes.
 
-use std::io::{self, Write};
+use std::io;
 
 use crate::exit;
 
@@ -44,14 +44,5 @@ impl Error {
             Self::Arguments(error) if error.use_stderr() => exit::USAGE,
             Self::Arguments(_) => exit::DONE,
         }
-    }
-
-    /// Prints the error on the standard error, if that is open.
-    pub fn report(&self) {
-        let _ = match self {
-            Self::ClosedPipe => Ok(()),
-            Self::Arguments(error) => error.print(),
-            other => writeln!(io::stderr(), "error: {other}"),
-        };
     }
 }

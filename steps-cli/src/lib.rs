@@ -27,6 +27,7 @@ mod settings;
 mod terminal;
 
 pub use error::Error;
+pub use terminal::report;
 
 /// Runs the command with the program's arguments, its own name first, and returns the code to exit with.
 ///
@@ -38,7 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
         Ok(cli) => commands::run(cli),
         // A hook that may not fail is not to fail because of a flag that this version does not know.
         Err(error) if error.use_stderr() && is_best_effort(&arguments) => {
-            Error::from(error).report();
+            report(Error::from(error));
             Ok(exit::DONE)
         }
         Err(error) => Err(error.into()),

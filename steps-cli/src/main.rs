@@ -6,8 +6,9 @@ fn main() -> ExitCode {
     match steps_cli::run(std::env::args_os()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            error.report();
-            ExitCode::from(error.exit_code())
+            let code = error.exit_code();
+            steps_cli::report(error);
+            ExitCode::from(code)
         }
     }
 }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let (settings, _guard) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", steps_shared::escaped(&error.to_string()));
             return ExitCode::from(USAGE);
         }
     };

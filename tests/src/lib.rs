@@ -8,6 +8,7 @@ pub mod db;
 pub mod example;
 pub mod faults;
 pub mod history;
+pub mod hostile;
 pub mod http;
 pub mod server;
 pub mod steps;

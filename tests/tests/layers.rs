@@ -30,8 +30,20 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("steps-server/src/app/", &["warp", "hyper", "sqlx", "tower", "StatusCode"]),
     ("steps-server/src/store/", &["warp", "hyper", "tower"]),
     ("steps-server/src/http/", &["sqlx"]),
+    // Only `terminal` writes to the standard output and error, where everything is escaped for people.
+    ("steps-cli/src/main.rs", OUTPUT),
+    ("steps-cli/src/lib.rs", OUTPUT),
+    ("steps-cli/src/error.rs", OUTPUT),
+    ("steps-cli/src/settings/", OUTPUT),
+    ("steps-cli/src/flags/", OUTPUT),
+    ("steps-cli/src/client/", OUTPUT),
+    ("steps-cli/src/delivery/", OUTPUT),
+    ("steps-cli/src/commands/", OUTPUT),
     ("shared/src/view/", &["anstyle", "anstream", "ratatui", "comfy_table", "\\x1b", "<svg"]),
 ];
+
+/// Nothing is written past `terminal`.
+const OUTPUT: &[&str] = &["println!", "print!(", "eprint", "stdout().lock", "stderr()", "AutoStream", "of_escaped"];
 
 /// No I/O, no clock, no HTTP, no SQL.
 const PURE: &[&str] = &[

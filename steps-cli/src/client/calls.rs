@@ -9,7 +9,7 @@ use steps_shared::{
     NewExclusion, NewInclusion, NewStep, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
 };
 
-use super::{Client, RequestError};
+use super::{Client, MAX_DOCUMENT, RequestError};
 use crate::error::Error;
 
 /// The filter of a list that the server has.
@@ -57,7 +57,7 @@ impl Client {
     pub async fn batch(&self, lines: Bytes) -> Result<BatchAnswer, RequestError> {
         let request = self.http.post(self.url("/v1/steps/batch"));
         let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
-        self.answer(request).await.map(|(_, answer)| answer)
+        self.answer_within(request, MAX_DOCUMENT).await.map(|(_, answer)| answer)
     }
 
     /// Leaves a deployment out of every figure.
@@ -72,7 +72,7 @@ impl Client {
         self.answer(request).await.map(|(_, deployment)| deployment)
     }
 
-    /// Requests a list. The body is read with [`Self::next_chunk`] or [`Self::body`].
+    /// Requests a list. The body is read with [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
         self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
     }
@@ -122,6 +122,6 @@ impl Client {
     /// Compares a deployment with its budget.
     pub async fn check(&self, query: &CheckQuery) -> Result<CheckAnswer, Error> {
         let request = self.http.get(self.url("/v1/check")).query(&query.to_parameters());
-        Ok(self.answer(request).await.map(|(_, answer)| answer)?)
+        Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, answer)| answer)?)
     }
 }

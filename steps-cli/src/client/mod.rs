@@ -4,15 +4,17 @@ use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER, SERVER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, SERVER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use steps_shared::{Problem, Timestamp};
 use tokio::time::timeout;
 
+mod body;
 mod calls;
 
+use body::MAX_SMALL_DOCUMENT;
+pub use body::{Body, MAX_DOCUMENT};
 pub use calls::{Count, Listed};
 
 use crate::clock;
@@ -20,6 +22,12 @@ use crate::error::Error;
 
 /// No more of an error's body is read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// The most of a header that is shown, in characters.
+const MAX_HEADER: usize = 200;
+
+/// No server asks for a longer pause; a longer one would overflow.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The media type of a problem document.
 const PROBLEM: &str = "application/problem+json";
@@ -92,23 +100,9 @@ impl Client {
         self.timeout
     }
 
-    /// The next bytes of a body. The timeout is for each wait, not for the whole body.
-    pub async fn next_chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Error> {
-        let reason = match timeout(self.timeout, response.chunk()).await {
-            Ok(Ok(chunk)) => return Ok(chunk),
-            Ok(Err(error)) => cause(&error),
-            Err(_) => format!("nothing came for {:?}", self.timeout),
-        };
-        Err(Error::Failed(format!("the answer of {} is incomplete: {reason}", self.shown)))
-    }
-
-    /// Reads a body to its end.
-    pub async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.next_chunk(&mut response).await? {
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+    /// The body of a successful answer.
+    pub fn body(&self, response: Response) -> Body<'_> {
+        Body::new(self, response)
     }
 
     fn url(&self, path: &str) -> String {
@@ -123,13 +117,22 @@ impl Client {
         }
     }
 
-    /// Sends a request, and reads a successful JSON answer.
+    /// Sends a request, and reads a successful JSON answer of one thing.
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<(StatusCode, T), RequestError> {
+        self.answer_within(request, MAX_SMALL_DOCUMENT).await
+    }
+
+    /// Sends a request, and reads a successful JSON answer of so many bytes at most.
+    async fn answer_within<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<(StatusCode, T), RequestError> {
         let exchange = async {
             let response = self.send(request).await?;
             let status = response.status();
-            let body = response.bytes().await.map_err(|error| self.exchange_failed(&error))?;
-            Ok((status, body))
+            let document = self.body(response).document(limit).await.map_err(RequestError::transient)?;
+            Ok((status, document))
         };
         let (status, body) = timeout(self.timeout, exchange).await.unwrap_or_else(|_| Err(self.timed_out()))?;
         match serde_json::from_slice(&body) {
@@ -143,7 +146,17 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, RequestError> {
         let response = request.send().await.map_err(|error| self.exchange_failed(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.error_of(response).await) }
+        if !response.status().is_success() {
+            return Err(self.error_of(response).await);
+        }
+        match header(&response, &CONTENT_ENCODING) {
+            None | Some("identity") => Ok(response),
+            Some(encoding) => Err(RequestError::permanent(Error::Failed(format!(
+                "the answer of {} is compressed ({}), which was not requested; is there a proxy before it?",
+                self.shown,
+                shortened(encoding)
+            )))),
+        }
     }
 
     /// What it means that no answer came in time.
@@ -152,7 +165,7 @@ impl Client {
             "the server at {} did not answer within {:?}; --timeout or STEPS_TIMEOUT give it longer",
             self.shown, self.timeout
         );
-        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
+        RequestError::transient(Error::Failed(message))
     }
 
     /// What it means that a request panicked.
@@ -172,17 +185,18 @@ impl Client {
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };
-        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
+        RequestError::transient(Error::Failed(message))
     }
 
     /// What an answer other than 2xx means.
     async fn error_of(&self, mut response: Response) -> RequestError {
         let status = response.status();
-        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let header = |name| header(&response, &name);
         let retry_after = header(RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
-        let place = header(LOCATION).map_or_else(String::new, |place| format!(" to {}", place.escape_debug()));
+        let retry_after = retry_after.map(|pause| pause.min(MAX_RETRY_AFTER));
+        let place = header(LOCATION).map_or_else(String::new, |place| format!(" to {}", shortened(place)));
         let kind = header(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
-        let answering = header(SERVER).map_or_else(String::new, |server| format!(" by {}", server.escape_debug()));
+        let answering = header(SERVER).map_or_else(String::new, |server| format!(" by {}", shortened(server)));
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
@@ -239,11 +253,28 @@ impl RequestError {
     fn permanent(error: Error) -> Self {
         Self { error, transient: false, refusal: false, retry_after: None, status: None }
     }
+
+    fn transient(error: Error) -> Self {
+        Self { transient: true, ..Self::permanent(error) }
+    }
 }
 
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         error.error
+    }
+}
+
+/// A header of an answer, where it is ASCII.
+fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The beginning of a header, which may be as long as its server likes.
+fn shortened(value: &str) -> String {
+    match value.char_indices().nth(MAX_HEADER) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
     }
 }
 

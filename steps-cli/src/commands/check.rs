@@ -6,8 +6,8 @@ mod report;
 
 use clap::{ArgGroup, ValueEnum, value_parser};
 use steps_shared::{
-    Baseline, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit, Percent,
-    Status, Version,
+    Baseline, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit, ListFormat,
+    Percent, Status, Version,
 };
 use tokio::time::Instant;
 
@@ -186,7 +186,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let is_unknown = waiting > 0 && !replay;
     let asked = match asked {
         Err(error) if is_unknown => {
-            error.report();
+            terminal::report(error);
             Ok(())
         }
         asked => asked,
@@ -197,8 +197,12 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
     let printed = match format {
         CheckFormat::Table => terminal::show(report::report(&checked, rules.as_deref(), Canvas::of_output(false))),
-        CheckFormat::Json => terminal::print(formats::json(&checked).map_err(|error| unwritable(&error))?),
-        CheckFormat::Csv => terminal::print(formats::csv(&checked, replay).map_err(|error| unwritable(&error))?),
+        CheckFormat::Json => formats::json(&checked)
+            .map_err(|error| unwritable(&error))
+            .and_then(|document| terminal::print_data(&document, ListFormat::Json)),
+        CheckFormat::Csv => formats::csv(&checked, replay)
+            .map_err(|error| unwritable(&error))
+            .and_then(|rows| terminal::print_data(&rows, ListFormat::Csv)),
     };
     // The answers before a failure are printed all the same.
     asked?;

@@ -1,6 +1,7 @@
 //! `steps config`.
 
 use serde::Serialize;
+use steps_shared::ListFormat;
 
 use super::setup;
 use crate::client::shown;
@@ -54,16 +55,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     });
     let rows: Vec<_> = settings.chain(files).chain(rules(&found)).collect();
     let default = if terminal::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
-    terminal::print(match args.format.unwrap_or(default) {
+    let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the settings: {error}"));
+    match args.format.unwrap_or(default) {
         PairsFormat::Table => {
             let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
-            table::render(&["setting", "value", "from"], rows).into_bytes()
+            terminal::show(table::render(&["setting", "value", "from"], rows))
         }
-        PairsFormat::Csv => csv(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?,
-        PairsFormat::Json => {
-            json(&rows).map_err(|error| Error::Failed(format!("cannot write the settings: {error}")))?
-        }
-    })
+        PairsFormat::Csv => terminal::print_data(&csv(&rows).map_err(|error| unwritable(&error))?, ListFormat::Csv),
+        PairsFormat::Json => terminal::print_data(&json(&rows).map_err(|error| unwritable(&error))?, ListFormat::Json),
+    }
 }
 
 /// The rules that `steps check` judges, or what is wrong with them.

@@ -37,7 +37,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let new = NewExclusion { reason, owner: self::owner(&settings)? };
     let client = setup::client(&settings)?;
     let excluded = block_on(async { Ok(client.exclude(deployment, &new).await?) })?;
-    terminal::print(format!("left out of every figure: {} ({})\n", named(&excluded), new.reason))
+    terminal::say(format!("left out of every figure: {} ({})", named(&excluded), new.reason))
 }
 
 /// Who excludes or includes.

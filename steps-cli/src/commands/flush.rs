@@ -48,9 +48,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let others = setup::spool(&settings)?.map_or_else(Vec::new, |own| own.others());
     if waiting == 0 {
         if others.is_empty() && from == here {
-            return terminal::print("nothing waits\n");
+            return terminal::say("nothing waits");
         }
-        terminal::print(format!("nothing waits for {}\n", spool.server()))?;
+        terminal::say(format!("nothing waits for {}", spool.server()))?;
         tell(&others, &here);
         return Ok(());
     }
@@ -64,9 +64,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Delivery { recorded, already_recorded, refused, warnings, error } = delivery;
     warnings.iter().for_each(|warning| terminal::note(format!("warning: {warning}")));
     let delivered = recorded + already_recorded;
-    let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused\n");
+    let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused");
     if error.is_none() || delivered + refused > 0 {
-        terminal::print(summary)?;
+        terminal::say(summary)?;
     }
     if let Some(error) = error {
         let left = spool.status().map_err(failed)?.steps;

@@ -93,8 +93,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let counts = send::send_all(&client, batches, &name, &progress).await;
         progress.finish_and_clear();
         let ImportCounts { recorded, already_recorded, refused } = counts?;
-        terminal::print(format!(
-            "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused\n",
+        terminal::say(format!(
+            "imported {} steps: {recorded} recorded, {already_recorded} already recorded, {refused} refused",
             recorded + already_recorded
         ))?;
         folding::wait(&client).await;

@@ -32,5 +32,5 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let new = NewInclusion { owner: owner(&settings)? };
     let client = setup::client(&settings)?;
     let included = block_on(async { Ok(client.include(deployment, &new).await?) })?;
-    terminal::print(format!("in figures again: {}\n", named(&included)))
+    terminal::say(format!("in figures again: {}", named(&included)))
 }

@@ -64,7 +64,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         match (id, format) {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
-                let table = table(&listing::rows(&client, response).await?, &columns);
+                let table = table(&[listing::one(&client, response).await?], &columns);
                 terminal::show(lay_out(&table, Canvas::of_output(false)))
             }
             (Some(id), Some(format)) => {

@@ -6,13 +6,14 @@ use steps_shared::view::Table;
 use steps_shared::view::words::grouped;
 use steps_shared::{ListColumn, ListFormat, ListQuery, Order, Timestamp};
 
-use crate::client::{Client, Count, Listed, clock};
+use crate::client::{Client, Count, Listed, MAX_DOCUMENT, clock};
 use crate::error::Error;
 use crate::flags::ListFlags;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
+use crate::terminal::painted::Painted;
 use crate::terminal::table::lay_out;
 
 /// How many rows a table shows by itself.
@@ -43,7 +44,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
         ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(ListFormat::Jsonl) };
     let response = client.list::<F, C>(&query).await?;
     let now = Some(clock(&response));
-    let mut rows: Vec<T> = rows(client, response).await?;
+    let mut rows: Vec<T> = rows(client, response, limit).await?;
     if rows.is_empty() {
         terminal::note(format!("no {}", F::PLURAL));
         return Ok(());
@@ -53,15 +54,17 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     if order.is_none() {
         rows.reverse();
     }
-    let rest = count.and_then(|count| rest::<F>(count, shown, from)).unwrap_or_default();
-    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + &rest)
+    let rest = count
+        .and_then(|count| rest::<F>(count, shown, from))
+        .map_or_else(Painted::default, |rest| Painted::plain(rest).ended());
+    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + rest)
 }
 
 fn print_count(count: Count) -> Result<(), Error> {
     if !count.exact {
         terminal::note("there are at least so many; the server counts no further");
     }
-    terminal::print(format!("{}\n", count.count))
+    terminal::say(count.count)
 }
 
 /// What the table does not show.
@@ -73,25 +76,36 @@ fn rest<F: Listed>(count: Count, shown: u64, order: Order) -> Option<String> {
         Order::Ascending => "newer",
     };
     let (noun, shows) = if more == 1 { (F::SINGULAR, "shows it") } else { (F::PLURAL, "shows them") };
-    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}\n", grouped(more)))
+    Some(format!("… and {least}{} {which} {noun}; --limit N or --format csv {shows}", grouped(more)))
 }
 
-/// The JSON documents of a body, one after the other.
-pub async fn rows<T: DeserializeOwned>(client: &Client, response: Response) -> Result<Vec<T>, Error> {
-    read_rows(&client.body(response).await?).map_err(unreadable)
+/// The rows of a list in JSONL of which `limit` were requested.
+pub async fn rows<T: DeserializeOwned>(client: &Client, response: Response, limit: u64) -> Result<Vec<T>, Error> {
+    let body = client.body(response);
+    body.expect_list(ListFormat::Jsonl)?;
+    let rows = read_rows(&body.document(MAX_DOCUMENT).await?, limit).map_err(unreadable)?;
+    rows.ok_or_else(|| Error::Failed(format!("the server sent more than the {limit} rows that were requested")))
 }
 
 /// The JSON document of a body.
 pub async fn one<T: DeserializeOwned>(client: &Client, response: Response) -> Result<T, Error> {
-    serde_json::from_slice(&client.body(response).await?).map_err(unreadable)
+    serde_json::from_slice(&client.body(response).document(MAX_DOCUMENT).await?).map_err(unreadable)
 }
 
 fn unreadable(error: serde_json::Error) -> Error {
     Error::Failed(format!("the server's answer cannot be read ({error}); is --server right?"))
 }
 
-fn read_rows<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, serde_json::Error> {
-    serde_json::Deserializer::from_slice(body).into_iter().collect()
+/// `None` where there are more than `limit`.
+fn read_rows<T: DeserializeOwned>(body: &[u8], limit: u64) -> Result<Option<Vec<T>>, serde_json::Error> {
+    let mut rows = Vec::new();
+    for row in serde_json::Deserializer::from_slice(body).into_iter() {
+        rows.push(row?);
+        if rows.len() as u64 > limit {
+            return Ok(None);
+        }
+    }
+    Ok(Some(rows))
 }
 
 #[cfg(test)]
@@ -103,19 +117,20 @@ mod tests {
     #[test]
     fn says_what_the_table_leaves_out() {
         let rest = |count, exact, order| rest::<StepFilter>(Count { count, exact }, 100, order);
-        let expected = "… and 1,234 older steps; --limit N or --format csv shows them\n";
+        let expected = "… and 1,234 older steps; --limit N or --format csv shows them";
         assert_eq!(rest(1334, true, Order::Descending).as_deref(), Some(expected));
         assert_eq!(rest(100, true, Order::Descending), None);
         assert_eq!(rest(99, true, Order::Descending), None);
         assert!(rest(1_000_000, false, Order::Ascending).unwrap().starts_with("… and at least 999,900 newer"));
         let one = super::rest::<DeploymentFilter>(Count { count: 8, exact: true }, 7, Order::Descending);
-        assert_eq!(one.as_deref(), Some("… and 1 older deployment; --limit N or --format csv shows it\n"));
+        assert_eq!(one.as_deref(), Some("… and 1 older deployment; --limit N or --format csv shows it"));
     }
 
     #[test]
     fn rows_are_read_line_by_line() {
-        assert_eq!(read_rows::<u8>(b"1\n2\n").unwrap(), [1, 2]);
-        assert_eq!(read_rows::<u8>(b"").unwrap(), [0; 0]);
-        assert!(read_rows::<Step>(b"<html>").is_err());
+        assert_eq!(read_rows::<u8>(b"1\n2\n", 2).unwrap(), Some(vec![1, 2]));
+        assert_eq!(read_rows::<u8>(b"1\n2\n", 1).unwrap(), None);
+        assert_eq!(read_rows::<u8>(b"", 1).unwrap(), Some(Vec::new()));
+        assert!(read_rows::<Step>(b"<html>", 1).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! `steps record`.
 
 use clap::ValueEnum;
-use steps_shared::{NewStep, Step, StepId};
+use steps_shared::{ListFormat, NewStep, Step, StepId};
 use tokio::time::Instant;
 
 use super::setup;
@@ -111,10 +111,10 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         }
         Recorded::Sent { .. } if quiet => Ok(()),
         Recorded::Sent { is_new, step } => match format {
-            AnswerFormat::Text => terminal::print(sentence(is_new, &step)),
+            AnswerFormat::Text => terminal::say(sentence(is_new, &step)),
             AnswerFormat::Json => {
                 let json = serde_json::to_string(&step).map_err(|error| Error::Failed(error.to_string()))?;
-                terminal::print(json + "\n")
+                terminal::print_data((json + "\n").as_bytes(), ListFormat::Json)
             }
         },
     }
@@ -124,5 +124,5 @@ fn sentence(is_new: bool, step: &Step) -> String {
     let Step { id, component, environment, version, owner, status, ts, run, .. } = step;
     let done = if is_new { "recorded" } else { "already recorded" };
     let run = run.as_ref().map_or_else(String::new, |run| format!(" run {run}"));
-    format!("{done} {component} {version} {status} in {environment} by {owner}{run} at {ts} (id {id})\n")
+    format!("{done} {component} {version} {status} in {environment} by {owner}{run} at {ts} (id {id})")
 }

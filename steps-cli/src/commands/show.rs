@@ -103,7 +103,7 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
         columns: Vec::<DeploymentColumn>::new(),
         format: Some(ListFormat::Jsonl),
     };
-    let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?).await?;
+    let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?, 1).await?;
     let StepFilter { component, version, environment, .. } = query.filter.base;
     let names = [component.map(|name| name.to_string()), version.map(|name| name.to_string())];
     let names: Vec<_> = names.into_iter().flatten().collect();

@@ -19,6 +19,7 @@ use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
+use crate::terminal::painted::Painted;
 use crate::terminal::table::lay_out;
 use crate::terminal::{self, chart, text};
 
@@ -169,30 +170,33 @@ fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), 
     if query.component.is_none() {
         let scale = if canvas.glyphs == Glyphs::Ascii { ", 1 the lowest, 8 the highest" } else { "" };
         let note = format!("{}{scale}; steps trend COMPONENT tells more", overview_note(answer, query));
-        let note = faint(note, canvas).join("\n");
-        return terminal::show(format!("{}\n{note}\n", lay_out(&overview(answer), canvas)));
+        let table = lay_out(&overview(answer), canvas).ended();
+        return terminal::show(table + Painted::lines(faint(note, canvas)));
     }
-    let each: Vec<_> = answer.trends.iter().map(|trend| one(answer, trend, canvas)).collect();
-    terminal::show(each.join("\n\n"))
+    let each = answer.trends.iter().enumerate();
+    // Two empty lines between trends, as one is between their parts.
+    let each = each.map(|(at, trend)| {
+        if at == 0 { one(answer, trend, canvas) } else { Painted::default().ended() + one(answer, trend, canvas) }
+    });
+    terminal::show(Painted::paragraphs(each))
 }
 
-fn faint(words: String, canvas: Canvas) -> Vec<String> {
+fn faint(words: String, canvas: Canvas) -> Vec<Painted> {
     text::lines(&Text::new(words, Meaning::Faint), canvas)
 }
 
 /// All that is told of one trend: sentences, the method, the chart, the cause, the changes of the level.
-fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> String {
-    let mut blocks = vec![text::lines(&sentences(answer, trend), canvas)];
-    blocks.extend(method(trend).map(|method| text::lines(&method, canvas)));
-    blocks.push(chart::draw(answer, trend, canvas));
-    let lines = |table: Table| lay_out(&table, canvas).lines().map(str::to_owned).collect::<Vec<_>>();
-    if let (Some(table), Some(note)) = (cause_table(trend), cause_note(trend)) {
-        blocks.push([lines(table), faint(note, canvas)].concat());
+fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Painted {
+    let mut blocks = vec![Painted::lines(text::lines(&sentences(answer, trend), canvas))];
+    blocks.extend(method(trend).map(|method| Painted::lines(text::lines(&method, canvas))));
+    blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    let table = |table: Table| lay_out(&table, canvas);
+    if let (Some(cause), Some(note)) = (cause_table(trend), cause_note(trend)) {
+        blocks.push(table(cause) + Painted::lines(faint(note, canvas)));
     }
-    blocks.extend(changes_table(trend).map(lines));
-    blocks.retain(|lines| !lines.is_empty());
-    let blocks: Vec<_> = blocks.into_iter().map(|lines| lines.join("\n")).collect();
-    blocks.join("\n\n") + "\n"
+    blocks.extend(changes_table(trend).map(table));
+    blocks.retain(|block| !block.is_empty());
+    Painted::paragraphs(blocks)
 }
 
 /// The file of a chart.

@@ -1,5 +1,6 @@
 //! What is drawn on: the width of its lines, and its characters.
 
+use steps_shared::escaped;
 use steps_shared::view::Sign;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -63,10 +64,11 @@ impl Glyphs {
     }
 }
 
-/// The text, cut where it is wider than `width`.
+/// The text as it is shown, escaped, and cut where that is wider than `width`.
 pub fn cut(text: &str, width: usize, glyphs: Glyphs) -> String {
+    let text = escaped(text);
     if text.width() <= width {
-        return text.to_owned();
+        return text.into_owned();
     }
     let mut left = width.saturating_sub(1);
     let fits = |character: &char| match left.checked_sub(character.width().unwrap_or(0)) {
@@ -88,5 +90,6 @@ mod tests {
         assert_eq!(cut("migrating", 9, Glyphs::Unicode), "migrating");
         assert_eq!(cut("migrating", 5, Glyphs::Unicode), "migr…");
         assert_eq!(cut("移行移行", 5, Glyphs::Ascii), "移行~");
+        assert_eq!(cut("a\u{200b}bc", 9, Glyphs::Ascii), "a\\u{200b~");
     }
 }

@@ -12,6 +12,7 @@ use steps_shared::{Trend, TrendAnswer};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs, cut};
+use super::painted::Painted;
 use super::text::{flow, paint};
 
 /// The most ticks of the axis of durations.
@@ -79,7 +80,7 @@ const ASCII: Characters = Characters {
 };
 
 /// The lines of a chart, with a legend below; none where there are fewer than two points, or no room.
-pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<String> {
+pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted> {
     let Some(chart) = Chart::new(answer, trend, MAX_TICKS) else {
         return Vec::new();
     };
@@ -107,7 +108,7 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<String> 
 
     let mut lines = text(&buffer);
     lines.retain(|line| !line.is_empty());
-    lines.push(String::new());
+    lines.push(Painted::default());
     lines.extend(legend(&chart, &characters, canvas));
     lines
 }
@@ -188,7 +189,7 @@ fn put(buffer: &mut Buffer, column: u16, row: u16, text: &str, colour: Color) {
 }
 
 /// What each mark stands for, on as few lines as possible. The fitted line is not drawn here.
-fn legend(chart: &Chart, characters: &Characters, canvas: Canvas) -> Vec<String> {
+fn legend(chart: &Chart, characters: &Characters, canvas: Canvas) -> Vec<Painted> {
     let pieces = chart.legend.iter().filter_map(|(mark, text)| {
         let (sign, meaning) = match mark {
             Mark::Point => (canvas.glyphs.pick("⠂", ".").to_owned(), POINTS.1),
@@ -203,16 +204,16 @@ fn legend(chart: &Chart, characters: &Characters, canvas: Canvas) -> Vec<String>
             _ => text.clone(),
         };
         let width = sign.width() + 1 + text.width();
-        Some((format!("{} {}", paint(&sign, meaning), paint(&text, Meaning::Faint)), width))
+        Some((paint(&sign, meaning) + " " + paint(&text, Meaning::Faint), width))
     });
     flow(pieces, 3, canvas.width())
 }
 
 /// The lines of a buffer, each piece of one colour in one style.
-fn text(buffer: &Buffer) -> Vec<String> {
+fn text(buffer: &Buffer) -> Vec<Painted> {
     let area = buffer.area();
     let line = |row: u16| {
-        let mut line = String::new();
+        let mut line = Painted::default();
         let mut run = String::new();
         let mut meaning = Meaning::Plain;
         let cells: Vec<_> = (area.left()..area.right()).map(|column| &buffer[(column, row)]).collect();
@@ -227,13 +228,13 @@ fn text(buffer: &Buffer) -> Vec<String> {
             covered = cell.symbol().width().saturating_sub(1);
             let next = meaning_of(cell.fg);
             if next != meaning {
-                line += &paint(&run, meaning);
+                line += paint(&run, meaning);
                 run.clear();
                 meaning = next;
             }
             run += cell.symbol();
         }
-        line + &paint(&run, meaning)
+        line + paint(&run, meaning)
     };
     (area.top()..area.bottom()).map(line).collect()
 }

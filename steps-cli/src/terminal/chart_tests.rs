@@ -4,10 +4,10 @@ use super::super::samples::{answer, trend, with};
 use super::super::text::unstyled;
 use super::*;
 
-fn styled(trend: serde_json::Value, width: u16, glyphs: Glyphs) -> String {
+fn styled(trend: serde_json::Value, width: u16, glyphs: Glyphs) -> Painted {
     let answer = answer(&[trend], "sprint");
     let lines = draw(&answer, &answer.trends[0], Canvas { fit: Some(width), glyphs });
-    lines.into_iter().map(|line| line + "\n").collect()
+    Painted::lines(lines)
 }
 
 fn drawn(trend: serde_json::Value, width: u16, glyphs: Glyphs) -> String {
@@ -52,6 +52,7 @@ fn a_chart_in_unicode_fits_and_is_styled() {
         assert!(chart.chars().any(|character| ('\u{2801}'..='\u{28ff}').contains(&character)), "{chart}");
     }
     let painted = styled(trend(), 80, Glyphs::Unicode);
+    let painted = painted.as_str();
     assert!(painted.contains("\u{1b}[33m4.12.0\u{1b}[0m") && painted.contains("\u{1b}[1m━━"), "{painted:?}");
     assert_eq!(drawn(trend(), 20, Glyphs::Unicode), "", "there is no room");
 }

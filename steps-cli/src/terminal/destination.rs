@@ -1,7 +1,7 @@
 //! Where an export goes: the standard output, or a file that appears only when it is complete.
 
 use std::fs::{self, File};
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, IsTerminal as _, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -47,6 +47,15 @@ impl Destination {
                 Ok(Self::Special(file, target))
             }
             _ => Ok(Self::File(beside(&target).map_err(wrong)?, target)),
+        }
+    }
+
+    /// Whether a person reads what is written.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Stdout(stdout) => stdout.is_terminal(),
+            Self::File(..) => false,
+            Self::Special(file, _) => file.is_terminal(),
         }
     }
 

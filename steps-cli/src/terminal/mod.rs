@@ -1,15 +1,21 @@
 //! What is written to the standard output and error, and how it looks there: texts, tables, timelines and charts for people,
 //! exports for programs.
+//!
+//! Only this folder writes there. What a person reads is [`Painted`], in which everything is escaped that came from elsewhere;
+//! CSV and JSON are written as they are, except on a terminal ([`ScreenText`]).
 
+mod arguments;
 pub mod bar;
 pub mod canvas;
 pub mod chart;
 pub mod destination;
 pub mod export;
 pub mod line_ends;
+pub mod painted;
 pub mod pairs;
 #[cfg(test)]
 pub mod samples;
+pub mod screen;
 pub mod sparkline;
 pub mod table;
 pub mod text;
@@ -20,13 +26,19 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
 use comfy_table::Table;
+use steps_shared::ListFormat;
 
+use self::painted::Painted;
+use self::screen::ScreenText;
 use crate::error::Error;
 
 /// The width of a line where none is known.
 pub const DEFAULT_WIDTH: u16 = 80;
 
-/// Writes bytes to the standard output, as they are.
+/// The longest line on the standard error, in characters.
+const MAX_NOTE: usize = 4000;
+
+/// Writes bytes of our own, such as a script, to the standard output as they are.
 ///
 /// # Errors
 /// The output cannot be written, or its reader is gone.
@@ -35,20 +47,67 @@ pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Error> {
     stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()).map_err(Error::output)
 }
 
+/// Writes a document for programs to the standard output: as it is, or escaped where that is a terminal.
+///
+/// # Errors
+/// The output cannot be written, or its reader is gone.
+pub fn print_data(document: &[u8], format: ListFormat) -> Result<(), Error> {
+    if !is_terminal() {
+        return print(document);
+    }
+    let mut screen = ScreenText::new(format);
+    let text = screen.turn(document) + &screen.finish();
+    print(text)
+}
+
 /// Writes a text for people to the standard output. Its styles are removed unless the output is a terminal that shows them,
 /// and where `NO_COLOR` (<https://no-color.org>) or `CLICOLOR=0` (<https://bixense.com/clicolors>) say so.
 ///
 /// # Errors
 /// The output cannot be written, or its reader is gone.
-pub fn show(text: impl Display) -> Result<(), Error> {
+pub fn show(text: Painted) -> Result<(), Error> {
     let mut stdout = AutoStream::auto(io::stdout().lock());
     write!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Error::output)
 }
 
-/// Writes a line to the standard error, without its styles where they are not wanted. An error of that is ignored, because
-/// there is nowhere left to report it.
+/// Writes a line for people to the standard output.
+///
+/// # Errors
+/// The output cannot be written, or its reader is gone.
+pub fn say(line: impl Display) -> Result<(), Error> {
+    show(Painted::plain(line).ended())
+}
+
+/// Writes a line for people to the standard error. A very long one is cut. An error of that is ignored, because there is
+/// nowhere left to report it.
 pub fn note(line: impl Display) {
-    let _ = writeln!(AutoStream::auto(io::stderr().lock()), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", Painted::plain(shortened(line.to_string())));
+}
+
+/// Writes an error to the standard error, and clap's answer to `--help` to the standard output.
+pub fn report(error: Error) {
+    match error {
+        Error::ClosedPipe => {}
+        Error::Arguments(error) => {
+            let to_stderr = error.use_stderr();
+            let text = arguments::painted(error);
+            // There is nowhere left to report an error of that.
+            let _ = match to_stderr {
+                true => write!(AutoStream::auto(io::stderr().lock()), "{text}"),
+                false => write!(AutoStream::auto(io::stdout().lock()), "{text}"),
+            };
+        }
+        other => note(format!("error: {other}")),
+    }
+}
+
+fn shortened(mut line: String) -> String {
+    if let Some((end, _)) = line.char_indices().nth(MAX_NOTE) {
+        let left_out = line[end..].chars().count();
+        line.truncate(end);
+        line += &format!("… ({left_out} more characters)");
+    }
+    line
 }
 
 /// Whether the standard output is a terminal.
@@ -75,7 +134,13 @@ fn is_utf8(locale: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_utf8;
+    use super::{is_utf8, shortened};
+
+    #[test]
+    fn a_line_is_cut_where_it_is_very_long() {
+        assert_eq!(shortened("é".repeat(4000)), "é".repeat(4000));
+        assert_eq!(shortened("é".repeat(4002)), "é".repeat(4000) + "… (2 more characters)");
+    }
 
     #[test]
     fn locales() {

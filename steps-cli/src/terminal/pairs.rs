@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
+use steps_shared::ListFormat;
 
 use super::table;
 use crate::error::Error;
@@ -23,18 +24,21 @@ pub enum PairsFormat {
 /// The output cannot be written.
 pub fn print(rows: &[(&'static str, String)], format: Option<PairsFormat>) -> Result<(), Error> {
     let default = if super::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
-    super::print(match format.unwrap_or(default) {
+    match format.unwrap_or(default) {
         PairsFormat::Table => {
             let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
-            table::render(&["name", "value"], rows).into_bytes()
+            super::show(table::render(&["name", "value"], rows))
         }
-        PairsFormat::Csv => csv(rows).map_err(|error| Error::Failed(error.to_string()))?,
+        PairsFormat::Csv => {
+            let rows = csv(rows).map_err(|error| Error::Failed(error.to_string()))?;
+            super::print_data(&rows, ListFormat::Csv)
+        }
         PairsFormat::Json => {
             let number = |value: &str| value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from);
             let all: Map<_, _> = rows.iter().map(|(name, value)| ((*name).to_owned(), number(value))).collect();
-            format!("{:#}\n", Value::from(all)).into_bytes()
+            super::print_data(format!("{:#}\n", Value::from(all)).as_bytes(), ListFormat::Json)
         }
-    })
+    }
 }
 
 fn csv(rows: &[(&'static str, String)]) -> Result<Vec<u8>, csv::Error> {

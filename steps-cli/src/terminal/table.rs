@@ -6,6 +6,7 @@ use comfy_table::{
 use steps_shared::view::{Meaning, Table, TableCell, TableColumn};
 
 use super::canvas::{Canvas, Glyphs};
+use super::painted::Painted;
 use super::sparkline::sparkline;
 use super::text;
 
@@ -16,7 +17,7 @@ const MIN_WIDTH: u16 = 12;
 const GAP: u16 = 2;
 
 /// A table of texts on the standard output, with a line end after each line.
-pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String>>) -> Painted {
     let mut table = Table::new(header.iter().map(|name| TableColumn::text(name)).collect());
     table.rows = rows.into_iter().map(|row| row.into_iter().map(TableCell::from).collect()).collect();
     lay_out(&table, Canvas::of_output(false))
@@ -26,7 +27,7 @@ pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String
 ///
 /// Where it has to fit, values that are too long are cut and never broken, and where that is not enough, columns are left
 /// out and named below.
-pub fn lay_out(table: &Table, canvas: Canvas) -> String {
+pub fn lay_out(table: &Table, canvas: Canvas) -> Painted {
     let Table { columns, rows } = table;
     let mut layout = Layout::new();
     // Cells break between any two characters, which the height of one line turns into a cut at the width.
@@ -60,10 +61,11 @@ pub fn lay_out(table: &Table, canvas: Canvas) -> String {
     if !hidden.is_empty() {
         text += &format!("(no room for {}; a wider terminal or --format csv shows more)\n", hidden.join(", "));
     }
-    text
+    // The cells are escaped, and names of columns are ours.
+    Painted::of_escaped(text)
 }
 
-/// A cell in the style of its meaning.
+/// A cell in the style of its meaning, its words escaped.
 fn cell(value: &TableCell, glyphs: Glyphs) -> Cell {
     let value = match value {
         TableCell::Text(value) => value,

@@ -41,7 +41,7 @@ fn styles_leave_no_trace_where_they_are_not_wanted() {
     let mut table = Table::new(vec![TableColumn::text("version"), TableColumn::text("outcome")]);
     let row = |outcome: &str, meaning| vec![TableCell::from("1"), TableCell::of(outcome, meaning)];
     table.rows = vec![row("succeeded", Meaning::Good), row("failed", Meaning::Bad)];
-    assert!(lay_out(&table, WIDE).contains('\u{1b}'));
+    assert!(lay_out(&table, WIDE).as_str().contains('\u{1b}'));
     assert_eq!(plain(&table, WIDE), "version  outcome\n1        succeeded\n1        failed\n");
 }
 

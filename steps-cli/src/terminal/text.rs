@@ -1,15 +1,17 @@
 //! Texts on a terminal: styles by meaning, and lines that fit.
 
 use anstyle::{AnsiColor, Style};
+use steps_shared::escaped;
 use steps_shared::view::{Content, Meaning, Text};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs};
+use super::painted::Painted;
 
 /// The words in the style of a meaning. Blanks around them are not styled, so that they can still be trimmed.
-pub fn paint(words: &str, meaning: Meaning) -> String {
+pub fn paint(words: &str, meaning: Meaning) -> Painted {
     let style = match meaning {
-        Meaning::Plain | Meaning::Component => Style::new(),
+        Meaning::Plain | Meaning::Component => return Painted::plain(words),
         Meaning::Strong => Style::new().bold(),
         Meaning::Faint => Style::new().dimmed(),
         Meaning::Good => AnsiColor::Green.on_default(),
@@ -19,18 +21,18 @@ pub fn paint(words: &str, meaning: Meaning) -> String {
     };
     let core = words.trim();
     if core.is_empty() {
-        return words.to_owned();
+        return Painted::plain(words);
     }
     let start = words.len() - words.trim_start().len();
-    format!("{}{style}{core}{style:#}{}", &words[..start], &words[start + core.len()..])
+    Painted::plain(&words[..start]) + Painted::styled(core, style) + &words[start + core.len()..]
 }
 
-/// The parts of a text as words, each with its meaning; neighbours of one meaning are one part.
+/// The parts of a text as words, escaped, each with its meaning; neighbours of one meaning are one part.
 fn parts(text: &Text, glyphs: Glyphs) -> Vec<(String, Meaning)> {
     let mut parts: Vec<(String, Meaning)> = Vec::new();
     for span in text.spans() {
         let words = match &span.content {
-            Content::Words(words) => words.clone(),
+            Content::Words(words) => escaped(words).into_owned(),
             Content::Sign(sign) => glyphs.sign(*sign),
         };
         match parts.last_mut() {
@@ -41,18 +43,18 @@ fn parts(text: &Text, glyphs: Glyphs) -> Vec<(String, Meaning)> {
     parts
 }
 
-/// A text without styles.
+/// A text without styles, escaped.
 pub fn plain(text: &Text, glyphs: Glyphs) -> String {
     parts(text, glyphs).into_iter().map(|(words, _)| words).collect()
 }
 
 /// A text on one line, in its styles.
-pub fn line(text: &Text, glyphs: Glyphs) -> String {
+pub fn line(text: &Text, glyphs: Glyphs) -> Painted {
     parts(text, glyphs).iter().map(|(words, meaning)| paint(words, *meaning)).collect()
 }
 
 /// A text on lines that fit, broken between words. A word that is wider than a line has a line of its own.
-pub fn lines(text: &Text, canvas: Canvas) -> Vec<String> {
+pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
     // Each word is what stands between two spaces: parts that may differ in their meaning.
     let mut words: Vec<Vec<(String, Meaning)>> = Vec::new();
     for (part, meaning) in parts(text, canvas.glyphs) {
@@ -72,14 +74,14 @@ pub fn lines(text: &Text, canvas: Canvas) -> Vec<String> {
 
 /// Puts pieces beside each other, with `gap` spaces between them, on as few lines of `width` as possible. Each piece has its
 /// width on the screen.
-pub fn flow(pieces: impl IntoIterator<Item = (String, usize)>, gap: usize, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+pub fn flow(pieces: impl IntoIterator<Item = (Painted, usize)>, gap: usize, width: usize) -> Vec<Painted> {
+    let mut lines: Vec<Painted> = Vec::new();
     let mut used = 0;
     for (piece, piece_width) in pieces {
         match lines.last_mut() {
             Some(line) if used + gap + piece_width <= width => {
                 *line += &" ".repeat(gap);
-                *line += &piece;
+                *line += piece;
                 used += gap + piece_width;
             }
             _ => {
@@ -93,8 +95,8 @@ pub fn flow(pieces: impl IntoIterator<Item = (String, usize)>, gap: usize, width
 
 /// What remains of a text where styles are not wanted.
 #[cfg(test)]
-pub fn unstyled(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+pub fn unstyled(text: &Painted) -> String {
+    anstream::adapter::strip_str(text.as_str()).to_string()
 }
 
 #[cfg(test)]
@@ -108,11 +110,11 @@ mod tests {
         let mut text = Text::from("deploys of ");
         text.add("checkout", Meaning::Component).say(" ").add("grew 3.8%", Meaning::Bad).say(", from 6m10s");
         let styled = |width| lines(&text, Canvas { fit: Some(width), glyphs: Glyphs::Unicode });
-        let plain = |width| styled(width).iter().map(|line| unstyled(line)).collect::<Vec<_>>();
+        let plain = |width| styled(width).iter().map(unstyled).collect::<Vec<_>>();
         assert_eq!(plain(80), ["deploys of checkout grew 3.8%, from 6m10s"]);
         assert_eq!(plain(12), ["deploys of", "checkout", "grew 3.8%,", "from 6m10s"]);
         assert_eq!(plain(3).len(), 7, "a word a line");
-        assert!(styled(80)[0].contains("\u{1b}[31m3.8%\u{1b}[0m, from"), "{:?}", styled(80));
+        assert!(styled(80)[0].as_str().contains("\u{1b}[31m3.8%\u{1b}[0m, from"), "{:?}", styled(80));
     }
 
     #[test]
@@ -120,13 +122,13 @@ mod tests {
         let mut text = Text::from("a ");
         text.sign(Sign::Arrow, Meaning::Plain).say(" 1").sign(Sign::RangeDash, Meaning::Plain).say("2");
         assert_eq!(plain(&text, Glyphs::Unicode), "a → 1–2");
-        assert_eq!(line(&text, Glyphs::Ascii), "a -> 1 to 2");
+        assert_eq!(line(&text, Glyphs::Ascii).as_str(), "a -> 1 to 2");
     }
 
     #[test]
     fn blanks_are_not_styled() {
-        assert_eq!(paint("  x ", Meaning::Bad), "  \u{1b}[31mx\u{1b}[0m ");
-        assert_eq!(paint("  ", Meaning::Bad), "  ");
-        assert_eq!(paint("x", Meaning::Plain), "x");
+        assert_eq!(paint("  x ", Meaning::Bad).as_str(), "  \u{1b}[31mx\u{1b}[0m ");
+        assert_eq!(paint("  ", Meaning::Bad).as_str(), "  ");
+        assert_eq!(paint("x", Meaning::Plain).as_str(), "x");
     }
 }

@@ -1,10 +1,12 @@
 //! Draws the timeline of a deployment.
 
+use steps_shared::escaped;
 use steps_shared::view::timeline::{HEADINGS, Progress, Row, RowKind, Timeline};
 use steps_shared::view::{Meaning, Text};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs, cut};
+use super::painted::Painted;
 use super::text::{self, flow, line, paint, plain};
 
 /// The widest column of names.
@@ -38,46 +40,46 @@ struct Widths {
 }
 
 /// The lines of a timeline, with a line end after each.
-pub fn draw(timeline: &Timeline, canvas: Canvas) -> String {
+pub fn draw(timeline: &Timeline, canvas: Canvas) -> Painted {
     let width = canvas.width();
     let mut lines = summary(&timeline.summary, canvas);
-    lines.push(String::new());
+    lines.push(Painted::default());
     let [name, duration, share, usual] = HEADINGS.map(str::to_owned);
     let heading = Texts { name, duration, share, usual, slow: String::new(), note: String::new() };
     let rows: Vec<_> = timeline.rows.iter().map(|row| (row, texts(row, canvas.glyphs))).collect();
     let widths = Widths::fit(width, &heading, rows.iter().map(|(_, texts)| texts));
-    let heading = widths.line(&heading, &" ".repeat(widths.bar), Meaning::Plain, canvas.glyphs);
-    lines.push(paint(heading.trim_end(), Meaning::Faint));
+    let heading = widths.line(&heading, Painted::plain(" ".repeat(widths.bar)), Meaning::Plain, canvas.glyphs);
+    lines.push(paint(heading.trim_end().as_str(), Meaning::Faint));
     lines.extend(rows.iter().map(|(row, texts)| row_line(row, texts, &widths, canvas.glyphs)));
     if let Some(totals) = &timeline.totals {
-        lines.push(String::new());
+        lines.push(Painted::default());
         lines.extend(text::lines(totals, canvas));
     }
     if let Some(shown) = &timeline.progress {
-        lines.push(String::new());
+        lines.push(Painted::default());
         lines.push(progress(shown, canvas));
     }
-    lines.into_iter().map(|line| line + "\n").collect()
+    Painted::lines(lines)
 }
 
 /// What was deployed and how it went, on as few lines as possible.
-fn summary(parts: &[Text], canvas: Canvas) -> Vec<String> {
+fn summary(parts: &[Text], canvas: Canvas) -> Vec<Painted> {
     let glyphs = canvas.glyphs;
     flow(parts.iter().map(|part| (line(part, glyphs), plain(part, glyphs).width())), 2, canvas.width())
 }
 
 fn texts(row: &Row, glyphs: Glyphs) -> Texts {
     Texts {
-        name: row.name.clone(),
+        name: escaped(&row.name).into_owned(),
         duration: row.duration_text(),
         share: row.share_text(),
         usual: row.usual_text(),
         slow: plain(&row.slow_text(), glyphs),
-        note: row.note.clone(),
+        note: escaped(&row.note).into_owned(),
     }
 }
 
-fn row_line(row: &Row, texts: &Texts, widths: &Widths, glyphs: Glyphs) -> String {
+fn row_line(row: &Row, texts: &Texts, widths: &Widths, glyphs: Glyphs) -> Painted {
     let bar = match row.kind {
         RowKind::Took | RowKind::Failed | RowKind::Unfinished | RowKind::Open => {
             glyphs.bar(row.from, row.to, widths.bar)
@@ -85,11 +87,12 @@ fn row_line(row: &Row, texts: &Texts, widths: &Widths, glyphs: Glyphs) -> String
         RowKind::Instant | RowKind::End => glyphs.mark(row.from, widths.bar),
         RowKind::Waited => glyphs.gap(row.from, row.to, widths.bar),
         RowKind::Gap => {
-            let line = widths.line(texts, &glyphs.gap(row.from, row.to, widths.bar), Meaning::Plain, glyphs);
-            return paint(line.trim_end(), row.meaning);
+            let bar = Painted::plain(glyphs.gap(row.from, row.to, widths.bar));
+            let line = widths.line(texts, bar, Meaning::Plain, glyphs);
+            return paint(line.trim_end().as_str(), row.meaning);
         }
     };
-    widths.line(texts, &paint(&bar, row.meaning), row.name_meaning(), glyphs).trim_end().to_owned()
+    widths.line(texts, paint(&bar, row.meaning), row.name_meaning(), glyphs).trim_end()
 }
 
 impl Widths {
@@ -134,10 +137,10 @@ impl Widths {
         name + 2 + columns.map(|width| width + 2).sum::<usize>()
     }
 
-    fn line(&self, texts: &Texts, bar: &str, name_meaning: Meaning, glyphs: Glyphs) -> String {
+    fn line(&self, texts: &Texts, bar: Painted, name_meaning: Meaning, glyphs: Glyphs) -> Painted {
         let name = cut(&texts.name, self.name, glyphs);
         let pad = " ".repeat(self.name.saturating_sub(name.width()));
-        let mut line = format!("{}{pad}  {bar}", paint(&name, name_meaning));
+        let mut line = paint(&name, name_meaning) + &pad + "  " + bar;
         for (text, width) in [(&texts.duration, self.duration), (&texts.share, self.share), (&texts.usual, self.usual)]
         {
             if width > 0 {
@@ -146,21 +149,23 @@ impl Widths {
         }
         if self.slow > 0 && !texts.slow.is_empty() {
             let slow: String = texts.slow.chars().take(self.slow).collect();
-            line += &format!("  {}", paint(&slow, Meaning::Warning));
+            line += "  ";
+            line += paint(&slow, Meaning::Warning);
         }
         if self.note > 0 && !texts.note.is_empty() {
             let pad = if self.slow > 0 && texts.slow.is_empty() { self.slow + 2 } else { 0 };
-            line += &format!("{}  {}", " ".repeat(pad), paint(&texts.note, Meaning::Bad));
+            line += &" ".repeat(pad + 2);
+            line += paint(&texts.note, Meaning::Bad);
         }
         line
     }
 }
 
-fn progress(Progress { done, text, meaning }: &Progress, canvas: Canvas) -> String {
+fn progress(Progress { done, text, meaning }: &Progress, canvas: Canvas) -> Painted {
     let words = plain(text, canvas.glyphs);
-    let Some(done) = done else { return words };
+    let Some(done) = done else { return Painted::plain(words) };
     let width = canvas.width().saturating_sub(words.width() + 2).min(MAX_PROGRESS);
-    format!("{}  {words}", paint(&canvas.glyphs.progress(*done, width), *meaning))
+    paint(&canvas.glyphs.progress(*done, width), *meaning) + "  " + &words
 }
 
 #[cfg(test)]

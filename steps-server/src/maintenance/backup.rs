@@ -27,6 +27,7 @@ pub async fn run(store: &Store, file: &Path) -> anyhow::Result<()> {
         "backup is for SQLite. On MariaDB: mariadb-dump --single-transaction --no-tablespaces DATABASE > FILE.sql. On MySQL: \
          mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF --loose-skip-masking-policies DATABASE > FILE.sql"
     );
+    let shown = steps_shared::escaped(&shown.to_string()).into_owned();
     println!("copied the database to {shown}, {}", indicatif::HumanBytes(bytes.unwrap_or_default()));
     Ok(())
 }

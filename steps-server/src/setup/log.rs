@@ -2,8 +2,12 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 
+use steps_shared::escaped;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
@@ -29,10 +33,62 @@ pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
     let layer = match settings.log_format {
         LogFormat::Auto | LogFormat::Text if terminal || settings.log_format == LogFormat::Text => {
             let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            layer.with_ansi(colour).boxed()
+            layer.fmt_fields(fields()).with_ansi(colour).boxed()
         }
         LogFormat::Auto | LogFormat::Text | LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     Registry::default().with(layer.with_filter(filter)).init();
     Ok(guard)
+}
+
+/// Writes what a line of text says: the message, then `name=value` of each field. Whatever a client or a database had a part
+/// in is escaped, line breaks too, so that it cannot steer a terminal nor look like lines of its own.
+fn fields() -> impl for<'a> FormatFields<'a> + Send + Sync + 'static {
+    let field = |writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+        let value = format!("{value:?}");
+        if field.name() != "message" {
+            let (faint, plain) = if writer.has_ansi_escapes() { ("\u{1b}[2m", "\u{1b}[0m") } else { ("", "") };
+            write!(writer, "{}{faint}={plain}", field.name())?;
+        }
+        writer.write_str(&escaped(&value))
+    };
+    debug_fn(field).delimited(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn logged(colour: bool) -> String {
+        let mut file = tempfile::tempfile().unwrap();
+        let log = Arc::new(file.try_clone().unwrap());
+        let layer = fmt::layer().with_writer(log).without_time().with_target(false);
+        let subscriber = Registry::default().with(layer.fmt_fields(fields()).with_ansi(colour));
+        tracing::subscriber::with_default(subscriber, || {
+            let hostile = "x\u{1b}]0;title\u{7}\n\u{202e}";
+            let error = io::Error::other(hostile);
+            tracing::warn!(%error, name = hostile, path = ?hostile, count = 7, "a list broke off: {hostile}");
+        });
+        file.rewind().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_a_line_says_is_escaped() {
+        let hostile = "x\\u{1b}]0;title\\u{7}\\n\\u{202e}";
+        assert_eq!(
+            logged(false),
+            format!(
+                " WARN a list broke off: {hostile} error={hostile} name=\"{hostile}\" path=\"{hostile}\" count=7\n"
+            )
+        );
+        let coloured = logged(true);
+        assert!(coloured.contains("\u{1b}[2m=\u{1b}[0m7") && !coloured.contains("x\u{1b}"), "{coloured:?}");
+        assert_eq!(coloured.lines().count(), 1, "{coloured:?}");
+    }
 }

@@ -3,30 +3,32 @@
 use steps_shared::view::check::{CheckReport, LimitReport, counts, report as report_of};
 use steps_shared::view::replay::{FiringLine, ReplaySummary, ReplayedLimit};
 use steps_shared::view::{Meaning, Text};
-use steps_shared::{CheckAnswer, CheckResult};
+use steps_shared::{CheckAnswer, CheckResult, escaped};
 use unicode_width::UnicodeWidthStr;
 
 use super::Checked;
 use crate::terminal::canvas::Canvas;
+use crate::terminal::painted::Painted;
 use crate::terminal::text::{line, paint};
 
 /// All reports. `rules` is the file whose rules were judged.
-pub(super) fn report(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> String {
+pub(super) fn report(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> Painted {
     let results = checked.iter().flat_map(|Checked { query: _, answer }| results(answer));
     let width = results.map(|result| result.name().len()).max().unwrap_or_default();
     let mut lines = Vec::new();
     for Checked { query, answer } in checked {
         if !lines.is_empty() {
-            lines.push(String::new());
+            lines.push(Painted::default());
         }
         lines.extend(one(&report_of(query, answer), width, canvas));
     }
     if let Some(path) = rules {
         let results: Vec<_> = checked.iter().map(|checked| checked.answer.result).collect();
         let noun = if checked.len() == 1 { "rule" } else { "rules" };
-        lines.extend([String::new(), format!("{} {noun} of {path}: {}", checked.len(), counts(&results))]);
+        let all = format!("{} {noun} of {path}: {}", checked.len(), counts(&results));
+        lines.extend([Painted::default(), Painted::plain(all)]);
     }
-    lines.into_iter().map(|line| line + "\n").collect()
+    Painted::lines(lines)
 }
 
 fn results(answer: &CheckAnswer) -> impl Iterator<Item = CheckResult> {
@@ -34,43 +36,44 @@ fn results(answer: &CheckAnswer) -> impl Iterator<Item = CheckResult> {
 }
 
 /// The lines of one deployment. Results take `result_width`, so that those of all reports are aligned.
-fn one(report: &CheckReport, result_width: usize, canvas: Canvas) -> Vec<String> {
+fn one(report: &CheckReport, result_width: usize, canvas: Canvas) -> Vec<Painted> {
     let CheckReport { result: worst, judged, limits, new_normal, replay } = report;
     let aligned = |result: CheckResult| {
         let gap = " ".repeat(result_width - result.name().len());
         paint(result.name(), Meaning::from(result)) + &gap
     };
-    let mut lines = vec![format!("{}  {}", aligned(*worst), line(judged, canvas.glyphs))];
+    let mut lines = vec![aligned(*worst) + "  " + line(judged, canvas.glyphs)];
     let longest = limits.iter().map(|limit| limit.label.len()).max().unwrap_or_default();
     for LimitReport { result, label, reason } in limits {
-        lines.push(format!("  {}  {label:longest$}  {reason}", aligned(*result)));
+        lines.push(Painted::plain("  ") + aligned(*result) + &format!("  {label:longest$}  {reason}"));
     }
     if let Some(new_normal) = new_normal {
-        lines.push(format!("  {new_normal}: if that is the new normal, accept it with --since DATE,"));
-        lines.push("  or since = \"DATE\" in the rule.".to_owned());
+        lines.push(Painted::plain(format!("  {new_normal}: if that is the new normal, accept it with --since DATE,")));
+        lines.push(Painted::plain("  or since = \"DATE\" in the rule."));
     }
     if let Some(replay) = replay {
-        lines.push(String::new());
+        lines.push(Painted::default());
         lines.extend(replay_lines(replay, canvas));
     }
     lines
 }
 
 /// How often each limit would have fired, and at what.
-fn replay_lines(replay: &ReplaySummary, canvas: Canvas) -> Vec<String> {
+fn replay_lines(replay: &ReplaySummary, canvas: Canvas) -> Vec<Painted> {
     let ReplaySummary { since, limits, together } = replay;
     let fired = |fired: &Text| line(fired, canvas.glyphs);
-    let mut lines = vec![format!("  {since}:")];
+    let mut lines = vec![Painted::plain(format!("  {since}:"))];
     for ReplayedLimit { label, fired: times, unknown, latest, firings } in limits {
-        lines.push(format!("    {label}: {}{unknown}", fired(times)));
-        lines.extend(latest.map(|latest| format!("      the latest {latest}:")));
-        let versions = firings.iter().map(|firing| firing.version.width()).max().unwrap_or_default();
+        lines.push(Painted::plain(format!("    {label}: ")) + fired(times) + unknown);
+        lines.extend(latest.map(|latest| Painted::plain(format!("      the latest {latest}:"))));
+        let versions = firings.iter().map(|firing| escaped(&firing.version).width()).max().unwrap_or_default();
         for FiringLine { started, version, reason } in firings {
+            let version = escaped(version);
             let gap = " ".repeat(versions - version.width());
-            lines.push(format!("      {started}  {version}{gap}  {reason}"));
+            lines.push(Painted::plain(format!("      {started}  {version}{gap}  {reason}")));
         }
     }
-    lines.extend(together.as_ref().map(|times| format!("    all limits together: {}", fired(times))));
+    lines.extend(together.as_ref().map(|times| Painted::plain("    all limits together: ") + fired(times)));
     lines
 }
 
@@ -81,7 +84,7 @@ mod tests {
     use crate::terminal::canvas::Glyphs;
     use crate::terminal::text::unstyled;
 
-    fn styled(checked: &[Checked], rules: Option<&str>, glyphs: Glyphs) -> String {
+    fn styled(checked: &[Checked], rules: Option<&str>, glyphs: Glyphs) -> Painted {
         report(checked, rules, Canvas { fit: Some(80), glyphs })
     }
 
@@ -110,7 +113,7 @@ not enough data  api 1.0 → staging has no successful deployment
     #[test]
     fn results_are_styled_and_still_aligned() {
         let text = styled(&[over()], None, Glyphs::Unicode);
-        let mut lines = text.lines();
+        let mut lines = text.as_str().lines();
         for start in [
             "\u{1b}[31mover\u{1b}[0m             \u{1b}[1mmigrating in",
             "  \u{1b}[31mover\u{1b}[0m             max 5m00s     6m10s",

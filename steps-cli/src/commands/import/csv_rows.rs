@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use csv::{ByteRecord, Terminator};
 
 use super::columns::Columns;
 use super::format::separator;
+use super::read::MAX_ROW_BYTES;
 use super::source::{Input, peek_line};
 
 /// The fields of a row by the names of their columns, or what is wrong with it.
@@ -15,9 +16,11 @@ type Fields = Result<Vec<(&'static str, String)>, String>;
 
 /// A CSV file under a header.
 pub struct CsvRows {
-    reader: csv::Reader<EndDetector>,
+    reader: csv::Reader<Watched>,
     /// Whether the reader has met the end of the file.
     ended: Arc<AtomicBool>,
+    /// How many bytes were read since the last row.
+    since_row: Arc<AtomicUsize>,
     /// Which columns of a step each column of the file is.
     columns: Vec<Vec<&'static str>>,
 }
@@ -29,29 +32,30 @@ impl CsvRows {
     /// A file that cannot be read, or a header that is wrong.
     pub fn begin(source: Input, columns: &mut Columns) -> Result<Self, String> {
         let (header, source) = peek_line(source).map_err(|error| error.to_string())?;
-        let ended = Arc::new(AtomicBool::new(false));
+        let (ended, since_row) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
             // With CRLF as one terminator the reader counts lines wrong; the CR is removed below.
             .terminator(Terminator::Any(b'\n'))
             .delimiter(separator(&header))
-            .from_reader(EndDetector { source, ended: Arc::clone(&ended) });
+            .from_reader(Watched { source, ended: Arc::clone(&ended), since_row: Arc::clone(&since_row) });
         let mut record = ByteRecord::new();
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
             Ok(false) => return Err("it is empty; CSV begins with the names of its columns".to_owned()),
+            Err(_) if since_row.load(Ordering::Relaxed) > MAX_ROW_BYTES => return Err(too_long(1).to_string()),
             Err(error) => return Err(error.to_string()),
         }
         let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let columns = columns.header(&names)?;
-        Ok(Self { reader, ended, columns })
+        Ok(Self { reader, ended, since_row, columns })
     }
 
     /// The next row that is not blank, and the line on which it begins.
     pub fn next(&mut self) -> io::Result<Option<(u64, Fields)>> {
         let mut record = ByteRecord::new();
-        while self.reader.read_byte_record(&mut record)? {
+        while self.read(&mut record)? {
             if record.iter().all(|field| field.trim_ascii().is_empty()) && record.len() == 1 {
                 continue;
             }
@@ -62,6 +66,15 @@ impl CsvRows {
             return Ok(Some((line, self.fields(&record))));
         }
         Ok(None)
+    }
+
+    fn read(&mut self, record: &mut ByteRecord) -> io::Result<bool> {
+        let line = self.reader.position().line();
+        self.since_row.store(0, Ordering::Relaxed);
+        self.reader.read_byte_record(record).map_err(|error| match self.since_row.load(Ordering::Relaxed) {
+            bytes if bytes > MAX_ROW_BYTES => too_long(line),
+            _ => error.into(),
+        })
     }
 
     fn fields(&self, record: &ByteRecord) -> Fields {
@@ -80,15 +93,24 @@ impl CsvRows {
     }
 }
 
-/// Notes when the end of the input was met.
-struct EndDetector {
-    source: Input,
-    ended: Arc<AtomicBool>,
+fn too_long(line: u64) -> io::Error {
+    let reason = format!("a row is longer than 1 MiB, from line {line} on; is a quote never closed?");
+    io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-impl Read for EndDetector {
+/// Notes when the end of the input was met, and ends it where a row is too long.
+struct Watched {
+    source: Input,
+    ended: Arc<AtomicBool>,
+    since_row: Arc<AtomicUsize>,
+}
+
+impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
+        if self.since_row.fetch_add(count, Ordering::Relaxed) + count > MAX_ROW_BYTES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         if count == 0 && !buffer.is_empty() {
             self.ended.store(true, Ordering::Relaxed);
         }
@@ -127,6 +149,20 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_is_found_where_it_begins() {
         assert_eq!(lines("c,1,o,one,t\nc,1,o,\"two,t\nc,1,o,three,t\n"), [2, 3]);
+    }
+
+    #[test]
+    fn a_row_has_a_limit() {
+        let begin = |text: Vec<u8>| {
+            let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
+            CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns)
+        };
+        let header = "component,version,owner,status,ts\nc,1,o,one,t\n";
+        let mut rows = begin(format!("{header}c,1,o,\"{}", "x\n".repeat(MAX_ROW_BYTES)).into_bytes()).unwrap();
+        assert!(rows.next().unwrap().is_some());
+        let error = rows.next().unwrap_err().to_string();
+        assert_eq!(error, "a row is longer than 1 MiB, from line 3 on; is a quote never closed?");
+        assert!(begin(vec![0; 2 * MAX_ROW_BYTES]).err().unwrap().contains("1 MiB"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
+use crate::terminal::painted::Painted;
 use crate::terminal::table::lay_out;
 
 /// How many rows are shown.
@@ -37,13 +38,15 @@ pub fn run(mut rows: Numbered, name: &str, progress: &ProgressBar) -> Result<u64
     progress.finish_and_clear();
     rows.notes().into_iter().for_each(|note| terminal::note(format!("{name}: {note}")));
     let shown = if steps.is_empty() {
-        String::new()
+        Painted::default()
     } else {
         lay_out(&table(&steps, &columns(&steps)), Canvas::of_output(false))
     };
     let rest = good - steps.len() as u64;
-    let more = if rest == 0 { String::new() } else { format!("… and {} more\n", grouped(rest)) };
-    terminal::show(format!("{shown}{more}would import {good} steps, {refused} refused; nothing was recorded\n"))?;
+    let more =
+        if rest == 0 { Painted::default() } else { Painted::plain(format!("… and {} more", grouped(rest))).ended() };
+    let counts = Painted::plain(format!("would import {good} steps, {refused} refused; nothing was recorded"));
+    terminal::show(shown + more + counts.ended())?;
     Ok(refused)
 }
 

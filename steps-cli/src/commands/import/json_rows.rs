@@ -7,10 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use steps_shared::{FieldError, FieldErrors};
 
+use super::read::MAX_ROW_BYTES;
 use super::source::Input;
-
-/// The longest element of an array.
-const ELEMENT_BYTES: usize = 1024 * 1024;
 
 /// The members of an object in the order they were written, repeated ones included; numbers as they were written.
 pub struct Members(Vec<(String, Box<RawValue>)>);
@@ -152,6 +150,9 @@ impl Elements {
     /// Reads members up to the end of their object, or to within an array `steps`; says whether it was the end.
     fn members(&mut self, object: &mut Vec<u8>) -> io::Result<bool> {
         loop {
+            if object.len() > MAX_ROW_BYTES {
+                return Err(self.wrong("an object is longer than 1 MiB"));
+            }
             match self.peek_token()? {
                 Some(b'}') => {
                     object.push(self.take()?);
@@ -204,7 +205,7 @@ impl Elements {
                     }
                 }
             }
-            if value.len() > ELEMENT_BYTES {
+            if value.len() > MAX_ROW_BYTES {
                 return Err(self.wrong("a value is longer than 1 MiB"));
             }
             if depth == 0 {
@@ -222,7 +223,7 @@ impl Elements {
             match byte {
                 b'"' => return Ok(()),
                 b'\\' => value.push(self.take()?),
-                _ if value.len() > ELEMENT_BYTES => return Err(self.wrong("a value is longer than 1 MiB")),
+                _ if value.len() > MAX_ROW_BYTES => return Err(self.wrong("a value is longer than 1 MiB")),
                 _ => {}
             }
         }
@@ -303,8 +304,10 @@ mod tests {
             let error = elements(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");
         }
-        let long = format!("[\"{}\"]", "x".repeat(ELEMENT_BYTES + 1));
+        let long = format!("[\"{}\"]", "x".repeat(MAX_ROW_BYTES + 1));
         assert!(elements(&long).unwrap_err().contains("1 MiB"));
+        let many = format!("{{{}", "\"a\":1,".repeat(MAX_ROW_BYTES / 4));
+        assert!(elements(&many).unwrap_err().contains("1 MiB"));
     }
 
     #[test]

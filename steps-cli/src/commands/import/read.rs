@@ -1,7 +1,7 @@
 //! Reads a file into batches, on a thread of its own: a slow pipe must not delay the requests.
 
 use std::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 use steps_shared::{MAX_BATCH_BYTES, NewStep};
 use tokio::sync::mpsc;
@@ -12,6 +12,12 @@ use super::format::FileFormat;
 use super::json_rows::{Elements, Members};
 use super::numbered::Numbered;
 use super::source::Input;
+
+/// The longest row of a file, in bytes. A step has 10 kB at most.
+pub const MAX_ROW_BYTES: usize = 1024 * 1024;
+
+/// The longest reason that is told of one row, in characters; what is wrong in it may be as long as the row.
+const MAX_REASON: usize = 1000;
 
 /// How many lines go into one batch.
 const BATCH_LINES: usize = 1000;
@@ -87,6 +93,11 @@ impl Rows {
     /// # Errors
     /// The file cannot be read, or goes on as no file of its format does.
     pub fn next(&mut self) -> io::Result<Option<Row>> {
+        let row = self.read()?;
+        Ok(row.map(|(place, step)| (place, step.map_err(shortened))))
+    }
+
+    fn read(&mut self) -> io::Result<Option<Row>> {
         let Self { format, columns } = self;
         match format {
             Format::Csv(rows) => {
@@ -100,10 +111,14 @@ impl Rows {
             })),
             Format::Jsonl(source, line) => loop {
                 let mut text = Vec::new();
-                if source.read_until(b'\n', &mut text)? == 0 {
+                if source.by_ref().take(MAX_ROW_BYTES as u64 + 1).read_until(b'\n', &mut text)? == 0 {
                     return Ok(None);
                 }
                 *line += 1;
+                if text.len() > MAX_ROW_BYTES {
+                    let reason = format!("line {line} is longer than 1 MiB");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+                }
                 if !text.trim_ascii().is_empty() {
                     return Ok(Some((Place { line: *line, element: None }, json_step(&text, columns))));
                 }
@@ -168,6 +183,14 @@ impl Batch {
             || self.refused.len() >= BATCH_LINES
             || self.body.len() > MAX_BATCH_BYTES - SPARE_BYTES
     }
+}
+
+fn shortened(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+        reason.truncate(end);
+        reason.push('…');
+    }
+    reason
 }
 
 fn json_step(text: &[u8], columns: &mut Columns) -> Result<NewStep, String> {

@@ -150,3 +150,13 @@ fn batches_are_limited() {
     }
     assert_eq!(sizes, [(1000, 1001, 1), (1000, 2001, 0), (500, 2501, 0)]);
 }
+
+#[test]
+fn a_row_and_its_reason_have_limits() {
+    let long = "x".repeat(MAX_ROW_BYTES - 100);
+    let rows = all(FileFormat::Jsonl, format!("{{\"component\":\"{long}\"}}\n"));
+    let reason = rows[0].1.as_ref().unwrap_err();
+    assert!(reason.chars().count() <= MAX_REASON + 1, "{reason}");
+    let mut rows = begin(FileFormat::Jsonl, format!("\n{{\"a\":\"{long}{long}\"}}")).unwrap();
+    assert_eq!(rows.next().unwrap_err().to_string(), "line 2 is longer than 1 MiB");
+}

@@ -1,4 +1,4 @@
-//! The chart of a trend as an SVG. Pure.
+//! The chart of a trend as an SVG. Pure. Texts are escaped, so that none has a character that XML forbids.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use steps_shared::view::axis::Tick;
 use steps_shared::view::chart::{Chart, FittedLine, Mark, VersionMark};
 use steps_shared::view::trend::{summary, title};
-use steps_shared::{Trend, TrendAnswer};
+use steps_shared::{Trend, TrendAnswer, escaped};
 use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::canvas::{Glyphs, cut};
@@ -105,8 +105,12 @@ fn draw(root: &Sheet<'_>, trend: &Trend, chart: &Chart) -> Drawn {
     let (head, rest) = root.split_vertically(HEAD);
     let (middle, foot) = rest.split_vertically(SIZE.1 - HEAD - FOOT);
     let bold = ("sans-serif", 26).into_font().style(FontStyle::Bold).color(&INK);
-    head.draw(&Text::new(title(trend).to_string(), (LEFT, 16), bold))?;
-    head.draw(&Text::new(summary(trend), (LEFT, 46), ("sans-serif", 17).into_font().color(&FAINT)))?;
+    head.draw(&Text::new(escaped(&title(trend).to_string()).into_owned(), (LEFT, 16), bold))?;
+    head.draw(&Text::new(
+        escaped(&summary(trend)).into_owned(),
+        (LEFT, 46),
+        ("sans-serif", 17).into_font().color(&FAINT),
+    ))?;
     draw_field(&middle, chart)?;
     legend(&foot, chart)?;
     root.present()?;

@@ -35,6 +35,17 @@ fn names_are_escaped() {
 }
 
 #[test]
+fn characters_that_xml_forbids_are_escaped() {
+    let forbidden = "x\u{ffff}\u{fffe}\u{1}\u{1b}\u{9b}\u{202e}";
+    let mut trend = with(&[("/component", json!("a\u{ffff}\u{fffe}\u{202e}b"))]);
+    trend["change_points"][0]["version"] = json!("\u{ffff}4");
+    let svg = drawn(trend).unwrap();
+    assert!(svg.contains("a\\u{ffff}\\u{fffe}\\u{202e}b → production") && svg.contains("\\u{ffff}4"), "{svg}");
+    let is_xml = |character: char| matches!(character, '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    assert!(svg.chars().all(is_xml) && !svg.chars().any(|character| forbidden[1..].contains(character)), "{svg}");
+}
+
+#[test]
 fn without_points_there_is_no_chart() {
     assert_eq!(drawn(with(&[("/points", json!([]))])), None);
 }
