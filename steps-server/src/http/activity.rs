@@ -27,6 +27,8 @@ pub struct Activity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Doing {
+    /// It has never sent a request.
+    New,
     /// Nothing; or it sends the head of a request.
     Nothing,
     /// It sends the body of a request.
@@ -41,7 +43,7 @@ impl Activity {
         Self {
             peer,
             began: Instant::now(),
-            doing: AtomicU8::new(Doing::Nothing as u8),
+            doing: AtomicU8::new(Doing::New as u8),
             since: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             handed_on: AtomicBool::new(false),
@@ -81,8 +83,9 @@ impl Activity {
     /// What it is doing, and since when.
     pub fn doing(&self) -> (Doing, Instant) {
         let doing = match self.doing.load(Ordering::Relaxed) {
-            0 => Doing::Nothing,
-            1 => Doing::Sending,
+            0 => Doing::New,
+            1 => Doing::Nothing,
+            2 => Doing::Sending,
             _ => Doing::Waiting,
         };
         (doing, self.began + std::time::Duration::from_millis(self.since.load(Ordering::Relaxed)))

@@ -55,7 +55,7 @@ impl Connections {
         Place { connections: Arc::clone(self), number, _permit: permit }
     }
 
-    /// Closes the connections that have done nothing for longest; where there are none, those that have been silent for longest
+    /// Closes the connections that have done nothing for longest, first of those without any request; where there are none, those that have been silent for longest
     /// in the middle of a body.
     pub fn make_room(&self) {
         let open = self.open();
@@ -64,7 +64,7 @@ impl Connections {
             .values()
             .map(|activity| (activity.doing(), activity))
             .filter(|((doing, since), _)| match doing {
-                Doing::Nothing => true,
+                Doing::New | Doing::Nothing => true,
                 Doing::Sending => now.duration_since(*since) >= SILENT,
                 Doing::Waiting => false,
             })
