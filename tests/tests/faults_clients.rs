@@ -152,7 +152,7 @@ async fn database_connections(server: &Server, db: &TestDb) -> usize {
 }
 
 async fn readers_that_do_not_read(db: TestDb) {
-    let args = ["--stall-timeout", "4s", "--database-connections", "4"];
+    let args = ["--stall-timeout", "15s", "--database-connections", "4"];
     let server = Builder::on(&db.url()).args(&args).start().await;
     fill(&server, 4).await;
     let list = "GET /v1/steps?format=jsonl HTTP/1.1\r\nHost: steps\r\n\r\n";

@@ -14,8 +14,10 @@ use crate::http::{Activity, Doing};
 const PAUSE: Duration = Duration::from_millis(50);
 /// Of so many connections, one is closed at a time: looking for the longest idle takes time for all of them.
 const ONE_OF: usize = 64;
-/// A connection that sends a body is not closed before it has been silent for so long.
+/// A connection is not closed before it has done nothing for so long: a client that is at work pauses for less.
 const SILENT: Duration = Duration::from_secs(1);
+/// The same, of one that has never sent a request.
+const NEW_SILENT: Duration = Duration::from_millis(250);
 
 /// The connections that are open.
 #[derive(Debug)]
@@ -64,8 +66,8 @@ impl Connections {
             .values()
             .map(|activity| (activity.doing(), activity))
             .filter(|((doing, since), _)| match doing {
-                Doing::New | Doing::Nothing => true,
-                Doing::Sending => now.duration_since(*since) >= SILENT,
+                Doing::New => now.duration_since(*since) >= NEW_SILENT,
+                Doing::Nothing | Doing::Sending => now.duration_since(*since) >= SILENT,
                 Doing::Waiting => false,
             })
             .collect();
