@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::{FieldError, FieldErrors, NewStep};
+
+/// The most members of an object, far more than there are fields.
+pub const MAX_FIELDS: usize = 64;
 
 /// The members of a JSON object in the order they were written, repeated ones included.
 #[derive(Debug)]
@@ -22,6 +25,9 @@ impl<'de> Deserialize<'de> for JsonFields {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonFields, M::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
+                    if members.len() == MAX_FIELDS {
+                        return Err(M::Error::custom(format!("more than {MAX_FIELDS} members")));
+                    }
                     members.push(member);
                 }
                 Ok(JsonFields(members))
@@ -85,6 +91,16 @@ mod tests {
         let json = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"c","environment":"e","version":"1.10","owner":"o","status":"s","age":2.5,"run":null}"#;
         let step = read(json).unwrap();
         assert_eq!(read(&serde_json::to_string(&step).unwrap()), Ok(step));
+    }
+
+    #[test]
+    fn refuses_more_members_than_there_can_be() {
+        let object = |members: usize| {
+            let members: Vec<_> = (0..members).map(|n| format!("\"x{n}\":1")).collect();
+            serde_json::from_str::<JsonFields>(&format!("{{{}}}", members.join(",")))
+        };
+        assert!(object(MAX_FIELDS).is_ok());
+        assert!(object(1_000_000).unwrap_err().to_string().contains("more than 64 members"));
     }
 
     #[test]

@@ -33,18 +33,20 @@ mod words;
 mod written_time;
 
 pub use attempt::Attempt;
-pub use batch::{BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_STEPS};
+pub use batch::{
+    BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_ERRORS, MAX_BATCH_STEPS, MAX_STEP_BYTES,
+};
 pub use bound::Bound;
 pub use deployment::{
     Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep,
 };
 pub use duration::Duration;
-pub use error::{FieldError, FieldErrors, Problem, nearest};
+pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
 pub use exclusion::{NewExclusion, NewInclusion};
 pub use filter::{DeploymentFilter, Filter, StepFilter};
 pub use format::ListFormat;
 pub use id::{ImportIds, StepId};
-pub use json_fields::JsonFields;
+pub use json_fields::{JsonFields, MAX_FIELDS};
 pub use name::{Component, Environment, NameError, Owner, Reason, Run, Status, Version};
 pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;

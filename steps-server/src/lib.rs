@@ -29,6 +29,7 @@ pub use crate::store::{OpenError, OpenOptions, Store};
 
 use crate::app::App;
 use crate::http::Context;
+use crate::setup::descriptors;
 use crate::setup::listener::{self, Limits, Shutdown};
 
 /// How long the queue may take to be committed after the last request was answered.
@@ -48,12 +49,18 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let options =
-        app::Options { fold: settings.fold_config(), now, queue: settings.queue, deadline: settings.deadline.into() };
+    let options = app::Options {
+        fold: settings.fold_config(),
+        now,
+        queue: settings.queue,
+        deadline: settings.deadline.into(),
+        connections: settings.database_connections,
+    };
     let (app, writer) = App::start(store.clone(), options)?;
     let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
     let service = warp::service(http::service(Arc::clone(&context)));
-    let limits = Limits { connections: settings.connections, stall_timeout: settings.stall_timeout.into() };
+    let connections = descriptors::raise(settings.connections, settings.database_connections);
+    let limits = Limits { connections, stall_timeout: settings.stall_timeout.into() };
     let signal = async {
         shutdown.await;
         context.app.stop();

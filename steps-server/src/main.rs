@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         );
     }
     // One thread is enough for the work between the sockets; on a small machine a second one costs more than it gives.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(compute_last).build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings))) {
         Ok(code) => code,
         Err(error) => {
@@ -81,6 +81,13 @@ async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>
     steps_server::run(listener, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The threads that compute and read large bodies give way to the one that serves.
+fn compute_last() {
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!(%error, "a thread keeps its priority");
+    }
 }
 
 /// Whether one of the program's arguments holds this text.

@@ -1,6 +1,7 @@
 //! Faults that really happen: many clients record, something breaks and is healed, and then what the database holds
 //! is compared with what was acknowledged.
 
+pub mod attack;
 pub mod galera;
 pub mod group_replication;
 pub mod ledger;

@@ -27,19 +27,22 @@ impl App {
     /// A list of deployments; as [`App::steps`].
     ///
     /// # Errors
-    /// There are more rows than `most`, or the database does not answer.
+    /// There are more rows than `most`, too many lists are being read, or the database does not answer.
     pub async fn deployments(
         &self,
         access: &Access,
         query: DeploymentQuery,
         most: Option<u64>,
     ) -> Result<Rows<Deployment>, Error> {
-        self.read(access, |reader| async move {
-            let count = async |most| reader.count_deployments(&query.filter, most).await;
-            let limit = checked_limit(query.limit, most, count).await?;
-            Ok(reader.deployments(DeploymentQuery { limit, ..query }).await?)
-        })
-        .await
+        let limit = query.limit;
+        let open = || {
+            self.read(access, |reader| async move {
+                let count = async |most| reader.count_deployments(&query.filter, most).await;
+                let limit = checked_limit(query.limit, most, count).await?;
+                Ok(reader.deployments(DeploymentQuery { limit, ..query }).await?)
+            })
+        };
+        self.list(limit, open).await
     }
 
     /// How many deployments match.

@@ -31,17 +31,29 @@ pub enum Error {
     NotRecorded(#[from] RecordError),
     /// The database does not answer.
     #[error("the database does not answer; try again a little later")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// The changes before the request were not folded within the deadline.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
     /// Every slot is taken, or the computation takes longer than the deadline.
     #[error("this takes too long to compute now; ask for a shorter time (since, replay), or again a little later")]
     Busy,
+    /// So much of this, which stands in the plural, is under way that its turn did not come within the deadline.
+    #[error("too many {0} are under way; ask again a little later")]
+    BusyWith(&'static str),
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
     /// A fault of the server itself.
     #[error("the server failed: {0}")]
     Internal(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::BusyWith("reads"),
+            error => Self::Store(error),
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod deployments;
 mod error;
 mod exclusions;
 mod fact;
+mod lists;
 mod reading;
 mod recorder;
 mod recording;
@@ -28,10 +29,12 @@ use crate::store::Store;
 pub use crate::store::{Access, Rows, StoreError};
 pub use error::Error;
 pub use fact::Fact;
+pub use lists::SHORT_LIST;
 pub use recorder::RecordError;
 pub use steps::Count;
 
 use compute::Slots;
+use lists::ListShare;
 use recorder::Recorder;
 
 /// Records facts and answers questions.
@@ -44,6 +47,7 @@ pub struct App {
     now: fn() -> Timestamp,
     deadline: Duration,
     slots: Slots,
+    lists: ListShare,
     stopping: AtomicBool,
 }
 
@@ -58,6 +62,8 @@ pub struct Options {
     pub queue: u32,
     /// How long a request may wait for the database.
     pub deadline: Duration,
+    /// The most connections that read at the same time.
+    pub connections: u32,
 }
 
 impl App {
@@ -66,13 +72,13 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline } = options;
+        let Options { fold, now, queue, deadline, connections } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold))?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
-        let slots = Slots::default();
+        let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
-        Ok((Self { store, recorder, projector, fold, now, deadline, slots, stopping }, writer))
+        Ok((Self { store, recorder, projector, fold, now, deadline, slots, lists, stopping }, writer))
     }
 
     /// The clock.

@@ -43,14 +43,17 @@ impl App {
     /// A list of steps, read as it is written. `most` is how many rows can be written; `None` is any number.
     ///
     /// # Errors
-    /// There are more rows than that, or the database does not answer.
+    /// There are more rows than that, too many lists are being read, or the database does not answer.
     pub async fn steps(&self, access: &Access, query: StepQuery, most: Option<u64>) -> Result<Rows<Step>, Error> {
-        self.read(access, |reader| async move {
-            let count = async |most| reader.count_steps(&query.filter, most).await;
-            let limit = checked_limit(query.limit, most, count).await?;
-            Ok(reader.steps(StepQuery { limit, ..query }).await?)
-        })
-        .await
+        let limit = query.limit;
+        let open = || {
+            self.read(access, |reader| async move {
+                let count = async |most| reader.count_steps(&query.filter, most).await;
+                let limit = checked_limit(query.limit, most, count).await?;
+                Ok(reader.steps(StepQuery { limit, ..query }).await?)
+            })
+        };
+        self.list(limit, open).await
     }
 
     /// How many steps match.

@@ -2,16 +2,15 @@
 
 use std::ops::Deref;
 use std::pin::pin;
-use std::time::Duration;
 
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 use warp::http::{HeaderMap, header};
 
-use super::context::Context;
+use super::context::{Context, Memory};
 use super::problem::ApiError;
-use crate::app;
+use crate::app::{self, RecordError};
 
 /// The media type of a body, without parameters such as a charset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +45,12 @@ impl MediaType {
 }
 
 /// How long the body is, by its headers.
-pub fn length(headers: &HeaderMap) -> Option<u64> {
+fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How much of a refused body is read and dropped, and for how long: a client that is still sending would otherwise see a
-/// broken connection instead of the answer.
-const DRAIN_BYTES: usize = 32 * 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// So much of a body is free: with all connections together that is little, and the usual request is smaller.
+const FREE_BYTES: usize = 4 * 1024;
 
 /// A whole body. The memory that is reserved for it is given back when it is dropped.
 #[derive(Debug)]
@@ -69,54 +66,54 @@ impl Deref for Body {
     }
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// What a body may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Its most bytes.
+    pub bytes: usize,
+    /// What it is reserved from.
+    pub memory: Memory,
+}
+
+/// Reads a whole body.
 ///
 /// # Errors
-/// It is larger, it breaks off, it takes longer than a client may stall, or there is no room for it in memory.
+/// It is larger than the limit or compressed, it breaks off, it takes longer than a client may stall, or there is no room for
+/// it in memory.
 pub async fn read<B: Buf>(
     context: &Context,
-    length: Option<u64>,
+    headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
-    limit: usize,
+    limit: Limit,
 ) -> Result<Body, ApiError> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(ApiError::Encoding);
+    }
     let mut body = pin!(body);
-    let too_large = || ApiError::TooLarge(format!("the body is larger than {limit} bytes"));
+    let too_large = || ApiError::TooLarge(format!("the body is larger than {} bytes", limit.bytes));
     let collect = async {
-        if length.is_some_and(|length| length > limit as u64) {
+        if length(headers).is_some_and(|length| length > limit.bytes as u64) {
             return Err(too_large());
         }
         let (mut bytes, mut reserved) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the body broke off: {error}")))?;
-            if bytes.len() + chunk.remaining() > limit {
+            if bytes.len() + chunk.remaining() > limit.bytes {
                 return Err(too_large());
             }
-            let more = context.reserve_body(chunk.remaining()).map_err(app::Error::from)?;
-            match &mut reserved {
-                Some(reserved) => reserved.merge(more),
-                None => reserved = Some(more),
+            let held = reserved.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let more = (bytes.len() + chunk.remaining()).saturating_sub(FREE_BYTES + held);
+            if more > 0 {
+                let more = context.reserve(limit.memory, more).ok_or(RecordError::Full).map_err(app::Error::from)?;
+                match &mut reserved {
+                    Some(reserved) => reserved.merge(more),
+                    None => reserved = Some(more),
+                }
             }
             bytes.put(chunk);
         }
         Ok(Body { bytes: bytes.freeze(), _reserved: reserved })
     };
-    let read = tokio::time::timeout(context.stall_timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout));
-    if let Err(ApiError::TooLarge(_) | ApiError::App(app::Error::NotRecorded(_))) = read {
-        drain(body).await;
-    }
-    read
-}
-
-/// Reads and drops the rest of a body. Errors are ignored, because the answer is known already.
-pub async fn drain<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) {
-    let mut body = pin!(body);
-    let drain = async {
-        let mut drained = 0;
-        while let Some(Ok(chunk)) = body.next().await
-            && drained < DRAIN_BYTES
-        {
-            drained += chunk.remaining();
-        }
-    };
-    let _: Result<(), _> = tokio::time::timeout(DRAIN_TIME, drain).await;
+    tokio::time::timeout(context.stall_timeout, collect).await.unwrap_or(Err(ApiError::BodyTimeout))
 }

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::{App, RecordError};
+use crate::app::App;
 
-/// The most bytes of bodies that are in memory at the same time: 64 MiB.
-const BODY_BYTES: usize = 64 * 1024 * 1024;
+/// The most bytes of batches that are in memory at the same time: 48 MiB.
+const BATCH_BYTES: usize = 48 * 1024 * 1024;
+/// The same, of all other bodies: 16 MiB.
+const BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The same, of large answers that wait for their clients: 128 MiB.
+const ANSWER_BYTES: usize = 128 * 1024 * 1024;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -16,23 +20,40 @@ pub struct Context {
     pub app: App,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
-    /// A permit for each byte of a body.
+    /// A permit for each byte.
+    batch_bytes: Arc<Semaphore>,
     body_bytes: Arc<Semaphore>,
+    answer_bytes: Arc<Semaphore>,
+}
+
+/// What memory is reserved for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The body of a batch.
+    Batch,
+    /// Any other body.
+    Body,
+    /// An answer.
+    Answer,
 }
 
 impl Context {
-    /// With room for 64 MiB of bodies.
+    /// With all memory free.
     #[must_use]
     pub fn new(app: App, stall_timeout: Duration) -> Self {
-        Self { app, stall_timeout, body_bytes: Arc::new(Semaphore::new(BODY_BYTES)) }
+        let [batch_bytes, body_bytes, answer_bytes] =
+            [BATCH_BYTES, BODY_BYTES, ANSWER_BYTES].map(|bytes| Arc::new(Semaphore::new(bytes)));
+        Self { app, stall_timeout, batch_bytes, body_bytes, answer_bytes }
     }
 
-    /// Reserves memory for `bytes` of a body, until the permit is dropped.
-    ///
-    /// # Errors
-    /// [`RecordError::Full`]: too many large bodies arrive at the same time.
-    pub fn reserve_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RecordError> {
-        let bytes = u32::try_from(bytes).map_err(|_| RecordError::Full)?;
-        Arc::clone(&self.body_bytes).try_acquire_many_owned(bytes).map_err(|_| RecordError::Full)
+    /// Reserves so many bytes, until the permit is dropped; `None` when others have them.
+    pub fn reserve(&self, memory: Memory, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let permits = match memory {
+            Memory::Batch => &self.batch_bytes,
+            Memory::Body => &self.body_bytes,
+            Memory::Answer => &self.answer_bytes,
+        };
+        Arc::clone(permits).try_acquire_many_owned(bytes).ok()
     }
 }

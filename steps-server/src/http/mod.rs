@@ -1,5 +1,7 @@
 //! The HTTP API: which endpoints there are, what their requests say, and what is answered.
 
+mod activity;
+mod answering;
 mod body;
 mod context;
 mod endpoints;
@@ -8,9 +10,12 @@ mod fields;
 mod handlers;
 mod problem;
 mod query;
+mod received;
 mod request;
 mod request_id;
 mod service;
 
+pub use activity::{Activity, Doing};
 pub use context::Context;
-pub use service::{answer, service};
+pub use received::Received;
+pub use service::{answer, answer_no_request, service};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steps_shared::{FieldError, FieldErrors, Problem};
+use steps_shared::{FieldError, FieldErrors, MAX_ERRORS, Problem};
 use warp::Reply as _;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -25,6 +25,9 @@ pub enum ApiError {
     /// The body is of a type that is not read here; these are.
     #[error("the body must be {0}")]
     MediaType(&'static str),
+    /// The body is compressed.
+    #[error("the body must not be compressed; send it without Content-Encoding")]
+    Encoding,
     /// The client did not send its body in time.
     #[error("the body did not arrive in time")]
     BodyTimeout,
@@ -44,7 +47,7 @@ impl From<FieldErrors> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        app::Error::Store(error).into()
+        app::Error::from(error).into()
     }
 }
 
@@ -68,7 +71,7 @@ impl ApiError {
             Self::App(error) => status(error),
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -80,6 +83,14 @@ impl ApiError {
             Self::App(app::Error::Fields(FieldErrors(errors))) => errors,
             Self::App(app::Error::Conflict(error)) => std::slice::from_ref(error),
             _ => &[],
+        }
+    }
+
+    /// When a client that was answered 503 may try again.
+    fn retry_after(&self) -> Duration {
+        match self {
+            Self::App(app::Error::Busy | app::Error::BusyWith(_)) => RETRY_COMPUTING_AFTER,
+            _ => RETRY_AFTER,
         }
     }
 
@@ -101,7 +112,8 @@ impl ApiError {
             status: status.as_u16(),
             legacy: legacy.to_owned(),
             not_found: matches!(self, Self::NoSuchPath).then(|| "Not found".to_owned()),
-            errors: self.fields().to_vec(),
+            errors: self.fields().iter().take(MAX_ERRORS).cloned().collect(),
+            more_errors: self.fields().len().saturating_sub(MAX_ERRORS),
             request_id: request_id::current(),
             detail,
         };
@@ -114,10 +126,33 @@ impl ApiError {
             headers.insert(header::ALLOW, allowed);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after().as_secs()));
         }
         response
     }
+}
+
+/// The problem document of what is no request.
+pub fn of_no_request(status: StatusCode, request_id: String) -> String {
+    let detail = match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "the head of the request is too large: 64 KiB and 100 headers are read"
+        }
+        StatusCode::URI_TOO_LONG => "the address of the request is too long",
+        _ => "this is not a request of HTTP/1.1 that can be understood",
+    };
+    let problem = Problem {
+        kind: "about:blank".to_owned(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        detail: detail.to_owned(),
+        legacy: detail.to_owned(),
+        not_found: None,
+        errors: Vec::new(),
+        more_errors: 0,
+        request_id: Some(request_id),
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
 }
 
 /// The status of what the application says.
@@ -130,6 +165,7 @@ fn status(error: &app::Error) -> StatusCode {
         | app::Error::Store(_)
         | app::Error::Behind
         | app::Error::Busy
+        | app::Error::BusyWith(_)
         | app::Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         app::Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -137,3 +173,5 @@ fn status(error: &app::Error) -> StatusCode {
 
 /// When a client that was answered 503 may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The same, when others compute.
+const RETRY_COMPUTING_AFTER: Duration = Duration::from_secs(5);

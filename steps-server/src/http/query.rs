@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use percent_encoding::percent_decode;
-use steps_shared::{FieldError, FieldErrors, StepQuery};
+use steps_shared::{FieldError, FieldErrors, MAX_FIELDS, StepQuery};
 use url::form_urlencoded;
 use warp::Filter;
 
@@ -20,8 +20,11 @@ pub type Pairs<'a> = form_urlencoded::Parse<'a>;
 /// The pairs of a query string or form.
 ///
 /// # Errors
-/// It is not UTF-8: decoding it all the same would change what was sent.
+/// There are more than 64, or they are not UTF-8: decoding them all the same would change what was sent.
 pub fn pairs(encoded: &[u8]) -> Result<Pairs<'_>, ApiError> {
+    if encoded.split(|byte| *byte == b'&').nth(MAX_FIELDS).is_some() {
+        return Err(ApiError::Malformed(format!("there are more than {MAX_FIELDS} parameters")));
+    }
     match percent_decode(encoded).decode_utf8() {
         Ok(_) => Ok(form_urlencoded::parse(encoded)),
         Err(error) => Err(ApiError::Malformed(format!("the parameters are not UTF-8: {error}"))),

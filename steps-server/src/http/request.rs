@@ -5,8 +5,8 @@ use futures_util::stream::BoxStream;
 use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
 use warp::http::HeaderMap;
 
-use super::body::{self, Body, MediaType};
-use super::context::Context;
+use super::body::{self, Body, Limit, MediaType};
+use super::context::{Context, Memory};
 use super::problem::ApiError;
 use super::{export, fields, query};
 use crate::app::{self, Access, Fact};
@@ -54,12 +54,9 @@ impl Request {
     ///
     /// # Errors
     /// The queue is full, or the body cannot be read: see [`body::read`].
-    pub async fn body_to_record(&mut self, context: &Context, limit: usize) -> Result<Body, ApiError> {
-        if let Err(full) = context.app.check_room() {
-            body::drain(&mut self.body).await;
-            return Err(app::Error::from(full).into());
-        }
-        body::read(context, body::length(&self.headers), &mut self.body, limit).await
+    pub async fn body_to_record(&mut self, context: &Context, limit: Limit) -> Result<Body, ApiError> {
+        context.app.check_room().map_err(app::Error::from)?;
+        body::read(context, &self.headers, &mut self.body, limit).await
     }
 
     /// The fact that the query string and the body describe: the end of the span `end_of`, or a step when that is `None`.
@@ -75,7 +72,7 @@ impl Request {
     /// # Errors
     /// The body cannot be read, or is of another type.
     pub async fn fields(&mut self, context: &Context) -> Result<Vec<(String, String)>, ApiError> {
-        let body = self.body_to_record(context, fields::MAX_BYTES).await?;
+        let body = self.body_to_record(context, Limit { bytes: fields::MAX_BYTES, memory: Memory::Body }).await?;
         fields::read(&self.query, &MediaType::of(&self.headers), &body)
     }
 }

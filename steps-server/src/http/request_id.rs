@@ -23,8 +23,13 @@ pub fn take_or_make(headers: &HeaderMap) -> String {
         Some(id) if (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
             id.to_owned()
         }
-        _ => Uuid::now_v7().to_string(),
+        _ => make(),
     }
+}
+
+/// A new one.
+pub fn make() -> String {
+    Uuid::now_v7().to_string()
 }
 
 /// Runs `request` under this id.

@@ -1,22 +1,24 @@
 //! What every request goes through: its id, its route, its line in the log.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt as _};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use tower_service::Service;
-use warp::http::{HeaderMap, HeaderValue, Method, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use super::activity::Activity;
+use super::answering::{self, Answering};
 use super::context::Context;
 use super::endpoints::{Endpoint, Route, allowed_methods};
-use super::problem::ApiError;
+use super::problem::{self, ApiError};
+use super::received::Received;
 use super::request::Request;
 use super::{query, request_id};
 
@@ -36,7 +38,11 @@ pub fn service(
             let body = bytes(body).boxed();
             let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
             let answer = (endpoint.handler)(Arc::clone(&context), Request { parameter, query, headers, body });
-            async move { answer.await.unwrap_or_else(ApiError::into_response) }
+            let context = Arc::clone(&context);
+            async move {
+                let answer = async { answering::reserve(&context, answer.await?) };
+                answer.await.unwrap_or_else(ApiError::into_response)
+            }
         })
 }
 
@@ -50,17 +56,22 @@ fn bytes(body: impl Stream<Item = Result<impl Buf, warp::Error>>) -> impl Stream
 /// Never; the type is what hyper asks for.
 pub async fn answer<S>(
     mut service: S,
-    mut request: warp::http::Request<Incoming>,
-    peer: SocketAddr,
-) -> Result<Response, Infallible>
+    request: warp::http::Request<Incoming>,
+    activity: Arc<Activity>,
+) -> Result<warp::http::Response<impl Body<Data = Bytes, Error = warp::Error> + Send + Unpin + use<S>>, Infallible>
 where
-    S: Service<warp::http::Request<Incoming>, Response = Response, Error = Infallible>,
+    S: Service<warp::http::Request<Received>, Response = Response, Error = Infallible>,
 {
     let began = Instant::now();
+    activity.asks();
     let id = request_id::take_or_make(request.headers());
     let id_header = HeaderValue::from_str(&id);
     let method = request.method().clone();
     let route = Route::of(&method, request.uri().path());
+    let client_waits = request.headers().contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    let body = Received::new(body, Arc::clone(&activity));
+    let mut request = warp::http::Request::from_parts(parts, body.clone());
     let answer = async {
         match route {
             Route::Endpoint(endpoint) => {
@@ -72,6 +83,10 @@ where
         }
     };
     let mut response = request_id::scope(id.clone(), answer).await;
+    if !body.finish(client_waits).await {
+        // The rest of the body stands before the next request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if method == Method::HEAD {
         // The headers of the GET, without its body.
         let (parts, _) = response.into_parts();
@@ -84,6 +99,23 @@ where
     }
     let (operation, route) = (route.operation(), route.label());
     let ms = began.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, peer = %peer.ip(), "request");
-    Ok(response)
+    let peer = activity.peer.ip();
+    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, "request");
+    Ok(Answering::new(response, &activity))
+}
+
+/// The answer to what is no request, such as one with a head that is too large: an HTTP message as it is sent.
+pub fn answer_no_request(status: u16, activity: &Activity) -> Vec<u8> {
+    let id = request_id::make();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let body = problem::of_no_request(status, id.clone());
+    let reason = status.canonical_reason().unwrap_or_default();
+    tracing::info!(%id, status = status.as_u16(), peer = %activity.peer.ip(), "no request");
+    format!(
+        "HTTP/1.1 {} {reason}\r\nserver: {SERVER}\r\nx-request-id: {id}\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        status.as_u16(),
+        body.len(),
+    )
+    .into_bytes()
 }

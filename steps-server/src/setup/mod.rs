@@ -1,9 +1,12 @@
 //! What the program needs before it serves: its flags, its settings, its log, its listener.
 
+mod connections;
+pub mod descriptors;
 mod flags;
 pub mod listener;
 pub mod log;
 pub mod settings;
+mod socket;
 
 pub use flags::Args;
 pub use settings::Settings;

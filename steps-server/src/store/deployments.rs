@@ -90,7 +90,7 @@ impl Reader {
     pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
         let (access, now) = (self.access.clone(), self.now);
         with_pools!(&self.store, pools => {
-            let mut connection = pools.read.get().acquire().await?;
+            let mut connection = pools.read.acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments");
@@ -116,7 +116,7 @@ impl Reader {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deployments");
             push_deployment_filter(&mut select, &self.access, filter, self.now);
             select.push(" LIMIT ").push(most).push(") AS counted");
-            let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
+            let count: i64 = select.build_query_scalar().fetch_one(&mut *pools.read.acquire().await?).await?;
             Ok(count.unsigned_abs())
         })
     }
@@ -134,7 +134,7 @@ impl Reader {
                 select.push(COLUMNS).push(" FROM deployments");
                 push_access(&mut select, &self.access, "");
                 push_ids(&mut select, "id", &ids);
-                rows.extend(select.build_query_as().fetch_all(&pools.read.get()).await?);
+                rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
             });
         }
         Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
@@ -153,7 +153,7 @@ impl Reader {
                 select.push(DEPLOYMENTS_WITH_STEPS);
                 push_access(&mut select, &self.access, "whole.");
                 push_ids(&mut select, "whole.id", &deployments);
-                rows.extend(select.build_query_as().fetch_all(&pools.read.get()).await?);
+                rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
             });
         }
         let mut steps = rows.into_iter().map(Step::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -176,7 +176,7 @@ impl Reader {
             select.push(" AND run IS NULL AND (started_at < ").push_bind(start);
             select.push(" OR (started_at = ").push_bind(start).push(" AND id < ").push_bind(deployment.id.0);
             select.push(")) ORDER BY started_at DESC, id DESC LIMIT 1");
-            select.build_query_as().fetch_optional(&pools.read.get()).await?
+            select.build_query_as().fetch_optional(&mut *pools.read.acquire().await?).await?
         });
         Ok(before.filter(|(_, looks_concurrent)| *looks_concurrent).map(|(id, _)| StepId(id)))
     }
@@ -194,7 +194,7 @@ impl Reader {
             select.push(" AND outcome = 'succeeded' AND counted = 1 AND duration IS NOT NULL AND started_at < ");
             select.push_bind(deployment.started_at.micros()).push(" AND open_until <= ").push_bind(self.now.micros());
             select.push(" ORDER BY started_at DESC LIMIT ").push(most);
-            select.build_query_as().fetch_all(&pools.read.get()).await?
+            select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
         Ok(rows.into_iter().filter_map(|(id, micros)| Some((StepId(id), Duration::from_micros(micros)?))).collect())
     }

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// resolve a deadlock.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// Every connection is in use by others.
+    #[error("every connection to the database is in use")]
+    Busy,
     /// It did not answer in time.
     #[error("the database did not answer in time")]
     TimedOut,

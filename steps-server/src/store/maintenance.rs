@@ -61,7 +61,7 @@ impl Store {
     pub async fn copy_to(&self, file: &Path) -> Result<bool, StoreError> {
         let Self::Sqlite(pools) = self else { return Ok(false) };
         let copy = sqlx::query("VACUUM INTO ?").bind(file.to_string_lossy().into_owned());
-        copy.execute(&pools.read.get()).await?;
+        copy.execute(&mut *pools.read.acquire().await?).await?;
         Ok(true)
     }
 }

@@ -76,7 +76,7 @@ impl Store {
     /// Reads from a table, because a node outside its cluster still accepts connections and answers `SELECT 1`.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let read = "SELECT turn FROM projection WHERE id = 1";
-        with_pools!(self, pools => sqlx::query(read).execute(&pools.read.get()).await.map(drop)?);
+        with_pools!(self, pools => sqlx::query(read).execute(&mut *pools.read.acquire().await?).await.map(drop)?);
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl Store {
     /// The last change that waits to be folded.
     pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
         Ok(
-            with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&pools.read.get()).await?),
+            with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&mut *pools.read.acquire().await?).await?),
         )
     }
 
@@ -63,7 +63,7 @@ impl Store {
         let (waiting, last): (i64, Option<i64>) = with_pools!(self, pools => {
             sqlx::query_as("SELECT COUNT(*), MAX(seq) FROM changes WHERE seq <= ?")
                 .bind(until.unwrap_or(i64::MAX))
-                .fetch_one(&pools.read.get())
+                .fetch_one(&mut *pools.read.acquire().await?)
                 .await?
         });
         Ok(Projection { waiting: waiting.unsigned_abs(), last })
@@ -72,7 +72,7 @@ impl Store {
     /// Whether a change up to `seq` still waits to be folded.
     pub async fn has_change_until(&self, seq: i64) -> Result<bool, StoreError> {
         let first: Option<i64> = with_pools!(self, pools => {
-            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&pools.read.get()).await?
+            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&mut *pools.read.acquire().await?).await?
         });
         Ok(first.is_some_and(|first| first <= seq))
     }
@@ -83,7 +83,7 @@ impl Store {
         let keys: Vec<Vec<u8>> = with_pools!(self, pools => {
             let mut select = QueryBuilder::new("SELECT DISTINCT stream FROM steps WHERE stream > ");
             select.push_bind(after).push(" ORDER BY stream LIMIT ").push(limit);
-            select.build_query_scalar().fetch_all(&pools.read.get()).await?
+            select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?
         });
         Ok(keys.iter().filter_map(|key| key.as_slice().try_into().ok()).collect())
     }

@@ -2,19 +2,32 @@
 //!
 //! A connection that waits for an answer cannot be used again. When the other side is gone without closing it (a stopped
 //! machine, a network that drops packets), it would stay in its pool until TCP gives up, which takes many minutes.
+//!
+//! The pools before the current one may still have connections in use. They count: who uses a connection has a permit, of
+//! which there are as many as there may be connections, and keeps it until the connection is closed or back in its pool.
 
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use sqlx::pool::PoolOptions;
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{Connection, Database, Pool};
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use super::StoreError;
+
+/// How long a connection over a network may take to come back after use; then it is closed, because the other side is gone.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A pool that can be replaced by a new one.
 pub struct RenewablePool<DB: Database> {
     options: PoolOptions<DB>,
     connect: <DB::Connection as Connection>::Options,
     current: RwLock<Current<DB>>,
+    permits: Arc<Semaphore>,
 }
 
 struct Current<DB: Database> {
@@ -22,16 +35,40 @@ struct Current<DB: Database> {
     since: Instant,
 }
 
+/// A connection in use.
+pub struct Leased<DB: Database> {
+    connection: PoolConnection<DB>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
 impl<DB: Database> RenewablePool<DB> {
     /// A pool that has no connection yet.
     pub fn new(options: PoolOptions<DB>, connect: <DB::Connection as Connection>::Options) -> Self {
+        let permits = Arc::new(Semaphore::new(options.get_max_connections() as usize));
         let pool = options.clone().connect_lazy_with(connect.clone());
-        Self { options, connect, current: RwLock::new(Current { pool, since: Instant::now() }) }
+        Self { options, connect, current: RwLock::new(Current { pool, since: Instant::now() }), permits }
     }
 
     /// The current pool.
     pub fn get(&self) -> Pool<DB> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).pool.clone()
+    }
+
+    /// A connection; at no time are more open than the pool may have, those of earlier pools included.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when all are in use for as long as a connection may be waited for; or none can be made.
+    pub async fn acquire(&self) -> Result<Leased<DB>, StoreError> {
+        let permit = timeout(self.options.get_acquire_timeout(), Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| StoreError::Busy)?.ok();
+        loop {
+            match self.get().acquire().await {
+                Ok(connection) => return Ok(Leased { connection, permit }),
+                // It was replaced meanwhile.
+                Err(sqlx::Error::PoolClosed) if !self.get().is_closed() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Replaces the pool, after something failed that began at `began`; does nothing when it has been replaced since. A
@@ -40,8 +77,42 @@ impl<DB: Database> RenewablePool<DB> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.since <= began {
             let pool = self.options.clone().connect_lazy_with(self.connect.clone());
-            *current = Current { pool, since: Instant::now() };
+            let before = std::mem::replace(&mut *current, Current { pool, since: Instant::now() });
+            if let Ok(runtime) = Handle::try_current() {
+                // Those that are idle are closed at once, the others when they come back.
+                runtime.spawn(async move { before.pool.close().await });
+            }
         }
+    }
+}
+
+impl<DB: Database> Deref for Leased<DB> {
+    type Target = DB::Connection;
+    fn deref(&self) -> &DB::Connection {
+        &self.connection
+    }
+}
+
+impl<DB: Database> DerefMut for Leased<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+}
+
+impl<DB: Database> Drop for Leased<DB> {
+    fn drop(&mut self) {
+        let returning = self.connection.return_to_pool();
+        let Some(permit) = self.permit.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        // SQLite is in this process: a statement that is still being run ends, and has its handle until then.
+        let is_remote = DB::NAME != "SQLite";
+        runtime.spawn(async move {
+            match is_remote {
+                true => drop(timeout(RETURN_TIMEOUT, returning).await),
+                false => returning.await,
+            }
+            drop(permit);
+        });
     }
 }
 

@@ -81,7 +81,7 @@ impl Reader {
         let status = if steps { filter.base.status.take() } else { None };
         let (access, now) = (self.access.clone(), self.now);
         with_pools!(&self.store, pools => {
-            let mut connection = pools.read.get().acquire().await?;
+            let mut connection = pools.read.acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT component, environment, owner, ");
                 if steps {

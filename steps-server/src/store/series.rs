@@ -86,7 +86,7 @@ impl Reader {
             push_text(&mut select, "component", component.map(ToString::to_string));
             push_text(&mut select, "environment", environment.map(ToString::to_string));
             select.push(" ORDER BY component, environment");
-            select.build_query_as().fetch_all(&pools.read.get()).await?
+            select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
         let names = rows
             .into_iter()
@@ -145,7 +145,7 @@ impl Reader {
                 select.push(" GROUP BY whole.started_at, whole.id");
             }
             select.push(" ORDER BY whole.started_at DESC, whole.id DESC LIMIT ").push(most);
-            select.build_query_as().fetch_all(&pools.read.get()).await?
+            select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
         let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
             let duration = Duration::from_micros(micros).ok_or_else(|| invalid("duration", "is negative"))?;
@@ -170,7 +170,7 @@ impl Reader {
             select.push(" AND whole.ended_at IS NOT NULL AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL");
             push_ids(&mut select, "whole.id", &deployments);
             select.push(" ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(left);
-            rows.extend(select.build_query_as().fetch_all(&pools.read.get()).await?);
+            rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
             });
         }
         if rows.len() > MAX_STEPS {

@@ -99,7 +99,7 @@ impl Reader {
     pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
         let access = self.access.clone();
         with_pools!(&self.store, pools => {
-            let mut connection = pools.read.get().acquire().await?;
+            let mut connection = pools.read.acquire().await?;
             Ok(try_stream! {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM steps");
@@ -125,7 +125,7 @@ impl Reader {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM steps");
             push_filter(&mut select, &self.access, filter, "ts");
             select.push(" LIMIT ").push(most).push(") AS counted");
-            let count: i64 = select.build_query_scalar().fetch_one(&pools.read.get()).await?;
+            let count: i64 = select.build_query_scalar().fetch_one(&mut *pools.read.acquire().await?).await?;
             Ok(count.unsigned_abs())
         })
     }
@@ -137,7 +137,7 @@ impl Reader {
             select.push(COLUMNS).push(" FROM steps");
             push_access(&mut select, &self.access, "");
             select.push(" AND id = ").push_bind(id.0);
-            let row: Option<StepRow> = select.build_query_as().fetch_optional(&pools.read.get()).await?;
+            let row: Option<StepRow> = select.build_query_as().fetch_optional(&mut *pools.read.acquire().await?).await?;
             Ok(row.map(Step::try_from).transpose()?)
         })
     }

@@ -87,7 +87,7 @@ async fn send(client: &Client, body: Bytes, lines: usize) -> Result<BatchAnswer,
             }
         }
     };
-    let BatchAnswer { recorded, already_recorded, refused, steps: _ } = &answer;
+    let BatchAnswer { recorded, already_recorded, refused, .. } = &answer;
     if recorded.saturating_add(*already_recorded).saturating_add(*refused) == lines as u64 {
         Ok(answer)
     } else {

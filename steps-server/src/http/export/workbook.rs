@@ -3,26 +3,27 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
 use steps_shared::{Cell, ListColumn, ListFormat, Resource, Timestamp};
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use warp::reply::Response;
 
 use super::layout::Layout;
-use super::stream::{Part, next, response, send_part};
+use super::stream::{Sender, channel, next, response};
 use crate::app::{self, Rows, StoreError};
+use crate::http::context::Context;
 use crate::http::problem::ApiError;
 
 /// Rows that are handed to the writer together.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
 /// Bytes of the finished file that are sent together.
 const PART_BYTES: usize = 64 * 1024;
-/// Parts that may wait for the writer, or for the socket.
+/// Parts that may wait for the writer, or for the client.
 const PARTS: usize = 2;
 /// Width of a column, in characters.
 const WIDTH: f64 = 20.0;
@@ -36,15 +37,22 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm:ss.000";
 /// # Errors
 /// The database fails, there is no room for the temporary file, or the list has more rows than a sheet.
 pub async fn workbook<R: Resource>(
+    context: &Arc<Context>,
     list: Rows<R>,
     layout: Layout<R::Column>,
-    stall: Duration,
+    turn: Option<OwnedSemaphorePermit>,
 ) -> Result<Response, ApiError> {
+    let stall = context.stall_timeout;
     let (rows, received) = mpsc::channel(PARTS);
-    let writing = tokio::task::spawn_blocking(move || write::<R>(received, &layout));
+    let writing = tokio::task::spawn_blocking(move || {
+        // Kept until it is written, though the client may have gone.
+        let _turn = turn;
+        write::<R>(received, &layout)
+    });
     let mut parts = list.ready_chunks(ROWS);
     while let Some(part) = next(&mut parts, stall).await.map_err(|_| StoreError::TimedOut)? {
         let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
+        tokio::task::yield_now().await;
         if rows.send(part).await.is_err() {
             // The writer has ended early; its result says why.
             break;
@@ -52,23 +60,23 @@ pub async fn workbook<R: Resource>(
     }
     drop(rows);
     let file = writing.await.map_err(internal)??;
-    let (sender, receiver) = mpsc::channel(PARTS);
+    let (mut sender, receiver) = channel(context, PARTS);
     tokio::spawn(async move {
-        if let Err(error) = send(file, &sender, stall).await {
-            tracing::warn!(%error, "a workbook broke off");
+        if let Err(error) = send(file, &mut sender).await {
+            sender.break_off(error, "a workbook broke off");
         }
     });
     Ok(response::<R>(receiver, ListFormat::Xlsx))
 }
 
-async fn send(file: File, sender: &mpsc::Sender<Part>, stall: Duration) -> io::Result<()> {
+async fn send(file: File, sender: &mut Sender) -> io::Result<()> {
     let mut file = tokio::fs::File::from_std(file);
     loop {
         let mut part = BytesMut::with_capacity(PART_BYTES);
         if file.read_buf(&mut part).await? == 0 {
             return Ok(());
         }
-        send_part(sender, part.freeze(), stall).await?;
+        sender.send(part.freeze()).await?;
     }
 }
 

@@ -21,8 +21,9 @@ pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, A
     let query = DeploymentQuery::from_parameters(request.parameters()?)?;
     let format = request.format(query.format).unwrap_or_default();
     let layout = Layout::new(format, &query.columns, DeploymentColumn::ALL);
+    let turn = export::turn(&context, format, query.limit).await?;
     let deployments = context.app.deployments(&request.access(), query, format.max_rows()).await?;
-    export::answer(deployments, layout, context.stall_timeout).await
+    export::answer(&context, deployments, layout, turn).await
 }
 
 pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
@@ -39,7 +40,8 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
         format => {
             let layout = Layout::new(format, &query.columns, StepColumn::ALL);
             let steps = stream::iter(timeline.steps.into_iter().map(Ok)).boxed();
-            export::answer(steps, layout, context.stall_timeout).await
+            let turn = export::turn(&context, format, None).await?;
+            export::answer(&context, steps, layout, turn).await
         }
     }
 }

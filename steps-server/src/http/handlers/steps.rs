@@ -35,8 +35,9 @@ pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, A
     let query = StepQuery::from_parameters(request.parameters()?)?;
     let format = request.format(query.format).unwrap_or_default();
     let layout = Layout::new(format, &query.columns, StepColumn::ALL);
+    let turn = export::turn(&context, format, query.limit).await?;
     let steps = context.app.steps(&request.access(), query, format.max_rows()).await?;
-    export::answer(steps, layout, context.stall_timeout).await
+    export::answer(&context, steps, layout, turn).await
 }
 
 pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
@@ -51,6 +52,9 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
     let layout = Layout::new(format, &query.columns, StepColumn::ALL);
     match format {
         ListFormat::Json => Ok(json(StatusCode::OK, &layout.object(&step))),
-        _ => export::answer(stream::iter([Ok(step)]).boxed(), layout, context.stall_timeout).await,
+        _ => {
+            let turn = export::turn(&context, format, None).await?;
+            export::answer(&context, stream::iter([Ok(step)]).boxed(), layout, turn).await
+        }
     }
 }

@@ -21,7 +21,8 @@ pub async fn trend(context: Arc<Context>, request: Request) -> Result<Response, 
         format => {
             let layout = Layout::new(format, &[], TrendColumn::ALL);
             let rows = stream::iter(answer.trends.into_iter().map(Ok)).boxed();
-            export::answer(rows, layout, context.stall_timeout).await
+            let turn = export::turn(&context, format, None).await?;
+            export::answer(&context, rows, layout, turn).await
         }
     }
 }
