@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 
@@ -17,10 +19,14 @@ use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 pub struct StepId(pub Uuid);
 
 impl StepId {
-    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond.
+    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond, and when the clock is put back. A
+    /// clock that stands before 1970 counts as 1970.
     #[must_use]
     pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+        static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let since_1970 = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let time = uuid::Timestamp::from_unix(&CONTEXT, since_1970.as_secs(), since_1970.subsec_nanos());
+        Self(Uuid::new_v7(time))
     }
 }
 

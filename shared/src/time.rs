@@ -63,6 +63,12 @@ impl Timestamp {
         if (0..=LAST_MICROSECOND).contains(&micros) { Ok(Self(micros)) } else { Err(TimeError::OutOfRange) }
     }
 
+    /// The same, with 1970 for what is before it, and the end of 9999 for what is after.
+    #[must_use]
+    pub fn saturating_from_micros(micros: i64) -> Self {
+        Self(micros.clamp(0, LAST_MICROSECOND))
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn micros(self) -> i64 {
