@@ -31,7 +31,10 @@ pub enum Error {
     NotRecorded(#[from] RecordError),
     /// The database does not answer.
     #[error("the database does not answer; try again a little later")]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// Nothing can be recorded or read until somebody mends this, at the server.
+    #[error("{0}; try again later")]
+    OutOfOrder(String),
     /// The changes before the request were not folded within the deadline.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
@@ -44,4 +47,14 @@ pub enum Error {
     /// A fault of the server itself.
     #[error("the server failed: {0}")]
     Internal(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::FileLost(problem) => Self::OutOfOrder(problem.to_string()),
+            error @ StoreError::Unwritable(_) => Self::OutOfOrder(error.to_string()),
+            error => Self::Store(error),
+        }
+    }
 }

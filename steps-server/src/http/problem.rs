@@ -44,7 +44,7 @@ impl From<FieldErrors> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        app::Error::Store(error).into()
+        app::Error::from(error).into()
     }
 }
 
@@ -128,6 +128,7 @@ fn status(error: &app::Error) -> StatusCode {
         app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) => StatusCode::NOT_FOUND,
         app::Error::NotRecorded(_)
         | app::Error::Store(_)
+        | app::Error::OutOfOrder(_)
         | app::Error::Behind
         | app::Error::Busy
         | app::Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use uuid::Uuid;
+use steps_shared::StepId;
 use warp::http::{HeaderMap, HeaderName};
 
 /// The header that carries it.
@@ -23,7 +23,7 @@ pub fn take_or_make(headers: &HeaderMap) -> String {
         Some(id) if (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => {
             id.to_owned()
         }
-        _ => Uuid::now_v7().to_string(),
+        _ => StepId::generate().to_string(),
     }
 }
 

@@ -20,13 +20,16 @@ pub struct RenewablePool<DB: Database> {
 struct Current<DB: Database> {
     pool: Pool<DB>,
     since: Instant,
+    /// Closed, and not to be replaced.
+    suspended: bool,
 }
 
 impl<DB: Database> RenewablePool<DB> {
     /// A pool that has no connection yet.
     pub fn new(options: PoolOptions<DB>, connect: <DB::Connection as Connection>::Options) -> Self {
         let pool = options.clone().connect_lazy_with(connect.clone());
-        Self { options, connect, current: RwLock::new(Current { pool, since: Instant::now() }) }
+        let current = RwLock::new(Current { pool, since: Instant::now(), suspended: false });
+        Self { options, connect, current }
     }
 
     /// The current pool.
@@ -38,10 +41,29 @@ impl<DB: Database> RenewablePool<DB> {
     /// connection in use stays open until it is returned.
     pub fn renew(&self, began: Instant) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.since <= began {
-            let pool = self.options.clone().connect_lazy_with(self.connect.clone());
-            *current = Current { pool, since: Instant::now() };
+        if current.since <= began && !current.suspended {
+            *current = self.fresh();
         }
+    }
+
+    /// Opens no connection from now on; ready when every one is closed.
+    pub async fn suspend(&self) {
+        let pool = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.suspended = true;
+            current.pool.clone()
+        };
+        pool.close().await;
+    }
+
+    /// Opens connections again.
+    pub fn resume(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = self.fresh();
+    }
+
+    fn fresh(&self) -> Current<DB> {
+        let pool = self.options.clone().connect_lazy_with(self.connect.clone());
+        Current { pool, since: Instant::now(), suspended: false }
     }
 }
 
