@@ -7,7 +7,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::SqliteConnection;
 
@@ -79,8 +79,8 @@ pub struct OpenFile {
     /// A connection that is never used for queries. While it is open, the other files are not made anew, and what was committed
     /// can be saved, wherever the file is.
     pub anchor: tokio::sync::Mutex<Option<SqliteConnection>>,
-    /// Says to `restore` that a server has the database.
-    _lock: File,
+    /// Says to `restore` that a server has the database, also while the file is lost.
+    pub lock: Arc<File>,
 }
 
 /// What the file's header said last.
@@ -117,7 +117,7 @@ impl OpenFile {
         let (id, shm_id) = (FileId::of(&main.metadata()?), FileId::of(&shm.metadata()?));
         let seen = Mutex::default();
         let anchor = tokio::sync::Mutex::new(Some(anchor));
-        Ok(Self { path, real, id, main, wal, shm_id, shm, seen, anchor, _lock: lock })
+        Ok(Self { path, real, id, main, wal, shm_id, shm, seen, anchor, lock: Arc::new(lock) })
     }
 
     /// Says whether what is open is what stands at its path, whole: some looks at the file system, without reading its content

@@ -161,6 +161,7 @@ impl Store {
                 refused = Stamp::at(&file.path);
             }
         }
+        let _lock = file.file().map(|open| Arc::clone(&open.lock));
         file.set_file(None);
         let mut told = String::new();
         loop {
