@@ -19,16 +19,14 @@ use crate::{NewFinish, NewStep, SpanEnd, Timestamp};
 pub struct StepId(pub Uuid);
 
 impl StepId {
-    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond. A clock that stands before 1970
-    /// counts as 1970.
+    /// A new UUIDv7. Those made by one process grow strictly, even within a millisecond, and when the clock is put back. A
+    /// clock that stands before 1970 counts as 1970.
     #[must_use]
     pub fn generate() -> Self {
-        static AT_EPOCH: Mutex<ContextV7> = Mutex::new(ContextV7::new());
-        match UNIX_EPOCH.elapsed() {
-            Ok(_) => Self(Uuid::now_v7()),
-            // now_v7 panics then.
-            Err(_) => Self(Uuid::new_v7(uuid::Timestamp::from_unix(&AT_EPOCH, 0, 0))),
-        }
+        static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let since_1970 = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let time = uuid::Timestamp::from_unix(&CONTEXT, since_1970.as_secs(), since_1970.subsec_nanos());
+        Self(Uuid::new_v7(time))
     }
 }
 

@@ -63,9 +63,9 @@ impl Timestamp {
         if (0..=LAST_MICROSECOND).contains(&micros) { Ok(Self(micros)) } else { Err(TimeError::OutOfRange) }
     }
 
-    /// From microseconds since 1970-01-01T00:00:00Z; what is outside the years 1970 to 9999 becomes the nearest within.
+    /// The same, with 1970 for what is before it, and the end of 9999 for what is after.
     #[must_use]
-    pub fn from_micros_saturating(micros: i64) -> Self {
+    pub fn saturating_from_micros(micros: i64) -> Self {
         Self(micros.clamp(0, LAST_MICROSECOND))
     }
 

@@ -8,7 +8,7 @@ use steps_shared::Timestamp;
 /// 1970 to 9999 gives the nearest time within.
 pub fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros_saturating(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+    Timestamp::saturating_from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// A moment by a clock that nobody can set, and that goes on while the machine sleeps. It means something until the machine

@@ -22,7 +22,7 @@ use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 
 pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil_sen};
-pub use crate::maintenance::{Command, run as maintain};
+pub use crate::maintenance::{Command, restore, run as maintain};
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::{Args, Settings};
 pub use crate::store::{OpenError, OpenOptions, Store};
@@ -66,7 +66,10 @@ pub async fn run(
         context.app.stop();
     };
     let shutdown = Shutdown { signal, delay: settings.shutdown_delay.into() };
-    listener::serve(listener, service, limits, shutdown).await;
+    tokio::select! {
+        () = listener::serve(listener, service, limits, shutdown) => {}
+        () = store.keep_file() => {}
+    }
     drop(context);
     if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");

@@ -1,8 +1,8 @@
 //! The `steps-server` program: settings, database, listener; then the library serves.
 
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 
-use chrono::Utc;
 use clap::Parser as _;
 use steps_server::{Args, Command, OpenError, OpenOptions, Settings, Store};
 use steps_shared::Timestamp;
@@ -13,6 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const FAILED: u8 = 1;
 /// A setting is wrong.
 const USAGE: u8 = 2;
+/// How often a clock that stands before 1970 is looked at.
+const CLOCK_PAUSE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -54,6 +56,10 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
         }
     };
     let mut stop = std::pin::pin!(stop);
+    // What is to be replaced may be damaged, or not there.
+    if let Some(Command::Restore { file }) = &command {
+        return steps_server::restore(&settings.database_url, file, now()).await.map(|()| ExitCode::SUCCESS);
+    }
     let options = OpenOptions {
         url: settings.database_url.clone(),
         wait: settings.database_wait.into(),
@@ -66,14 +72,23 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     let fold = settings.fold_config();
     match command {
         None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
-        Some(command) => tokio::select! {
-            done = steps_server::maintain(command, &store, &fold, now()) => done,
-            () = &mut stop => Ok(ExitCode::from(FAILED)),
-        },
+        Some(command) => {
+            let done = tokio::select! {
+                done = steps_server::maintain(command, &store, &fold, now()) => done,
+                () = &mut stop => return Ok(ExitCode::from(FAILED)),
+            };
+            store.close().await;
+            done
+        }
     }
 }
 
 async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let mut stop = std::pin::pin!(stop);
+    tokio::select! {
+        () = clock_is_set() => {}
+        () = &mut stop => return Ok(()),
+    }
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
@@ -81,6 +96,17 @@ async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>
     steps_server::run(listener, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until the clock shows a time after 1970. A step that is recorded before would have a wrong time for ever, and the HTTP
+/// library cannot write the date of an answer.
+async fn clock_is_set() {
+    if now() == Timestamp::default() {
+        tracing::error!("the clock of this machine stands before 1970; set it. Nothing is served until then");
+    }
+    while now() == Timestamp::default() {
+        tokio::time::sleep(CLOCK_PAUSE).await;
+    }
 }
 
 /// The threads that compute and read large bodies give way to the one that serves.
@@ -95,9 +121,9 @@ fn is_argument(text: &str) -> bool {
     std::env::args_os().any(|argument| argument.to_string_lossy().contains(text))
 }
 
-/// The server's clock; every time in the program comes from here.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+/// The server's clock; every time in the program comes from here. One that stands before 1970 shows 1970-01-01T00:00:00Z, and
+/// one beyond the year 9999 its end: chrono's own function panics before 1970.
 fn now() -> Timestamp {
-    // A clock before 1970 is wrong; the earliest time there is makes that visible at once.
-    Timestamp::try_from(Utc::now()).unwrap_or_else(|_| Timestamp::default())
+    let micros = UNIX_EPOCH.elapsed().map_or(0, |passed| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX));
+    Timestamp::saturating_from_micros(micros)
 }

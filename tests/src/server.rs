@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use reqwest::{Client, Method, RequestBuilder};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::http::{Answer, client};
@@ -74,6 +74,17 @@ impl Builder {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Starts it through this shell command, which runs it with `exec "$0" "$@"`.
+    #[must_use]
+    pub fn through(mut self, shell: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", shell]).arg(self.command.get_program()).args(self.command.get_args());
+        command.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.home.path());
+        self.command = command;
         self
     }
 
@@ -171,8 +182,31 @@ impl Process {
 
     /// Asks it to stop, as an operator would: SIGTERM.
     pub fn terminate(&self) {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, Signal::TERM).expect("the process takes a signal");
+        self.signal(Signal::TERM);
+    }
+
+    /// Stops it in the middle of whatever it does: SIGSTOP.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on: SIGCONT.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.raw_pid(), signal).expect("the process takes a signal");
+    }
+
+    fn raw_pid(&self) -> Pid {
+        i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id")
+    }
+
+    /// From now on no write of it reaches beyond so many bytes of a file; `None` takes that back.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(self.raw_pid()), Resource::Fsize, limit).expect("the limit is set");
     }
 
     /// How it ended, if it has.

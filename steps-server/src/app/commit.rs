@@ -1,5 +1,6 @@
 //! Commits facts together and answers each.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -7,7 +8,7 @@ use std::iter;
 use steps_shared::{FieldError, NewFinish, SpanEnd, Step, StepId, Timestamp};
 
 use super::fact::{Fact, RecordOutcome};
-use crate::store::{EndedSpan, Store, StoreError};
+use crate::store::{EarlierStart, EndedSpan, NewRow, Store, StoreError, StoredStep, Writes};
 
 /// A fact of a commit.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ pub async fn commit(store: &Store, facts: &[Queued<'_>]) -> Result<Vec<RecordOut
     let mut ranges: Vec<_> = iter::once(0..facts.len()).collect();
     while let Some(range) = ranges.pop() {
         let mut plan = Plan::new(&facts[range.clone()], &stored);
-        match store.record(&plan.steps, &plan.ends).await {
+        match store.record(&plan.writes).await {
             Ok(ended_before) => {
                 if !ended_before.is_empty() {
                     let spans = store.stored(&ended_before).await?;
@@ -38,12 +39,12 @@ pub async fn commit(store: &Store, facts: &[Queued<'_>]) -> Result<Vec<RecordOut
                 }
             }
             Err(StoreError::Duplicate) => {
-                let ids: Vec<StepId> = plan.steps.iter().map(|step| step.id).collect();
+                let ids: Vec<StepId> = plan.writes.steps.iter().map(|row| row.step.id).collect();
                 stored.extend(store.stored(&ids).await?);
                 ranges.push(range);
                 continue;
             }
-            Err(StoreError::Refused(error)) => match plan.only_write() {
+            Err(StoreError::Refused(error)) => match plan.writes.only_id() {
                 Some(id) => {
                     tracing::error!(%error, %id, "the database refuses a step");
                     plan.refuse(&facts[range.clone()], id, &error.to_string());
@@ -58,16 +59,24 @@ pub async fn commit(store: &Store, facts: &[Queued<'_>]) -> Result<Vec<RecordOut
         }
         let made = plan.outcomes;
         if !ranges.is_empty() {
-            stored.extend(made.iter().filter_map(|outcome| match outcome {
-                RecordOutcome::Recorded(step) => Some((step.id, step.clone())),
-                _ => None,
-            }));
+            stored.extend(made_steps(&facts[range.clone()], &made));
         }
         for (place, outcome) in outcomes[range].iter_mut().zip(made) {
             *place = Some(outcome);
         }
     }
     Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// The steps that a commit has made of facts.
+fn made_steps(facts: &[Queued<'_>], made: &[RecordOutcome]) -> Vec<(StepId, StoredStep)> {
+    let made = facts.iter().zip(made).filter_map(|(queued, outcome)| match (queued.fact, outcome) {
+        (Fact::Step { sent_ts, .. }, RecordOutcome::Recorded(step)) => {
+            Some((step.id, StoredStep { step: step.clone(), aged: !sent_ts }))
+        }
+        _ => None,
+    });
+    made.collect()
 }
 
 /// The spans that are ended by these facts, and begun by none before.
@@ -89,45 +98,38 @@ fn spans_begun_elsewhere(facts: &[Queued<'_>]) -> Vec<StepId> {
 
 /// What has to be written for facts, and what each of them is answered once it is.
 struct Plan<'a> {
-    steps: Vec<&'a Step>,
-    ends: Vec<EndedSpan>,
+    writes: Writes<'a>,
     outcomes: Vec<RecordOutcome>,
+    /// The steps that are stored or to be written, as they are then, and whether their times are of the server's clock.
+    known: HashMap<StepId, (Cow<'a, Step>, bool)>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(facts: &[Queued<'a>], stored: &'a HashMap<StepId, Step>) -> Self {
-        let mut plan = Self {
-            steps: Vec::with_capacity(facts.len()),
-            ends: Vec::new(),
-            outcomes: Vec::with_capacity(facts.len()),
-        };
-        let mut known: HashMap<StepId, &Step> = HashMap::with_capacity(facts.len());
-        let mut ended: HashMap<StepId, Step> = HashMap::new();
+    fn new(facts: &[Queued<'a>], stored: &'a HashMap<StepId, StoredStep>) -> Self {
+        let writes = Writes { steps: Vec::with_capacity(facts.len()), ..Writes::default() };
+        let outcomes = Vec::with_capacity(facts.len());
+        let mut plan = Self { writes, outcomes, known: HashMap::with_capacity(facts.len()) };
         for Queued { fact, uncertain } in facts {
+            let id = fact.id();
+            if let Some(before) = stored.get(&id) {
+                plan.known.entry(id).or_insert((Cow::Borrowed(&before.step), before.aged));
+            }
             let outcome = match fact {
-                Fact::Step { step, sent_ts } => match known.entry(step.id) {
-                    Entry::Vacant(entry) => match stored.get(&step.id) {
-                        None => {
-                            entry.insert(step);
-                            plan.steps.push(step);
-                            RecordOutcome::Recorded(step.clone())
-                        }
-                        Some(before) => {
-                            entry.insert(before);
-                            compare(before, step, *sent_ts, *uncertain)
-                        }
-                    },
-                    Entry::Occupied(entry) => {
-                        let before = ended.get(&step.id).unwrap_or(entry.get());
-                        compare(before, step, *sent_ts, false)
+                Fact::Step { step, sent_ts } => match plan.known.entry(id) {
+                    Entry::Vacant(entry) => {
+                        entry.insert((Cow::Borrowed(step), !sent_ts));
+                        plan.writes.steps.push(NewRow { step, aged: !sent_ts });
+                        RecordOutcome::Recorded(step.clone())
                     }
+                    // What comes again within a commit has not been tried before.
+                    Entry::Occupied(_) => plan.again(step, *sent_ts, *uncertain && stored.contains_key(&id)),
                 },
-                Fact::SpanEnd { id, end, received_at } => {
-                    let span = ended.get(id).or_else(|| known.get(id).copied()).or_else(|| stored.get(id));
-                    let outcome = judge_end(*id, span, *end, *received_at);
+                Fact::SpanEnd { end, received_at, .. } => {
+                    let span = plan.known.get(&id).map(|(span, _)| span.as_ref());
+                    let outcome = judge_end(id, span, *end, *received_at);
                     if let RecordOutcome::Recorded(span) = &outcome {
-                        plan.ends.extend(EndedSpan::of(span));
-                        ended.insert(*id, span.clone());
+                        plan.writes.ends.extend(EndedSpan::of(span));
+                        plan.set_known(span);
                     }
                     outcome
                 }
@@ -137,22 +139,70 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// The id of the row when only one is written.
-    fn only_write(&self) -> Option<StepId> {
-        match (self.steps.as_slice(), self.ends.as_slice()) {
-            ([step], []) => Some(step.id),
-            ([], [end]) => Some(end.id),
-            _ => None,
+    fn set_known(&mut self, step: &Step) {
+        if let Some((known, _)) = self.known.get_mut(&step.id) {
+            *known = Cow::Owned(step.clone());
+        }
+    }
+
+    /// Plans what a step changes whose id is known: where both times are of the server's clock the earlier one holds, because the
+    /// later delivery may have waited anywhere. A span that has ended meanwhile tells its end.
+    fn again(&mut self, step: &Step, sent_ts: bool, uncertain: bool) -> RecordOutcome {
+        let Some((before, aged)) = self.known.get(&step.id).map(|(before, aged)| (before.clone().into_owned(), *aged))
+        else {
+            return RecordOutcome::NoSuchStep(step.id);
+        };
+        let brings_end = !sent_ts && before.span && before.finish().is_none() && step.finish().is_some();
+        let outcome = match brings_end {
+            true => compare(&before, &Step { outcome: None, exit_code: None, ..step.clone() }, sent_ts, uncertain),
+            false => compare(&before, step, sent_ts, uncertain),
+        };
+        if matches!(outcome, RecordOutcome::Conflict(..)) {
+            return outcome;
+        }
+        let mut now = before.clone();
+        let earlier = before.ts.micros() - step.ts.micros();
+        if aged && !sent_ts && earlier > 0 {
+            now = moved(now, earlier);
+            self.writes.earlier.push(EarlierStart::of(&now));
+            for end in self.writes.ends.iter_mut().filter(|end| end.id == step.id) {
+                end.ts = now.ts;
+                end.finish.ended_at = Timestamp::saturating_from_micros(end.finish.ended_at.micros() - earlier);
+            }
+            for outcome in &mut self.outcomes {
+                match outcome {
+                    RecordOutcome::Recorded(told) | RecordOutcome::AlreadyRecorded(told) if told.id == step.id => {
+                        *told = moved(told.clone(), earlier);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if brings_end && let Some(finish) = step.finish() {
+            let took = finish.ended_at.micros() - step.ts.micros();
+            now.ended_at = Some(Timestamp::saturating_from_micros(now.ts.micros() + took));
+            (now.outcome, now.exit_code) = (Some(finish.outcome), finish.exit_code);
+            self.writes.ends.extend(EndedSpan::of(&now));
+        }
+        self.set_known(&now);
+        match outcome {
+            RecordOutcome::AlreadyRecorded(_) if !brings_end => RecordOutcome::AlreadyRecorded(now),
+            _ => RecordOutcome::Recorded(now),
         }
     }
 
     /// Answers the ends of spans that another server has ended between the plan and the commit; `spans` are as they are now.
-    fn judge_again(&mut self, facts: &[Queued<'_>], ended_before: &[StepId], spans: &HashMap<StepId, Step>) {
-        for (Queued { fact, .. }, outcome) in facts.iter().zip(&mut self.outcomes) {
-            if let Fact::SpanEnd { id, end, received_at } = fact
-                && ended_before.contains(id)
-            {
-                *outcome = judge_end(*id, spans.get(id), *end, *received_at);
+    fn judge_again(&mut self, facts: &[Queued<'_>], ended_before: &[StepId], spans: &HashMap<StepId, StoredStep>) {
+        for (Queued { fact, uncertain }, outcome) in facts.iter().zip(&mut self.outcomes) {
+            let id = fact.id();
+            if !ended_before.contains(&id) {
+                continue;
+            }
+            let span = spans.get(&id).map(|stored| &stored.step);
+            match (fact, span) {
+                (Fact::SpanEnd { end, received_at, .. }, _) => *outcome = judge_end(id, span, *end, *received_at),
+                (Fact::Step { step, sent_ts }, Some(span)) => *outcome = compare(span, step, *sent_ts, *uncertain),
+                (Fact::Step { .. }, None) => {}
             }
         }
     }
@@ -164,6 +214,13 @@ impl<'a> Plan<'a> {
             }
         }
     }
+}
+
+/// The step as it is when it began so many microseconds earlier; how long it took stays.
+fn moved(step: Step, earlier: i64) -> Step {
+    let back = |time: Timestamp| Timestamp::saturating_from_micros(time.micros() - earlier);
+    let ended_at = if step.finish().is_some() { step.ended_at.map(back) } else { step.ended_at };
+    Step { ts: back(step.ts), ended_at, ..step }
 }
 
 /// What a step is answered whose id is recorded already.

@@ -32,6 +32,9 @@ pub enum Error {
     /// The database does not answer.
     #[error("the database does not answer; try again a little later")]
     Store(#[source] StoreError),
+    /// Nothing can be recorded or read until somebody mends this, at the server.
+    #[error("{0}; try again later")]
+    OutOfOrder(String),
     /// The changes before the request were not folded within the deadline.
     #[error("deployments are still being computed from what was recorded last; try again a little later")]
     Behind,
@@ -53,6 +56,8 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy => Self::BusyWith("reads"),
+            StoreError::FileLost(problem) => Self::OutOfOrder(problem.to_string()),
+            error @ StoreError::Unwritable(_) => Self::OutOfOrder(error.to_string()),
             error => Self::Store(error),
         }
     }

@@ -7,6 +7,7 @@ mod deployments;
 mod error;
 mod exclusions;
 mod fact;
+mod gate;
 mod lists;
 mod reading;
 mod recorder;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steps_shared::{Projection, ProjectionQuery};
+use steps_shared::{Projection, ProjectionQuery, Timestamp};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{App, Error};
@@ -43,6 +43,7 @@ impl App {
 
     /// Ends `answer` at the deadline. When the database did not answer, its connections are given up.
     pub(super) async fn within_deadline<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.check_order()?;
         let began = Instant::now();
         let answered = timeout_at(began + self.deadline, answer).await.unwrap_or(Err(StoreError::TimedOut.into()));
         if let Err(Error::Store(StoreError::TimedOut | StoreError::Unavailable(_))) = answered {
@@ -65,14 +66,26 @@ impl App {
         self.within_deadline(async { Ok(self.store.waiting_changes(query.until).await?) }).await
     }
 
+    /// Whether the clock and the database's file are what they should be.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`].
+    pub(super) fn check_order(&self) -> Result<(), Error> {
+        if self.now() == Timestamp::default() {
+            return Err(Error::OutOfOrder("the clock of the server's machine stands before 1970".to_owned()));
+        }
+        Ok(self.store.check_file()?)
+    }
+
     /// Whether new work can be done.
     ///
     /// # Errors
-    /// The server is stopping, or the database does not answer.
+    /// The server is stopping, the last commit could not be written, or the database does not answer.
     pub async fn check_ready(&self) -> Result<(), Error> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(Error::Stopping);
         }
+        self.recorder.check_writable()?;
         let ping = async { Ok(timeout(PING_TIMEOUT, self.store.ping()).await.unwrap_or(Err(StoreError::TimedOut))?) };
         self.within_deadline(ping).await
     }

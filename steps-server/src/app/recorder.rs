@@ -3,6 +3,7 @@
 //! No timer delays a commit: an idle server commits a fact at once, and under load the next batch gathers while the last
 //! one is being committed.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::commit::{Queued, commit};
 use super::fact::{Fact, RecordOutcome};
+use super::gate::Gate;
 use crate::projection::worker::Projector;
 use crate::store::{Store, StoreError};
 
@@ -20,12 +22,14 @@ const FACTS_PER_COMMIT: usize = 1000;
 /// How often a commit is tried within the deadline of a request when the database does not answer at all: the connection may
 /// be dead, and another one work.
 const TRIES: u32 = 2;
+/// How long nothing may be sent, while the database cannot write, until a write is tried without a fact.
+const PROBE: Duration = Duration::from_millis(500);
 /// Pauses between tries while the database is away. They are short, so that recording resumes soon after it is back.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(250)];
 
 /// Why a fact was not recorded. It may be sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// The queue is full.
     #[error("too many steps are waiting to be recorded; send it again a little later")]
@@ -33,6 +37,9 @@ pub enum RecordError {
     /// The database did not commit it in time.
     #[error("the database did not answer in time; send it again a little later")]
     TimedOut,
+    /// The database cannot write, for this reason, and the last commit has failed because of it.
+    #[error("{0}; nothing is recorded until this is mended, so send it again later")]
+    Unwritable(String),
 }
 
 /// Takes facts and answers when they are committed.
@@ -42,6 +49,8 @@ pub struct Recorder {
     /// A permit for each fact that may wait; this bounds the queue.
     queue_slots: Arc<Semaphore>,
     deadline: Duration,
+    store: Store,
+    gate: Arc<Gate>,
 }
 
 #[derive(Debug)]
@@ -50,7 +59,7 @@ struct Job {
     deadline: Instant,
     /// See [`Queued::uncertain`].
     uncertain: bool,
-    answer: oneshot::Sender<Vec<RecordOutcome>>,
+    answer: oneshot::Sender<Result<Vec<RecordOutcome>, RecordError>>,
     _slots: OwnedSemaphorePermit,
 }
 
@@ -60,16 +69,27 @@ impl Recorder {
     pub fn start(store: Store, projector: Projector, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue_slots = Arc::new(Semaphore::new(queue as usize));
-        let writer = tokio::spawn(write(store, projector, receiver, deadline / TRIES));
-        (Self { queue: sender, queue_slots, deadline }, writer)
+        let gate = Arc::new(Gate::default());
+        let writer = Writer { store: store.clone(), projector, gate: Arc::clone(&gate), try_timeout: deadline / TRIES };
+        let writer = tokio::spawn(writer.write(receiver));
+        (Self { queue: sender, queue_slots, deadline, store, gate }, writer)
     }
 
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
     ///
     /// # Errors
-    /// [`RecordError::Full`].
+    /// [`RecordError::Full`], or [`RecordError::Unwritable`] while another caller tries whether that is over.
     pub fn check_room(&self) -> Result<(), RecordError> {
+        self.gate.check_room()?;
         if self.queue_slots.available_permits() == 0 { Err(RecordError::Full) } else { Ok(()) }
+    }
+
+    /// Says whether the last commit was made.
+    ///
+    /// # Errors
+    /// [`RecordError::Unwritable`].
+    pub fn check_writable(&self) -> Result<(), RecordError> {
+        self.gate.reason().map_or(Ok(()), |reason| Err(RecordError::Unwritable(reason)))
     }
 
     /// Records facts and says what became of each, in their order. All are part of one commit.
@@ -80,6 +100,8 @@ impl Recorder {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
+        self.store.check_file().map_err(|error| RecordError::Unwritable(error.to_string()))?;
+        let _entered = self.gate.enter()?;
         let count = u32::try_from(facts.len()).map_err(|_| RecordError::Full)?;
         let slots = Arc::clone(&self.queue_slots).try_acquire_many_owned(count).map_err(|_| RecordError::Full)?;
         let deadline = Instant::now() + self.deadline;
@@ -87,58 +109,99 @@ impl Recorder {
         let job = Job { facts, deadline, uncertain: false, answer, _slots: slots };
         self.queue.send(job).map_err(|_| RecordError::TimedOut)?;
         match tokio::time::timeout_at(deadline, answered).await {
-            Ok(Ok(outcomes)) => Ok(outcomes),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(RecordError::TimedOut),
         }
     }
 }
 
-/// Commits what waits, until every [`Recorder`] is gone. One try may take as long as `try_timeout`.
-async fn write(store: Store, projector: Projector, mut queue: mpsc::UnboundedReceiver<Job>, try_timeout: Duration) {
-    let mut failures = 0;
-    let mut waiting: Vec<Job> = Vec::new();
-    loop {
-        if waiting.is_empty() {
-            match queue.recv().await {
-                Some(job) => waiting.push(job),
-                None => return,
-            }
-        }
-        let mut count: usize = waiting.iter().map(|job| job.facts.len()).sum();
-        while count < FACTS_PER_COMMIT
-            && let Ok(job) = queue.try_recv()
-        {
-            count += job.facts.len();
-            waiting.push(job);
-        }
-        // The callers of these have been answered that nothing was recorded.
-        waiting.retain(|job| job.deadline > Instant::now());
-        let Some(deadline) = waiting.iter().map(|job| job.deadline).max() else { continue };
-        let began = Instant::now();
-        let committed = {
-            let facts: Vec<Queued<'_>> = waiting
-                .iter()
-                .flat_map(|job| job.facts.iter().map(|fact| Queued { fact, uncertain: job.uncertain }))
-                .collect();
-            let tried = tokio::time::timeout_at(deadline.min(began + try_timeout), commit(&store, &facts)).await;
-            tried.unwrap_or(Err(StoreError::TimedOut))
-        };
-        match committed {
-            Ok(outcomes) => {
-                failures = 0;
-                projector.notify_recorded();
-                answer(waiting.drain(..), outcomes);
-            }
-            Err(error) => {
-                if failures == 0 {
-                    tracing::warn!(%error, count, "steps cannot be committed; trying again");
+/// The one task that commits.
+struct Writer {
+    store: Store,
+    projector: Projector,
+    gate: Arc<Gate>,
+    /// How long one try may take.
+    try_timeout: Duration,
+}
+
+impl Writer {
+    /// Commits what waits, until every [`Recorder`] is gone.
+    async fn write(self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        let mut failures = 0;
+        let mut waiting: Vec<Job> = Vec::new();
+        loop {
+            if waiting.is_empty() {
+                match self.next(&mut queue).await {
+                    Some(job) => waiting.push(job),
+                    None => return,
                 }
-                store.renew_writers(began);
-                waiting.iter_mut().for_each(|job| job.uncertain = true);
-                tokio::time::sleep(PAUSES[failures.min(PAUSES.len() - 1)]).await;
-                failures += 1;
+            }
+            let mut count: usize = waiting.iter().map(|job| job.facts.len()).sum();
+            while count < FACTS_PER_COMMIT
+                && let Ok(job) = queue.try_recv()
+            {
+                count += job.facts.len();
+                waiting.push(job);
+            }
+            // The callers of these have been answered that nothing was recorded.
+            waiting.retain(|job| job.deadline > Instant::now());
+            let Some(deadline) = waiting.iter().map(|job| job.deadline).max() else { continue };
+            let began = Instant::now();
+            let committed = {
+                let facts: Vec<Queued<'_>> = waiting
+                    .iter()
+                    .flat_map(|job| job.facts.iter().map(|fact| Queued { fact, uncertain: job.uncertain }))
+                    .collect();
+                let commit = commit(&self.store, &facts);
+                let tried = tokio::time::timeout_at(deadline.min(began + self.try_timeout), commit).await;
+                tried.unwrap_or(Err(StoreError::TimedOut))
+            };
+            match committed {
+                Ok(outcomes) => {
+                    failures = 0;
+                    self.gate.open();
+                    self.projector.notify_recorded();
+                    answer(waiting.drain(..), outcomes);
+                }
+                // It does not help to try again at once: who waits is told at once.
+                Err(error @ (StoreError::Unwritable(_) | StoreError::FileLost(_))) => {
+                    if matches!(error, StoreError::Unwritable(_)) {
+                        self.gate.close(&error.to_string());
+                    }
+                    self.store.renew_writers(began);
+                    waiting.extend(iter::from_fn(|| queue.try_recv().ok()));
+                    for job in waiting.drain(..) {
+                        let _: Result<(), _> = job.answer.send(Err(RecordError::Unwritable(error.to_string())));
+                    }
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(%error, count, "steps cannot be committed; trying again");
+                    }
+                    self.store.renew_writers(began);
+                    waiting.iter_mut().for_each(|job| job.uncertain = true);
+                    tokio::time::sleep(PAUSES[failures.min(PAUSES.len() - 1)]).await;
+                    failures += 1;
+                }
             }
         }
+    }
+
+    /// The next job. While the database cannot write, tries by itself whether it can again: nobody may be sending, because the
+    /// server is not ready.
+    async fn next(&self, queue: &mut mpsc::UnboundedReceiver<Job>) -> Option<Job> {
+        while self.gate.reason().is_some() {
+            if let Ok(job) = tokio::time::timeout(PROBE, queue.recv()).await {
+                return job;
+            }
+            let began = Instant::now();
+            let probe = tokio::time::timeout(self.try_timeout, self.store.probe_writing()).await;
+            match probe.unwrap_or(Err(StoreError::TimedOut)) {
+                Ok(()) => self.gate.open(),
+                Err(_) => self.store.renew_writers(began),
+            }
+        }
+        queue.recv().await
     }
 }
 
@@ -147,6 +210,6 @@ fn answer(jobs: impl Iterator<Item = Job>, outcomes: Vec<RecordOutcome>) {
     for job in jobs {
         let outcomes = outcomes.by_ref().take(job.facts.len()).collect();
         // A caller that is gone needs no answer; its facts are recorded all the same.
-        let _: Result<(), Vec<RecordOutcome>> = job.answer.send(outcomes);
+        let _: Result<(), _> = job.answer.send(Ok(outcomes));
     }
 }

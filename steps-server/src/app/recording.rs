@@ -3,15 +3,16 @@
 use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult, Step};
 
 use super::fact::{Fact, RecordOutcome};
-use super::{App, Error, RecordError};
+use super::{App, Error};
 
 impl App {
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
     ///
     /// # Errors
-    /// [`RecordError::Full`].
-    pub fn check_room(&self) -> Result<(), RecordError> {
-        self.recorder.check_room()
+    /// The queue is full, the database cannot write, or its file or the clock is not what it should be.
+    pub fn check_room(&self) -> Result<(), Error> {
+        self.check_order()?;
+        Ok(self.recorder.check_room()?)
     }
 
     /// Records one fact. Returns the step as it is then, and whether the fact was recorded now.

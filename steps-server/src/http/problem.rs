@@ -163,6 +163,7 @@ fn status(error: &app::Error) -> StatusCode {
         app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) => StatusCode::NOT_FOUND,
         app::Error::NotRecorded(_)
         | app::Error::Store(_)
+        | app::Error::OutOfOrder(_)
         | app::Error::Behind
         | app::Error::Busy
         | app::Error::BusyWith(_)

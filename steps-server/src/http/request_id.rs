@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use uuid::Uuid;
+use steps_shared::StepId;
 use warp::http::{HeaderMap, HeaderName};
 
 /// The header that carries it.
@@ -29,7 +29,7 @@ pub fn take_or_make(headers: &HeaderMap) -> String {
 
 /// A new one.
 pub fn make() -> String {
-    Uuid::now_v7().to_string()
+    StepId::generate().to_string()
 }
 
 /// Runs `request` under this id.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod prune;
+mod restore;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use crate::projection::difference::Difference;
 use crate::projection::rebuild;
 use crate::store::Store;
 use prune::PruneFlags;
+pub use restore::run as restore;
 
 /// What the program does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -35,6 +37,21 @@ MariaDB and MySQL have their own commands for the same:
     --loose-skip-masking-policies steps > steps.sql")]
     Backup {
         /// The file to write; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a copy of a backup in the place of the SQLite database, which no server may have meanwhile
+    #[command(after_help = "\
+Examples:
+  steps-server restore steps-2026-01-05.db
+  steps-server --database-url sqlite:/var/lib/steps/steps.db restore steps-2026-01-05.db
+
+The backup is checked first. The database that is replaced is kept beside the new one, and its name is printed.
+
+MySQL and MariaDB are restored with their own tools:
+  mariadb steps < steps.sql")]
+    Restore {
+        /// The backup
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -85,6 +102,7 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments + found.steps == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
+        Command::Restore { file: _ } => anyhow::bail!("restore opens no database"),
         Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }
 }

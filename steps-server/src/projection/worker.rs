@@ -97,11 +97,18 @@ impl Projector {
     }
 }
 
-/// Folds everything again when the stored deployments were folded by other rules.
+/// Folds everything again when the stored deployments were folded by other rules: at the start, and when another file was opened.
 async fn keep_rules(store: Store, config: Arc<FoldConfig>) {
-    while let Err(error) = rebuild_if_outdated(&store, &config).await {
-        tracing::warn!(%error, "deployments cannot be folded by the present rules; trying again");
-        tokio::time::sleep(IDLE_POLL).await;
+    let mut opened = store.file_opened();
+    loop {
+        while let Err(error) = rebuild_if_outdated(&store, &config).await {
+            tracing::warn!(%error, "deployments cannot be folded by the present rules; trying again");
+            tokio::time::sleep(IDLE_POLL).await;
+        }
+        let Some(opened) = &mut opened else { return };
+        if opened.changed().await.is_err() {
+            return;
+        }
     }
 }
 

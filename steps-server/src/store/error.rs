@@ -1,6 +1,9 @@
 //! Errors of the database, distinguished by what to do about them.
 
 use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
+
+use super::FileProblem;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,13 @@ pub enum StoreError {
     /// Every connection is in use by others.
     #[error("every connection to the database is in use")]
     Busy,
+    /// It cannot write until somebody does something about it: its disk is full or fails, or it is read-only. Trying again at
+    /// once does not help.
+    #[error("the database cannot write: {0}")]
+    Unwritable(#[source] sqlx::Error),
+    /// The SQLite file that is open is not the one at its path.
+    #[error(transparent)]
+    FileLost(#[from] FileProblem),
     /// It did not answer in time.
     #[error("the database did not answer in time")]
     TimedOut,
@@ -28,6 +38,7 @@ impl From<sqlx::Error> for StoreError {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Duplicate,
             Some(database) if is_about_the_data(database) => Self::Refused(error),
+            Some(database) if cannot_write(database) => Self::Unwritable(error),
             _ => Self::Unavailable(error),
         }
     }
@@ -41,4 +52,19 @@ fn is_about_the_data(error: &dyn DatabaseError) -> bool {
         5 => code.starts_with("22") || code.starts_with("23"),
         _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20)),
     }
+}
+
+/// On MySQL and MariaDB: no room (1021, 1114, and 1030 and 1296 with the system's 28 or 122, which say so in words alone), a write
+/// that failed (3, 1026), and read-only (1036, 1290, 1836). On SQLite: SQLITE_PERM (3), SQLITE_READONLY (8), SQLITE_IOERR (10),
+/// SQLITE_CORRUPT (11), SQLITE_FULL (13), SQLITE_CANTOPEN (14) and SQLITE_NOTADB (26).
+fn cannot_write(error: &dyn DatabaseError) -> bool {
+    if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
+        return match error.number() {
+            3 | 1021 | 1026 | 1036 | 1114 | 1290 | 1836 => true,
+            1030 | 1296 => ["error 28 ", "error 122 "].iter().any(|number| error.message().contains(number)),
+            _ => false,
+        };
+    }
+    let code = error.code().unwrap_or_default();
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 3 | 8 | 10 | 11 | 13 | 14 | 26))
 }

@@ -15,6 +15,11 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 /// How long a server waits for another one that is migrating.
 const LOCK_SECONDS: u32 = 60;
 
+/// The version of the newest schema of SQLite that is known here.
+pub(super) fn newest_sqlite() -> i64 {
+    SQLITE.migrations.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// Applies the migrations that are missing. A newer server's are left alone, so that the older one goes on serving
 /// during a rolling upgrade.
 pub(super) async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {

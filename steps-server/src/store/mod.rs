@@ -1,10 +1,13 @@
 //! Every SQL statement, each written once for both databases. Knows no HTTP.
 
+mod backup_file;
 mod deployments;
 mod error;
 mod exclusions;
+mod file;
 mod filter;
 mod fold_rows;
+mod keep_file;
 mod maintenance;
 mod migrate;
 mod mysql;
@@ -13,6 +16,7 @@ mod projection;
 mod reader;
 mod record;
 mod renewable;
+mod restore;
 mod samples;
 mod series;
 mod statements;
@@ -27,17 +31,20 @@ use tokio::time::Instant;
 
 pub use error::StoreError;
 pub use exclusions::Exclusion;
+pub use file::FileProblem;
 pub use fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
 pub use reader::{Access, Reader};
-pub use record::EndedSpan;
+pub use record::{EarlierStart, EndedSpan, NewRow, StoredStep, Writes};
+pub use restore::restore;
 pub use samples::SampleRow;
 pub use series::{SeriesKey, SeriesRow, StepOf};
 pub use steps::Rows;
 pub use transaction::Tx;
 pub use url::DatabaseUrl;
 
+use keep_file::SqliteFile;
 use renewable::RenewablePool;
 
 /// The database: MySQL (or what speaks its protocol), or an SQLite file.
@@ -59,6 +66,8 @@ pub struct Pools<DB: sqlx::Database> {
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
+    /// Of SQLite: the file that is open.
+    file: Option<SqliteFile>,
 }
 
 /// Runs one body with the pools of whichever database it is: the text is the same, the types differ.
@@ -96,12 +105,15 @@ impl Store {
         with_pools!(self, pools => pools.project.renew(began));
     }
 
-    /// Closes every connection.
+    /// Closes every connection, so that an SQLite file is whole without its log.
     pub async fn close(&self) {
         with_pools!(self, pools => {
             pools.read.get().close().await;
             pools.write.get().close().await;
             pools.project.get().close().await;
+            if let Some(file) = &pools.file {
+                file.close().await;
+            }
         });
     }
 }

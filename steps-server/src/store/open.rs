@@ -1,5 +1,6 @@
 //! Opening the database: where it is, waiting until it is up, and its connections.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Executor as _};
 
+use super::file::{OpenFile, beside};
+use super::keep_file::{CLOSING, SqliteFile};
 use super::migrate::{lock_folder, migrate_mysql, migrate_sqlite};
 use super::mysql::MySqlServer;
 use super::renewable::RenewablePool;
@@ -75,6 +78,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// When the machine of a projector is gone without closing its connections, its lock is released after 30 s, and not after
 /// MySQL's eight hours.
 const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
+/// The file beside an SQLite database that its servers lock together, and `restore` alone. SQLite's own locks are of another kind
+/// and on other files.
+pub(super) const LOCK: &str = "-lock";
 /// Connections of the recorder: one in use, and a spare one for when it breaks.
 const WRITERS: u32 = 2;
 /// Connections of the projector: one in use, and a spare one.
@@ -114,6 +120,7 @@ impl Store {
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect)),
             begin: "START TRANSACTION",
+            file: None,
         };
         migrate_mysql(&pools.write.get(), &server).await?;
         Ok(Self::MySql(Arc::new(pools)))
@@ -122,7 +129,7 @@ impl Store {
     async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
         let connect = SqliteConnectOptions::from_str(url)
             .map_err(|error| OpenError::Url(error.to_string()))?
-            .create_if_missing(true)
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
@@ -130,28 +137,54 @@ impl Store {
             .disable_statement_logging();
         let path = connect.get_filename().to_owned();
         create_folder(&path)?;
-        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+        let closing = beside(&path, CLOSING);
+        if !path.exists() && closing.exists() {
+            let error = std::io::Error::other("a server was killed while it closed this file; rename it back");
+            return Err(OpenError::File { path: closing, error });
+        }
+        let file = open_file(&path, &connect.clone().create_if_missing(true)).await?;
+        // No connection is given up for its age: that would only cost.
+        let pool = |most| {
+            let pool = SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+            pool.idle_timeout(None).max_lifetime(None)
+        };
         let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
-        // SQLite has no lock for several processes that switch a new file to WAL at the same time.
-        let folder_lock = lock_folder(path.clone()).await?;
-        let opened = write.get().acquire().await;
-        drop(folder_lock);
-        opened.map_err(|error| OpenError::Refused {
-            place: path.display().to_string(),
-            error,
-            remedy: String::new(),
-        })?;
         migrate_sqlite(&write.get()).await?;
         Ok(Self::Sqlite(Arc::new(Pools {
-            read: RenewablePool::new(pool(options.connections), connect),
+            read: RenewablePool::new(pool(options.connections), connect.clone()),
             project: Arc::clone(&write),
             write,
             begin: "BEGIN IMMEDIATE",
+            file: Some(SqliteFile::new(path, connect, file)),
         })))
     }
 }
 
-fn create_folder(file: &Path) -> Result<(), OpenError> {
+/// Opens an SQLite file in WAL mode, and says to `restore` that it is in use.
+pub(super) async fn open_file(path: &Path, connect: &SqliteConnectOptions) -> Result<OpenFile, OpenError> {
+    let refused = |error| OpenError::Refused { place: path.display().to_string(), error, remedy: String::new() };
+    let lock = lock_beside(path.to_owned()).await?;
+    // SQLite has no lock for several processes that switch a new file to WAL at the same time.
+    let folder_lock = lock_folder(path.to_owned()).await?;
+    let mut anchor = connect.connect().await.map_err(refused)?;
+    // Reading makes SQLite open the log, and keeps it open.
+    sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&mut anchor).await.map_err(refused)?;
+    drop(folder_lock);
+    OpenFile::new(path.to_owned(), anchor, lock).map_err(|error| OpenError::File { path: path.to_owned(), error })
+}
+
+/// Locks the file beside the database, with others, for as long as what this returns lives.
+async fn lock_beside(path: PathBuf) -> Result<File, OpenError> {
+    let lock = beside(&path.canonicalize().unwrap_or(path), LOCK);
+    let locking = tokio::task::spawn_blocking({
+        let lock = lock.clone();
+        move || File::options().create(true).append(true).open(lock).and_then(|file| file.lock_shared().map(|()| file))
+    });
+    let locked = locking.await.map_err(std::io::Error::other).flatten();
+    locked.map_err(|error| OpenError::File { path: lock, error })
+}
+
+pub(super) fn create_folder(file: &Path) -> Result<(), OpenError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => {
             std::fs::create_dir_all(folder).map_err(|error| OpenError::File { path: folder.to_owned(), error })

@@ -15,9 +15,68 @@ use super::{Store, StoreError, with_pools};
 #[derive(Debug, Clone, Copy)]
 pub struct EndedSpan {
     pub id: StepId,
+    pub ts: Timestamp,
+    stream: StreamKey,
+    pub finish: Finish,
+}
+
+/// What one commit writes.
+#[derive(Debug, Default)]
+pub struct Writes<'a> {
+    pub steps: Vec<NewRow<'a>>,
+    /// Written after the steps, and before the ends.
+    pub earlier: Vec<EarlierStart>,
+    pub ends: Vec<EndedSpan>,
+}
+
+/// A step that is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRow<'a> {
+    pub step: &'a Step,
+    /// Whether its `ts` is of the server's clock.
+    pub aged: bool,
+}
+
+/// A step that is recorded.
+#[derive(Debug, Clone)]
+pub struct StoredStep {
+    pub step: Step,
+    /// Whether its `ts` is of the server's clock.
+    pub aged: bool,
+}
+
+/// An earlier start of a step whose `ts` is of the server's clock. How long it took stays as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct EarlierStart {
+    id: StepId,
     ts: Timestamp,
     stream: StreamKey,
-    finish: Finish,
+}
+
+impl EarlierStart {
+    /// The start that `step` has.
+    #[must_use]
+    pub fn of(step: &Step) -> Self {
+        Self { id: step.id, ts: step.ts, stream: step.stream() }
+    }
+}
+
+impl Writes<'_> {
+    /// The id of the step that is written when there is only one.
+    #[must_use]
+    pub fn only_id(&self) -> Option<StepId> {
+        let steps = self.steps.iter().map(|row| row.step.id);
+        let mut ids = steps.chain(self.earlier.iter().map(|start| start.id)).chain(self.ends.iter().map(|end| end.id));
+        let first = ids.next()?;
+        ids.all(|id| id == first).then_some(first)
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StoredRow {
+    #[sqlx(flatten)]
+    step: StepRow,
+    aged: bool,
 }
 
 impl EndedSpan {
@@ -29,25 +88,30 @@ impl EndedSpan {
 }
 
 impl Store {
-    /// Commits `steps` and `ends` in one transaction, or nothing. That their streams have changed is committed with them.
+    /// Commits all of it in one transaction, or nothing. That the streams have changed is committed with it.
     /// Returns those of the ended spans that had an end before, or are gone: they are left as they are.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when the id of a step is stored already; see [`StoreError`] for the others.
-    pub async fn record(&self, steps: &[&Step], ends: &[EndedSpan]) -> Result<Vec<StepId>, StoreError> {
+    pub async fn record(&self, writes: &Writes<'_>) -> Result<Vec<StepId>, StoreError> {
+        let Writes { steps, earlier, ends } = writes;
         let mut unchanged = Vec::new();
-        if steps.is_empty() && ends.is_empty() {
+        if steps.is_empty() && earlier.is_empty() && ends.is_empty() {
             return Ok(unchanged);
         }
         let mut changes: HashMap<StreamKey, i64> = HashMap::new();
-        let changed = steps.iter().map(|step| (step.stream(), step.ts));
+        let recorded = steps.iter().map(|row| (row.step.stream(), row.step.ts));
+        let changed = recorded.chain(earlier.iter().map(|start| (start.stream, start.ts)));
         for (stream, ts) in changed.chain(ends.iter().map(|end| (end.stream, end.ts))) {
             let since = changes.entry(stream).or_insert(i64::MAX);
             *since = ts.micros().min(*since);
         }
         let mut tx = self.begin().await?;
-        for rows in cut(steps, |step| step_bytes(step)) {
+        for rows in cut(steps, |row| step_bytes(row.step)) {
             tx.insert_steps(rows).await?;
+        }
+        for start in earlier {
+            tx.set_start(start).await?;
         }
         for end in ends {
             if !tx.set_finish(end).await? {
@@ -61,7 +125,7 @@ impl Store {
     }
 
     /// Those of the steps that are stored.
-    pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, Step>, StoreError> {
+    pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, StoredStep>, StoreError> {
         let mut stored = HashMap::new();
         if ids.is_empty() {
             return Ok(stored);
@@ -69,16 +133,16 @@ impl Store {
         with_pools!(self, pools => {
             for ids in cut_ids(ids) {
                 let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM steps WHERE id IN (");
+                select.push(COLUMNS).push(", aged FROM steps WHERE id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
                     list.push_bind(id.0);
                 }
                 select.push(")");
                 // On the writing connection: a replica that lags would not know them yet.
-                for row in select.build_query_as::<StepRow>().fetch_all(&pools.write.get()).await? {
-                    let step = Step::try_from(row)?;
-                    stored.insert(step.id, step);
+                for row in select.build_query_as::<StoredRow>().fetch_all(&pools.write.get()).await? {
+                    let step = Step::try_from(row.step)?;
+                    stored.insert(step.id, StoredStep { step, aged: row.aged });
                 }
             }
         });
@@ -90,10 +154,25 @@ impl Store {
 fn step_bytes(step: &Step) -> usize {
     let Step { component, environment, version, owner, status, run, .. } = step;
     let run = run.as_ref().map_or("", |run| run.as_str());
-    row_bytes(8, &[component.as_str(), environment.as_str(), version.as_str(), owner.as_str(), status.as_str(), run])
+    row_bytes(9, &[component.as_str(), environment.as_str(), version.as_str(), owner.as_str(), status.as_str(), run])
 }
 
 impl Tx {
+    /// Writes an earlier start. A step whose `ts` was sent stays as it is, and so does one that has an earlier start already.
+    async fn set_start(&mut self, start: &EarlierStart) -> Result<(), StoreError> {
+        let EarlierStart { id, ts, stream: _ } = *start;
+        with_connection!(self, connection => {
+            // MySQL assigns from left to right: the end first, while ts is still the old one.
+            let mut update = QueryBuilder::new("UPDATE steps SET finished_at = finished_at - (ts - ");
+            update.push_bind(ts.micros());
+            update.push("), ts = ").push_bind(ts.micros());
+            update.push(" WHERE id = ").push_bind(id.0);
+            update.push(" AND aged = 1 AND ts > ").push_bind(ts.micros());
+            update.build().execute(connection).await?;
+        });
+        Ok(())
+    }
+
     /// Writes the end of a span that has none; `false` when it has one.
     async fn set_finish(&mut self, end: &EndedSpan) -> Result<bool, StoreError> {
         let EndedSpan { id, ts, stream: _, finish: Finish { outcome, ended_at, exit_code } } = *end;
@@ -110,13 +189,13 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    async fn insert_steps(&mut self, steps: &[&Step]) -> Result<(), StoreError> {
+    async fn insert_steps(&mut self, steps: &[NewRow<'_>]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let mut insert = QueryBuilder::new(
                 "INSERT INTO steps (id, stream, component, environment, version, owner, status, ts, run, attempt, span, \
-                 finished_at, outcome, exit_code) ",
+                 finished_at, outcome, exit_code, aged) ",
             );
-            insert.push_values(steps, |mut row, step| {
+            insert.push_values(steps, |mut row, NewRow { step, aged }| {
                 let finish = step.finish();
                 row.push_bind(step.id.0)
                     .push_bind(step.stream().to_vec())
@@ -131,7 +210,8 @@ impl Tx {
                     .push_bind(step.span)
                     .push_bind(finish.map(|finish| finish.ended_at.micros()))
                     .push_bind(finish.map(|finish| finish.outcome.name()))
-                    .push_bind(finish.and_then(|finish| finish.exit_code));
+                    .push_bind(finish.and_then(|finish| finish.exit_code))
+                    .push_bind(*aged);
             });
             insert.build().execute(connection).await?;
         });

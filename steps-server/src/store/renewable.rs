@@ -33,6 +33,8 @@ pub struct RenewablePool<DB: Database> {
 struct Current<DB: Database> {
     pool: Pool<DB>,
     since: Instant,
+    /// Closed, and not to be replaced.
+    suspended: bool,
 }
 
 /// A connection in use.
@@ -46,7 +48,8 @@ impl<DB: Database> RenewablePool<DB> {
     pub fn new(options: PoolOptions<DB>, connect: <DB::Connection as Connection>::Options) -> Self {
         let permits = Arc::new(Semaphore::new(options.get_max_connections() as usize));
         let pool = options.clone().connect_lazy_with(connect.clone());
-        Self { options, connect, current: RwLock::new(Current { pool, since: Instant::now() }), permits }
+        let current = RwLock::new(Current { pool, since: Instant::now(), suspended: false });
+        Self { options, connect, current, permits }
     }
 
     /// The current pool.
@@ -75,14 +78,34 @@ impl<DB: Database> RenewablePool<DB> {
     /// connection in use stays open until it is returned.
     pub fn renew(&self, began: Instant) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.since <= began {
-            let pool = self.options.clone().connect_lazy_with(self.connect.clone());
-            let before = std::mem::replace(&mut *current, Current { pool, since: Instant::now() });
+        if current.since <= began && !current.suspended {
+            let fresh = self.fresh();
+            let before = std::mem::replace(&mut *current, fresh);
             if let Ok(runtime) = Handle::try_current() {
                 // Those that are idle are closed at once, the others when they come back.
                 runtime.spawn(async move { before.pool.close().await });
             }
         }
+    }
+
+    /// Opens no connection from now on; ready when every one is closed.
+    pub async fn suspend(&self) {
+        let pool = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.suspended = true;
+            current.pool.clone()
+        };
+        pool.close().await;
+    }
+
+    /// Opens connections again.
+    pub fn resume(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = self.fresh();
+    }
+
+    fn fresh(&self) -> Current<DB> {
+        let pool = self.options.clone().connect_lazy_with(self.connect.clone());
+        Current { pool, since: Instant::now(), suspended: false }
     }
 }
 

@@ -23,11 +23,19 @@ pub struct PrivateDatabase {
     folder: TempDir,
     port: u16,
     child: Child,
+    /// Arguments beside the usual ones.
+    args: Vec<String>,
 }
 
 impl PrivateDatabase {
     /// Makes one, with an empty database `steps` and a user `steps` who may do all with it, and nothing else.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these arguments beside the usual ones.
+    pub async fn start_with(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let folder = TempDir::with_prefix("steps-mariadb-").expect("a temporary folder");
         let mut install = match mysql_program("mysqld") {
             Some(mut mysqld) => {
@@ -46,12 +54,12 @@ impl PrivateDatabase {
         let made = install.stdin(Stdio::null()).output().expect("the database is made");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = free_port().await;
-        let child = spawn(&folder, port);
-        let mut database = Self { folder, port, child };
+        let child = spawn(&folder, port, &args);
+        let mut database = Self { folder, port, child, args };
         while !database.answers().await {
             // Somebody else has taken the port in between.
             database.port = free_port().await;
-            database.child = spawn(&database.folder, database.port);
+            database.child = spawn(&database.folder, database.port, &database.args);
         }
         let statements = [
             "CREATE DATABASE steps CHARACTER SET utf8mb4",
@@ -94,9 +102,14 @@ impl PrivateDatabase {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// From its next start on it has these arguments beside the usual ones.
+    pub fn set_args(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|&arg| arg.to_owned()).collect();
+    }
+
     /// Starts it again where it was; the moment from which on it answers.
     pub async fn restart(&mut self) -> Instant {
-        self.child = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, self.port, &self.args);
         assert!(self.answers().await, "the database does not start again:\n{}", self.log());
         Instant::now()
     }
@@ -182,7 +195,7 @@ fn log(folder: &TempDir) -> PathBuf {
     folder.path().join("log")
 }
 
-fn spawn(folder: &TempDir, port: u16) -> Child {
+fn spawn(folder: &TempDir, port: u16, args: &[String]) -> Child {
     let path = |name: &str| folder.path().join(name).display().to_string();
     // A socket that a killed server has left answers nobody, but whoever looks for it should find the new one.
     let _ = std::fs::remove_file(path("socket"));
@@ -198,6 +211,7 @@ fn spawn(folder: &TempDir, port: u16) -> Child {
     command.arg(format!("--tmpdir={}", folder.path().display()));
     command.arg(format!("--datadir={}", path("data"))).arg(format!("--socket={}", path("socket")));
     command.arg(format!("--pid-file={}", path("pid"))).arg(format!("--port={port}"));
+    command.args(args);
     let log = File::options().create(true).append(true).open(log(folder)).expect("a file for the log");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.spawn().unwrap_or_else(|error| panic!("the database does not start: {error}"))
