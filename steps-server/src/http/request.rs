@@ -9,7 +9,7 @@ use super::body::{self, Body, MediaType};
 use super::context::Context;
 use super::problem::ApiError;
 use super::{export, fields, query};
-use crate::app::{self, Access, Fact};
+use crate::app::{Access, Fact};
 
 /// A request to an endpoint.
 pub struct Request {
@@ -57,7 +57,7 @@ impl Request {
     pub async fn body_to_record(&mut self, context: &Context, limit: usize) -> Result<Body, ApiError> {
         if let Err(full) = context.app.check_room() {
             body::drain(&mut self.body).await;
-            return Err(app::Error::from(full).into());
+            return Err(full.into());
         }
         body::read(context, body::length(&self.headers), &mut self.body, limit).await
     }
