@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sqlx::AssertSqlSafe;
 use steps_tests::faults::load::with_load;
-use steps_tests::faults::{Load, Mariadb, PROBE, Report, Shape, forget_probes, short_or_long};
+use steps_tests::faults::{Load, PrivateDatabase, PROBE, Report, Shape, forget_probes, short_or_long};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, DatabaseKind, SLACK, Server, TestDb, eventually};
 
@@ -68,7 +68,7 @@ fn a_full_mariadb() {
     with_load(async {
         let file = |mib: usize| format!("--innodb-data-file-path=ibdata1:12M:autoextend:max:{mib}M");
         let one_file = "--innodb-file-per-table=0";
-        let mut mariadb = Mariadb::start_with(&[one_file, &file(24)]).await;
+        let mut mariadb = PrivateDatabase::start_with(&[one_file, &file(24)]).await;
         let server = Builder::on(&mariadb.url()).env("STEPS_LOG", QUIET).start().await;
         mariadb.execute("CREATE TABLE steps.ballast (b LONGBLOB) ENGINE = InnoDB").await;
         let load = Load::start(&[server.url()], Shape::default());

@@ -9,7 +9,7 @@ use super::body::{self, Body, Limit, MediaType};
 use super::context::{Context, Memory};
 use super::problem::ApiError;
 use super::{export, fields, query};
-use crate::app::{self, Access, Fact};
+use crate::app::{Access, Fact};
 
 /// A request to an endpoint.
 pub struct Request {
@@ -55,7 +55,10 @@ impl Request {
     /// # Errors
     /// The queue is full, or the body cannot be read: see [`body::read`].
     pub async fn body_to_record(&mut self, context: &Context, limit: Limit) -> Result<Body, ApiError> {
-        context.app.check_room().map_err(app::Error::from)?;
+        if let Err(full) = context.app.check_room() {
+            body::drain(&mut self.body).await;
+            return Err(full.into());
+        }
         body::read(context, &self.headers, &mut self.body, limit).await
     }
 
