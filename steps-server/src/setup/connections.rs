@@ -93,7 +93,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_longest_idle_gives_its_place() {
         let connections = Arc::new(Connections::new(3));
         let open = async |doing| {
@@ -103,7 +103,6 @@ mod tests {
         };
         let _waits = open(Doing::Waiting).await;
         let first = open(Doing::Nothing).await;
-        std::thread::yield_now();
         let _second = open(Doing::Nothing).await;
         let closing = async {
             first.1.told_to_close().await;
