@@ -52,7 +52,7 @@ fn hostile_bodies() -> Vec<(&'static str, &'static str, String)> {
     let mut lines = String::new();
     for line in 0..10_000 {
         lines.push_str("{\"component\":\"c\"");
-        (0..60).for_each(|n| drop(write!(lines, ",\"ownr{n}\":\"\"")));
+        (0..60).for_each(|n| lines.push_str(&format!(",\"ownr{n}\":\"\"")));
         lines.push_str("}\n");
         if lines.len() > most - 1024 || line == 9_999 {
             break;
