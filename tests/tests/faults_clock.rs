@@ -1,17 +1,14 @@
 //! A clock that stands before 1970, and a server that stands still.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use steps_shared::{LineResult, Step, StepId};
+use steps_tests::clock::Clock;
 use steps_tests::faults::{Load, Report, Shape, short_or_long};
 use steps_tests::server::Builder;
 use steps_tests::steps::now;
 use steps_tests::{Server, TestDb, eventually, on_both_stores};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -24,50 +21,6 @@ on_both_stores!(
     a_server_that_stands_still_loses_nothing,
 );
 
-/// A library that shifts the clock of a process by what a file says, in seconds.
-const SHIFTED: &str = r#"
-#define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t clock, struct timespec *time) {
-    int done = (int)syscall(SYS_clock_gettime, clock, time);
-    FILE *file = clock == CLOCK_REALTIME && getenv("CLOCK_SHIFT") ? fopen(getenv("CLOCK_SHIFT"), "r") : NULL;
-    long shift = 0;
-    if (file) {
-        if (fscanf(file, "%ld", &shift) == 1) time->tv_sec += shift;
-        fclose(file);
-    }
-    return done;
-}
-"#;
-
-/// A clock that can be set for one process.
-struct Clock(TempDir);
-
-impl Clock {
-    fn new() -> Self {
-        let folder = TempDir::with_prefix("steps-clock-").unwrap();
-        fs::write(folder.path().join("clock.c"), SHIFTED).unwrap();
-        let arguments = ["-shared", "-fPIC", "-O1", "-o", "clock.so", "clock.c"];
-        let built = Command::new("cc").args(arguments).current_dir(folder.path()).output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        Self(folder)
-    }
-
-    fn shift(&self) -> PathBuf {
-        self.0.path().join("shift")
-    }
-
-    fn set(&self, seconds: i64) {
-        let next = self.0.path().join("next");
-        fs::write(&next, seconds.to_string()).unwrap();
-        fs::rename(next, self.shift()).unwrap();
-    }
-}
-
 /// From now back into 1926.
 const BEFORE_1970: i64 = -3_155_760_000;
 
@@ -76,7 +29,7 @@ const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner",
 async fn a_clock_before_1970_stops_nothing(db: TestDb) {
     let clock = Clock::new();
     clock.set(BEFORE_1970);
-    let library = clock.0.path().join("clock.so");
+    let library = clock.library();
     let builder = Builder::on(&db.url()).env("LD_PRELOAD", library).env("CLOCK_SHIFT", clock.shift());
     let mut process = builder.spawn();
     process.logged("the clock of this machine stands before 1970").await;
@@ -104,7 +57,7 @@ async fn a_clock_before_1970_stops_nothing(db: TestDb) {
     assert!(process.ended().await.success());
     // A command of the operator meets the same clock.
     clock.set(BEFORE_1970);
-    let library = clock.0.path().join("clock.so");
+    let library = clock.library();
     let builder = Builder::on(&db.url()).env("LD_PRELOAD", library).env("CLOCK_SHIFT", clock.shift());
     assert!(!builder.run("verify").stderr.contains("panicked"));
 }

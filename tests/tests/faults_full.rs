@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sqlx::AssertSqlSafe;
 use steps_tests::faults::load::with_load;
-use steps_tests::faults::{Load, PrivateDatabase, PROBE, Report, Shape, forget_probes, short_or_long};
+use steps_tests::faults::{Load, PROBE, PrivateDatabase, Report, Shape, forget_probes, short_or_long};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, DatabaseKind, SLACK, Server, TestDb, eventually};
 

@@ -117,7 +117,8 @@ fn a_server_that_a_project_names_is_told_by_every_command() {
 fn only_regular_files_of_a_reasonable_size_are_read() {
     let begun = Instant::now();
     with_server(async |server| {
-        let attacks: [(&str, fn(&Path)); 5] = [
+        type Make = fn(&Path);
+        let attacks: [(&str, Make); 5] = [
             ("it is a FIFO", |path| mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap()),
             ("it is a symbolic link", |path| symlink("/dev/zero", path).unwrap()),
             ("it is a symbolic link", |path| symlink("../home/secret", path).unwrap()),

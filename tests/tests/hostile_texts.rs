@@ -250,7 +250,7 @@ fn answers_do_not_steer_a_terminal() {
     }
     // Headers, and a reason phrase.
     for head in [
-        format!("HTTP/1.1 404 a\u{1b}]0;t\u{7}b\r\nserver: x\u{9b}31m\u{202e}\r\ncontent-length: 0\r\n\r\n"),
+        "HTTP/1.1 404 a\u{1b}]0;t\u{7}b\r\nserver: x\u{9b}31m\u{202e}\r\ncontent-length: 0\r\n\r\n".to_owned(),
         "HTTP/1.1 302 x\r\nlocation: http://h/\u{202e}\u{9b}2J\r\nserver: y\u{7f}\r\ncontent-length: 0\r\n\r\n"
             .to_owned(),
         format!("HTTP/1.1 200 OK\r\nserver: steps-server/{}\u{202e}\r\ncontent-length: 0\r\n\r\n", "9".repeat(9)),

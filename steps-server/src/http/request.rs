@@ -55,10 +55,7 @@ impl Request {
     /// # Errors
     /// The queue is full, or the body cannot be read: see [`body::read`].
     pub async fn body_to_record(&mut self, context: &Context, limit: Limit) -> Result<Body, ApiError> {
-        if let Err(full) = context.app.check_room() {
-            body::drain(&mut self.body).await;
-            return Err(full.into());
-        }
+        context.app.check_room()?;
         body::read(context, &self.headers, &mut self.body, limit).await
     }
 
