@@ -4,6 +4,9 @@ use std::io;
 
 use crate::exit;
 
+/// Between two sentences of one error: each has its line, below the first.
+pub const NEXT_SENTENCE: &str = "\n       ";
+
 /// Why the command failed. The text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

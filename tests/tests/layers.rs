@@ -43,7 +43,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 ];
 
 /// Nothing is written past `terminal`.
-const OUTPUT: &[&str] = &["println!", "print!(", "eprint", "stdout().lock", "stderr()", "AutoStream", "of_escaped"];
+const OUTPUT: &[&str] = &["println!", "print!(", "eprint", "stdout().lock", "io::stderr()", "AutoStream", "of_escaped"];
 
 /// No I/O, no clock, no HTTP, no SQL.
 const PURE: &[&str] = &[

@@ -114,10 +114,12 @@ fn what_is_not_whole_changes_nothing() {
         let end = torn.len() - 8192;
         torn[8192..end].fill(0x55);
         let mut newer = SqliteConnection::connect(&format!("sqlite:{}", backup.display())).await.unwrap();
-        sqlx::raw_sql("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 10")
-            .execute(&mut newer)
-            .await
-            .unwrap();
+        sqlx::raw_sql(
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)",
+        )
+        .execute(&mut newer)
+        .await
+        .unwrap();
         newer.close().await.unwrap();
         let newer = fs::read(&backup).unwrap();
         let other = beside(&file(&db), ".other");

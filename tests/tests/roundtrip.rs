@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use steps_shared::{Step, StepId, StepOutcome, Timestamp};
+use steps_shared::{Component, Step, StepId, StepOutcome, Timestamp};
 use steps_tests::steps::{encoded, rows};
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on};
 
@@ -61,7 +61,7 @@ fn name(limit: usize) -> impl Strategy<Value = String> {
             .prop_map(|text| text.chars().collect()),
     ];
     text.prop_map(|text| text.into_iter().filter(|c| !c.is_control()).collect::<String>().trim().to_owned())
-        .prop_filter("a name has something in it", |text| !text.is_empty())
+        .prop_filter("a name has something visible in it", |text| text.parse::<Component>().is_ok())
 }
 
 /// The day is filled in when the case is run.

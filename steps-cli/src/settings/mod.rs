@@ -31,7 +31,7 @@ pub use key::Key;
 pub use rules::Rule;
 pub use stream::{DEPLOYMENT_VARIABLE, Stream};
 
-use crate::error::Error;
+use crate::error::{Error, NEXT_SENTENCE};
 use ci::{CiVariable, Take};
 use file::Problem;
 use values::{parse_size, parse_switch, parse_timeout};
@@ -310,7 +310,7 @@ impl Settings {
             Err(errors) => {
                 let path = file.path.display();
                 let lines: Vec<_> = errors.iter().map(|error| format!("settings file {path}, {error}")).collect();
-                Err(Error::Usage(lines.join("\n       ")))
+                Err(Error::Usage(lines.join(NEXT_SENTENCE)))
             }
         }
     }

@@ -3,7 +3,7 @@
 use steps_shared::{FieldError, FieldErrors, NewStep, StepId};
 
 use super::{Key, Setting, Source, ci};
-use crate::error::Error;
+use crate::error::{Error, NEXT_SENTENCE};
 
 /// The variable by which `steps run --deployment` tells what it runs which deployment that is.
 pub const DEPLOYMENT_VARIABLE: &str = "STEPS_DEPLOYMENT";
@@ -46,7 +46,7 @@ impl Stream {
             .map(|(key, _)| self.missing(*key))
             .collect();
         if !missing.is_empty() {
-            return Err(Error::Usage(missing.join("\n       ")));
+            return Err(Error::Usage(missing.join(NEXT_SENTENCE)));
         }
         NewStep::from_fields(self.fields(|_| true).chain(some(given))).map_err(|errors| self.usage(&errors))
     }
@@ -112,7 +112,7 @@ impl Stream {
 
     fn usage(&self, FieldErrors(errors): &FieldErrors) -> Error {
         let sentences: Vec<_> = errors.iter().map(|error| self.sentence(error)).collect();
-        Error::Usage(sentences.join("\n       "))
+        Error::Usage(sentences.join(NEXT_SENTENCE))
     }
 
     /// The message with the field's flag in place of its name, and with the value's source where that is not the flag.

@@ -30,7 +30,7 @@ use steps_shared::ListFormat;
 
 use self::painted::Painted;
 use self::screen::ScreenText;
-use crate::error::Error;
+use crate::error::{Error, NEXT_SENTENCE};
 
 /// The width of a line where none is known.
 pub const DEFAULT_WIDTH: u16 = 80;
@@ -97,7 +97,14 @@ pub fn report(error: Error) {
                 false => write!(AutoStream::auto(io::stdout().lock()), "{text}"),
             };
         }
-        other => note(format!("error: {other}")),
+        other => {
+            // The sentences of an error stand one below the other. What looks like that in a text from elsewhere cannot be
+            // taken for another error, because it is indented.
+            let sentences = shortened(format!("error: {other}"));
+            let lines = sentences.split(NEXT_SENTENCE).map(Painted::plain);
+            let lines: Vec<String> = lines.map(|line| line.as_str().to_owned()).collect();
+            let _ = writeln!(io::stderr().lock(), "{}", lines.join(NEXT_SENTENCE));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use steps_shared::NewStep;
 use super::recording::RecordAs;
 use crate::commands::setup;
 use crate::delivery::Spool;
-use crate::error::Error;
+use crate::error::{Error, NEXT_SENTENCE};
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::settings::{DEPLOYMENT_VARIABLE, Key, PROJECT_SERVER_VARIABLE, Settings, Stream};
 
@@ -100,7 +100,7 @@ impl Plan {
     /// All problems, in one line.
     pub fn problem(&self) -> Option<String> {
         let problems: Vec<_> =
-            self.problems.iter().map(|problem| problem.to_string().replace("\n       ", "; ")).collect();
+            self.problems.iter().map(|problem| problem.to_string().replace(NEXT_SENTENCE, "; ")).collect();
         let effect = if self.recording.is_some() { "" } else { "this is not recorded: " };
         (!problems.is_empty()).then(|| format!("{effect}{}", problems.join("; ")))
     }
