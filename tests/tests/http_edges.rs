@@ -58,6 +58,11 @@ async fn bodies_that_no_path_reads(db: TestDb) {
 async fn what_is_no_request(db: TestDb) {
     let server = Server::start(&db).await;
     let large = format!("GET / HTTP/1.1\r\nHost: s\r\nX: {}\r\n\r\n", "x".repeat(400_000));
+    let larger =
+        |bytes| format!("GET /healthz HTTP/1.1\r\nHost: s\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(bytes));
+    let [fits, over, far_over] = [65_000, 65_536, 100_000].map(larger);
+    let said = read_to_end(&mut raw(&server, fits.as_bytes()).await).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let many = format!("GET / HTTP/1.1\r\nHost: s\r\n{}\r\n", "X: 1\r\n".repeat(200));
     let path = format!("GET /{} HTTP/1.1\r\nHost: s\r\n\r\n", "x".repeat(65_600));
     for (request, statuses) in [
@@ -68,6 +73,8 @@ async fn what_is_no_request(db: TestDb) {
         ("\x16\x03\x01\x02\x00\x01\x00", &[400]),
         ("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", &[400]),
         (&large, &[431]),
+        (&over, &[431]),
+        (&far_over, &[431]),
         (&many, &[431]),
         (&path, &[431, 414]),
     ] {

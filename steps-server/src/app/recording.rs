@@ -31,26 +31,47 @@ impl App {
         }
     }
 
-    /// Records the lines of a batch that could be read, and answers for every line.
+    /// Records the lines of a batch that could be read, and answers for every line: with what `finish` makes of the answers, on
+    /// a blocking thread where there are many.
     ///
     /// # Errors
     /// Nothing of it could be committed now.
-    pub async fn record_batch(&self, lines: Vec<(usize, Result<Fact, FieldErrors>)>) -> Result<BatchAnswer, Error> {
+    pub async fn record_batch<T: Send + 'static>(
+        &self,
+        lines: Vec<(usize, Result<Fact, FieldErrors>)>,
+        finish: impl FnOnce(BatchAnswer) -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let mut facts = Vec::with_capacity(lines.len());
         let mut read = Vec::with_capacity(lines.len());
         for (line, fact) in lines {
             read.push((line, fact.map(|fact| facts.push(fact))));
         }
-        let mut outcomes = self.recorder.record(facts).await?.into_iter();
-        let mut answer = BatchAnswer::default();
-        for (line, read) in read {
-            answer.push(match read {
-                Err(FieldErrors(errors)) => LineAnswer { line, result: LineResult::Refused, id: None, errors },
-                Ok(()) => line_answer(line, outcomes.next().ok_or_else(unaccounted)?),
-            });
+        let outcomes = self.recorder.record(facts).await?;
+        let is_long = read.len() > LONG_BATCH;
+        let finish = move || Ok(finish(batch_answer(read, outcomes)?));
+        if !is_long {
+            return finish();
         }
-        Ok(answer)
+        // It takes no slot: the steps are recorded, and that must be answered.
+        tokio::task::spawn_blocking(finish).await.map_err(|error| Error::Internal(error.to_string()))?
     }
+}
+
+/// A batch of more steps is answered for on a blocking thread: it may have many errors.
+const LONG_BATCH: usize = 500;
+
+fn batch_answer(
+    read: Vec<(usize, Result<(), FieldErrors>)>,
+    outcomes: Vec<RecordOutcome>,
+) -> Result<BatchAnswer, Error> {
+    let (mut answer, mut outcomes) = (BatchAnswer::default(), outcomes.into_iter());
+    for (line, read) in read {
+        answer.push(match read {
+            Err(FieldErrors(errors)) => LineAnswer { line, result: LineResult::Refused, id: None, errors },
+            Ok(()) => line_answer(line, outcomes.next().ok_or_else(unaccounted)?),
+        });
+    }
+    Ok(answer)
 }
 
 fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {

@@ -49,6 +49,9 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// After so many bytes, others have a turn: a fast client's next bytes are always there.
+const TURN_BYTES: usize = 256 * 1024;
+
 /// So much of a body is free: with all connections together that is little, and the usual request is smaller.
 const FREE_BYTES: usize = 4 * 1024;
 
@@ -111,7 +114,11 @@ pub async fn read<B: Buf>(
                     None => reserved = Some(more),
                 }
             }
+            let turn = bytes.len() / TURN_BYTES;
             bytes.put(chunk);
+            if bytes.len() / TURN_BYTES > turn {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(Body { bytes: bytes.freeze(), _reserved: reserved })
     };

@@ -17,5 +17,6 @@ mod service;
 
 pub use activity::{Activity, Doing};
 pub use context::Context;
+pub use problem::HEAD_BYTES;
 pub use received::Received;
 pub use service::{answer, answer_no_request, service};

@@ -10,6 +10,10 @@ use warp::reply::Response;
 use super::request_id;
 use crate::app::{self, StoreError};
 
+/// The largest head of a request, in bytes (64 KiB).
+pub const HEAD_BYTES: usize = 64 * 1024;
+const HEAD_TOO_LARGE: &str = "the head of the request is too large: 64 KiB and 100 headers are read";
+
 /// Why a request was not fulfilled.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -22,6 +26,9 @@ pub enum ApiError {
     /// The body is too large.
     #[error("{0}")]
     TooLarge(String),
+    /// The head is larger than [`HEAD_BYTES`].
+    #[error("{HEAD_TOO_LARGE}")]
+    HeadTooLarge,
     /// The body is of a type that is not read here; these are.
     #[error("the body must be {0}")]
     MediaType(&'static str),
@@ -71,6 +78,7 @@ impl ApiError {
             Self::App(error) => status(error),
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
@@ -135,9 +143,7 @@ impl ApiError {
 /// The problem document of what is no request.
 pub fn of_no_request(status: StatusCode, request_id: String) -> String {
     let detail = match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            "the head of the request is too large: 64 KiB and 100 headers are read"
-        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => HEAD_TOO_LARGE,
         StatusCode::URI_TOO_LONG => "the address of the request is too long",
         _ => "this is not a request of HTTP/1.1 that can be understood",
     };

@@ -17,7 +17,7 @@ use super::activity::Activity;
 use super::answering::{self, Answering};
 use super::context::Context;
 use super::endpoints::{Endpoint, Route, allowed_methods};
-use super::problem::{self, ApiError};
+use super::problem::{self, ApiError, HEAD_BYTES};
 use super::received::Received;
 use super::request::Request;
 use super::{query, request_id};
@@ -69,11 +69,13 @@ where
     let method = request.method().clone();
     let route = Route::of(&method, request.uri().path());
     let client_waits = request.headers().contains_key(header::EXPECT);
+    let head_fits = head_bytes(&request) <= HEAD_BYTES;
     let (parts, body) = request.into_parts();
     let body = Received::new(body, Arc::clone(&activity));
     let mut request = warp::http::Request::from_parts(parts, body.clone());
     let answer = async {
         match route {
+            _ if !head_fits => ApiError::HeadTooLarge.into_response(),
             Route::Endpoint(endpoint) => {
                 request.extensions_mut().insert(endpoint);
                 service.call(request).await.unwrap_or_else(|never| match never {})
@@ -83,8 +85,8 @@ where
         }
     };
     let mut response = request_id::scope(id.clone(), answer).await;
-    if !body.finish(client_waits).await {
-        // The rest of the body stands before the next request.
+    // The rest of the body stands before the next request.
+    if !body.finish(client_waits).await || !head_fits {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if method == Method::HEAD {
@@ -102,6 +104,17 @@ where
     let peer = activity.peer.ip();
     tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, "request");
     Ok(Answering::new(response, &activity))
+}
+
+/// How long the head is without spare blanks. hyper stops reading a head that is larger than its buffer, which is larger than
+/// it was asked to be when much arrives at once.
+fn head_bytes<B>(request: &warp::http::Request<B>) -> usize {
+    let (uri, spaces_and_ends) = (request.uri(), "  HTTP/1.1\r\n\r\n".len());
+    let uri = uri.scheme_str().map_or(0, |scheme| scheme.len() + 3)
+        + uri.authority().map_or(0, |authority| authority.as_str().len())
+        + uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    request.method().as_str().len() + uri + spaces_and_ends + headers.sum::<usize>()
 }
 
 /// The answer to what is no request, such as one with a head that is too large: an HTTP message as it is sent.

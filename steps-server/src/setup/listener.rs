@@ -25,8 +25,6 @@ use crate::http::{self, Activity, Received};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Pause after a connection could not be accepted, for instance because every file descriptor is in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The largest head of a request, in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
 /// How long a new connection may take to send the head of its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 
@@ -134,6 +132,6 @@ where
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(stall_timeout)
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(http::HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(socket)), service)
 }

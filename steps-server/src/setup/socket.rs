@@ -97,6 +97,17 @@ impl Socket {
     }
 }
 
+impl Drop for Socket {
+    /// What a client has not read of an answer that is cut off is thrown away, and not kept for it in the system's memory.
+    fn drop(&mut self) {
+        if self.waiting.is_some()
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            tracing::debug!(%error, "the rest of an answer stays in the system's memory");
+        }
+    }
+}
+
 /// The status of an answer that hyper made by itself: an error of a client, without any header of ours, and without a body.
 fn hypers_own(bytes: &[u8]) -> Option<u16> {
     let head = bytes.strip_prefix(b"HTTP/1.1 4")?.strip_suffix(b"\r\n\r\n")?;

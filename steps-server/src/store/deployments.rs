@@ -102,10 +102,12 @@ impl Reader {
                 if let Some(limit) = query.limit {
                     select.push(" LIMIT ").push(limit);
                 }
-                let mut rows = select.build_query_as::<DeploymentRow>().fetch(&mut *connection);
+                let mut rows = select.build_query_as::<DeploymentRow>().fetch(connection.reads());
                 while let Some(row) = rows.try_next().await? {
                     yield row.at(now)?;
                 }
+                drop(rows);
+                connection.has_read();
             }.boxed())
         })
     }

@@ -41,6 +41,8 @@ struct Current<DB: Database> {
 pub struct Leased<DB: Database> {
     connection: PoolConnection<DB>,
     permit: Option<OwnedSemaphorePermit>,
+    /// Whether a list is being read.
+    is_reading: bool,
 }
 
 impl<DB: Database> RenewablePool<DB> {
@@ -66,7 +68,7 @@ impl<DB: Database> RenewablePool<DB> {
         let permit = permit.map_err(|_| StoreError::Busy)?.ok();
         loop {
             match self.get().acquire().await {
-                Ok(connection) => return Ok(Leased { connection, permit }),
+                Ok(connection) => return Ok(Leased { connection, permit, is_reading: false }),
                 // It was replaced meanwhile.
                 Err(sqlx::Error::PoolClosed) if !self.get().is_closed() => {}
                 Err(error) => return Err(error.into()),
@@ -109,6 +111,20 @@ impl<DB: Database> RenewablePool<DB> {
     }
 }
 
+impl<DB: Database> Leased<DB> {
+    /// A list is read from now on. Until [`Leased::has_read`], a connection over a network is closed when this is dropped:
+    /// before it could be used again, the driver would have to receive the rest of the list.
+    pub fn reads(&mut self) -> &mut DB::Connection {
+        self.is_reading = true;
+        &mut self.connection
+    }
+
+    /// The list has been read to its end.
+    pub fn has_read(&mut self) {
+        self.is_reading = false;
+    }
+}
+
 impl<DB: Database> Deref for Leased<DB> {
     type Target = DB::Connection;
     fn deref(&self) -> &DB::Connection {
@@ -124,11 +140,14 @@ impl<DB: Database> DerefMut for Leased<DB> {
 
 impl<DB: Database> Drop for Leased<DB> {
     fn drop(&mut self) {
+        // SQLite is in this process: a statement that is still being run ends, and has its handle until then.
+        let is_remote = DB::NAME != "SQLite";
+        if is_remote && self.is_reading {
+            return self.connection.close_on_drop();
+        }
         let returning = self.connection.return_to_pool();
         let Some(permit) = self.permit.take() else { return };
         let Ok(runtime) = Handle::try_current() else { return };
-        // SQLite is in this process: a statement that is still being run ends, and has its handle until then.
-        let is_remote = DB::NAME != "SQLite";
         runtime.spawn(async move {
             match is_remote {
                 true => drop(timeout(RETURN_TIMEOUT, returning).await),

@@ -99,10 +99,12 @@ impl Reader {
                 push_deployment_filter(&mut select, &access, &filter, now);
                 select.push(" AND counted = 1");
                 push_text(&mut select, "step_status", status.map(String::from));
-                let mut rows = select.build_query_as::<Row>().fetch(&mut *connection);
+                let mut rows = select.build_query_as::<Row>().fetch(connection.reads());
                 while let Some(row) = rows.try_next().await? {
                     yield row.at(now)?;
                 }
+                drop(rows);
+                connection.has_read();
             }.boxed())
         })
     }

@@ -111,10 +111,12 @@ impl Reader {
                 if let Some(limit) = query.limit {
                     select.push(" LIMIT ").push(limit);
                 }
-                let mut rows = select.build_query_as::<StepRow>().fetch(&mut *connection);
+                let mut rows = select.build_query_as::<StepRow>().fetch(connection.reads());
                 while let Some(row) = rows.try_next().await? {
                     yield Step::try_from(row)?;
                 }
+                drop(rows);
+                connection.has_read();
             }.boxed())
         })
     }

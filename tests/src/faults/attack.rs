@@ -12,9 +12,9 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::PROBE;
 use crate::http::client;
-use crate::{PATIENCE, Server, block_on};
+use crate::{PATIENCE, Server, block_on, eventually};
 
-/// An attack that goes on, on a thread of its own, until it is stopped.
+/// An attack that goes on, on a thread of its own with little priority, until it is stopped.
 #[derive(Debug)]
 pub struct Attack {
     stop: Arc<AtomicBool>,
@@ -30,6 +30,8 @@ impl Attack {
         let thread = std::thread::spawn({
             let (stop, times) = (Arc::clone(&stop), Arc::clone(&times));
             move || {
+                // Its client would have a machine of its own.
+                let _: Result<i32, rustix::io::Errno> = rustix::process::nice(10);
                 let one = async || {
                     while !stop.load(Ordering::Relaxed) {
                         act().await;
@@ -57,8 +59,10 @@ impl Attack {
     ///
     /// # Panics
     /// Where the attack itself has failed.
-    pub fn stop(self) -> usize {
+    pub async fn stop(self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
+        // Other connections of this test's runtime hear meanwhile that they are closed.
+        eventually("the attack ends", async || self.thread.is_finished().then_some(())).await;
         self.thread.join().expect("the attack does what it should");
         self.times.load(Ordering::Relaxed)
     }
