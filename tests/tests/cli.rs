@@ -97,7 +97,8 @@ fn a_silent_server_is_given_up_on_in_time() {
     let began = std::time::Instant::now();
     let said = cli.run(&record_with(&["--timeout", "300ms", "--no-spool"])).failed(1);
     let took = began.elapsed();
-    assert!((Duration::from_millis(300)..SLACK).contains(&took), "{took:?}: {said}");
+    // A tenth of the time is left to keep what the server does not take.
+    assert!((Duration::from_millis(270)..SLACK).contains(&took), "{took:?}: {said}");
 }
 
 #[test]

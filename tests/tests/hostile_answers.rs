@@ -58,8 +58,10 @@ fn an_endless_document_is_given_up() {
         for filler in [" ", "7", "[", "\"x", "{\"steps\":[{},"] {
             let server = HostileServer::endless(OK_JSON, filler.repeat(64 * 1024));
             all_fail(&server, &small, SMALL, "is longer than 1 MiB").await;
-            all_fail(&server, &large, LARGE, "is longer than 64 MiB").await;
         }
+        // What it consists of does not matter: it is refused before it is read as JSON.
+        let server = HostileServer::endless(OK_JSON, "{\"steps\":[{},".repeat(64 * 1024));
+        all_fail(&server, &large, LARGE, "is longer than 64 MiB").await;
     });
 }
 
