@@ -65,15 +65,16 @@ words! {
 }
 
 impl BatchAnswer {
-    /// Adds the answer for one more step, and counts it. Of its errors it keeps 16, and 1000 of all steps together.
-    pub fn push(&mut self, mut line: LineAnswer) {
+    /// Adds the answer for one more step, and counts it. Of its errors it keeps 16, and 1000 of all steps together. `more` is
+    /// how many errors the step has beside those of `line`.
+    pub fn push(&mut self, mut line: LineAnswer, more: usize) {
         let room = MAX_ERRORS.min(MAX_BATCH_ERRORS - self.listed);
-        self.more_errors += line.errors.len().saturating_sub(room);
-        if room == 0 && !line.errors.is_empty() {
+        let more = more + line.errors.len().saturating_sub(room);
+        line.errors.truncate(room);
+        self.listed += line.errors.len();
+        self.more_errors += more;
+        if line.errors.is_empty() && more > 0 {
             line.errors = vec![FieldError::wrong("step", "is wrong, and the answer lists no more errors")];
-        } else {
-            line.errors.truncate(room);
-            self.listed += line.errors.len();
         }
         match line.result {
             LineResult::Recorded => self.recorded += 1,
@@ -93,7 +94,7 @@ mod tests {
         let mut answer = BatchAnswer::default();
         for line in 1..=100 {
             let errors = vec![FieldError::missing("owner"); 20];
-            answer.push(LineAnswer { line, result: LineResult::Refused, id: None, errors });
+            answer.push(LineAnswer { line, result: LineResult::Refused, id: None, errors }, 0);
         }
         let listed: usize = answer.steps.iter().map(|step| step.errors.len()).sum();
         // 62 steps list 16, the next one 8, and each of the others says that it lists none.

@@ -32,6 +32,7 @@ pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
 pub use recorder::RecordError;
+pub use recording::LineErrors;
 pub use steps::Count;
 
 use compute::Slots;

@@ -5,6 +5,15 @@ use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult,
 use super::fact::{Fact, RecordOutcome};
 use super::{App, Error};
 
+/// What is wrong with a line of a batch.
+#[derive(Debug)]
+pub struct LineErrors {
+    /// The errors that the answer may list.
+    pub errors: Vec<FieldError>,
+    /// How many more there are.
+    pub more: usize,
+}
+
 impl App {
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
     ///
@@ -38,7 +47,7 @@ impl App {
     /// Nothing of it could be committed now.
     pub async fn record_batch<T: Send + 'static>(
         &self,
-        lines: Vec<(usize, Result<Fact, FieldErrors>)>,
+        lines: Vec<(usize, Result<Fact, LineErrors>)>,
         finish: impl FnOnce(BatchAnswer) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let mut facts = Vec::with_capacity(lines.len());
@@ -61,15 +70,17 @@ impl App {
 const LONG_BATCH: usize = 500;
 
 fn batch_answer(
-    read: Vec<(usize, Result<(), FieldErrors>)>,
+    read: Vec<(usize, Result<(), LineErrors>)>,
     outcomes: Vec<RecordOutcome>,
 ) -> Result<BatchAnswer, Error> {
     let (mut answer, mut outcomes) = (BatchAnswer::default(), outcomes.into_iter());
     for (line, read) in read {
-        answer.push(match read {
-            Err(FieldErrors(errors)) => LineAnswer { line, result: LineResult::Refused, id: None, errors },
-            Ok(()) => line_answer(line, outcomes.next().ok_or_else(unaccounted)?),
-        });
+        match read {
+            Err(LineErrors { errors, more }) => {
+                answer.push(LineAnswer { line, result: LineResult::Refused, id: None, errors }, more);
+            }
+            Ok(()) => answer.push(line_answer(line, outcomes.next().ok_or_else(unaccounted)?), 0),
+        }
     }
     Ok(answer)
 }

@@ -49,7 +49,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// After so many bytes, others have a turn: a fast client's next bytes are always there.
+/// After so many bytes of one body, others have a turn: a fast client's next bytes are always there.
 const TURN_BYTES: usize = 256 * 1024;
 
 /// So much of a body is free: with all connections together that is little, and the usual request is smaller.
@@ -117,7 +117,7 @@ pub async fn read<B: Buf>(
             let turn = bytes.len() / TURN_BYTES;
             bytes.put(chunk);
             if bytes.len() / TURN_BYTES > turn {
-                tokio::task::yield_now().await;
+                context.give_way().await;
             }
         }
         Ok(Body { bytes: bytes.freeze(), _reserved: reserved })

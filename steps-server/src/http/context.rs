@@ -13,6 +13,8 @@ const BATCH_BYTES: usize = 48 * 1024 * 1024;
 const BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The same, of large answers that wait for their clients: 128 MiB.
 const ANSWER_BYTES: usize = 128 * 1024 * 1024;
+/// The pause of [`Context::give_way`]: the shortest that the timer knows.
+const GIVE_WAY: Duration = Duration::from_millis(1);
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Context {
     batch_bytes: Arc<Semaphore>,
     body_bytes: Arc<Semaphore>,
     answer_bytes: Arc<Semaphore>,
+    /// The turn to have received much: see [`Context::give_way`].
+    turn: Semaphore,
 }
 
 /// What memory is reserved for.
@@ -43,7 +47,14 @@ impl Context {
     pub fn new(app: App, stall_timeout: Duration) -> Self {
         let [batch_bytes, body_bytes, answer_bytes] =
             [BATCH_BYTES, BODY_BYTES, ANSWER_BYTES].map(|bytes| Arc::new(Semaphore::new(bytes)));
-        Self { app, stall_timeout, batch_bytes, body_bytes, answer_bytes }
+        Self { app, stall_timeout, batch_bytes, body_bytes, answer_bytes, turn: Semaphore::new(1) }
+    }
+
+    /// Gives way to other work after much of a body has been received: a moment, and one body after the other, so that all
+    /// of them together leave most of the serving thread to others.
+    pub async fn give_way(&self) {
+        let _turn = self.turn.acquire().await;
+        tokio::time::sleep(GIVE_WAY).await;
     }
 
     /// Reserves so many bytes, until the permit is dropped; `None` when others have them.

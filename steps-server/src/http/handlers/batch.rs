@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use steps_shared::{FieldError, FieldErrors, JsonFields, MAX_BATCH_BYTES, MAX_BATCH_STEPS, MAX_STEP_BYTES, Timestamp};
+use steps_shared::{
+    FieldError, FieldErrors, JsonFields, MAX_BATCH_BYTES, MAX_BATCH_ERRORS, MAX_BATCH_STEPS, MAX_ERRORS,
+    MAX_STEP_BYTES, Timestamp,
+};
 use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::json;
-use crate::app::Fact;
+use crate::app::{Fact, LineErrors};
 use crate::http::body::{Limit, MediaType};
 use crate::http::context::{Context, Memory};
 use crate::http::problem::ApiError;
@@ -29,7 +32,7 @@ pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Respo
 }
 
 /// The steps of a batch with their places, or what is wrong with each.
-type Facts = Vec<(usize, Result<Fact, FieldErrors>)>;
+type Facts = Vec<(usize, Result<Fact, LineErrors>)>;
 
 fn facts(body: &[u8], media_type: &MediaType, now: Timestamp) -> Result<Facts, ApiError> {
     let lines = match media_type {
@@ -44,7 +47,16 @@ fn facts(body: &[u8], media_type: &MediaType, now: Timestamp) -> Result<Facts, A
     if lines.len() > MAX_BATCH_STEPS {
         return Err(ApiError::TooLarge(format!("the batch has more than {MAX_BATCH_STEPS} steps; send several")));
     }
-    Ok(lines.into_iter().map(|(line, text)| (line, fact(text, now))).collect())
+    // Errors that the answer does not list are counted only: they take a hundred times the memory of the body.
+    let mut room = MAX_BATCH_ERRORS;
+    let mut listed = |FieldErrors(mut errors): FieldErrors| {
+        let more = errors.len().saturating_sub(room.min(MAX_ERRORS));
+        errors.truncate(room.min(MAX_ERRORS));
+        errors.shrink_to_fit();
+        room -= errors.len();
+        LineErrors { errors, more }
+    };
+    Ok(lines.into_iter().map(|(line, text)| (line, fact(text, now).map_err(&mut listed))).collect())
 }
 
 /// The elements of a JSON array, numbered from 1: one more than may be at the most.
