@@ -9,7 +9,7 @@ use steps_shared::{
 use super::steps::{Count, checked_limit};
 use super::{App, Error};
 use crate::analysis::statistics::median;
-use crate::store::{Access, Reader, Rows};
+use crate::store::{Access, Entry, Reader, Rows};
 
 /// What is usual is the median of this many deployments before.
 const USUAL_OF: u32 = 20;
@@ -57,7 +57,7 @@ impl App {
         self.read(access, |reader| async move {
             let deployment = reader.deployment(id).await?.ok_or(Error::NoSuchDeployment(id))?;
             let beside = reader.beside(&deployment).await?;
-            Ok(Timeline { deployment, beside, steps: reader.steps_of(&[id]).await? })
+            Ok(Timeline { deployment, beside, steps: reader.steps_of(id).await? })
         })
         .await
     }
@@ -66,17 +66,19 @@ impl App {
     pub async fn detail(&self, access: &Access, timeline: Timeline) -> Result<DeploymentDetail, Error> {
         let Timeline { deployment, beside, steps } = timeline;
         let before = &deployment;
-        let (durations, steps_before) = self
+        let (durations, timelines) = self
             .read_unfolded(access, |reader| async move {
                 let before = reader.successful_before(before, USUAL_OF).await?;
                 let (ids, durations): (Vec<StepId>, Vec<Duration>) = before.into_iter().unzip();
-                Ok((durations, reader.steps_of(&ids).await?))
+                Ok((durations, reader.timelines_of(&ids).await?))
             })
             .await?;
         let mut by_status: HashMap<String, Vec<Duration>> = HashMap::new();
-        for step in steps_before {
-            if let Some(duration) = step.duration() {
-                by_status.entry(step.status.to_string()).or_default().push(duration);
+        for timeline in &timelines {
+            for Entry { status, ts, ended_at, .. } in timeline.entries()? {
+                if let Some(duration) = ended_at.and_then(|ended_at| Duration::from_micros(ended_at - ts)) {
+                    by_status.entry(status.to_owned()).or_default().push(duration);
+                }
             }
         }
         let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|durations| median(durations));

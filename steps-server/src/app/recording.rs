@@ -4,6 +4,7 @@ use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult,
 
 use super::fact::{Fact, RecordOutcome};
 use super::{App, Error};
+use crate::store::Access;
 
 /// What is wrong with a line of a batch.
 #[derive(Debug)]
@@ -28,15 +29,28 @@ impl App {
     ///
     /// # Errors
     /// It contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
-    pub async fn record(&self, fact: Fact) -> Result<(Step, bool), Error> {
+    pub async fn record(&self, access: &Access, fact: Fact) -> Result<(Step, bool), Error> {
+        let is_new = matches!(fact, Fact::Step { .. });
         match self.recorder.record(vec![fact]).await?.pop() {
-            Some(RecordOutcome::Recorded(step)) => Ok((step, true)),
-            Some(RecordOutcome::AlreadyRecorded(step)) => Ok((step, false)),
+            Some(RecordOutcome::Recorded(step)) if is_new => Ok((step, true)),
+            Some(RecordOutcome::Recorded(step)) => Ok((self.with_derived(access, step).await, true)),
+            Some(RecordOutcome::AlreadyRecorded(step)) => Ok((self.with_derived(access, step).await, false)),
             Some(RecordOutcome::Conflict(_, error)) => Err(Error::Conflict(error)),
             Some(RecordOutcome::NoSuchStep(id)) => Err(Error::NoSuchStep(id)),
             Some(RecordOutcome::Invalid(_, errors)) => Err(errors.into()),
             Some(RecordOutcome::Refused(_, reason)) => Err(Error::Refused(reason)),
             None => Err(unaccounted()),
+        }
+    }
+
+    /// The step with what has been derived of it, where that can be told.
+    async fn with_derived(&self, access: &Access, step: Step) -> Step {
+        let read = self.read_unfolded(access, |reader| async move { Ok(reader.step(step.id).await?) });
+        match read.await {
+            Ok(Some(Step { ended_at, deployment_id, result, .. })) => {
+                Step { ended_at: step.ended_at.or(ended_at), deployment_id, result, ..step }
+            }
+            _ => step,
         }
     }
 

@@ -25,8 +25,11 @@ impl App {
             FieldErrors::from(FieldError::wrong("tz", reason))
         })?;
         let of_steps = query.by.contains(&GroupBy::Status);
-        let samples =
-            self.read(access, |reader| async move { Ok(reader.samples(&query.filter, of_steps).await?) }).await?;
+        let samples = self.read(access, |reader| async move {
+            let filter = &query.filter;
+            Ok(if of_steps { reader.step_samples(filter).await? } else { reader.samples(filter).await? })
+        });
+        let samples = samples.await?;
         let mut samples = samples.ready_chunks(SAMPLES);
         let StepFilter { since, until, .. } = query.filter.base;
         // What began before now is all that there can be.

@@ -157,12 +157,13 @@ async fn prune_single_steps(
     // What has not been folded is of no deployment yet. All that this transaction sees is folded.
     apply::fold_all(&mut tx, config).await?;
     let found = tx.doomed_steps(doomed, after, SINGLE_STEPS).await?;
-    let Some(last) = found.last().copied() else { return Ok(None) };
+    let Some((last, _)) = found.last().copied() else { return Ok(None) };
+    let single: Vec<Uuid> = found.iter().filter(|(_, single)| *single).map(|((_, id), _)| *id).collect();
     if !dry_run {
-        tx.delete_steps(&found).await?;
+        tx.delete_steps(&single).await?;
     }
     tx.commit().await?;
-    Ok(Some((last, found.len() as u64)))
+    Ok(Some((last, single.len() as u64)))
 }
 
 /// The first of them, as many as one transaction deletes: at least one.

@@ -2,8 +2,10 @@
 
 use super::fold::FoldRules;
 use super::statuses::Statuses;
+use crate::store::LAYOUT;
 
-/// The version of the rules in `fold`. A change of them changes it, so that stored deployments are folded again.
+/// The version of the rules in `fold`. A change of them changes it, so that stored deployments are folded again; so
+/// does another layout of timelines.
 const RULES_VERSION: u32 = 2;
 
 /// What each status means, and how long is long.
@@ -21,7 +23,7 @@ impl FoldConfig {
     pub fn fingerprint(&self) -> String {
         let FoldRules { abandon_after, settle_after } = self.rules;
         format!(
-            "rules {RULES_VERSION}; abandon {abandon_after}; settle {settle_after}; {}",
+            "rules {RULES_VERSION}; layout {LAYOUT}; abandon {abandon_after}; settle {settle_after}; {}",
             self.statuses.fingerprint()
         )
     }

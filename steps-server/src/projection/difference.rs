@@ -8,46 +8,57 @@ use uuid::Uuid;
 use super::config::FoldConfig;
 use super::fold::{self, DerivedStep, FoldStep, Folded, SpanEnd};
 use super::statuses::{Statuses, normalized};
-use crate::store::{DeploymentRow, FoldRow, StepEnd, StoreError, StreamKey, Tx};
+use crate::store::{DeploymentRow, Entry, FoldRow, Part, PartRow, StoreError, StreamKey, Tx, pack};
 
 /// Where the stored deployments differ from the fold.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Steps with another end, outcome or deployment.
-    pub ends: Vec<StepEnd>,
-    /// Deployments that are stored and should not be, or not like this.
+    /// Deployments that are stored and should not be.
     pub wrong: Vec<Uuid>,
     /// Deployments that should be stored, and are not, or not like this.
     pub right: Vec<DeploymentRow>,
+    /// Further parts of their timelines that should be stored, and are not.
+    pub(super) parts: Vec<PartRow>,
+    /// The last part of the timelines that have become shorter.
+    pub(super) ends: Vec<(Uuid, i32)>,
 }
 
 impl Difference {
-    /// Adds those steps of a deployment of which something else is stored.
-    pub(super) fn add_ends<'a>(
+    /// How many deployments differ.
+    #[must_use]
+    pub fn deployments(&self) -> usize {
+        self.wrong.len() + self.right.len()
+    }
+
+    /// Adds a deployment that differs from the stored one, or whose further parts do. `parts` are those from `first` on, as they
+    /// should be and as they are.
+    pub(super) fn add(
         &mut self,
-        rows: impl IntoIterator<Item = &'a FoldRow>,
-        derived: impl IntoIterator<Item = &'a DerivedStep>,
-        deployment_id: Option<Uuid>,
+        stored: Option<&DeploymentRow>,
+        row: DeploymentRow,
+        parts: Vec<PartRow>,
+        stored_parts: &[PartRow],
     ) {
-        for (row, DerivedStep { ended_at, outcome }) in rows.into_iter().zip(derived) {
-            let end = StepEnd {
-                id: row.id,
-                ended_at: ended_at.map(Timestamp::micros),
-                deployment_id,
-                result: outcome.map(StepOutcome::name),
-            };
-            let stored = (row.ended_at, row.deployment_id, row.result.as_deref());
-            if stored != (end.ended_at, end.deployment_id, end.result) {
-                self.ends.push(end);
-            }
+        let parts: Vec<PartRow> = parts.into_iter().filter(|part| !stored_parts.contains(part)).collect();
+        if parts.is_empty() && stored == Some(&row) {
+            return;
         }
+        if stored.is_some_and(|stored| stored.parts > row.parts) {
+            self.ends.push((row.id, row.parts));
+        }
+        self.parts.extend(parts);
+        self.right.push(row);
     }
 
     /// Stores what the fold says.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        tx.set_ends(&self.ends).await?;
         tx.remove_deployments(&self.wrong).await?;
-        tx.add_deployments(&self.right).await
+        tx.put_deployments(&self.right).await?;
+        tx.put_parts(&self.parts).await?;
+        for (deployment, last) in &self.ends {
+            tx.remove_parts(*deployment, *last).await?;
+        }
+        Ok(())
     }
 }
 
@@ -72,33 +83,50 @@ pub(super) async fn difference(
             || first.get(row.stream.as_slice()).is_none_or(|first| (row.ts, row.id) >= *first)
     });
     let exclusions = tx.exclusions(from).await?;
+    let long: Vec<_> = stored.iter().filter(|row| row.parts > 0).map(|row| (row.id, 1)).collect();
+    let mut stored_parts: HashMap<Uuid, Vec<PartRow>> = HashMap::new();
+    for part in tx.parts(&long).await? {
+        stored_parts.entry(part.deployment).or_default().push(part);
+    }
+    let mut stored: HashMap<Uuid, DeploymentRow> = stored.into_iter().map(|row| (row.id, row)).collect();
     let mut difference = Difference::default();
-    let mut folded: HashMap<Uuid, DeploymentRow> = HashMap::new();
     for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
         let steps: Vec<FoldStep> = rows.iter().map(|row| fold_step(row, config)).collect();
         let has_run = rows.iter().any(|row| row.has_run);
-        let mut in_one = vec![false; rows.len()];
         for deployment in fold::fold(&steps, has_run, config.rules) {
             let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| &rows[*at]).collect();
-            deployment.steps.iter().for_each(|at| in_one[*at] = true);
-            if let Some(row) = deployment_row(&own, &deployment, rows[deployment.tail].ts, &exclusions) {
-                difference.add_ends(own, &deployment.derived, Some(row.id));
-                folded.insert(row.id, row);
-            }
-        }
-        let ignored = rows.iter().zip(in_one).filter(|(_, in_one)| !in_one).map(|(row, _)| row);
-        difference.add_ends(ignored, std::iter::repeat(&DerivedStep::default()), None);
-    }
-    let mut kept = HashSet::new();
-    for row in stored {
-        if folded.get(&row.id) == Some(&row) {
-            kept.insert(row.id);
-        } else {
-            difference.wrong.push(row.id);
+            let Some(row) = deployment_row(&own, &deployment, rows[deployment.tail].ts, &exclusions) else { continue };
+            let entries = own.into_iter().zip(&deployment.derived).map(entry);
+            let (row, parts) = with_timeline(row, entries);
+            let stored_parts = stored_parts.get(&row.id).map_or(&[][..], Vec::as_slice);
+            difference.add(stored.remove(&row.id).as_ref(), row, parts, stored_parts);
         }
     }
-    difference.right = folded.into_values().filter(|row| !kept.contains(&row.id)).collect();
+    difference.wrong = stored.into_keys().collect();
     Ok(difference)
+}
+
+/// A step of a timeline.
+pub(super) fn entry<'a>((row, derived): (&'a FoldRow, &DerivedStep)) -> Entry<'a> {
+    let DerivedStep { ended_at, outcome: result } = *derived;
+    let ended_at = ended_at.map(Timestamp::micros);
+    Entry { id: row.id, ts: row.ts, status: &row.status, span: row.span, ended_at, result }
+}
+
+/// A deployment with the first part of its timeline, and the further parts.
+fn with_timeline<'a>(
+    row: DeploymentRow,
+    entries: impl IntoIterator<Item = Entry<'a>>,
+) -> (DeploymentRow, Vec<PartRow>) {
+    let mut parts = pack(entries).into_iter();
+    let timeline = parts.next().map(|part| part.data);
+    let parts = numbered(row.id, 1, parts);
+    (DeploymentRow { timeline, parts: i32::try_from(parts.len()).unwrap_or(i32::MAX), ..row }, parts)
+}
+
+/// Parts of a timeline from a number on.
+pub(super) fn numbered(deployment: Uuid, first: i32, parts: impl IntoIterator<Item = Part>) -> Vec<PartRow> {
+    (first..).zip(parts).map(|(nth, part)| PartRow { deployment, nth, part }).collect()
 }
 
 /// A step as the fold takes it.
@@ -119,7 +147,7 @@ pub(super) fn fold_step(row: &FoldRow, config: &FoldConfig) -> FoldStep {
     }
 }
 
-/// A deployment as it is stored; `None` when it has no steps, which the fold never makes.
+/// A deployment as it is stored, without its timeline; `None` when it has no steps, which the fold never makes.
 pub(super) fn deployment_row(
     own: &[&FoldRow],
     folded: &Folded,
@@ -151,5 +179,7 @@ pub(super) fn deployment_row(
         tail_ts,
         last_ts: last.ts,
         steps: i32::try_from(own.len()).unwrap_or(i32::MAX),
+        timeline: None,
+        parts: 0,
     })
 }

@@ -1,14 +1,14 @@
 //! Goes on with the fold of long running deployments: the first step and the tail stand for all that was folded before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use steps_shared::StatusKind;
 use uuid::Uuid;
 
 use super::config::FoldConfig;
-use super::difference::{Difference, deployment_row, fold_step};
+use super::difference::{Difference, deployment_row, entry, fold_step, numbered};
 use super::fold::{self, FoldStep};
-use crate::store::{DeploymentRow, FoldRow, StoreError, StreamKey, Tx};
+use crate::store::{DeploymentRow, Entry, FoldRow, PartRow, StoreError, StreamKey, Tx, pack, unpack};
 
 /// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
 const MIN_STEPS: i32 = 100;
@@ -53,56 +53,82 @@ pub(super) async fn resume(
     let firsts = tx.fold_rows_of(&ids).await?;
     let mut from_beginning = Vec::new();
     for whole in long {
-        if resume_one(whole, &firsts, &tails, config, difference).is_none() {
+        let first = tx.part_before(whole.id, whole.tail_ts).await?;
+        let parts = tx.parts(&[(whole.id, first.max(1))]).await?;
+        let known = Known { whole, first, parts };
+        if known.resume(&firsts, &tails, config, difference).is_none() {
             from_beginning.push(whole.clone());
         }
     }
     Ok(from_beginning)
 }
 
-/// Goes on with the fold of one deployment; `None`, with nothing added to `difference`, where that is not enough.
-fn resume_one(
-    whole: &DeploymentRow,
-    firsts: &[FoldRow],
-    tails: &[FoldRow],
-    config: &FoldConfig,
-    difference: &mut Difference,
-) -> Option<()> {
-    let first = firsts.iter().find(|row| row.id == whole.id)?;
-    let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
-    let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
-    let steps: Vec<FoldStep> = rows.iter().map(|row| short_step(row, whole, config)).collect();
-    // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of the
-    // step before it.
-    let goes_on = |step: &FoldStep| match step.kind {
-        StatusKind::Phase | StatusKind::Waiting => {
-            step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
+/// What is stored of a deployment, with the parts of its timeline from the one on in which its tail begins.
+struct Known<'a> {
+    whole: &'a DeploymentRow,
+    first: i32,
+    parts: Vec<PartRow>,
+}
+
+impl Known<'_> {
+    /// Goes on with the fold; `None`, with nothing added to `difference`, where that is not enough.
+    fn resume(
+        &self,
+        firsts: &[FoldRow],
+        tails: &[FoldRow],
+        config: &FoldConfig,
+        difference: &mut Difference,
+    ) -> Option<()> {
+        let Self { whole, first: first_part, parts } = self;
+        let stored = self.entries()?;
+        let known: HashSet<Uuid> = stored.iter().map(|entry| entry.id).chain([whole.id]).collect();
+        let first = firsts.iter().find(|row| row.id == whole.id)?;
+        let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
+        let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
+        let step = |row: &&FoldRow| short_step(row, whole, known.contains(&row.id), config);
+        let steps: Vec<FoldStep> = rows.iter().map(step).collect();
+        // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of the
+        // step before it.
+        let goes_on = |step: &FoldStep| match step.kind {
+            StatusKind::Phase | StatusKind::Waiting => {
+                step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
+            }
+            kind => kind == StatusKind::Ignored,
+        };
+        if first.has_run && !steps.iter().skip(1).all(goes_on) {
+            return None;
         }
-        kind => kind == StatusKind::Ignored,
-    };
-    if first.has_run && !steps.iter().skip(1).all(goes_on) {
-        return None;
+        let folded = fold::fold(&steps, false, config.rules);
+        let [deployment] = folded.as_slice() else { return None };
+        let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| rows[*at]).collect();
+        let row = deployment_row(&own, deployment, rows[deployment.tail].ts, &HashMap::new());
+        let mut row = row.filter(|row| row.ended_at.is_none())?;
+        (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
+        (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
+        row.open_until = row.open_until.max(whole.open_until);
+        let is_short = whole.tail_ts > whole.started_at;
+        if is_short {
+            // What lies between the first step and the tail has its end, and is counted, already.
+            let added = own.iter().filter(|row| !known.contains(&row.id)).count();
+            row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
+        }
+        let settled = stored.into_iter().filter(|entry| is_short && entry.ts < whole.tail_ts);
+        let tail = own.into_iter().zip(&deployment.derived).skip(usize::from(is_short)).map(entry);
+        let mut packed = pack(settled.chain(tail)).into_iter();
+        row.timeline = if *first_part == 0 { packed.next().map(|part| part.data) } else { whole.timeline.clone() };
+        let packed = numbered(whole.id, (*first_part).max(1), packed);
+        row.parts = packed.last().map_or(first_part - 1, |last| last.nth).max(0);
+        difference.add(Some(whole), row, packed, parts);
+        Some(())
     }
-    let folded = fold::fold(&steps, false, config.rules);
-    let [deployment] = folded.as_slice() else { return None };
-    let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| rows[*at]).collect();
-    let row = deployment_row(&own, deployment, rows[deployment.tail].ts, &HashMap::new());
-    let mut row = row.filter(|row| row.ended_at.is_none())?;
-    (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
-    (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
-    row.open_until = row.open_until.max(whole.open_until);
-    let known = if whole.tail_ts > whole.started_at {
-        // What lies between the first step and the tail has its end, and is counted, already.
-        let added = own.iter().filter(|row| row.deployment_id != Some(whole.id)).count();
-        row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
-        1
-    } else {
-        0
-    };
-    difference.add_ends(own.into_iter().skip(known), deployment.derived.iter().skip(known), Some(whole.id));
-    difference.wrong.push(whole.id);
-    difference.right.push(row);
-    Some(())
+
+    /// The steps of those parts; `None` where they cannot be told.
+    fn entries(&self) -> Option<Vec<Entry<'_>>> {
+        let first = if self.first == 0 { Some(self.whole.timeline.as_deref()?) } else { None };
+        let parts = self.parts.iter().filter(|row| row.nth <= self.whole.parts).map(|row| row.part.data.as_slice());
+        let unpacked: Result<Vec<_>, _> = first.into_iter().chain(parts).map(unpack).collect();
+        Some(unpacked.ok()?.concat())
+    }
 }
 
 /// The attempt of a deployment; 0 where it is not known.
@@ -112,11 +138,11 @@ fn attempt(whole: &DeploymentRow) -> i64 {
 
 /// A step of a deployment of which only the first step and the tail are read: that it has had its start is known of the
 /// whole, and said by its first step alone.
-fn short_step(row: &FoldRow, whole: &DeploymentRow, config: &FoldConfig) -> FoldStep {
+fn short_step(row: &FoldRow, whole: &DeploymentRow, is_known: bool, config: &FoldConfig) -> FoldStep {
     let step = fold_step(row, config);
     match step.kind {
         _ if row.id == whole.id && whole.has_start => FoldStep { kind: StatusKind::Start, ..step },
-        StatusKind::Start if row.deployment_id == Some(whole.id) => FoldStep { kind: StatusKind::Phase, ..step },
+        StatusKind::Start if is_known => FoldStep { kind: StatusKind::Phase, ..step },
         _ => step,
     }
 }

@@ -1,5 +1,7 @@
 //! Reading deployments.
 
+use std::collections::HashMap;
+
 use async_stream::try_stream;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use sqlx::QueryBuilder;
@@ -8,18 +10,17 @@ use steps_shared::{
 };
 use uuid::Uuid;
 
+use super::derived::Derived;
 use super::filter::{push_access, push_deployment_filter, push_ids};
 use super::statements::cut_ids;
 use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, attempt, invalid, read, timestamp, word};
-use super::{Reader, StoreError, with_pools};
+use super::timeline::Entry;
+use super::timelines::{Timeline, WHOLE, WholeRow};
+use super::transaction::{Tx, with_connection};
+use super::{Access, Reader, StoreError, with_pools};
 
 const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
      duration, waiting, gaps, steps, clocks_differ, looks_concurrent, excluded";
-
-/// Deployments and the steps of each: along its stream, because there is no index by deployment, which would slow every
-/// fold.
-pub(super) const DEPLOYMENTS_WITH_STEPS: &str = " FROM deployments AS whole JOIN steps ON steps.stream = whole.stream AND steps.ts >= whole.started_at \
-     AND steps.ts <= whole.last_ts AND steps.deployment_id = whole.id";
 
 #[derive(Debug, sqlx::FromRow)]
 struct DeploymentRow {
@@ -107,7 +108,7 @@ impl Reader {
                     yield row.at(now)?;
                 }
                 drop(rows);
-                connection.has_read();
+                connection.has_ended();
             }.boxed())
         })
     }
@@ -142,25 +143,37 @@ impl Reader {
         Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
     }
 
-    /// The steps of deployments, in order.
-    pub async fn steps_of(&self, deployments: &[StepId]) -> Result<Vec<Step>, StoreError> {
-        let mut rows: Vec<StepRow> = Vec::new();
-        for deployments in cut_ids(deployments) {
-            with_pools!(&self.store, pools => {
-                let mut select = QueryBuilder::new("SELECT ");
-                for column in STEP_COLUMNS.split(", ").filter(|column| !column.contains('(') && !column.contains(')')) {
-                    select.push("steps.").push(column).push(", ");
-                }
-                select.push("COALESCE(steps.finished_at, steps.ended_at) AS ended_at");
-                select.push(DEPLOYMENTS_WITH_STEPS);
-                push_access(&mut select, &self.access, "whole.");
-                push_ids(&mut select, "whole.id", &deployments);
-                rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
-            });
+    /// The steps of a deployment, in order.
+    pub async fn steps_of(&self, deployment: StepId) -> Result<Vec<Step>, StoreError> {
+        let mut tx = self.store.begin_reading().await?;
+        let whole = tx.wholes(&self.access, &[deployment]).await?.pop();
+        let timeline = tx.timelines(whole.iter().cloned().collect()).await?.pop();
+        let Some((whole, timeline)) = whole.zip(timeline) else { return tx.end().await.map(|()| Vec::new()) };
+        let rows: Vec<StepRow> = with_connection!(&mut tx, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(STEP_COLUMNS).push(" FROM steps");
+            push_access(&mut select, &self.access, "");
+            select.push(" AND stream = ").push_bind(whole.stream.clone());
+            select.push(" AND ts >= ").push_bind(whole.started_at).push(" AND ts <= ").push_bind(whole.last_ts);
+            select.push(" ORDER BY ts, id");
+            select.build_query_as().fetch_all(connection).await?
+        });
+        tx.end().await?;
+        let mut derived: HashMap<Uuid, Derived> = HashMap::new();
+        for Entry { id, ended_at, result, .. } in timeline.entries()? {
+            derived.insert(id, Derived { deployment: whole.id, ended_at, result });
         }
-        let mut steps = rows.into_iter().map(Step::try_from).collect::<Result<Vec<_>, _>>()?;
-        steps.sort_by_key(|step| (step.ts, step.id));
-        Ok(steps)
+        let own = rows.into_iter().filter_map(|row| Some((derived.remove(&row.id)?, row)));
+        Ok(own.map(|(derived, row)| row.into_step(Some(derived))).collect::<Result<_, _>>()?)
+    }
+
+    /// The timelines of deployments, in no order.
+    pub async fn timelines_of(&self, deployments: &[StepId]) -> Result<Vec<Timeline>, StoreError> {
+        let mut tx = self.store.begin_reading().await?;
+        let wholes = tx.wholes(&self.access, deployments).await?;
+        let timelines = tx.timelines(wholes).await?;
+        tx.end().await?;
+        Ok(timelines)
     }
 
     /// The deployment before this one in its stream, where that looks as if it had gone on beside this one.
@@ -199,5 +212,26 @@ impl Reader {
             select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
         Ok(rows.into_iter().filter_map(|(id, micros)| Some((StepId(id), Duration::from_micros(micros)?))).collect())
+    }
+}
+
+impl Tx {
+    /// Those of the deployments that there are, in no order.
+    pub(super) async fn wholes(
+        &mut self,
+        access: &Access,
+        deployments: &[StepId],
+    ) -> Result<Vec<WholeRow>, StoreError> {
+        let mut rows: Vec<WholeRow> = Vec::new();
+        for ids in cut_ids(deployments) {
+            with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(WHOLE).push(" FROM deployments");
+                push_access(&mut select, access, "");
+                push_ids(&mut select, "id", &ids);
+                rows.extend(select.build_query_as::<WholeRow>().fetch_all(&mut *connection).await?);
+            });
+        }
+        Ok(rows)
     }
 }

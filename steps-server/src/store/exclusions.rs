@@ -1,12 +1,14 @@
 //! Recording that deployments are left out of every figure, or are in them again.
 
+use std::collections::HashSet;
+
 use sqlx::QueryBuilder;
 use steps_shared::{Owner, Reason, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::fold_rows::StreamKey;
 use super::transaction::{Tx, with_connection};
-use super::{Store, StoreError};
+use super::{Access, Store, StoreError};
 
 /// That a deployment is left out of every figure, or is in them again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let Some((stream, started_at)) = tx.place_of(exclusion.deployment).await? else { return Ok(false) };
         // An earlier first step may have come since the last exclusion: each of the steps that were named is meant.
-        let mut steps = tx.excluded_steps(exclusion.deployment).await?;
+        let mut steps = tx.excluded_steps(exclusion.deployment, &stream).await?;
         if !steps.contains(&exclusion.deployment.0) {
             steps.push(exclusion.deployment.0);
         }
@@ -54,15 +56,23 @@ impl Tx {
     }
 
     /// The steps of a deployment that have been named to exclude it, or to include it again.
-    async fn excluded_steps(&mut self, deployment: StepId) -> Result<Vec<Uuid>, StoreError> {
-        Ok(with_connection!(self, connection => {
-            let select = sqlx::query_scalar(
-                "SELECT DISTINCT exclusions.step_id FROM deployments AS whole \
-                 JOIN exclusions ON exclusions.stream = whole.stream \
-                 JOIN steps ON steps.id = exclusions.step_id AND steps.deployment_id = whole.id WHERE whole.id = ?",
-            );
-            select.bind(deployment.0).fetch_all(connection).await?
-        }))
+    async fn excluded_steps(&mut self, deployment: StepId, stream: &StreamKey) -> Result<Vec<Uuid>, StoreError> {
+        let own = self.step_ids(deployment.0).await?;
+        let named: Vec<Uuid> = with_connection!(self, connection => {
+            let select = sqlx::query_scalar("SELECT DISTINCT step_id FROM exclusions WHERE stream = ?");
+            select.bind(stream.to_vec()).fetch_all(connection).await?
+        });
+        Ok(named.into_iter().filter(|step| own.contains(step)).collect())
+    }
+
+    /// The steps of a deployment.
+    pub(super) async fn step_ids(&mut self, deployment: Uuid) -> Result<HashSet<Uuid>, StoreError> {
+        let whole = self.wholes(&Access::Everything, &[StepId(deployment)]).await?;
+        let mut ids = HashSet::new();
+        for timeline in self.timelines(whole).await? {
+            ids.extend(timeline.entries()?.into_iter().map(|entry| entry.id));
+        }
+        Ok(ids)
     }
 
     /// A time for the next exclusion of a stream: behind all that it has, whatever clock gave those theirs.

@@ -1,7 +1,7 @@
 //! Filters as conditions.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{DeploymentFilter, DeploymentOutcome, StepFilter, StepId, Timestamp};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, Order, StepFilter, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::Access;
@@ -40,6 +40,26 @@ where
             select.push(" AND ").push(time).push(comparison).push_bind(moment.micros());
         }
     }
+}
+
+/// Adds what comes behind a place in the order of a time and the id, and the order.
+pub(super) fn push_after<DB>(select: &mut QueryBuilder<DB>, time: &str, order: Order, after: Option<(i64, Uuid)>)
+where
+    DB: Database,
+    Uuid: for<'q> Encode<'q, DB> + Type<DB>,
+    i64: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let (comparison, descending) = match order {
+        Order::Ascending => (" > ", ""),
+        Order::Descending => (" < ", " DESC"),
+    };
+    if let Some((micros, id)) = after {
+        // The first condition follows from the second; it is where the walk along the key begins.
+        select.push(" AND ").push(time).push(comparison.trim_end()).push("= ").push_bind(micros);
+        select.push(" AND (").push(time).push(comparison).push_bind(micros);
+        select.push(" OR id").push(comparison).push_bind(id).push(")");
+    }
+    select.push(" ORDER BY ").push(time).push(descending).push(", id").push(descending);
 }
 
 /// Adds ` AND column = text` where there is a text.

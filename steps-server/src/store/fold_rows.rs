@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use super::timeline::Part;
+
 /// Identifies a stream: `Step::stream`.
 pub type StreamKey = [u8; 16];
 
@@ -15,7 +17,7 @@ pub struct Change {
     pub since: i64,
 }
 
-/// What folding needs of a step, and what was derived of it before.
+/// What folding needs of a step.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct FoldRow {
     pub id: Uuid,
@@ -34,12 +36,6 @@ pub struct FoldRow {
     pub finished_at: Option<i64>,
     /// How a span was told to have ended.
     pub outcome: Option<String>,
-    /// Derived: when it ended.
-    pub ended_at: Option<i64>,
-    /// Derived: its deployment.
-    pub deployment_id: Option<Uuid>,
-    /// Derived: how it ended.
-    pub result: Option<String>,
 }
 
 /// A deployment as it is stored, without the names that all deployments of its stream share. Times are microseconds since
@@ -86,16 +82,17 @@ pub struct DeploymentRow {
     /// When the last of its steps began.
     pub last_ts: i64,
     pub steps: i32,
+    /// The first of its steps, packed; `None` where the version before has folded it.
+    pub timeline: Option<Vec<u8>>,
+    /// How many further parts its timeline has.
+    pub parts: i32,
 }
 
-/// What is derived of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepEnd {
-    pub id: Uuid,
-    /// When it ended, in microseconds since 1970.
-    pub ended_at: Option<i64>,
-    /// Its deployment.
-    pub deployment_id: Option<Uuid>,
-    /// How it ended.
-    pub result: Option<&'static str>,
+/// A further part of the timeline of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    pub deployment: Uuid,
+    /// Its place, from 1 on.
+    pub nth: i32,
+    pub part: Part,
 }

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{Component, Environment, Run, Timestamp, Version};
+use steps_shared::{Component, Environment, Order, Run, StepFilter, Timestamp, Version};
 use uuid::Uuid;
 
+use super::derived::Known;
 use super::filter::push_text;
 use super::fold_rows::StreamKey;
 use super::statements::cut_ids;
+use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
-use super::{Store, StoreError};
+use super::{Access, Store, StoreError};
 
 /// What is to be deleted: all that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,16 +92,17 @@ impl Tx {
         }))
     }
 
-    /// The first doomed steps behind `after` that are of no deployment: their statuses are ignored. Those of a stream go when
-    /// none of its deployments is left.
+    /// The first steps behind `after` of streams of which no deployment is left when the doomed ones are gone, with whether
+    /// each is of no deployment: then its status is ignored.
     pub async fn doomed_steps(
         &mut self,
         doomed: &Doomed,
         after: (i64, Uuid),
         limit: u32,
-    ) -> Result<Vec<(i64, Uuid)>, StoreError> {
-        Ok(with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT ts, id FROM steps WHERE deployment_id IS NULL AND ts >= ");
+    ) -> Result<Vec<((i64, Uuid), bool)>, StoreError> {
+        let rows: Vec<StepRow> = with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM steps WHERE ts >= ");
             select.push_bind(after.0).push(" AND (ts > ").push_bind(after.0).push(" OR id > ").push_bind(after.1).push(")");
             push_names(&mut select, doomed);
             if let Some(until) = doomed.until {
@@ -114,44 +117,48 @@ impl Tx {
             }
             select.push(")) ORDER BY ts, id LIMIT ").push(limit);
             select.build_query_as().fetch_all(connection).await?
-        }))
+        });
+        let all = (&Access::Everything, &StepFilter::default(), Order::Ascending);
+        let derived = self.derived(&rows, &mut Known::for_few(), all).await?;
+        Ok(rows.iter().zip(derived).map(|(row, derived)| ((row.ts, row.id), derived.is_none())).collect())
     }
 
     /// Deletes single steps.
-    pub async fn delete_steps(&mut self, steps: &[(i64, Uuid)]) -> Result<(), StoreError> {
-        for steps in cut_ids(steps) {
-            with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM steps WHERE id IN (");
+    pub async fn delete_steps(&mut self, steps: &[Uuid]) -> Result<(), StoreError> {
+        self.delete("DELETE FROM steps WHERE id IN (", steps).await.map(drop)
+    }
+
+    /// Deletes rows by their ids; returns how many there were. `delete` ends before the ids.
+    async fn delete(&mut self, delete: &'static str, ids: &[Uuid]) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for ids in cut_ids(ids) {
+            deleted += with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new(delete);
                 let mut list = delete.separated(", ");
-                for (_, id) in steps {
+                for id in ids {
                     list.push_bind(*id);
                 }
                 delete.push(")");
-                delete.build().execute(&mut *connection).await?;
+                delete.build().execute(&mut *connection).await?.rows_affected()
             });
         }
-        Ok(())
+        Ok(deleted)
     }
 
     /// Deletes deployments with all of their steps and exclusions; returns how many steps there were.
     pub async fn delete_deployments(&mut self, deployments: &[DoomedDeployment]) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for deployment in deployments {
-            with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM exclusions WHERE stream = ");
-                delete.push_bind(deployment.stream.clone());
-                delete.push(" AND step_id IN (SELECT id FROM steps WHERE stream = ").push_bind(deployment.stream.clone());
-                delete.push(" AND deployment_id = ").push_bind(deployment.id).push(")");
-                delete.build().execute(connection).await?;
+            let own = self.step_ids(deployment.id).await?;
+            let named: Vec<(Uuid, Uuid)> = with_connection!(self, connection => {
+                let select = sqlx::query_as("SELECT id, step_id FROM exclusions WHERE stream = ?");
+                select.bind(deployment.stream.clone()).fetch_all(connection).await?
             });
-            deleted += with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM steps WHERE stream = ");
-                delete.push_bind(deployment.stream.clone());
-                delete.push(" AND ts >= ").push_bind(deployment.started_at);
-                delete.push(" AND ts <= ").push_bind(deployment.last_ts);
-                delete.push(" AND deployment_id = ").push_bind(deployment.id);
-                delete.build().execute(connection).await?.rows_affected()
-            });
+            let exclusions: Vec<Uuid> =
+                named.into_iter().filter(|(_, step)| own.contains(step)).map(|(id, _)| id).collect();
+            self.delete("DELETE FROM exclusions WHERE id IN (", &exclusions).await?;
+            let own: Vec<Uuid> = own.into_iter().collect();
+            deleted += self.delete("DELETE FROM steps WHERE id IN (", &own).await?;
         }
         // Whether later deployments of the same run are retries depends on those that are gone.
         let mut streams: Vec<StreamKey> =

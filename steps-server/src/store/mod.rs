@@ -2,11 +2,13 @@
 
 mod backup_file;
 mod deployments;
+mod derived;
 mod error;
 mod exclusions;
 mod file;
 mod filter;
 mod fold_rows;
+mod fold_write;
 mod keep_file;
 mod maintenance;
 mod migrate;
@@ -21,6 +23,8 @@ mod samples;
 mod series;
 mod statements;
 mod steps;
+mod timeline;
+mod timelines;
 mod transaction;
 mod url;
 
@@ -32,7 +36,7 @@ use tokio::time::Instant;
 pub use error::StoreError;
 pub use exclusions::Exclusion;
 pub use file::FileProblem;
-pub use fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
+pub use fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
 pub use reader::{Access, Reader};
@@ -41,6 +45,7 @@ pub use restore::restore;
 pub use samples::SampleRow;
 pub use series::{SeriesKey, SeriesRow, StepOf};
 pub use steps::Rows;
+pub use timeline::{Entry, LAYOUT, Part, pack, unpack};
 pub use transaction::Tx;
 pub use url::DatabaseUrl;
 

@@ -6,32 +6,14 @@ use sqlx::QueryBuilder;
 use steps_shared::Projection;
 use uuid::Uuid;
 
-use super::fold_rows::{Change, DeploymentRow, FoldRow, StepEnd, StreamKey};
-use super::statements::{cut, cut_conditions, cut_ids, row_bytes};
+use super::fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
+use super::statements::{cut_conditions, cut_ids};
+use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
 
-const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome, ended_at, \
-     deployment_id, result FROM steps WHERE ";
-
-/// The names that the steps of a stream share.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Names {
-    stream: Vec<u8>,
-    component: String,
-    environment: String,
-    version: String,
-    run: Option<String>,
-}
-
-/// How many bytes a deployment takes in its INSERT, at most.
-fn deployment_bytes(row: &DeploymentRow, names: &Names) -> usize {
-    let Names { stream: _, component, environment, version, run } = names;
-    let DeploymentRow { owner, status, retry, outcome, excluded, .. } = row;
-    let maybe = [run, retry, excluded].map(|text| text.as_deref().unwrap_or_default());
-    let [run, retry, excluded] = maybe;
-    row_bytes(16, &[component, environment, version, run, owner, status, retry, outcome, excluded])
-}
+const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome FROM steps \
+     WHERE ";
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.
 macro_rules! push_streams {
@@ -220,8 +202,8 @@ impl Tx {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
                     "SELECT id, stream, owner, status, attempt, retry, outcome, open_until, started_at, ended_at, duration, \
-                     waiting, gaps, clocks_differ, looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps \
-                     FROM deployments WHERE ",
+                     waiting, gaps, clocks_differ, looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps, \
+                     timeline, parts FROM deployments WHERE ",
                 );
                 push_streams!(select, streams, " AND started_at >= ");
                 rows.extend(select.build_query_as::<DeploymentRow>().fetch_all(connection).await?);
@@ -230,110 +212,33 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Writes the derived columns of steps.
-    pub async fn set_ends(&mut self, ends: &[StepEnd]) -> Result<(), StoreError> {
-        for ends in cut_conditions(ends) {
-            with_connection!(self, connection => {
-                let mut update = QueryBuilder::new("UPDATE steps SET ended_at = CASE id");
-                for end in &ends {
-                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.ended_at);
+    /// The further parts of the timelines of these deployments, in order, from a number on each.
+    pub async fn parts(&mut self, from: &[(Uuid, i32)]) -> Result<Vec<PartRow>, StoreError> {
+        let mut parts = Vec::new();
+        for from in cut_conditions(from) {
+            let rows: Vec<(Uuid, i32, i64, Vec<u8>)> = with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT deployment, part, ts, data FROM timelines WHERE ");
+                for (at, (deployment, nth)) in from.into_iter().enumerate() {
+                    select.push(if at == 0 { "(deployment = " } else { " OR (deployment = " }).push_bind(*deployment);
+                    select.push(" AND part >= ").push_bind(*nth).push(")");
                 }
-                update.push(" END, deployment_id = CASE id");
-                for end in &ends {
-                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.deployment_id);
-                }
-                update.push(" END, result = CASE id");
-                for end in &ends {
-                    update.push(" WHEN ").push_bind(end.id).push(" THEN ").push_bind(end.result);
-                }
-                update.push(" END WHERE id IN (");
-                let mut list = update.separated(", ");
-                for end in &ends {
-                    list.push_bind(end.id);
-                }
-                update.push(")");
-                update.build().execute(&mut *connection).await?;
-            });
-        }
-        Ok(())
-    }
-
-    /// Removes deployments.
-    pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
-        for ids in cut_ids(ids) {
-            with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM deployments WHERE id IN (");
-                let mut list = delete.separated(", ");
-                for id in ids {
-                    list.push_bind(*id);
-                }
-                delete.push(")");
-                delete.build().execute(&mut *connection).await?;
-            });
-        }
-        Ok(())
-    }
-
-    /// Adds deployments; their names are read from their first steps.
-    pub async fn add_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
-        let names = self.names(deployments).await?;
-        let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
-        for named in cut(&named, |(row, names)| deployment_bytes(row, names)) {
-            with_connection!(self, connection => {
-                let mut insert = QueryBuilder::new(
-                    "INSERT INTO deployments (id, stream, component, environment, version, owner, run, status, attempt, \
-                     retry, outcome, open_until, started_at, ended_at, duration, waiting, gaps, clocks_differ, \
-                     looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps) ",
-                );
-                insert.push_values(named, |mut values, (row, names)| {
-                    values.push_bind(row.id)
-                        .push_bind(row.stream.clone())
-                        .push_bind(names.component.clone())
-                        .push_bind(names.environment.clone())
-                        .push_bind(names.version.clone())
-                        .push_bind(row.owner.clone())
-                        .push_bind(names.run.clone())
-                        .push_bind(row.status.clone())
-                        .push_bind(row.attempt)
-                        .push_bind(row.retry.clone())
-                        .push_bind(row.outcome.clone())
-                        .push_bind(row.open_until)
-                        .push_bind(row.started_at)
-                        .push_bind(row.ended_at)
-                        .push_bind(row.duration)
-                        .push_bind(row.waiting)
-                        .push_bind(row.gaps)
-                        .push_bind(row.clocks_differ)
-                        .push_bind(row.looks_concurrent)
-                        .push_bind(row.excluded.clone())
-                        .push_bind(row.counted)
-                        .push_bind(row.has_start)
-                        .push_bind(row.tail_ts)
-                        .push_bind(row.last_ts)
-                        .push_bind(row.steps);
-                });
-                insert.build().execute(&mut *connection).await?;
-            });
-        }
-        Ok(())
-    }
-
-    /// The names of the streams of these deployments.
-    async fn names(&mut self, deployments: &[DeploymentRow]) -> Result<HashMap<Vec<u8>, Names>, StoreError> {
-        let mut names = HashMap::new();
-        for deployments in cut_ids(deployments) {
-            let rows: Vec<Names> = with_connection!(self, connection => {
-                let mut select =
-                    QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
-                let mut list = select.separated(", ");
-                for row in deployments {
-                    list.push_bind(row.id);
-                }
-                select.push(")");
+                select.push(" ORDER BY deployment, part");
                 select.build_query_as().fetch_all(connection).await?
             });
-            names.extend(rows.into_iter().map(|names| (names.stream.clone(), names)));
+            let row = |(deployment, nth, ts, data)| PartRow { deployment, nth, part: Part { ts, data } };
+            parts.extend(rows.into_iter().map(row));
         }
-        Ok(names)
+        Ok(parts)
+    }
+
+    /// The last part of the timeline of a deployment that began before a moment; 0 is the first.
+    pub async fn part_before(&mut self, deployment: Uuid, moment: i64) -> Result<i32, StoreError> {
+        let last: Option<i32> = with_connection!(self, connection => {
+            let select = sqlx::query_scalar(
+                "SELECT part FROM timelines WHERE deployment = ? AND ts < ? ORDER BY ts DESC, part DESC LIMIT 1",
+            );
+            select.bind(deployment).bind(moment).fetch_optional(connection).await?
+        });
+        Ok(last.unwrap_or(0))
     }
 }

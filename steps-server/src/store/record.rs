@@ -124,7 +124,7 @@ impl Store {
         Ok(unchanged)
     }
 
-    /// Those of the steps that are stored.
+    /// Those of the steps that are stored, without what is derived of them.
     pub async fn stored(&self, ids: &[StepId]) -> Result<HashMap<StepId, StoredStep>, StoreError> {
         let mut stored = HashMap::new();
         if ids.is_empty() {
@@ -141,7 +141,7 @@ impl Store {
                 select.push(")");
                 // On the writing connection: a replica that lags would not know them yet.
                 for row in select.build_query_as::<StoredRow>().fetch_all(&pools.write.get()).await? {
-                    let step = Step::try_from(row.step)?;
+                    let step = row.step.into_step(None)?;
                     stored.insert(step.id, StoredStep { step, aged: row.aged });
                 }
             }

@@ -41,8 +41,8 @@ struct Current<DB: Database> {
 pub struct Leased<DB: Database> {
     connection: PoolConnection<DB>,
     permit: Option<OwnedSemaphorePermit>,
-    /// Whether a list is being read.
-    is_reading: bool,
+    /// Something on it is not at its end, so that it is closed rather than given to another one.
+    must_close: bool,
 }
 
 impl<DB: Database> RenewablePool<DB> {
@@ -68,7 +68,7 @@ impl<DB: Database> RenewablePool<DB> {
         let permit = permit.map_err(|_| StoreError::Busy)?.ok();
         loop {
             match self.get().acquire().await {
-                Ok(connection) => return Ok(Leased { connection, permit, is_reading: false }),
+                Ok(connection) => return Ok(Leased { connection, permit, must_close: false }),
                 // It was replaced meanwhile.
                 Err(sqlx::Error::PoolClosed) if !self.get().is_closed() => {}
                 Err(error) => return Err(error.into()),
@@ -112,16 +112,22 @@ impl<DB: Database> RenewablePool<DB> {
 }
 
 impl<DB: Database> Leased<DB> {
-    /// A list is read from now on. Until [`Leased::has_read`], a connection over a network is closed when this is dropped:
+    /// A list is read from now on. Until [`Leased::has_ended`], a connection over a network is closed when this is dropped:
     /// before it could be used again, the driver would have to receive the rest of the list.
     pub fn reads(&mut self) -> &mut DB::Connection {
-        self.is_reading = true;
+        self.must_close = DB::NAME != "SQLite";
         &mut self.connection
     }
 
-    /// The list has been read to its end.
-    pub fn has_read(&mut self) {
-        self.is_reading = false;
+    /// A transaction is begun. Until [`Leased::has_ended`], the connection is closed when this is dropped.
+    pub fn begins(&mut self) -> &mut DB::Connection {
+        self.must_close = true;
+        &mut self.connection
+    }
+
+    /// The list has been read to its end, or the transaction has ended.
+    pub fn has_ended(&mut self) {
+        self.must_close = false;
     }
 }
 
@@ -142,7 +148,7 @@ impl<DB: Database> Drop for Leased<DB> {
     fn drop(&mut self) {
         // SQLite is in this process: a statement that is still being run ends, and has its handle until then.
         let is_remote = DB::NAME != "SQLite";
-        if is_remote && self.is_reading {
+        if self.must_close {
             return self.connection.close_on_drop();
         }
         let returning = self.connection.return_to_pool();
@@ -155,6 +161,12 @@ impl<DB: Database> Drop for Leased<DB> {
             }
             drop(permit);
         });
+    }
+}
+
+impl<DB: Database> fmt::Debug for Leased<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leased").field("must_close", &self.must_close).finish_non_exhaustive()
     }
 }
 

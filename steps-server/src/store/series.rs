@@ -1,13 +1,15 @@
 //! Reading the durations of series, and what made them.
 
-use sqlx::QueryBuilder;
-use steps_shared::{Component, Duration, Environment, Status, StepId, Timestamp, Version};
+use std::collections::HashMap;
+
+use sqlx::{Database, Encode, QueryBuilder, Type};
+use steps_shared::{Component, Duration, Environment, Order, Status, StepId, Timestamp, Version};
 use uuid::Uuid;
 
-use super::deployments::DEPLOYMENTS_WITH_STEPS;
-use super::filter::{push_access, push_ids, push_text};
-use super::statements::cut_ids;
+use super::filter::{push_access, push_after, push_text};
 use super::steps::{invalid, read, timestamp};
+use super::timelines::{WHOLE, WholeRow, fitting};
+use super::transaction::with_connection;
 use super::{Reader, StoreError, with_pools};
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
@@ -15,6 +17,9 @@ const MAX_DEPLOYMENTS: u32 = 200_000;
 
 /// The most steps of compared deployments that are read: a hundred deployments of five hundred.
 const MAX_STEPS: usize = 50_000;
+
+/// Deployments whose timelines are read together.
+const ROWS: u64 = 500;
 
 /// Which deployments make a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,32 +50,6 @@ pub struct StepOf {
     pub from: Timestamp,
     pub to: Timestamp,
     pub span: bool,
-}
-
-#[derive(Debug, sqlx::FromRow)]
-struct StepRow {
-    id: Uuid,
-    started_at: i64,
-    whole_ended_at: i64,
-    status: String,
-    ts: i64,
-    step_ended_at: i64,
-    span: bool,
-}
-
-impl TryFrom<StepRow> for StepOf {
-    type Error = sqlx::Error;
-    fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            deployment: StepId(row.id),
-            started_at: timestamp("started_at", row.started_at)?,
-            ended_at: timestamp("ended_at", row.whole_ended_at)?,
-            status: read("status", row.status)?,
-            from: timestamp("ts", row.ts)?,
-            to: timestamp("ended_at", row.step_ended_at)?,
-            span: row.span,
-        })
-    }
 }
 
 impl Reader {
@@ -114,70 +93,128 @@ impl Reader {
 
     async fn newest(
         &self,
-        SeriesKey { component, environment, step, exclude_waiting }: &SeriesKey,
-        (since, until): (Timestamp, Option<Timestamp>),
+        key: &SeriesKey,
+        times: (Timestamp, Option<Timestamp>),
         version: Option<&Version>,
         most: u32,
     ) -> Result<Vec<SeriesRow>, StoreError> {
+        if let Some(step) = &key.step {
+            return self.newest_with_step(key, step, times, version, most).await;
+        }
         let rows: Vec<(Uuid, i64, i64)> = with_pools!(&self.store, pools => {
-            let mut select = QueryBuilder::new("SELECT whole.id, whole.started_at, ");
-            match step {
-                // All that is read stands in the index deployments_figures.
-                None if *exclude_waiting => {
-                    select.push("whole.duration - COALESCE(whole.waiting, 0) AS worked FROM deployments AS whole")
-                }
-                None => select.push("whole.duration FROM deployments AS whole"),
-                Some(_) => select
-                    .push("CAST(SUM(COALESCE(steps.finished_at, steps.ended_at) - steps.ts) AS SIGNED) AS duration")
-                    .push(DEPLOYMENTS_WITH_STEPS),
-            };
-            push_access(&mut select, &self.access, "whole.");
-            select.push(" AND whole.outcome = 'succeeded' AND whole.counted = 1 AND whole.duration IS NOT NULL AND whole.open_until <= ");
-            select.push_bind(self.now.micros()).push(" AND whole.started_at >= ").push_bind(since.micros());
-            if let Some(until) = until {
-                select.push(" AND whole.started_at <= ").push_bind(until.micros());
-            }
-            push_text(&mut select, "whole.component", Some(component.to_string()));
-            push_text(&mut select, "whole.environment", Some(environment.to_string()));
-            push_text(&mut select, "whole.version", version.map(ToString::to_string));
-            push_text(&mut select, "steps.status", step.as_ref().map(ToString::to_string));
-            if step.is_some() {
-                select.push(" GROUP BY whole.started_at, whole.id");
-            }
-            select.push(" ORDER BY whole.started_at DESC, whole.id DESC LIMIT ").push(most);
+            // All that is read stands in the index deployments_figures.
+            let mut select = QueryBuilder::new(match key.exclude_waiting {
+                true => "SELECT id, started_at, duration - COALESCE(waiting, 0) AS worked FROM deployments",
+                false => "SELECT id, started_at, duration FROM deployments",
+            });
+            self.push_series(&mut select, key, times, version);
+            select.push(" ORDER BY started_at DESC, id DESC LIMIT ").push(most);
             select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
-        let timed = |(id, started_at, micros): (Uuid, i64, i64)| {
-            let duration = Duration::from_micros(micros).ok_or_else(|| invalid("duration", "is negative"))?;
-            Ok(SeriesRow { id: StepId(id), started_at: timestamp("started_at", started_at)?, duration })
-        };
-        Ok(rows.into_iter().map(timed).collect::<Result<_, sqlx::Error>>()?)
+        Ok(rows.into_iter().map(series_row).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// The same of a step: deployments that have it, with the sum of its times.
+    async fn newest_with_step(
+        &self,
+        key: &SeriesKey,
+        step: &Status,
+        times: (Timestamp, Option<Timestamp>),
+        version: Option<&Version>,
+        most: u32,
+    ) -> Result<Vec<SeriesRow>, StoreError> {
+        let mut found: Vec<SeriesRow> = Vec::new();
+        let mut tx = self.store.begin_reading().await?;
+        let mut after = None;
+        loop {
+            let mut rows: Vec<WholeRow> = with_connection!(&mut tx, connection => {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(WHOLE).push(" FROM deployments");
+                self.push_series(&mut select, key, times, version);
+                push_after(&mut select, "started_at", Order::Descending, after);
+                select.push(" LIMIT ").push(ROWS);
+                select.build_query_as().fetch_all(connection).await?
+            });
+            let Some(last) = rows.last() else { return tx.end().await.map(|()| found) };
+            after = Some((last.started_at, last.id));
+            while !rows.is_empty() {
+                let later = rows.split_off(fitting(&rows, |row| row.parts));
+                let starts: Vec<_> = rows.iter().map(|row| (row.id, row.started_at)).collect();
+                let timelines = tx.timelines(std::mem::replace(&mut rows, later)).await?;
+                for ((id, started_at), timeline) in starts.into_iter().zip(timelines) {
+                    let entries = timeline.entries()?;
+                    let own = entries.iter().filter(|entry| entry.status == step.as_str());
+                    let took =
+                        own.filter_map(|entry| Some(entry.ended_at? - entry.ts)).reduce(|one, other| one + other);
+                    if let Some(took) = took {
+                        found.push(series_row((id, started_at, took))?);
+                    }
+                    if found.len() == most as usize {
+                        return tx.end().await.map(|()| found);
+                    }
+                }
+            }
+        }
+    }
+
+    fn push_series<DB>(
+        &self,
+        select: &mut QueryBuilder<DB>,
+        key: &SeriesKey,
+        (since, until): (Timestamp, Option<Timestamp>),
+        version: Option<&Version>,
+    ) where
+        DB: Database,
+        String: for<'q> Encode<'q, DB> + Type<DB>,
+        i64: for<'q> Encode<'q, DB> + Type<DB>,
+    {
+        push_access(select, &self.access, "");
+        select.push(" AND outcome = 'succeeded' AND counted = 1 AND duration IS NOT NULL AND open_until <= ");
+        select.push_bind(self.now.micros()).push(" AND started_at >= ").push_bind(since.micros());
+        if let Some(until) = until {
+            select.push(" AND started_at <= ").push_bind(until.micros());
+        }
+        push_text(select, "component", Some(key.component.to_string()));
+        push_text(select, "environment", Some(key.environment.to_string()));
+        push_text(select, "version", version.map(ToString::to_string));
     }
 
     /// The steps of deployments that have ended, with the deployment's own times; those of one deployment follow each
     /// other, in order. `None` when they are more than [`MAX_STEPS`].
     pub async fn steps_within(&self, deployments: &[StepId]) -> Result<Option<Vec<StepOf>>, StoreError> {
-        let mut rows: Vec<StepRow> = Vec::new();
-        for deployments in cut_ids(deployments) {
-            let left = (MAX_STEPS + 1).saturating_sub(rows.len());
-            with_pools!(&self.store, pools => {
-            let mut select = QueryBuilder::new(
-                "SELECT whole.id, whole.started_at, whole.ended_at AS whole_ended_at, steps.status, steps.ts, \
-                 COALESCE(steps.finished_at, steps.ended_at) AS step_ended_at, steps.span",
-            );
-            select.push(DEPLOYMENTS_WITH_STEPS);
-            push_access(&mut select, &self.access, "whole.");
-            select.push(" AND whole.ended_at IS NOT NULL AND COALESCE(steps.finished_at, steps.ended_at) IS NOT NULL");
-            push_ids(&mut select, "whole.id", &deployments);
-            select.push(" ORDER BY whole.started_at, whole.id, steps.ts, steps.id LIMIT ").push(left);
-            rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
-            });
+        let ended = self.deployments_of(deployments).await?;
+        let ended: HashMap<Uuid, (Timestamp, Timestamp)> =
+            ended.iter().filter_map(|it| Some((it.id.0, (it.started_at, it.ended_at?)))).collect();
+        let mut tx = self.store.begin_reading().await?;
+        let mut wholes = tx.wholes(&self.access, deployments).await?;
+        wholes.sort_by_key(|row| (row.started_at, row.id));
+        let mut steps = Vec::new();
+        for whole in wholes {
+            let deployment = StepId(whole.id);
+            let Some((started_at, ended_at)) = ended.get(&whole.id).copied() else { continue };
+            let Some(timeline) = tx.timelines(vec![whole]).await?.pop() else { continue };
+            for entry in timeline.entries()? {
+                let Some(to) = entry.ended_at else { continue };
+                steps.push(StepOf {
+                    deployment,
+                    started_at,
+                    ended_at,
+                    status: read("status", entry.status.to_owned())?,
+                    from: timestamp("ts", entry.ts)?,
+                    to: timestamp("ended_at", to)?,
+                    span: entry.span,
+                });
+            }
+            if steps.len() > MAX_STEPS {
+                return tx.end().await.map(|()| None);
+            }
         }
-        if rows.len() > MAX_STEPS {
-            return Ok(None);
-        }
-        // In order already, but for what was asked for in several statements.
-        rows.sort_by_key(|row| (row.started_at, row.id));
-        Ok(Some(rows.into_iter().map(StepOf::try_from).collect::<Result<_, _>>()?))
+        tx.end().await?;
+        Ok(Some(steps))
     }
+}
+
+fn series_row((id, started_at, micros): (Uuid, i64, i64)) -> Result<SeriesRow, sqlx::Error> {
+    let duration = Duration::from_micros(micros).ok_or_else(|| invalid("duration", "is negative"))?;
+    Ok(SeriesRow { id: StepId(id), started_at: timestamp("started_at", started_at)?, duration })
 }

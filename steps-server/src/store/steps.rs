@@ -3,43 +3,53 @@
 use std::str::FromStr;
 
 use async_stream::try_stream;
-use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{BoxStream, StreamExt as _};
 use sqlx::QueryBuilder;
 use steps_shared::{Attempt, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use uuid::Uuid;
 
-use super::filter::{push_access, push_filter};
-use super::{Reader, StoreError, with_pools};
+use super::derived::{Derived, Known};
+use super::filter::{push_access, push_after, push_filter};
+use super::transaction::{Tx, with_connection};
+use super::{Access, Reader, StoreError, with_pools};
 
-/// The columns of a [`StepRow`]. The end of a span that has been told is a fact; any other end is derived.
-pub(super) const COLUMNS: &str = "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, \
-     COALESCE(finished_at, ended_at) AS ended_at, deployment_id, result";
+/// The columns of a [`StepRow`].
+pub(super) const COLUMNS: &str = "id, stream, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, \
+     finished_at, ended_at, deployment_id, result";
+/// Rows that are read at a time.
+const ROWS: u64 = 1000;
 
 /// A step as the database holds it.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct StepRow {
-    id: Uuid,
+    pub id: Uuid,
+    pub stream: Vec<u8>,
     component: String,
     environment: String,
     version: String,
     owner: String,
     status: String,
-    ts: i64,
+    pub ts: i64,
     run: Option<String>,
     attempt: Option<i32>,
     span: bool,
     outcome: Option<String>,
     exit_code: Option<i32>,
+    finished_at: Option<i64>,
+    // What the version before has derived.
     ended_at: Option<i64>,
     deployment_id: Option<Uuid>,
     result: Option<String>,
 }
 
-impl TryFrom<StepRow> for Step {
-    type Error = sqlx::Error;
-    /// With the checks of a new step: a row that something else than the server wrote is an error, not a invalid answer.
-    fn try_from(row: StepRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
+impl StepRow {
+    /// The step with what is derived of it, with the checks of a new step: a row that something else than the server wrote is an
+    /// error, not an invalid answer.
+    pub fn into_step(self, derived: Option<Derived>) -> Result<Step, sqlx::Error> {
+        let row = self;
+        // The end of a span that was told is a fact; any other end is derived.
+        let ended_at = row.finished_at.or(derived.and_then(|derived| derived.ended_at));
+        Ok(Step {
             id: StepId(row.id),
             component: read("component", row.component)?,
             environment: read("environment", row.environment)?,
@@ -52,10 +62,16 @@ impl TryFrom<StepRow> for Step {
             span: row.span,
             outcome: word("outcome", row.outcome)?,
             exit_code: row.exit_code,
-            ended_at: row.ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
-            deployment_id: row.deployment_id.map(StepId),
-            result: word("result", row.result)?,
+            ended_at: ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
+            deployment_id: derived.map(|derived| StepId(derived.deployment)),
+            result: derived.and_then(|derived| derived.result),
         })
+    }
+
+    /// What the version before has derived of it.
+    pub fn derived_before(&self) -> Option<Derived> {
+        let result = self.result.as_deref().and_then(|result| result.parse().ok());
+        Some(Derived { deployment: self.deployment_id?, ended_at: self.ended_at, result })
     }
 }
 
@@ -91,34 +107,36 @@ pub(super) fn invalid(column: &str, error: impl std::fmt::Display) -> sqlx::Erro
 pub type Rows<T> = BoxStream<'static, Result<T, StoreError>>;
 
 impl Reader {
-    /// The steps that `query` asks for, in its order, one by one: memory does not depend on their number. Dropping
-    /// the stream frees its connection.
+    /// The steps that `query` asks for, in its order: some rows at a time, so that memory does not depend on their number, all in
+    /// one transaction, so that they are what there was at one moment. Dropping the stream frees its connection.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
         let access = self.access.clone();
-        with_pools!(&self.store, pools => {
-            let mut connection = pools.read.acquire().await?;
-            Ok(try_stream! {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM steps");
-                push_filter(&mut select, &access, &query.filter, "ts");
-                select.push(match query.order {
-                    Order::Ascending => " ORDER BY ts, id",
-                    Order::Descending => " ORDER BY ts DESC, id DESC",
-                });
-                if let Some(limit) = query.limit {
-                    select.push(" LIMIT ").push(limit);
+        let mut tx = self.store.begin_reading().await?;
+        Ok(try_stream! {
+            let StepQuery { filter, order, .. } = query;
+            let mut left = query.limit.unwrap_or(u64::MAX);
+            let (mut known, mut after) = (Known::default(), None);
+            while left > 0 {
+                let most = left.min(ROWS);
+                let rows = tx.step_rows((&access, &filter, order), after, most).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some((last.ts, last.id));
+                left -= most;
+                let is_last = (rows.len() as u64) < most;
+                let derived = tx.derived(&rows, &mut known, (&access, &filter, order)).await?;
+                for (row, derived) in rows.into_iter().zip(derived) {
+                    yield row.into_step(derived)?;
                 }
-                let mut rows = select.build_query_as::<StepRow>().fetch(connection.reads());
-                while let Some(row) = rows.try_next().await? {
-                    yield Step::try_from(row)?;
+                if is_last {
+                    break;
                 }
-                drop(rows);
-                connection.has_read();
-            }.boxed())
-        })
+            }
+            tx.end().await?;
+        }
+        .boxed())
     }
 
     /// How many steps match, but never more than `most`.
@@ -134,13 +152,42 @@ impl Reader {
 
     /// One step.
     pub async fn step(&self, id: StepId) -> Result<Option<Step>, StoreError> {
-        with_pools!(&self.store, pools => {
+        let mut tx = self.store.begin_reading().await?;
+        let row: Option<StepRow> = with_connection!(&mut tx, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM steps");
             push_access(&mut select, &self.access, "");
             select.push(" AND id = ").push_bind(id.0);
-            let row: Option<StepRow> = select.build_query_as().fetch_optional(&mut *pools.read.acquire().await?).await?;
-            Ok(row.map(Step::try_from).transpose()?)
-        })
+            select.build_query_as().fetch_optional(connection).await?
+        });
+        let step = self.with_derived(&mut tx, row.into_iter().collect()).await?.pop();
+        tx.end().await?;
+        Ok(step)
+    }
+
+    /// Some steps with what is derived of them.
+    pub(super) async fn with_derived(&self, tx: &mut Tx, rows: Vec<StepRow>) -> Result<Vec<Step>, StoreError> {
+        let asked = (&self.access, &StepFilter::default(), Order::Ascending);
+        let derived = tx.derived(&rows, &mut Known::for_few(), asked).await?;
+        Ok(rows.into_iter().zip(derived).map(|(row, derived)| row.into_step(derived)).collect::<Result<_, _>>()?)
+    }
+}
+
+impl Tx {
+    /// The next rows of a list behind a place in it.
+    async fn step_rows(
+        &mut self,
+        (access, filter, order): (&Access, &StepFilter, Order),
+        after: Option<(i64, Uuid)>,
+        most: u64,
+    ) -> Result<Vec<StepRow>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM steps");
+            push_filter(&mut select, access, filter, "ts");
+            push_after(&mut select, "ts", order, after);
+            select.push(" LIMIT ").push(most);
+            select.build_query_as().fetch_all(connection).await?
+        }))
     }
 }

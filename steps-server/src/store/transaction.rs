@@ -1,17 +1,21 @@
-//! Writing transactions of either database.
+//! Transactions of either database.
 
 use std::sync::Arc;
 
-use sqlx::{MySql, Sqlite, Transaction};
+use sqlx::{Executor as _, MySql, Sqlite, Transaction};
 
+use super::renewable::Leased;
 use super::{Pools, Store, StoreError};
 
-/// A transaction that writes; dropped without a commit it changes nothing.
+/// A transaction; dropped without a commit it changes nothing.
 #[derive(Debug)]
 pub enum Tx {
     MySql(Transaction<'static, MySql>),
     /// With the database whose file is looked at before and after the commit.
     Sqlite(Transaction<'static, Sqlite>, Arc<Pools<Sqlite>>),
+    /// It only reads.
+    ReadingMySql(Leased<MySql>),
+    ReadingSqlite(Leased<Sqlite>),
 }
 
 /// Runs one body with the connection of whichever database it is.
@@ -26,6 +30,14 @@ macro_rules! with_connection {
                 let $connection = &mut **tx;
                 $body
             }
+            $crate::store::transaction::Tx::ReadingMySql(connection) => {
+                let $connection = &mut **connection;
+                $body
+            }
+            $crate::store::transaction::Tx::ReadingSqlite(connection) => {
+                let $connection = &mut **connection;
+                $body
+            }
         }
     };
 }
@@ -37,6 +49,23 @@ impl Store {
         Ok(match self {
             Self::MySql(pools) => Tx::MySql(pools.write.get().begin_with(pools.begin).await?),
             Self::Sqlite(pools) => Tx::begin_sqlite(pools).await?,
+        })
+    }
+
+    /// Begins to read: all of it sees what there was at its first query. [`Tx::end`] gives the connection back; it is closed
+    /// where that is not called.
+    pub(super) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::MySql(pools) => {
+                let mut connection = pools.read.acquire().await?;
+                connection.begins().execute("START TRANSACTION").await?;
+                Tx::ReadingMySql(connection)
+            }
+            Self::Sqlite(pools) => {
+                let mut connection = pools.read.acquire().await?;
+                connection.begins().execute("BEGIN").await?;
+                Tx::ReadingSqlite(connection)
+            }
         })
     }
 
@@ -67,6 +96,17 @@ impl Tx {
         Ok(Self::Sqlite(pools.write.get().begin_with(pools.begin).await?, Arc::clone(pools)))
     }
 
+    /// Ends what only reads.
+    pub(super) async fn end(mut self) -> Result<(), StoreError> {
+        with_connection!(&mut self, connection => connection.execute("ROLLBACK").await.map(drop)?);
+        match &mut self {
+            Self::ReadingMySql(connection) => connection.has_ended(),
+            Self::ReadingSqlite(connection) => connection.has_ended(),
+            Self::MySql(_) | Self::Sqlite(..) => {}
+        }
+        Ok(())
+    }
+
     /// Commits. On SQLite the file must be the one at its path, before and after: only then is what is committed to be found.
     ///
     /// # Errors
@@ -74,6 +114,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::MySql(tx) => tx.commit().await?,
+            Self::ReadingMySql(_) | Self::ReadingSqlite(_) => self.end().await?,
             Self::Sqlite(tx, pools) => {
                 pools.check_file()?;
                 tx.commit().await?;

@@ -16,8 +16,7 @@ const DEPLOYS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Throws away all that was folded, and asks for all of it again.
-const FORGET: &str = "DELETE FROM deployments; UPDATE steps SET ended_at = NULL, deployment_id = NULL; \
-                      INSERT INTO changes (stream, since) SELECT DISTINCT stream, 0 FROM steps";
+const FORGET: &str = "DELETE FROM deployments; DELETE FROM timelines; INSERT INTO changes (stream, since) SELECT DISTINCT stream, 0 FROM steps";
 
 /// An import with others recording, then the fold alone.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {

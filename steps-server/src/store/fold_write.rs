@@ -1,0 +1,141 @@
+//! What the projection writes.
+
+use std::collections::HashMap;
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::fold_rows::{DeploymentRow, PartRow};
+use super::statements::{cut, cut_ids, row_bytes};
+use super::timeline::Part;
+use super::transaction::{Tx, with_connection};
+
+/// The names that the steps of a stream share.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Names {
+    stream: Vec<u8>,
+    component: String,
+    environment: String,
+    version: String,
+    run: Option<String>,
+}
+
+/// How many bytes a deployment takes in its INSERT, at most.
+fn deployment_bytes(row: &DeploymentRow, names: &Names) -> usize {
+    let Names { stream: _, component, environment, version, run } = names;
+    let DeploymentRow { owner, status, retry, outcome, excluded, .. } = row;
+    let maybe = [run, retry, excluded].map(|text| text.as_deref().unwrap_or_default());
+    let [run, retry, excluded] = maybe;
+    let timeline = row.timeline.as_ref().map_or(0, Vec::len);
+    row_bytes(18, &[component, environment, version, run, owner, status, retry, outcome, excluded]) + timeline
+}
+
+impl Tx {
+    /// Removes deployments.
+    pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
+        for ids in cut_ids(ids) {
+            for delete in ["DELETE FROM deployments WHERE id IN (", "DELETE FROM timelines WHERE deployment IN ("] {
+                with_connection!(self, connection => {
+                    let mut delete = QueryBuilder::new(delete);
+                    let mut list = delete.separated(", ");
+                    for id in &ids {
+                        list.push_bind(**id);
+                    }
+                    delete.push(")");
+                    delete.build().execute(&mut *connection).await?;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores parts of timelines in the place of those that are there.
+    pub async fn put_parts(&mut self, parts: &[PartRow]) -> Result<(), StoreError> {
+        for parts in cut(parts, |row| row_bytes(4, &[]) + row.part.data.len()) {
+            with_connection!(self, connection => {
+                let mut insert = QueryBuilder::new("REPLACE INTO timelines (deployment, part, ts, data) ");
+                insert.push_values(parts, |mut values, PartRow { deployment, nth, part: Part { ts, data } }| {
+                    values.push_bind(*deployment).push_bind(*nth).push_bind(*ts).push_bind(data.clone());
+                });
+                insert.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes the parts of a timeline behind its last.
+    pub async fn remove_parts(&mut self, deployment: Uuid, last: i32) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            let delete = sqlx::query("DELETE FROM timelines WHERE deployment = ? AND part > ?");
+            delete.bind(deployment).bind(last).execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    /// Stores deployments in the place of those that have their ids; their names are read from their first steps.
+    pub async fn put_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
+        let names = self.names(deployments).await?;
+        let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
+        for named in cut(&named, |(row, names)| deployment_bytes(row, names)) {
+            with_connection!(self, connection => {
+                let mut insert = QueryBuilder::new(
+                    "REPLACE INTO deployments (id, stream, component, environment, version, owner, run, status, attempt, \
+                     retry, outcome, open_until, started_at, ended_at, duration, waiting, gaps, clocks_differ, \
+                     looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps, timeline, \
+                     parts) ",
+                );
+                insert.push_values(named, |mut values, (row, names)| {
+                    values.push_bind(row.id)
+                        .push_bind(row.stream.clone())
+                        .push_bind(names.component.clone())
+                        .push_bind(names.environment.clone())
+                        .push_bind(names.version.clone())
+                        .push_bind(row.owner.clone())
+                        .push_bind(names.run.clone())
+                        .push_bind(row.status.clone())
+                        .push_bind(row.attempt)
+                        .push_bind(row.retry.clone())
+                        .push_bind(row.outcome.clone())
+                        .push_bind(row.open_until)
+                        .push_bind(row.started_at)
+                        .push_bind(row.ended_at)
+                        .push_bind(row.duration)
+                        .push_bind(row.waiting)
+                        .push_bind(row.gaps)
+                        .push_bind(row.clocks_differ)
+                        .push_bind(row.looks_concurrent)
+                        .push_bind(row.excluded.clone())
+                        .push_bind(row.counted)
+                        .push_bind(row.has_start)
+                        .push_bind(row.tail_ts)
+                        .push_bind(row.last_ts)
+                        .push_bind(row.steps)
+                        .push_bind(row.timeline.clone())
+                        .push_bind(row.parts);
+                });
+                insert.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The names of the streams of these deployments.
+    async fn names(&mut self, deployments: &[DeploymentRow]) -> Result<HashMap<Vec<u8>, Names>, StoreError> {
+        let mut names = HashMap::new();
+        for deployments in cut_ids(deployments) {
+            let rows: Vec<Names> = with_connection!(self, connection => {
+                let mut select =
+                    QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
+                let mut list = select.separated(", ");
+                for row in deployments {
+                    list.push_bind(row.id);
+                }
+                select.push(")");
+                select.build_query_as().fetch_all(connection).await?
+            });
+            names.extend(rows.into_iter().map(|names| (names.stream.clone(), names)));
+        }
+        Ok(names)
+    }
+}
