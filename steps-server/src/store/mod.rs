@@ -1,5 +1,6 @@
 //! Every SQL statement, each written once for both databases. Knows no HTTP.
 
+mod at_once;
 mod backup_file;
 mod deployments;
 mod derived;
@@ -49,6 +50,7 @@ pub use timeline::{Entry, LAYOUT, Part, pack, unpack};
 pub use transaction::Tx;
 pub use url::DatabaseUrl;
 
+use at_once::SeveralAtOnce;
 use keep_file::SqliteFile;
 use renewable::RenewablePool;
 
@@ -73,6 +75,7 @@ pub struct Pools<DB: sqlx::Database> {
     begin: &'static str,
     /// Of SQLite: the file that is open.
     file: Option<SqliteFile>,
+    several_at_once: SeveralAtOnce,
 }
 
 /// Runs one body with the pools of whichever database it is: the text is the same, the types differ.

@@ -10,6 +10,7 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Executor as _};
 
+use super::at_once::SeveralAtOnce;
 use super::file::{OpenFile, beside};
 use super::keep_file::{CLOSING, SqliteFile};
 use super::migrate::{lock_folder, migrate_mysql, migrate_sqlite};
@@ -120,6 +121,7 @@ impl Store {
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect)),
             begin: "START TRANSACTION",
+            several_at_once: SeveralAtOnce::default(),
             file: None,
         };
         migrate_mysql(&pools.write.get(), &server).await?;
@@ -155,6 +157,7 @@ impl Store {
             project: Arc::clone(&write),
             write,
             begin: "BEGIN IMMEDIATE",
+            several_at_once: SeveralAtOnce::default(),
             file: Some(SqliteFile::new(path, connect, file)),
         })))
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::QueryBuilder;
 use steps_shared::{Finish, Step, StepId, Timestamp};
 
+use super::at_once;
 use super::fold_rows::StreamKey;
 use super::statements::{cut, cut_ids, row_bytes};
 use super::steps::{COLUMNS, StepRow};
@@ -87,6 +88,30 @@ impl EndedSpan {
     }
 }
 
+/// Pushes the values of [`at_once::COLUMNS`].
+macro_rules! push_step {
+    ($row:expr, $new:expr) => {{
+        let NewRow { step, aged } = $new;
+        let finish = step.finish();
+        $row.push_bind(step.id.0)
+            .push_bind(step.stream().to_vec())
+            .push_bind(step.component.as_str())
+            .push_bind(step.environment.as_str())
+            .push_bind(step.version.as_str())
+            .push_bind(step.owner.as_str())
+            .push_bind(step.status.as_str())
+            .push_bind(step.ts.micros())
+            .push_bind(step.run.as_ref().map(|run| run.as_str()))
+            .push_bind(step.attempt.map(|attempt| i64::from(attempt.number())))
+            .push_bind(step.span)
+            .push_bind(finish.map(|finish| finish.ended_at.micros()))
+            .push_bind(finish.map(|finish| finish.outcome.name()))
+            .push_bind(finish.and_then(|finish| finish.exit_code))
+            .push_bind(*aged);
+    }};
+}
+pub(super) use push_step;
+
 impl Store {
     /// Commits all of it in one transaction, or nothing. That the streams have changed is committed with it.
     /// Returns those of the ended spans that had an end before, or are gone: they are left as they are.
@@ -106,6 +131,10 @@ impl Store {
             let since = changes.entry(stream).or_insert(i64::MAX);
             *since = ts.micros().min(*since);
         }
+        let changes: Vec<_> = changes.into_iter().collect();
+        if earlier.is_empty() && ends.is_empty() && self.record_at_once(steps, &changes).await? {
+            return Ok(unchanged);
+        }
         let mut tx = self.begin().await?;
         for rows in cut(steps, |row| step_bytes(row.step)) {
             tx.insert_steps(rows).await?;
@@ -118,7 +147,6 @@ impl Store {
                 unchanged.push(end.id);
             }
         }
-        let changes: Vec<_> = changes.into_iter().collect();
         tx.insert_changes(&changes).await?;
         tx.commit().await?;
         Ok(unchanged)
@@ -191,28 +219,9 @@ impl Tx {
 
     async fn insert_steps(&mut self, steps: &[NewRow<'_>]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
-            let mut insert = QueryBuilder::new(
-                "INSERT INTO steps (id, stream, component, environment, version, owner, status, ts, run, attempt, span, \
-                 finished_at, outcome, exit_code, aged) ",
-            );
-            insert.push_values(steps, |mut row, NewRow { step, aged }| {
-                let finish = step.finish();
-                row.push_bind(step.id.0)
-                    .push_bind(step.stream().to_vec())
-                    .push_bind(step.component.as_str())
-                    .push_bind(step.environment.as_str())
-                    .push_bind(step.version.as_str())
-                    .push_bind(step.owner.as_str())
-                    .push_bind(step.status.as_str())
-                    .push_bind(step.ts.micros())
-                    .push_bind(step.run.as_ref().map(|run| run.as_str()))
-                    .push_bind(step.attempt.map(|attempt| i64::from(attempt.number())))
-                    .push_bind(step.span)
-                    .push_bind(finish.map(|finish| finish.ended_at.micros()))
-                    .push_bind(finish.map(|finish| finish.outcome.name()))
-                    .push_bind(finish.and_then(|finish| finish.exit_code))
-                    .push_bind(*aged);
-            });
+            let mut insert = QueryBuilder::new("INSERT INTO steps (");
+            insert.push(at_once::COLUMNS).push(") ");
+            insert.push_values(steps, |mut row, new| push_step!(row, new));
             insert.build().execute(connection).await?;
         });
         Ok(())
