@@ -136,7 +136,7 @@ fn a_read_that_would_be_stale_is_503_and_recording_goes_on() {
         let server = Builder::on(&db.url()).args(&["--deadline", "3s"]).start().await;
         let mut other = db.connection().await;
         other.execute("START TRANSACTION").await.unwrap();
-        other.execute("UPDATE projection SET turn = turn + 1").await.unwrap();
+        other.execute("UPDATE buckets SET turn = turn + 1").await.unwrap();
         let step = any_step();
         server.post_body("/v1/steps", "application/json", step.to_string()).await.recorded();
         let ask = async |path| {

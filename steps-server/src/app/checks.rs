@@ -34,7 +34,7 @@ impl App {
             exclude_waiting: query.exclude_waiting,
         };
         let (key, version) = (&key, query.version.as_ref());
-        let read = self.read(access, |reader| async move {
+        let read = self.read(access, Some(&query.component), |reader| async move {
             let newest = match version {
                 Some(version) => Some(reader.newest_of(key, version).await?),
                 None => None,

@@ -35,8 +35,9 @@ impl App {
         most: Option<u64>,
     ) -> Result<Rows<Deployment>, Error> {
         let limit = query.limit;
+        let component = query.filter.base.component.clone();
         let open = || {
-            self.read(access, |reader| async move {
+            self.read(access, component.as_ref(), |reader| async move {
                 let count = async |most| reader.count_deployments(&query.filter, most).await;
                 let limit = checked_limit(query.limit, most, count).await?;
                 Ok(reader.deployments(DeploymentQuery { limit, ..query }).await?)
@@ -49,17 +50,17 @@ impl App {
     pub async fn count_deployments(&self, access: &Access, filter: &DeploymentFilter) -> Result<Count, Error> {
         let count =
             |reader: Reader| async move { Count::of(async |most| reader.count_deployments(filter, most).await).await };
-        self.read(access, count).await
+        self.read(access, filter.base.component.as_ref(), count).await
     }
 
     /// One deployment with its steps.
     pub async fn timeline(&self, access: &Access, id: StepId) -> Result<Timeline, Error> {
-        self.read(access, |reader| async move {
+        let read = self.read_one(access, id, |reader| async move {
             let deployment = reader.deployment(id).await?.ok_or(Error::NoSuchDeployment(id))?;
             let beside = reader.beside(&deployment).await?;
             Ok(Timeline { deployment, beside, steps: reader.steps_of(id).await? })
-        })
-        .await
+        });
+        read.await?.ok_or(Error::NoSuchDeployment(id))
     }
 
     /// Adds to a timeline what it and each of its steps usually take: the medians of the successful deployments before it.

@@ -32,12 +32,10 @@ impl App {
         reason: Option<Reason>,
         owner: Owner,
     ) -> Result<Deployment, Error> {
-        let read = || {
-            self.read(access, |reader| async move {
-                reader.deployment(deployment).await?.ok_or(Error::NoSuchDeployment(deployment))
-            })
-        };
-        read().await?;
+        let read =
+            || self.read_one(access, deployment, |reader| async move { Ok(reader.deployment(deployment).await?) });
+        let none = Error::NoSuchDeployment(deployment);
+        read().await?.flatten().ok_or(none)?;
         let exclusion = Exclusion { deployment, reason, owner, ts: self.now() };
         let began = Instant::now();
         let recording = timeout(self.deadline, retry_on_conflict(|| self.store.record_exclusion(&exclusion)));
@@ -50,6 +48,6 @@ impl App {
             }
         }
         self.projector.notify_recorded();
-        read().await
+        read().await?.flatten().ok_or(Error::NoSuchDeployment(deployment))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steps_shared::{Projection, ProjectionQuery, Timestamp};
+use steps_shared::{Component, Projection, ProjectionQuery, StepId, Timestamp};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{App, Error};
@@ -13,14 +13,24 @@ use crate::store::{Access, Reader, StoreError};
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl App {
-    /// Waits until everything that was committed before this call is folded, then runs `question`, within the deadline.
-    pub(super) async fn read<T, F>(&self, access: &Access, question: impl FnOnce(Reader) -> F) -> Result<T, Error>
+    /// Waits until everything that was committed before this call is folded, of a component or of all, then runs `question`,
+    /// within the deadline.
+    pub(super) async fn read<T, F>(
+        &self,
+        access: &Access,
+        component: Option<&Component>,
+        question: impl FnOnce(Reader) -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
         let reader = self.store.reader(access, (self.now)());
         let answer = async {
-            match self.projector.wait_until_folded(self.deadline_with_margin()).await? {
+            match self
+                .projector
+                .wait_until_folded(component.map(Component::as_str), self.deadline_with_margin())
+                .await?
+            {
                 true => question(reader).await,
                 false => Err(Error::Behind),
             }
@@ -39,6 +49,23 @@ impl App {
         F: Future<Output = Result<T, Error>>,
     {
         self.within_deadline(question(self.store.reader(access, (self.now)()))).await
+    }
+
+    /// The same for a question about one step, or about the deployment that is named after one; `None` where there is none.
+    pub(super) async fn read_one<T, F>(
+        &self,
+        access: &Access,
+        id: StepId,
+        question: impl FnOnce(Reader) -> F,
+    ) -> Result<Option<T>, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let component = self.read_unfolded(access, |reader| async move { Ok(reader.component_of(id).await?) });
+        match component.await? {
+            Some(component) => Ok(Some(self.read(access, Some(&component), question).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Ends `answer` at the deadline. When the database did not answer, its connections are given up.

@@ -25,7 +25,7 @@ impl App {
             FieldErrors::from(FieldError::wrong("tz", reason))
         })?;
         let of_steps = query.by.contains(&GroupBy::Status);
-        let samples = self.read(access, |reader| async move {
+        let samples = self.read(access, query.filter.base.component.as_ref(), |reader| async move {
             let filter = &query.filter;
             Ok(if of_steps { reader.step_samples(filter).await? } else { reader.samples(filter).await? })
         });

@@ -46,8 +46,9 @@ impl App {
     /// There are more rows than that, too many lists are being read, or the database does not answer.
     pub async fn steps(&self, access: &Access, query: StepQuery, most: Option<u64>) -> Result<Rows<Step>, Error> {
         let limit = query.limit;
+        let component = query.filter.component.clone();
         let open = || {
-            self.read(access, |reader| async move {
+            self.read(access, component.as_ref(), |reader| async move {
                 let count = async |most| reader.count_steps(&query.filter, most).await;
                 let limit = checked_limit(query.limit, most, count).await?;
                 Ok(reader.steps(StepQuery { limit, ..query }).await?)
@@ -66,6 +67,7 @@ impl App {
 
     /// One step.
     pub async fn step(&self, access: &Access, id: StepId) -> Result<Step, Error> {
-        self.read(access, |reader| async move { reader.step(id).await?.ok_or(Error::NoSuchStep(id)) }).await
+        let read = self.read_one(access, id, |reader| async move { Ok(reader.step(id).await?) });
+        read.await?.flatten().ok_or(Error::NoSuchStep(id))
     }
 }

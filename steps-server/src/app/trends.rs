@@ -35,7 +35,8 @@ impl App {
         }
         let _slot = self.acquire(&self.slots.series).await?;
         let names = (query.component.as_ref(), query.environment.as_ref());
-        let deployed = self.read(access, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
+        let deployed =
+            self.read(access, names.0, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
         let one = |(component, environment)| async move {
             let (step, exclude_waiting) = (query.step.clone(), query.exclude_waiting);
             let key = SeriesKey { component, environment, step, exclude_waiting };

@@ -1,4 +1,4 @@
-//! Folds the streams that changed, and writes what differs from what is stored; one server at a time.
+//! Folds the streams that changed, and writes what differs from what is stored; one server at a time in each bucket of them.
 //!
 //! In a stream without a run a fold begins at the last but one deployment that started before the change: nothing before it
 //! can be different, and the last but one may turn out to have been at the same time. In a stream of a run it begins at the
@@ -12,27 +12,47 @@ use std::time::Duration;
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
 use super::resume::{resumable, resume};
-use crate::store::{Change, Store, StoreError, StreamKey, Tx};
+use crate::store::{Bucket, Change, Store, StoreError, StreamKey, Tx};
 
-/// Changes that are folded in one transaction: so few that a recorder on the same SQLite file waits only briefly.
-pub const CHANGES: u32 = 400;
+/// Changes that a command folds in one transaction: so few that a recorder on the same SQLite file waits only briefly.
+const CHANGES: u32 = 400;
 /// How often a command works again when other servers are in its way, and how long it pauses between.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Folds the oldest changes; returns how many they were.
+/// What is folded next.
+#[derive(Debug, Clone, Default)]
+pub struct Next {
+    /// Buckets for which reads wait.
+    pub wanted: Vec<Bucket>,
+    /// Where to begin among the others.
+    pub start: Bucket,
+    /// How many changes.
+    pub limit: u32,
+}
+
+/// Folds the next changes; says whether there may be more.
 ///
 /// # Errors
-/// The database does not answer, or another server folded at the same time.
-pub async fn fold_changes(store: &Store, config: &FoldConfig) -> Result<usize, StoreError> {
-    if store.last_change().await?.is_none() {
-        return Ok(0);
+/// The database does not answer, or another server folded the same at the same time.
+pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<bool, StoreError> {
+    let (buckets, more) = store.next_buckets(&next.wanted, next.start, next.limit).await?;
+    if buckets.is_empty() {
+        return Ok(false);
     }
     let mut tx = store.begin_projection().await?;
-    tx.lock_projection().await?;
-    let folded = fold_waiting(&mut tx, config).await?;
+    let known: Vec<Bucket> = buckets.iter().copied().flatten().collect();
+    let changes = if known.len() == buckets.len() {
+        tx.lock_buckets(&known).await?;
+        tx.changes(Some(&known), next.limit).await?
+    } else {
+        // A server of the version before has noted some, and may be folding them.
+        tx.lock_projection().await?;
+        tx.changes(None, next.limit).await?
+    };
+    fold(&mut tx, config, &changes).await?;
     tx.commit().await?;
-    Ok(folded)
+    Ok(more)
 }
 
 /// Runs `work` again when its transaction was rolled back because of another server's: after a deadlock or, on Galera, at
@@ -56,19 +76,27 @@ where
 
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
 pub async fn drain(store: &Store, config: &FoldConfig) -> Result<(), StoreError> {
-    while retry_on_conflict(|| fold_changes(store, config)).await? == CHANGES as usize {}
+    let next = Next { limit: CHANGES, ..Next::default() };
+    while retry_on_conflict(|| fold_changes(store, config, &next)).await? {}
     Ok(())
 }
 
 /// Folds everything that waits, within a transaction that has locked the projection.
 pub async fn fold_all(tx: &mut Tx, config: &FoldConfig) -> Result<(), StoreError> {
-    while fold_waiting(tx, config).await? == CHANGES as usize {}
-    Ok(())
+    loop {
+        let changes = tx.changes(None, CHANGES).await?;
+        fold(tx, config, &changes).await?;
+        if changes.len() < CHANGES as usize {
+            return Ok(());
+        }
+    }
 }
 
-/// Folds the oldest changes within a transaction that has locked the projection.
-async fn fold_waiting(tx: &mut Tx, config: &FoldConfig) -> Result<usize, StoreError> {
-    let changes = tx.changes(CHANGES).await?;
+/// Folds these changes within a transaction that has locked their buckets.
+async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
     for change in changes.iter().copied() {
         let Change { stream, since: ts, .. } = change;
@@ -91,6 +119,5 @@ async fn fold_waiting(tx: &mut Tx, config: &FoldConfig) -> Result<usize, StoreEr
     stored.retain(|row| !resumed.contains(&row.stream));
     done.write(tx).await?;
     difference(tx, &from, stored, config).await?.write(tx).await?;
-    tx.remove_changes(&changes).await?;
-    Ok(changes.len())
+    tx.remove_changes(changes).await
 }

@@ -1,23 +1,26 @@
 //! Folds in the background, and lets reads wait until everything is folded.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::projection::apply::{CHANGES, fold_changes};
+use crate::projection::apply::{Next, fold_changes};
 use crate::projection::config::FoldConfig;
 use crate::projection::rebuild::rebuild_if_outdated;
-use crate::store::{Store, StoreError};
+use crate::store::{Bucket, Store, StoreError, buckets_of};
 
 /// How long changes are collected before they are folded when no read waits.
 const COLLECT: Duration = Duration::from_millis(50);
-/// While steps are being recorded and no read waits, the pause after a fold is this many times as long as the fold …
+/// While steps are being recorded, no read waits and little is to be folded, the pause after a fold is this many times as long as
+/// the fold …
 const PAUSE_FACTOR: u32 = 3;
 /// … and at least this long: on SQLite folding and recording share the one writer.
-const MIN_PAUSE: Duration = Duration::from_millis(250);
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 /// How long a fold may take before it is tried again on another connection, in case this one is dead. It doubles when the
 /// database answers a ping: then there is much to fold.
 const FOLD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +28,12 @@ const FOLD_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often an idle server looks for changes that a server which died did not fold.
 const IDLE_POLL: Duration = Duration::from_secs(10);
+/// How long a fold should take: on SQLite a recorder waits for it, and on MySQL another server's fold of the same streams, or a
+/// read.
+const FOLD_TAKES: Duration = Duration::from_millis(100);
+const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
+/// The fewest and the most changes in one transaction: on a busy machine few of them take hardly less time than these.
+const CHANGES: (u32, u32) = (100, 2000);
 /// How often a waiting read looks whether its changes are folded.
 const READ_POLL: Duration = Duration::from_millis(20);
 
@@ -45,6 +54,8 @@ struct Signals {
     changes: AtomicU64,
     /// A read waits.
     read_waits: Notify,
+    /// In which buckets there are the streams that reads wait for.
+    wanted: Mutex<BTreeSet<Bucket>>,
 }
 
 impl Projector {
@@ -76,23 +87,62 @@ impl Projector {
         self.signals.read_waits.notify_one();
     }
 
-    /// Waits until everything that was committed before this call has been folded; `false` when there is more than can
-    /// be folded until `deadline`.
-    pub async fn wait_until_folded(&self, deadline: Instant) -> Result<bool, StoreError> {
-        let Some(last) = self.store.last_change().await? else { return Ok(true) };
+    /// Waits until everything that was committed before this call has been folded: of a component, or of all. `false` when there
+    /// is more than can be folded until `deadline`.
+    pub async fn wait_until_folded(&self, component: Option<&str>, deadline: Instant) -> Result<bool, StoreError> {
+        let buckets = component.map(buckets_of);
+        let buckets = buckets.as_deref();
+        let Some(last) = self.store.last_change(buckets).await? else { return Ok(true) };
         let mut rounds = self.rounds.clone();
         loop {
             rounds.mark_unchanged();
+            self.signals.wanted().extend(buckets.unwrap_or_default());
             self.notify_read_waits();
             let next = (Instant::now() + READ_POLL).min(deadline);
             // Another server may fold the changes; then no round of this worker ends the wait.
             let _: Result<_, _> = tokio::time::timeout_at(next, rounds.changed()).await;
-            if !self.store.has_change_until(last).await? {
+            if !self.store.has_change_until(last, buckets).await? {
                 return Ok(true);
             }
             if Instant::now() >= deadline {
                 return Ok(false);
             }
+        }
+    }
+}
+
+impl Signals {
+    fn wanted(&self) -> MutexGuard<'_, BTreeSet<Bucket>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many changes are folded in one transaction, by how long the last ones took.
+#[derive(Debug)]
+struct Pace {
+    takes: Duration,
+    changes: u32,
+}
+
+impl Pace {
+    fn new(store: &Store) -> Self {
+        let takes = if store.has_one_writer() { FOLD_TAKES_OF_ONE_WRITER } else { FOLD_TAKES };
+        Self { takes, changes: 200 }
+    }
+
+    /// What is folded next. Each server begins somewhere else, so that those of one database share the work.
+    fn next(&self, signals: &Signals) -> Next {
+        let wanted = std::mem::take(&mut *signals.wanted()).into_iter().collect();
+        let random = RandomState::new().build_hasher().finish() % 64;
+        Next { wanted, start: Bucket::try_from(random).unwrap_or_default(), limit: self.changes }
+    }
+
+    fn took(&mut self, took: Duration, was_full: bool) {
+        let (fewest, most) = CHANGES;
+        if took > self.takes * 2 && was_full {
+            self.changes = (self.changes / 2).max(fewest);
+        } else if took < self.takes && was_full {
+            self.changes = (self.changes + self.changes / 4).min(most);
         }
     }
 }
@@ -114,12 +164,16 @@ async fn keep_rules(store: Store, config: Arc<FoldConfig>) {
 
 async fn work(store: Store, config: Arc<FoldConfig>, signals: Arc<Signals>, done: watch::Sender<u64>) {
     let mut failing = false;
+    let mut pace = Pace::new(&store);
     let mut fold_timeout = FOLD_TIMEOUT;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let folded = timeout(fold_timeout, fold_changes(&store, &config)).await.unwrap_or(Err(StoreError::TimedOut));
-        let more = matches!(folded, Ok(folded) if folded >= CHANGES as usize);
+        let next = pace.next(&signals);
+        let folded = timeout(fold_timeout, fold_changes(&store, &config, &next)).await;
+        let folded = folded.unwrap_or(Err(StoreError::TimedOut));
+        let more = matches!(folded, Ok(true));
+        pace.took(began.elapsed(), more);
         match folded {
             Ok(_) => {
                 failing = false;
@@ -145,7 +199,11 @@ async fn work(store: Store, config: Arc<FoldConfig>, signals: Arc<Signals>, done
         if more && !recording {
             continue;
         }
-        let pause = if recording { MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR) } else { COLLECT };
+        let pause = match (recording, more) {
+            (true, true) => began.elapsed(),
+            (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
+            (false, _) => COLLECT,
+        };
         if !more && !recording && !failing {
             tokio::select! {
                 () = signals.changed.notified() => {}

@@ -9,7 +9,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AssertSqlSafe, Executor as _, MySql, QueryBuilder, Sqlite};
 use steps_shared::Run;
 
-use super::fold_rows::StreamKey;
+use super::changes::NewChange;
 use super::record::{NewRow, push_step};
 use super::{Pools, Store, StoreError};
 
@@ -29,11 +29,7 @@ pub(super) struct SeveralAtOnce {
 impl Store {
     /// Commits steps, and that their streams have changed; `false`, with nothing done, where that must be done one statement
     /// after the other.
-    pub(super) async fn record_at_once(
-        &self,
-        steps: &[NewRow<'_>],
-        changes: &[(StreamKey, i64)],
-    ) -> Result<bool, StoreError> {
+    pub(super) async fn record_at_once(&self, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<bool, StoreError> {
         match self {
             Self::MySql(pools) if !pools.several_at_once.refused.load(Ordering::Relaxed) => {
                 mysql(pools, steps, changes).await
@@ -44,11 +40,7 @@ impl Store {
     }
 }
 
-async fn mysql(
-    pools: &Arc<Pools<MySql>>,
-    steps: &[NewRow<'_>],
-    changes: &[(StreamKey, i64)],
-) -> Result<bool, StoreError> {
+async fn mysql(pools: &Arc<Pools<MySql>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<bool, StoreError> {
     let mut connection = pools.write.get().acquire().await?;
     for text in script(steps, changes) {
         let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await else { continue };
@@ -73,11 +65,11 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 
 /// The statements of a transaction, as few texts as there can be. The changes come first: should a connection be given up in the
 /// middle, and the next transaction on it commit what has been sent, then no step is without its change.
-fn script(steps: &[NewRow<'_>], changes: &[(StreamKey, i64)]) -> Vec<String> {
+fn script(steps: &[NewRow<'_>], changes: &[NewChange]) -> Vec<String> {
     let mut script = Script { texts: vec!["ROLLBACK; START TRANSACTION".to_owned()], open: false };
-    for (stream, since) in changes {
-        script.row("INSERT INTO changes (stream, since)", |row| {
-            row.bytes(stream).number(Some(*since));
+    for NewChange { stream, since, bucket } in changes {
+        script.row("INSERT INTO changes (stream, since, bucket)", |row| {
+            row.bytes(stream).number(Some(*since)).number(Some(i64::from(*bucket)));
         });
     }
     script.open = false;
@@ -198,17 +190,13 @@ fn push_hex(row: &mut String, bytes: &[u8]) {
     row.push('\'');
 }
 
-async fn sqlite(
-    pools: &Arc<Pools<Sqlite>>,
-    steps: &[NewRow<'_>],
-    changes: &[(StreamKey, i64)],
-) -> Result<(), StoreError> {
+async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<(), StoreError> {
     // As each commit on SQLite: the file must be the one at its path, before and after.
     pools.check_file()?;
     let mut connection = pools.write.get().acquire().await?;
-    let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since) ");
-    script.push_values(changes, |mut row, (stream, since)| {
-        row.push_bind(stream.to_vec()).push_bind(*since);
+    let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket) ");
+    script.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
+        row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
     });
     script.push("; INSERT INTO steps (").push(COLUMNS).push(") ");
     script.push_values(steps, |mut row, new| push_step!(row, new));
@@ -236,15 +224,19 @@ mod tests {
 
     const ID: &str = "01a2148b-b1bf-707b-ab89-b417d6e20fbf";
 
+    fn change(nth: u8) -> NewChange {
+        NewChange { stream: [nth; 16], since: 1, bucket: i32::from(nth) }
+    }
+
     #[test]
     fn what_is_sent_is_one_transaction_and_texts_mean_nothing() {
         let steps = ["checkout", "a'); DROP TABLE steps; --", "ä\\'"].map(step);
         let steps: Vec<NewRow<'_>> = steps.iter().map(|step| NewRow { step, aged: false }).collect();
-        let texts = script(&steps, &[([7; 16], 1), ([8; 16], 2)]);
+        let texts = script(&steps, &[change(7), change(8)]);
         assert_eq!(texts.len(), 1);
         let text = &texts[0];
-        let changes = "ROLLBACK; START TRANSACTION; INSERT INTO changes (stream, since) VALUES \
-                       (X'07070707070707070707070707070707',1),(X'08080808080808080808080808080808',2); INSERT INTO steps (";
+        let changes = "ROLLBACK; START TRANSACTION; INSERT INTO changes (stream, since, bucket) VALUES \
+                       (X'07070707070707070707070707070707',1,7),(X'08080808080808080808080808080808',1,8); INSERT INTO steps (";
         assert!(text.starts_with(changes), "{text}");
         assert!(text.contains("(X'01a2148bb1bf707bab89b417d6e20fbf',X'"), "{text}");
         assert!(
@@ -260,7 +252,7 @@ mod tests {
     fn no_text_is_longer_than_a_record() {
         let long = step(&"ä".repeat(100));
         let steps = vec![NewRow { step: &long, aged: true }; 200];
-        let changes: Vec<_> = (0..200).map(|nth| ([nth as u8; 16], nth)).collect();
+        let changes: Vec<_> = (0..200).map(change).collect();
         let texts = script(&steps, &changes);
         assert!(texts.len() > 3 && texts.iter().all(|text| text.len() < 16 * 1024), "{}", texts.len());
         assert!(texts.iter().all(|text| !text.starts_with(';')));

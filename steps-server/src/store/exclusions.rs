@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 use steps_shared::{Owner, Reason, StepId, Timestamp};
 use uuid::Uuid;
 
+use super::changes::NewChange;
 use super::fold_rows::StreamKey;
 use super::transaction::{Tx, with_connection};
 use super::{Access, Store, StoreError};
@@ -29,7 +30,7 @@ impl Store {
     /// The database does not answer. It may have committed nevertheless.
     pub async fn record_exclusion(&self, exclusion: &Exclusion) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let Some((stream, started_at)) = tx.place_of(exclusion.deployment).await? else { return Ok(false) };
+        let Some((component, stream, started_at)) = tx.place_of(exclusion.deployment).await? else { return Ok(false) };
         // An earlier first step may have come since the last exclusion: each of the steps that were named is meant.
         let mut steps = tx.excluded_steps(exclusion.deployment, &stream).await?;
         if !steps.contains(&exclusion.deployment.0) {
@@ -39,20 +40,20 @@ impl Store {
         for step in steps {
             tx.insert_exclusion(exclusion, &stream, step, ts).await?;
         }
-        tx.insert_changes(&[(stream, started_at)]).await?;
+        tx.insert_changes(&[NewChange::new(&component, stream, started_at)]).await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
 impl Tx {
-    /// The stream of a deployment, and when it started.
-    async fn place_of(&mut self, deployment: StepId) -> Result<Option<(StreamKey, i64)>, StoreError> {
-        let row: Option<(Vec<u8>, i64)> = with_connection!(self, connection => {
-            let select = sqlx::query_as("SELECT stream, started_at FROM deployments WHERE id = ?");
+    /// The component and the stream of a deployment, and when it started.
+    async fn place_of(&mut self, deployment: StepId) -> Result<Option<(String, StreamKey, i64)>, StoreError> {
+        let row: Option<(String, Vec<u8>, i64)> = with_connection!(self, connection => {
+            let select = sqlx::query_as("SELECT component, stream, started_at FROM deployments WHERE id = ?");
             select.bind(deployment.0).fetch_optional(connection).await?
         });
-        Ok(row.and_then(|(stream, started_at)| Some((stream.try_into().ok()?, started_at))))
+        Ok(row.and_then(|(component, stream, started_at)| Some((component, stream.try_into().ok()?, started_at))))
     }
 
     /// The steps of a deployment that have been named to exclude it, or to include it again.

@@ -1,11 +1,13 @@
 //! Copying the database, and deleting deployments.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
 use steps_shared::{Component, Environment, Order, Run, StepFilter, Timestamp, Version};
 use uuid::Uuid;
 
+use super::changes::NewChange;
 use super::derived::Known;
 use super::filter::push_text;
 use super::fold_rows::StreamKey;
@@ -33,6 +35,7 @@ const TIMES: [&str; 3] = ["started_at", "last_ts", "COALESCE(ended_at, last_ts)"
 pub struct DoomedDeployment {
     /// The identity: that of its first step.
     pub id: Uuid,
+    pub component: String,
     pub stream: Vec<u8>,
     /// When its first step began, in microseconds since 1970.
     pub started_at: i64,
@@ -77,7 +80,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<DoomedDeployment>, StoreError> {
         Ok(with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT id, stream, started_at, last_ts, steps FROM deployments WHERE started_at >= ");
+            let mut select = QueryBuilder::new("SELECT id, component, stream, started_at, last_ts, steps FROM deployments WHERE started_at >= ");
             select.push_bind(after.0);
             select.push(" AND (started_at > ").push_bind(after.0).push(" OR id > ").push_bind(after.1).push(")");
             push_names(&mut select, doomed);
@@ -161,11 +164,12 @@ impl Tx {
             deleted += self.delete("DELETE FROM steps WHERE id IN (", &own).await?;
         }
         // Whether later deployments of the same run are retries depends on those that are gone.
-        let mut streams: Vec<StreamKey> =
-            deployments.iter().filter_map(|row| row.stream.as_slice().try_into().ok()).collect();
-        streams.sort_unstable();
-        streams.dedup();
-        let changes: Vec<_> = streams.into_iter().map(|stream| (stream, 0)).collect();
+        let changes: HashMap<StreamKey, NewChange> = deployments
+            .iter()
+            .filter_map(|row| Some((row, row.stream.as_slice().try_into().ok()?)))
+            .map(|(row, stream)| (stream, NewChange::new(&row.component, stream, 0)))
+            .collect();
+        let changes: Vec<_> = changes.into_values().collect();
         self.insert_changes(&changes).await?;
         let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.id).collect();
         self.remove_deployments(&ids).await?;

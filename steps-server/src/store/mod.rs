@@ -2,6 +2,7 @@
 
 mod at_once;
 mod backup_file;
+mod changes;
 mod deployments;
 mod derived;
 mod error;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use sqlx::{MySql, Sqlite};
 use tokio::time::Instant;
 
+pub use changes::{Bucket, buckets_of};
 pub use error::StoreError;
 pub use exclusions::Exclusion;
 pub use file::FileProblem;
@@ -95,6 +97,12 @@ impl Store {
         let read = "SELECT turn FROM projection WHERE id = 1";
         with_pools!(self, pools => sqlx::query(read).execute(&mut *pools.read.acquire().await?).await.map(drop)?);
         Ok(())
+    }
+
+    /// Whether folding and recording wait for each other.
+    #[must_use]
+    pub fn has_one_writer(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
     }
 
     /// Replaces the connections for reading, after a read that began at `began` was not answered in time.

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
-use steps_shared::Projection;
 use uuid::Uuid;
 
-use super::fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
+use super::fold_rows::{DeploymentRow, FoldRow, PartRow, StreamKey};
 use super::statements::{cut_conditions, cut_ids};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
@@ -33,32 +32,6 @@ impl Store {
         }))
     }
 
-    /// The last change that waits to be folded.
-    pub async fn last_change(&self) -> Result<Option<i64>, StoreError> {
-        Ok(
-            with_pools!(self, pools => sqlx::query_scalar("SELECT MAX(seq) FROM changes").fetch_one(&mut *pools.read.acquire().await?).await?),
-        )
-    }
-
-    /// How many changes up to `until` wait to be folded, and the last of them.
-    pub async fn waiting_changes(&self, until: Option<i64>) -> Result<Projection, StoreError> {
-        let (waiting, last): (i64, Option<i64>) = with_pools!(self, pools => {
-            sqlx::query_as("SELECT COUNT(*), MAX(seq) FROM changes WHERE seq <= ?")
-                .bind(until.unwrap_or(i64::MAX))
-                .fetch_one(&mut *pools.read.acquire().await?)
-                .await?
-        });
-        Ok(Projection { waiting: waiting.unsigned_abs(), last })
-    }
-
-    /// Whether a change up to `seq` still waits to be folded.
-    pub async fn has_change_until(&self, seq: i64) -> Result<bool, StoreError> {
-        let first: Option<i64> = with_pools!(self, pools => {
-            sqlx::query_scalar("SELECT MIN(seq) FROM changes").fetch_one(&mut *pools.read.acquire().await?).await?
-        });
-        Ok(first.is_some_and(|first| first <= seq))
-    }
-
     /// The streams after `after` in the order of their keys, at most `limit`.
     pub async fn streams_after(&self, after: Option<StreamKey>, limit: u32) -> Result<Vec<StreamKey>, StoreError> {
         let after = after.map_or_else(Vec::new, |after| after.to_vec());
@@ -72,53 +45,12 @@ impl Store {
 }
 
 impl Tx {
-    /// Locks the projection until the end of the transaction; waits while another server holds the lock. The lock is the one
-    /// row of `projection`: every fold writes it, so that on Galera, which shares no locks between nodes, the second of two
-    /// overlapping folds cannot commit.
-    ///
-    /// # Errors
-    /// The database does not answer, or the other one takes too long.
-    pub async fn lock_projection(&mut self) -> Result<(), StoreError> {
-        with_connection!(self, connection => {
-            sqlx::query("UPDATE projection SET turn = turn + 1 WHERE id = 1").execute(connection).await?;
-        });
-        Ok(())
-    }
-
     /// Stores by which rules all deployments have been folded.
     pub async fn set_fold_config(&mut self, fingerprint: &str) -> Result<(), StoreError> {
         with_connection!(self, connection => {
             let update = sqlx::query("UPDATE projection SET statuses = ? WHERE id = 1");
             update.bind(fingerprint.to_owned()).execute(connection).await?;
         });
-        Ok(())
-    }
-
-    /// The oldest changes.
-    pub async fn changes(&mut self, limit: u32) -> Result<Vec<Change>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes ORDER BY seq LIMIT ");
-            select.push(limit);
-            select.build_query_as().fetch_all(connection).await?
-        });
-        let change =
-            |(seq, stream, since): (i64, Vec<u8>, i64)| Some(Change { seq, stream: stream.try_into().ok()?, since });
-        Ok(rows.into_iter().filter_map(change).collect())
-    }
-
-    /// Takes changes off the queue.
-    pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        for changes in cut_ids(changes) {
-            with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
-                let mut list = delete.separated(", ");
-                for change in changes {
-                    list.push_bind(change.seq);
-                }
-                delete.push(")");
-                delete.build().execute(&mut *connection).await?;
-            });
-        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 use steps_shared::{Finish, Step, StepId, Timestamp};
 
 use super::at_once;
+use super::changes::NewChange;
 use super::fold_rows::StreamKey;
 use super::statements::{cut, cut_ids, row_bytes};
 use super::steps::{COLUMNS, StepRow};
@@ -17,7 +18,7 @@ use super::{Store, StoreError, with_pools};
 pub struct EndedSpan {
     pub id: StepId,
     pub ts: Timestamp,
-    stream: StreamKey,
+    change: NewChange,
     pub finish: Finish,
 }
 
@@ -51,14 +52,14 @@ pub struct StoredStep {
 pub struct EarlierStart {
     id: StepId,
     ts: Timestamp,
-    stream: StreamKey,
+    change: NewChange,
 }
 
 impl EarlierStart {
     /// The start that `step` has.
     #[must_use]
     pub fn of(step: &Step) -> Self {
-        Self { id: step.id, ts: step.ts, stream: step.stream() }
+        Self { id: step.id, ts: step.ts, change: change_of(step) }
     }
 }
 
@@ -84,8 +85,13 @@ impl EndedSpan {
     /// The end that `span` has; `None` when it has none.
     #[must_use]
     pub fn of(span: &Step) -> Option<Self> {
-        Some(Self { id: span.id, ts: span.ts, stream: span.stream(), finish: span.finish()? })
+        Some(Self { id: span.id, ts: span.ts, change: change_of(span), finish: span.finish()? })
     }
+}
+
+/// That the stream of a step has changed from its start on.
+fn change_of(step: &Step) -> NewChange {
+    NewChange::new(step.component.as_str(), step.stream(), step.ts.micros())
 }
 
 /// Pushes the values of [`at_once::COLUMNS`].
@@ -124,14 +130,14 @@ impl Store {
         if steps.is_empty() && earlier.is_empty() && ends.is_empty() {
             return Ok(unchanged);
         }
-        let mut changes: HashMap<StreamKey, i64> = HashMap::new();
-        let recorded = steps.iter().map(|row| (row.step.stream(), row.step.ts));
-        let changed = recorded.chain(earlier.iter().map(|start| (start.stream, start.ts)));
-        for (stream, ts) in changed.chain(ends.iter().map(|end| (end.stream, end.ts))) {
-            let since = changes.entry(stream).or_insert(i64::MAX);
-            *since = ts.micros().min(*since);
+        let mut changes: HashMap<StreamKey, NewChange> = HashMap::new();
+        let recorded = steps.iter().map(|row| change_of(row.step));
+        let changed = recorded.chain(earlier.iter().map(|start| start.change));
+        for change in changed.chain(ends.iter().map(|end| end.change)) {
+            let earliest = changes.entry(change.stream).or_insert(change);
+            earliest.since = change.since.min(earliest.since);
         }
-        let changes: Vec<_> = changes.into_iter().collect();
+        let changes: Vec<_> = changes.into_values().collect();
         if earlier.is_empty() && ends.is_empty() && self.record_at_once(steps, &changes).await? {
             return Ok(unchanged);
         }
@@ -188,7 +194,7 @@ fn step_bytes(step: &Step) -> usize {
 impl Tx {
     /// Writes an earlier start. A step whose `ts` was sent stays as it is, and so does one that has an earlier start already.
     async fn set_start(&mut self, start: &EarlierStart) -> Result<(), StoreError> {
-        let EarlierStart { id, ts, stream: _ } = *start;
+        let EarlierStart { id, ts, change: _ } = *start;
         with_connection!(self, connection => {
             // MySQL assigns from left to right: the end first, while ts is still the old one.
             let mut update = QueryBuilder::new("UPDATE steps SET finished_at = finished_at - (ts - ");
@@ -203,7 +209,7 @@ impl Tx {
 
     /// Writes the end of a span that has none; `false` when it has one.
     async fn set_finish(&mut self, end: &EndedSpan) -> Result<bool, StoreError> {
-        let EndedSpan { id, ts, stream: _, finish: Finish { outcome, ended_at, exit_code } } = *end;
+        let EndedSpan { id, ts, change: _, finish: Finish { outcome, ended_at, exit_code } } = *end;
         let rows = with_connection!(self, connection => {
             let mut update = QueryBuilder::new("UPDATE steps SET finished_at = ");
             update.push_bind(ended_at.micros());
@@ -224,19 +230,6 @@ impl Tx {
             insert.push_values(steps, |mut row, new| push_step!(row, new));
             insert.build().execute(connection).await?;
         });
-        Ok(())
-    }
-
-    pub(super) async fn insert_changes(&mut self, changes: &[(StreamKey, i64)]) -> Result<(), StoreError> {
-        for changes in cut(changes, |_| row_bytes(2, &[])) {
-            with_connection!(self, connection => {
-                let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since) ");
-                insert.push_values(changes, |mut row, (stream, since)| {
-                    row.push_bind(stream.to_vec()).push_bind(*since);
-                });
-                insert.build().execute(&mut *connection).await?;
-            });
-        }
         Ok(())
     }
 }

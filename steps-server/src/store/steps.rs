@@ -5,7 +5,7 @@ use std::str::FromStr;
 use async_stream::try_stream;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use sqlx::QueryBuilder;
-use steps_shared::{Attempt, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
+use steps_shared::{Attempt, Component, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use uuid::Uuid;
 
 use super::derived::{Derived, Known};
@@ -163,6 +163,17 @@ impl Reader {
         let step = self.with_derived(&mut tx, row.into_iter().collect()).await?.pop();
         tx.end().await?;
         Ok(step)
+    }
+
+    /// The component of a step.
+    pub async fn component_of(&self, id: StepId) -> Result<Option<Component>, StoreError> {
+        let component: Option<String> = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT component FROM steps");
+            push_access(&mut select, &self.access, "");
+            select.push(" AND id = ").push_bind(id.0);
+            select.build_query_scalar().fetch_optional(&mut *pools.read.acquire().await?).await?
+        });
+        Ok(component.map(|component| read("component", component)).transpose()?)
     }
 
     /// Some steps with what is derived of them.

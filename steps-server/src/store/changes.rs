@@ -1,0 +1,232 @@
+//! Which streams have changed since they were folded, and who folds them.
+
+use sqlx::{Database, Encode, QueryBuilder, Type};
+use steps_shared::Projection;
+
+use super::fold_rows::{Change, StreamKey};
+use super::statements::{cut, cut_ids, row_bytes};
+use super::transaction::{Tx, with_connection};
+use super::{Store, StoreError, with_pools};
+
+/// A share of all streams: one server folds it at a time.
+pub type Bucket = i32;
+
+/// How many buckets the streams of one component are in, and how many times as many there are.
+const BUCKETS_OF_COMPONENT: i32 = 4;
+const COMPONENTS: i32 = 16;
+
+/// That a stream has changed from a moment on, in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NewChange {
+    pub stream: StreamKey,
+    pub since: i64,
+    pub bucket: Bucket,
+}
+
+impl NewChange {
+    pub fn new(component: &str, stream: StreamKey, since: i64) -> Self {
+        let [first, ..] = stream;
+        Self { stream, since, bucket: first_bucket(component) + i32::from(first) % BUCKETS_OF_COMPONENT }
+    }
+}
+
+/// The buckets in which streams of a component are.
+#[must_use]
+pub fn buckets_of(component: &str) -> Vec<Bucket> {
+    let first = first_bucket(component);
+    (first..first + BUCKETS_OF_COMPONENT).collect()
+}
+
+/// By FNV-1a, because every server must compute the same.
+fn first_bucket(component: &str) -> Bucket {
+    let hash = component.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    ((hash ^ (hash >> 16)) & 0x7fff).cast_signed() % COMPONENTS * BUCKETS_OF_COMPONENT
+}
+
+/// Pushes a query of one number of the changes: `aggregate` over those of some buckets, and of none; or of all.
+fn push_of_buckets<DB>(select: &mut QueryBuilder<DB>, aggregate: &str, buckets: Option<&[Bucket]>)
+where
+    DB: Database,
+    i32: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let Some(buckets) = buckets else {
+        select.push("SELECT ").push(aggregate).push("(seq) FROM changes");
+        return;
+    };
+    // One look into the index for each.
+    select.push("SELECT ").push(aggregate).push("(seq) FROM (SELECT ").push(aggregate);
+    select.push("(seq) AS seq FROM changes WHERE bucket IS NULL");
+    for bucket in buckets {
+        select.push(" UNION ALL SELECT ").push(aggregate).push("(seq) FROM changes WHERE bucket = ").push_bind(*bucket);
+    }
+    select.push(") AS found");
+}
+
+impl Store {
+    /// The last change that waits to be folded: in these buckets, or in any.
+    pub async fn last_change(&self, buckets: Option<&[Bucket]>) -> Result<Option<i64>, StoreError> {
+        self.one_change("MAX", buckets).await
+    }
+
+    /// Whether a change up to `seq` still waits to be folded: in these buckets, or in any.
+    pub async fn has_change_until(&self, seq: i64, buckets: Option<&[Bucket]>) -> Result<bool, StoreError> {
+        Ok(self.one_change("MIN", buckets).await?.is_some_and(|first| first <= seq))
+    }
+
+    async fn one_change(&self, aggregate: &str, buckets: Option<&[Bucket]>) -> Result<Option<i64>, StoreError> {
+        Ok(with_pools!(self, pools => {
+            let mut select = QueryBuilder::new("");
+            push_of_buckets(&mut select, aggregate, buckets);
+            select.build_query_scalar().fetch_one(&mut *pools.read.acquire().await?).await?
+        }))
+    }
+
+    /// The buckets of the next changes, as many changes as `limit`: of these buckets first, then of those from `start` on, then
+    /// of all before it. Also says whether there are more.
+    pub async fn next_buckets(
+        &self,
+        wanted: &[Bucket],
+        start: Bucket,
+        limit: u32,
+    ) -> Result<(Vec<Option<Bucket>>, bool), StoreError> {
+        let mut found: Vec<Option<Bucket>> = Vec::new();
+        let limit = limit as usize;
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let mut conditions = vec!["bucket IS NULL".to_owned()];
+        if !wanted.is_empty() {
+            conditions.push(format!("bucket IN ({})", wanted.join(", ")));
+        }
+        let others =
+            if wanted.is_empty() { String::new() } else { format!(" AND bucket NOT IN ({})", wanted.join(", ")) };
+        conditions.push(format!("bucket >= {start}{others}"));
+        conditions.push(format!("bucket < {start}{others}"));
+        for condition in conditions {
+            let most = limit - found.len();
+            if most == 0 {
+                break;
+            }
+            let more: Vec<Option<Bucket>> = with_pools!(self, pools => {
+                let mut select = QueryBuilder::new("SELECT bucket FROM changes WHERE ");
+                select.push(condition).push(" ORDER BY bucket, seq LIMIT ").push(most as u64);
+                select.build_query_scalar().fetch_all(&pools.project.get()).await?
+            });
+            found.extend(more);
+        }
+        let is_full = found.len() == limit;
+        found.sort_unstable();
+        found.dedup();
+        Ok((found, is_full))
+    }
+
+    /// How many changes up to `until` wait to be folded, and the last of them.
+    pub async fn waiting_changes(&self, until: Option<i64>) -> Result<Projection, StoreError> {
+        let (waiting, last): (i64, Option<i64>) = with_pools!(self, pools => {
+            sqlx::query_as("SELECT COUNT(*), MAX(seq) FROM changes WHERE seq <= ?")
+                .bind(until.unwrap_or(i64::MAX))
+                .fetch_one(&mut *pools.read.acquire().await?)
+                .await?
+        });
+        Ok(Projection { waiting: waiting.unsigned_abs(), last })
+    }
+}
+
+impl Tx {
+    /// Locks buckets until the end of the transaction; waits while other servers hold them. The lock is the row of each: every
+    /// fold writes it, so that on Galera, which shares no locks between nodes, the second of two overlapping folds cannot commit.
+    ///
+    /// # Errors
+    /// The database does not answer, or the other one takes too long.
+    pub async fn lock_buckets(&mut self, buckets: &[Bucket]) -> Result<(), StoreError> {
+        with_connection!(self, connection => {
+            let mut update = QueryBuilder::new("UPDATE buckets SET turn = turn + 1 WHERE id IN (");
+            let mut list = update.separated(", ");
+            for bucket in buckets {
+                list.push_bind(*bucket);
+            }
+            update.push(")");
+            update.build().execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    /// Locks all of the projection; the version before locks it by its one row.
+    ///
+    /// # Errors
+    /// As [`Tx::lock_buckets`].
+    pub async fn lock_projection(&mut self) -> Result<(), StoreError> {
+        for lock in ["UPDATE projection SET turn = turn + 1 WHERE id = 1", "UPDATE buckets SET turn = turn + 1"] {
+            with_connection!(self, connection => sqlx::query(lock).execute(&mut *connection).await.map(drop)?);
+        }
+        Ok(())
+    }
+
+    /// The oldest changes: of these buckets, or of all.
+    pub async fn changes(&mut self, buckets: Option<&[Bucket]>, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes");
+            if let Some(buckets) = buckets {
+                select.push(" WHERE bucket IN (");
+                let mut list = select.separated(", ");
+                for bucket in buckets {
+                    list.push_bind(*bucket);
+                }
+                select.push(") ORDER BY bucket, seq LIMIT ");
+            } else {
+                select.push(" ORDER BY seq LIMIT ");
+            }
+            select.push(limit);
+            select.build_query_as().fetch_all(connection).await?
+        });
+        let change =
+            |(seq, stream, since): (i64, Vec<u8>, i64)| Some(Change { seq, stream: stream.try_into().ok()?, since });
+        Ok(rows.into_iter().filter_map(change).collect())
+    }
+
+    /// Takes changes off the queue.
+    pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        for changes in cut_ids(changes) {
+            with_connection!(self, connection => {
+                let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
+                let mut list = delete.separated(", ");
+                for change in changes {
+                    list.push_bind(change.seq);
+                }
+                delete.push(")");
+                delete.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn insert_changes(&mut self, changes: &[NewChange]) -> Result<(), StoreError> {
+        for changes in cut(changes, |_| row_bytes(3, &[])) {
+            with_connection!(self, connection => {
+                let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since, bucket) ");
+                insert.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
+                    row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
+                });
+                insert.build().execute(&mut *connection).await?;
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_in_a_bucket_of_its_component_and_all_are_used() {
+        let mut used = std::collections::BTreeSet::new();
+        for nth in 0..200_u8 {
+            let component = format!("service-{nth}");
+            let bucket = NewChange::new(&component, [nth; 16], 0).bucket;
+            assert!(buckets_of(&component).contains(&bucket) && (0..64).contains(&bucket), "{bucket}");
+            used.insert(bucket);
+        }
+        assert!(used.len() > 55, "{}", used.len());
+        // Servers of one database agree.
+        assert_eq!(buckets_of("checkout"), buckets_of("checkout"));
+    }
+}
