@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
 use crate::tools::{database, mariadb, median, output_of, product};
+use crate::fold::waiting;
 use crate::{Figure, Size};
 
 /// The columns of the CSV as they are stored: MariaDB is spared the formatting of times and ids, which the CSV has.
@@ -22,6 +23,8 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let server = block_on(Server::start(&db));
     ensure!(block_on(server.count("")) == size.rows as u64, "the history is not whole");
     let url = db.url();
+    // An export waits for what is not folded yet, and no longer than its deadline.
+    while waiting(&url)? {}
 
     let mut rounds = Vec::new();
     for round in 0..=size.rounds {

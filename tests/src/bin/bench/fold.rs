@@ -76,7 +76,8 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-fn waiting(url: &str) -> anyhow::Result<bool> {
+/// Whether anything is still to be folded.
+pub fn waiting(url: &str) -> anyhow::Result<bool> {
     Ok(!query(url, "SELECT 1 FROM changes LIMIT 1")?.trim().is_empty())
 }
 

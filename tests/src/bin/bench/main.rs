@@ -1,17 +1,19 @@
 //! The benchmark: `steps` beside the tools it is to be measured with, on one machine in one run.
 //!
-//! Each case is a file with a function that returns its [`Figure`]s; they are printed as one table.
+//! Each case is a file with a function that returns its [`Figure`]s; they are printed as a table as soon as
+//! they are measured.
 
 mod ask;
 mod export;
 mod fold;
+mod machine;
 mod post;
 mod record;
 mod spool;
 mod tools;
 mod trend;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
@@ -58,24 +60,33 @@ fn main() -> anyhow::Result<()> {
     if cases.is_empty() {
         cases = ["record", "spool", "post", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
     }
-    let mut figures = Vec::new();
+    println!("{}", machine::speed()?);
+    let mut failed = Vec::new();
     for case in &cases {
         eprintln!("measuring: {case}");
-        figures.extend(match case.as_str() {
-            "post" => post::measure(size)?,
-            "record" => record::measure(size)?,
-            "spool" => spool::measure(size)?,
-            "export" => export::measure(size)?,
-            "fold" => fold::measure(size)?,
-            "ask" => ask::measure(size)?,
-            "trend" => trend::measure(size)?,
+        let measured = match case.as_str() {
+            "post" => post::measure(size),
+            "record" => record::measure(size),
+            "spool" => spool::measure(size),
+            "export" => export::measure(size),
+            "fold" => fold::measure(size),
+            "ask" => ask::measure(size),
+            "trend" => trend::measure(size),
             other => bail!("no case {other:?}; there are record, spool, post, export, fold, ask and trend"),
-        });
+        };
+        // What has been measured stays, whatever fails after it.
+        match measured {
+            Ok(figures) => println!("{}", table(&figures)),
+            Err(error) => {
+                eprintln!("{case}: {error:#}");
+                failed.push(case.as_str());
+            }
+        }
     }
-    println!("{}", table(&figures));
     if is_quick {
         println!("BENCH_QUICK: too short for figures to rely on.");
     }
+    ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
     Ok(())
 }
 
