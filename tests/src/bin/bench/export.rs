@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
-use crate::tools::{database, mariadb, median, output_of, product};
 use crate::fold::waiting;
+use crate::tools::{database, mariadb, median, output_of, product};
 use crate::{Figure, Size};
 
 /// The columns of the CSV as they are stored: MariaDB is spared the formatting of times and ids, which the CSV has.
