@@ -98,10 +98,15 @@ impl App {
     /// # Errors
     /// [`Error::OutOfOrder`].
     pub(super) fn check_order(&self) -> Result<(), Error> {
-        if self.now() == Timestamp::default() {
-            return Err(Error::OutOfOrder("the clock of the server's machine stands before 1970".to_owned()));
-        }
+        self.check_clock()?;
         Ok(self.store.check_file()?)
+    }
+
+    pub(super) fn check_clock(&self) -> Result<(), Error> {
+        match self.now() == Timestamp::default() {
+            true => Err(Error::OutOfOrder("the clock of the server's machine stands before 1970".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Whether new work can be done.

@@ -49,7 +49,6 @@ pub struct Recorder {
     /// A permit for each fact that may wait; this bounds the queue.
     queue_slots: Arc<Semaphore>,
     deadline: Duration,
-    store: Store,
     gate: Arc<Gate>,
 }
 
@@ -70,9 +69,9 @@ impl Recorder {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue_slots = Arc::new(Semaphore::new(queue as usize));
         let gate = Arc::new(Gate::default());
-        let writer = Writer { store: store.clone(), projector, gate: Arc::clone(&gate), try_timeout: deadline / TRIES };
+        let writer = Writer { store, projector, gate: Arc::clone(&gate), try_timeout: deadline / TRIES };
         let writer = tokio::spawn(writer.write(receiver));
-        (Self { queue: sender, queue_slots, deadline, store, gate }, writer)
+        (Self { queue: sender, queue_slots, deadline, gate }, writer)
     }
 
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
@@ -100,7 +99,6 @@ impl Recorder {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
-        self.store.check_file().map_err(|error| RecordError::Unwritable(error.to_string()))?;
         let _entered = self.gate.enter()?;
         let count = u32::try_from(facts.len()).map_err(|_| RecordError::Full)?;
         let slots = Arc::clone(&self.queue_slots).try_acquire_many_owned(count).map_err(|_| RecordError::Full)?;

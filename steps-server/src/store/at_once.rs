@@ -198,7 +198,8 @@ async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[New
     script.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
         row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
     });
-    script.push("; INSERT INTO steps (").push(COLUMNS).push(") ");
+    // Without a journal of the statement: an error ends the transaction anyway.
+    script.push("; INSERT OR ROLLBACK INTO steps (").push(COLUMNS).push(") ");
     script.push_values(steps, |mut row, new| push_step!(row, new));
     script.push("; COMMIT");
     let done = script.build().execute(&mut *connection).await;

@@ -52,18 +52,20 @@ impl SqliteFile {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<(), FileProblem> {
-        let file = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            match (&state.problem, &state.file) {
-                (Some(problem), _) => return Err(problem.clone()),
-                (None, Some(file)) => Arc::clone(file),
-                (None, None) => return Err(FileProblem::Gone),
-            }
-        };
-        file.check().inspect_err(|problem| {
+        self.known()?.check().inspect_err(|problem| {
             self.set_problem(Some(problem.clone()));
             self.lost.notify_one();
         })
+    }
+
+    /// The file, unless it is known to be lost.
+    fn known(&self) -> Result<Arc<OpenFile>, FileProblem> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match (&state.problem, &state.file) {
+            (Some(problem), _) => Err(problem.clone()),
+            (None, Some(file)) => Ok(Arc::clone(file)),
+            (None, None) => Err(FileProblem::Gone),
+        }
     }
 
     /// Closes the file; one that is lost is left alone, because SQLite would write to it.
@@ -96,6 +98,17 @@ impl Store {
     pub fn check_file(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(pools) => Ok(pools.check_file()?),
+            Self::MySql(_) => Ok(()),
+        }
+    }
+
+    /// The same, by what the last look at it has shown.
+    ///
+    /// # Errors
+    /// As [`Store::check_file`].
+    pub fn check_known_file(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(pools) => Ok(pools.file.as_ref().map_or(Ok(()), |file| file.known().map(drop))?),
             Self::MySql(_) => Ok(()),
         }
     }
