@@ -33,7 +33,7 @@ soak: ## Every fault for minutes: kill, stop, cut, fill and overload, on MariaDB
 demo: ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo
 
-bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1 for a small run, BENCH_DATABASE=mysql
+bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=1, BENCH_DATABASE=mysql, BASE=COMMIT
 	tests/bench
 
 completions: ## Write the shell completions again after a change of the command line

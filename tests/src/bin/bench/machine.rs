@@ -4,9 +4,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use steps_tests::{DatabaseKind, Server, TestDb, block_on};
+
+use crate::post::mysqlslap;
+use crate::tools::product;
+
 const TIME: Duration = Duration::from_secs(1);
 
-/// How often a second the disk takes a block and says that it is safe, and how many steps a processor sorts meanwhile.
+/// How often a second the disk takes a block and says that it is safe, how often a processor sorts numbers, and how many single
+/// rows the database commits for one client.
 pub fn speed() -> anyhow::Result<String> {
     let mut file = tempfile::tempfile()?;
     let flushes = a_second(|| {
@@ -19,7 +25,14 @@ pub fn speed() -> anyhow::Result<String> {
         std::hint::black_box(numbers);
         Ok(())
     })?;
-    Ok(format!("this machine now: {flushes:.0} flushes of a file a second, {sorts:.0} sorts of 10,000 numbers"))
+    let db = TestDb::new(DatabaseKind::MySql);
+    block_on(async { Server::start(&db).await.stop().await });
+    let commits = mysqlslap(&db, 1, TIME.as_secs())?;
+    Ok(format!(
+        "this machine now: {flushes:.0} flushes of a file a second, {sorts:.0} sorts of 10,000 numbers, {commits:.0} commits of \
+         mysqlslap for one client, {}",
+        product()
+    ))
 }
 
 fn flush(file: &File) -> anyhow::Result<()> {

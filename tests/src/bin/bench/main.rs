@@ -4,6 +4,7 @@
 //! they are measured.
 
 mod ask;
+mod before;
 mod export;
 mod fold;
 mod machine;
@@ -16,6 +17,8 @@ mod trend;
 use anyhow::{Context, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
+
+use crate::before::Before;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +63,11 @@ fn main() -> anyhow::Result<()> {
     if cases.is_empty() {
         cases = ["record", "spool", "post", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
     }
+    let before = std::env::var_os("BENCH_BEFORE").filter(|file| !file.is_empty()).map(|file| {
+        let output = std::fs::read_to_string(&file).with_context(|| file.display().to_string());
+        output.map(|output| Before::read(&output))
+    });
+    let before = before.transpose()?;
     println!("{}", machine::speed()?);
     let mut failed = Vec::new();
     for case in &cases {
@@ -76,7 +84,7 @@ fn main() -> anyhow::Result<()> {
         };
         // What has been measured stays, whatever fails after it.
         match measured {
-            Ok(figures) => println!("{}", table(&figures)),
+            Ok(figures) => println!("{}", table(&figures, before.as_ref())),
             Err(error) => {
                 eprintln!("{case}: {error:#}");
                 failed.push(case.as_str());
@@ -90,17 +98,25 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(figures: &[Figure]) -> Table {
+fn table(figures: &[Figure], before: Option<&Before>) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
-    table.set_header(["what", "steps", "beside it", "ratio", "target", ""]);
+    let mut header = vec!["what", "steps", "beside it", "ratio", "target", ""];
+    if before.is_some() {
+        header.extend(["before", "now / before"]);
+    }
+    table.set_header(header);
     for Figure { what, steps, beside, ratio, target } in figures {
         let (target, met) = match target {
             Some((target, true)) => (*target, "reached"),
             Some((target, false)) => (*target, "MISSED"),
             None => ("", ""),
         };
-        table.add_row([what, steps, beside, ratio, target, met]);
+        let mut row = [what, steps, beside, ratio, target, met].map(str::to_owned).to_vec();
+        if let Some(before) = before {
+            row.extend(<[String; 2]>::from(before.beside(what, steps)));
+        }
+        table.add_row(row);
     }
     table
 }
