@@ -140,12 +140,16 @@ impl TestDb {
 
     /// How many steps are stored, as the database itself counts them.
     pub async fn stored_steps(&self) -> i64 {
-        let count = "SELECT count(*) FROM steps";
-        let counted = match self {
-            Self::Sqlite(_) => sqlx::query_scalar(count).fetch_one(&mut open(&self.url()).await).await,
-            Self::MySql { .. } => sqlx::query_scalar(count).fetch_one(&mut connect(&self.url()).await).await,
+        self.number("SELECT count(*) FROM steps").await
+    }
+
+    /// One number that the database itself tells.
+    pub async fn number(&self, select: &'static str) -> i64 {
+        let number = match self {
+            Self::Sqlite(_) => sqlx::query_scalar(select).fetch_one(&mut open(&self.url()).await).await,
+            Self::MySql { .. } => sqlx::query_scalar(select).fetch_one(&mut connect(&self.url()).await).await,
         };
-        counted.expect("the steps can be counted")
+        number.unwrap_or_else(|error| panic!("{select}: {error}"))
     }
 
     /// Runs statements past the server, as an operator's slip would.

@@ -76,7 +76,7 @@ impl App {
     pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
         let Options { fold, now, queue, deadline, connections } = options;
         let fold = Arc::new(fold);
-        let projector = Projector::start(store.clone(), Arc::clone(&fold))?;
+        let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);

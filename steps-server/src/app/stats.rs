@@ -1,14 +1,18 @@
 //! Statistics of deployments, or of their steps.
 
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
 use futures_util::stream::StreamExt as _;
 use steps_shared::{
     DeploymentOutcome, Duration, FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery, StepFilter, StepOutcome,
+    Timestamp,
 };
 
 use super::{App, Error};
-use crate::analysis::statistics::{Asked, Groups, Parts, Sample};
+use crate::analysis::statistics::{Asked, Group, Groups, Names, Parts, Sample};
 use crate::projection::statuses::Statuses;
-use crate::store::{Access, SampleRow};
+use crate::store::{Access, Figure, Figures, SampleRow, StepSample};
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
@@ -24,59 +28,96 @@ impl App {
                 format!("names no time zone that is known here: {:?}; write UTC or Europe/Berlin", query.tz.name());
             FieldErrors::from(FieldError::wrong("tz", reason))
         })?;
-        let of_steps = query.by.contains(&GroupBy::Status);
-        let samples = self.read(access, query.filter.base.component.as_ref(), |reader| async move {
-            let filter = &query.filter;
-            Ok(if of_steps { reader.step_samples(filter).await? } else { reader.samples(filter).await? })
-        });
-        let samples = samples.await?;
-        let mut samples = samples.ready_chunks(SAMPLES);
         let StepFilter { since, until, .. } = query.filter.base;
         // What began before now is all that there can be.
         let until = until.or(since.map(|_| self.now())).map(|until| until.min(self.now()));
         let mut groups = Groups::new(query.by.clone(), zone, Asked { since, until });
-        while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
-            for row in rows {
-                let row = row?;
-                if !is_instant(&row, &self.fold.statuses) {
-                    groups.add(&sample(row, query.exclude_waiting));
-                }
-            }
+        if query.by.contains(&GroupBy::Status) {
+            self.add_steps(access, query, &mut groups).await?;
+        } else {
+            self.add_deployments(access, query, &mut groups).await?;
         }
         let by = query.by.iter().map(|by| by.name().to_owned()).collect();
         Ok(StatsAnswer { by, stats: groups.finish() })
     }
+
+    async fn add_steps(&self, access: &Access, query: &StatsQuery, groups: &mut Groups) -> Result<(), Error> {
+        let component = query.filter.base.component.as_ref();
+        let samples =
+            self.read(access, component, |reader| async move { Ok(reader.step_samples(&query.filter).await?) }).await?;
+        let mut samples = samples.ready_chunks(SAMPLES);
+        while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
+            for row in rows {
+                add_steps(&row?, &self.fold.statuses, groups);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_deployments(&self, access: &Access, query: &StatsQuery, groups: &mut Groups) -> Result<(), Error> {
+        let component = query.filter.base.component.as_ref();
+        let figures =
+            self.read(access, component, |reader| async move { Ok(reader.figures(&query.filter).await?) }).await?;
+        let mut figures = figures.ready_chunks(SAMPLES);
+        while let Some(chunk) = self.within_deadline(async { Ok(figures.next().await) }).await? {
+            for figures in chunk {
+                add(&figures?, query.exclude_waiting, groups);
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Whether it is a step that takes no time by its nature: an end.
-fn is_instant(row: &SampleRow, statuses: &Statuses) -> bool {
-    row.status.as_ref().is_some_and(|status| statuses.kind(status, row.span).outcome().is_some())
+/// Adds the steps of a deployment. Each counts by its own outcome: it may have succeeded in a deployment that failed.
+fn add_steps(row: &SampleRow, statuses: &Statuses, groups: &mut Groups) {
+    let SampleRow { component, environment, owner, outcome, started_at, steps } = row;
+    for StepSample { status, duration, result, span } in steps {
+        if statuses.kind(status, *span).outcome().is_some() {
+            // An end takes no time by its nature.
+            continue;
+        }
+        // What a deployment took that did not succeed says nothing about how long its steps take.
+        let duration = duration.filter(|_| *outcome == DeploymentOutcome::Succeeded);
+        let outcome = match (result, outcome) {
+            (Some(StepOutcome::Succeeded), _) => DeploymentOutcome::Succeeded,
+            (Some(StepOutcome::Failed), _) => DeploymentOutcome::Failed,
+            (None, DeploymentOutcome::Running | DeploymentOutcome::Cancelled) => *outcome,
+            (None, _) => DeploymentOutcome::Abandoned,
+        };
+        let group = groups.find(Names { component, environment, owner, status }, *started_at);
+        groups.add(group, &Sample { outcome, started_at: *started_at, duration, parts: None });
+    }
 }
 
-/// A deployment counts by its outcome, a step by its own: it may have succeeded in a deployment that failed.
-fn sample(row: SampleRow, exclude_waiting: bool) -> Sample {
-    let parts = parts(&row);
-    let SampleRow { component, environment, owner, status, outcome, started_at, duration, waiting, result, .. } = row;
-    // What a deployment took that did not succeed says nothing about how long it takes, and so do its steps.
-    let duration = duration.filter(|_| outcome == DeploymentOutcome::Succeeded);
-    let outcome = match (&status, result, outcome) {
-        (None, _, outcome) => outcome,
-        (Some(_), Some(StepOutcome::Succeeded), _) => DeploymentOutcome::Succeeded,
-        (Some(_), Some(StepOutcome::Failed), _) => DeploymentOutcome::Failed,
-        (Some(_), None, outcome @ (DeploymentOutcome::Running | DeploymentOutcome::Cancelled)) => outcome,
-        (Some(_), None, _) => DeploymentOutcome::Abandoned,
-    };
-    let worked = duration.zip(waiting).and_then(|(duration, waiting)| less(duration, waiting));
-    let duration = if exclude_waiting { worked.or(duration) } else { duration };
-    Sample { component, environment, owner, status, outcome, started_at, duration, parts }
+/// Adds deployments.
+fn add(figures: &Figures, exclude_waiting: bool, groups: &mut Groups) {
+    let Figures { component, environment, owners, rows } = figures;
+    // Deployments that follow each other are mostly in the same groups.
+    let mut known: HashMap<(usize, Option<NaiveDate>), Group> = HashMap::new();
+    for figure in rows {
+        let started_at = Timestamp::saturating_from_micros(figure.started_at);
+        let group = *known.entry((figure.owner, groups.date(started_at))).or_insert_with(|| {
+            groups.find(Names { component, environment, owner: &owners[figure.owner], status: "" }, started_at)
+        });
+        groups.add(group, &sample(figure, started_at, exclude_waiting));
+    }
+}
+
+/// A deployment counts by its outcome.
+fn sample(figure: &Figure, started_at: Timestamp, exclude_waiting: bool) -> Sample {
+    let outcome = figure.outcome;
+    let parts = parts(figure);
+    // What a deployment took that did not succeed says nothing about how long it takes.
+    let duration = figure.duration.filter(|_| outcome == DeploymentOutcome::Succeeded).and_then(Duration::from_micros);
+    let worked = figure.duration.zip(figure.waiting).map(|(duration, waiting)| duration - waiting);
+    let worked = worked.and_then(Duration::from_micros).filter(|_| exclude_waiting && duration.is_some());
+    Sample { outcome, started_at, duration: worked.or(duration), parts }
 }
 
 /// What a deployment's duration is made of.
-fn parts(row: &SampleRow) -> Option<Parts> {
-    let (waiting, gaps) = (row.waiting?, row.gaps?);
-    Some(Parts { work: less(less(row.duration?, waiting)?, gaps)?, waiting, gaps })
-}
-
-fn less(duration: Duration, part: Duration) -> Option<Duration> {
-    Duration::from_micros(duration.micros() - part.micros())
+fn parts(figure: &Figure) -> Option<Parts> {
+    let (waiting, gaps) = (figure.waiting?, figure.gaps?);
+    let work = figure.duration? - waiting - gaps;
+    let [work, waiting, gaps] = [work, waiting, gaps].map(Duration::from_micros);
+    Some(Parts { work: work?, waiting: waiting?, gaps: gaps? })
 }

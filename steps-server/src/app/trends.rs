@@ -13,9 +13,11 @@ use super::{App, Error};
 use crate::analysis::cause::compared;
 use crate::analysis::{self, Changed, Cost, Interval, Timed};
 use crate::projection::statuses::Statuses;
-use crate::store::{Access, SeriesKey, SeriesRow, StepOf};
+use crate::store::{Access, NAMES, Name, SeriesKey, SeriesRow, StepOf};
 
-/// How many series are read and computed at the same time: while one is computed, the next is read.
+/// Series are read together, many at a time: while these are computed, the next ones are read.
+const READ_AHEAD: usize = 2;
+/// How many series are computed at the same time: while one is, what made another is read.
 const SERIES_AT_A_TIME: usize = 3;
 
 impl App {
@@ -37,19 +39,35 @@ impl App {
         let names = (query.component.as_ref(), query.environment.as_ref());
         let deployed =
             self.read(access, names.0, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
-        let one = |(component, environment)| async move {
-            let (step, exclude_waiting) = (query.step.clone(), query.exclude_waiting);
-            let key = SeriesKey { component, environment, step, exclude_waiting };
-            // The deadline is of each series, because there may be many.
-            let read = self.read_unfolded(access, |reader| {
-                let key = &key;
-                async move { Ok(timed(reader.series(key, since, until).await?)) }
+        // The deadline is of each reading, because there may be many.
+        let read = |names: Vec<Name>| async move {
+            let names = &names;
+            let read = self.read_unfolded(access, |reader| async move {
+                Ok(match &query.step {
+                    None => reader.whole_series(names, query.exclude_waiting, (since, until)).await?,
+                    Some(_) => {
+                        let mut series = Vec::new();
+                        for name in names {
+                            series.push(reader.series(&key(name, query), since, until).await?);
+                        }
+                        series
+                    }
+                })
             });
-            let series = read.await?;
-            self.trend(access, key, series, query).await
+            let series = read.await?.into_iter().map(timed);
+            Ok::<_, Error>(names.iter().map(|name| key(name, query)).zip(series).collect::<Vec<_>>())
         };
-        let found: Vec<Option<Trend>> =
-            stream::iter(deployed).map(one).buffered(SERIES_AT_A_TIME).try_collect().await?;
+        let together = if query.step.is_some() { 1 } else { NAMES };
+        let names = deployed.chunks(together).map(<[Name]>::to_vec);
+        let found: Vec<Option<Trend>> = stream::iter(names.collect::<Vec<_>>())
+            .map(read)
+            .buffered(READ_AHEAD)
+            .map_ok(|series| stream::iter(series.into_iter().map(Ok)))
+            .try_flatten()
+            .map_ok(|(key, series)| self.trend(access, key, series, query))
+            .try_buffered(SERIES_AT_A_TIME)
+            .try_collect()
+            .await?;
         let mut trends: Vec<Trend> = found.into_iter().flatten().collect();
         trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
         Ok(TrendAnswer {
@@ -172,6 +190,11 @@ impl App {
         });
         computing.await
     }
+}
+
+fn key((component, environment): &Name, query: &TrendQuery) -> SeriesKey {
+    let (step, exclude_waiting) = (query.step.clone(), query.exclude_waiting);
+    SeriesKey { component: component.clone(), environment: environment.clone(), step, exclude_waiting }
 }
 
 /// A series as it is analysed.

@@ -11,8 +11,10 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use steps_shared::Timestamp;
 
+use crate::projection::apply::retry_on_conflict;
 use crate::projection::config::FoldConfig;
 use crate::projection::difference::Difference;
+use crate::projection::pack::pack_some;
 use crate::projection::rebuild;
 use crate::store::Store;
 use prune::PruneFlags;
@@ -84,6 +86,10 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
     match command {
         Command::Rebuild => {
             rebuild::rebuild(store, config, |streams, difference| found.add(streams, difference, &bar)).await?;
+            bar.set_message("packing days");
+            while retry_on_conflict(|| pack_some(store, config, now)).await? {
+                bar.tick();
+            }
             bar.finish_and_clear();
             println!("rebuilt {} streams: {}", found.streams, found.summary("corrected"));
             Ok(ExitCode::SUCCESS)

@@ -19,6 +19,8 @@ pub struct Difference {
     pub right: Vec<DeploymentRow>,
     /// Further parts of their timelines that should be stored, and are not.
     pub(super) parts: Vec<PartRow>,
+    /// Deployments of which an earlier first step has come.
+    moved: Vec<Uuid>,
     /// The last part of the timelines that have become shorter.
     pub(super) ends: Vec<(Uuid, i32)>,
 }
@@ -43,6 +45,9 @@ impl Difference {
         if parts.is_empty() && stored == Some(&row) {
             return;
         }
+        if stored.is_some_and(|stored| stored.started_at != row.started_at) {
+            self.moved.push(row.id);
+        }
         if stored.is_some_and(|stored| stored.parts > row.parts) {
             self.ends.push((row.id, row.parts));
         }
@@ -52,7 +57,8 @@ impl Difference {
 
     /// Stores what the fold says.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        tx.remove_deployments(&self.wrong).await?;
+        // Those that have moved change two days.
+        tx.remove_deployments(&[self.wrong.as_slice(), &self.moved].concat()).await?;
         tx.put_deployments(&self.right).await?;
         tx.put_parts(&self.parts).await?;
         for (deployment, last) in &self.ends {

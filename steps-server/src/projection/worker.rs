@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use steps_shared::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::projection::apply::{Next, fold_changes};
 use crate::projection::config::FoldConfig;
+use crate::projection::pack::pack_some;
 use crate::projection::rebuild::rebuild_if_outdated;
 use crate::store::{Bucket, Store, StoreError, buckets_of};
 
@@ -34,6 +36,8 @@ const FOLD_TAKES: Duration = Duration::from_millis(100);
 const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
 /// The fewest and the most changes in one transaction: on a busy machine few of them take hardly less time than these.
 const CHANGES: (u32, u32) = (100, 2000);
+/// How often days are looked for that are to be packed.
+const PACK_EVERY: Duration = Duration::from_secs(10);
 /// How often a waiting read looks whether its changes are folded.
 const READ_POLL: Duration = Duration::from_millis(20);
 
@@ -63,11 +67,11 @@ impl Projector {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(store: Store, config: Arc<FoldConfig>) -> std::io::Result<Self> {
+    pub fn start(store: Store, config: Arc<FoldConfig>, now: fn() -> Timestamp) -> std::io::Result<Self> {
         let signals = Arc::new(Signals::default());
         let (done, rounds) = watch::channel(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = work(store.clone(), Arc::clone(&config), Arc::clone(&signals), done);
+        let worker = work(store.clone(), (Arc::clone(&config), now), Arc::clone(&signals), done);
         let rebuild = keep_rules(store.clone(), config);
         // It ends with the process. What has not been folded by then is noted in the database.
         std::thread::Builder::new()
@@ -162,10 +166,16 @@ async fn keep_rules(store: Store, config: Arc<FoldConfig>) {
     }
 }
 
-async fn work(store: Store, config: Arc<FoldConfig>, signals: Arc<Signals>, done: watch::Sender<u64>) {
+async fn work(
+    store: Store,
+    (config, now): (Arc<FoldConfig>, fn() -> Timestamp),
+    signals: Arc<Signals>,
+    done: watch::Sender<u64>,
+) {
     let mut failing = false;
     let mut pace = Pace::new(&store);
     let mut fold_timeout = FOLD_TIMEOUT;
+    let mut packed_at: Option<Instant> = None;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
@@ -195,6 +205,16 @@ async fn work(store: Store, config: Arc<FoldConfig>, signals: Arc<Signals>, done
             }
         }
         done.send_modify(|rounds| *rounds += 1);
+        if !more && !failing && packed_at.is_none_or(|at| at.elapsed() > PACK_EVERY) {
+            match timeout(fold_timeout, pack_some(&store, &config, now())).await {
+                Ok(Ok(true)) => continue,
+                Ok(Ok(false)) => {}
+                // What is not packed is read from the deployments.
+                Ok(Err(error)) => tracing::debug!(%error, "days cannot be packed; trying again"),
+                Err(_) => tracing::debug!("packing days takes too long; trying again"),
+            }
+            packed_at = Some(Instant::now());
+        }
         let recording = signals.changes.load(Ordering::Relaxed) != before;
         if more && !recording {
             continue;

@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::days::{DayKey, day_of};
 use super::fold_rows::{DeploymentRow, PartRow};
 use super::statements::{cut, cut_ids, row_bytes};
 use super::timeline::Part;
@@ -34,6 +35,7 @@ fn deployment_bytes(row: &DeploymentRow, names: &Names) -> usize {
 impl Tx {
     /// Removes deployments.
     pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
+        let days = self.days_with(ids).await?;
         for ids in cut_ids(ids) {
             for delete in ["DELETE FROM deployments WHERE id IN (", "DELETE FROM timelines WHERE deployment IN ("] {
                 with_connection!(self, connection => {
@@ -47,7 +49,7 @@ impl Tx {
                 });
             }
         }
-        Ok(())
+        self.mark_days(days).await
     }
 
     /// Stores parts of timelines in the place of those that are there.
@@ -77,6 +79,11 @@ impl Tx {
     pub async fn put_deployments(&mut self, deployments: &[DeploymentRow]) -> Result<(), StoreError> {
         let names = self.names(deployments).await?;
         let named: Vec<_> = deployments.iter().filter_map(|row| Some((row, names.get(&row.stream)?))).collect();
+        let day = |(row, names): &(&DeploymentRow, &Names)| {
+            let Names { component, environment, .. } = names;
+            DayKey { component: component.clone(), environment: environment.clone(), day: day_of(row.started_at) }
+        };
+        let days = named.iter().map(day).collect();
         for named in cut(&named, |(row, names)| deployment_bytes(row, names)) {
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new(
@@ -117,7 +124,7 @@ impl Tx {
                 insert.build().execute(&mut *connection).await?;
             });
         }
-        Ok(())
+        self.mark_days(days).await
     }
 
     /// The names of the streams of these deployments.

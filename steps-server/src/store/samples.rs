@@ -1,42 +1,42 @@
-//! Reading durations for statistics.
+//! Reading the steps of deployments for statistics.
 
 use async_stream::try_stream;
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::StreamExt as _;
 use sqlx::QueryBuilder;
-use steps_shared::{DeploymentFilter, DeploymentOutcome, Duration, Order, StepOutcome, Timestamp};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, Duration, Order, Status, StepOutcome, Timestamp};
 use uuid::Uuid;
 
 use super::filter::{push_after, push_deployment_filter};
 use super::steps::{Rows, invalid, timestamp};
-use super::timeline::Entry;
-use super::timelines::{WHOLE, WholeRow, fitting};
+use super::timelines::{Timeline, WHOLE, WholeRow, fitting};
 use super::transaction::{Tx, with_connection};
-use super::{Access, Reader, StoreError, with_pools};
+use super::{Access, Reader, StoreError};
 
-/// A deployment, or one of its steps, for statistics.
+/// A deployment with its steps, for statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRow {
     pub component: String,
     pub environment: String,
     pub owner: String,
-    /// The step's status; `None` of a deployment.
-    pub status: Option<String>,
+    /// How the deployment ended.
     pub outcome: DeploymentOutcome,
     pub started_at: Timestamp,
-    /// How long it, or the step, took.
+    pub steps: Vec<StepSample>,
+}
+
+/// One of its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepSample {
+    pub status: String,
+    /// How long it took; `None` in a deployment that is still open.
     pub duration: Option<Duration>,
-    /// How long only waiting statuses were open; `None` of a step.
-    pub waiting: Option<Duration>,
-    /// How long no step was open; `None` of a step.
-    pub gaps: Option<Duration>,
-    /// How the step ended; `None` of a deployment.
+    /// How it ended.
     pub result: Option<StepOutcome>,
-    /// Whether it is a step that is a span.
     pub span: bool,
 }
 
 /// The columns of a [`Row`].
-const COLUMNS: &str = "component, environment, owner, outcome, open_until, started_at, duration, waiting, gaps";
+const COLUMNS: &str = "component, environment, owner, outcome, open_until";
 /// Deployments whose timelines are read together.
 const ROWS: u64 = 500;
 
@@ -47,32 +47,26 @@ struct Row {
     owner: String,
     outcome: String,
     open_until: i64,
-    started_at: i64,
-    duration: Option<i64>,
-    waiting: Option<i64>,
-    gaps: Option<i64>,
 }
 
 impl Row {
-    /// As it is at this time: a deployment that is still open has no duration yet.
-    fn at(self, now: Timestamp) -> Result<SampleRow, sqlx::Error> {
-        let row = self;
-        let is_open = row.open_until > now.micros();
-        let outcome: DeploymentOutcome = row.outcome.parse().map_err(|error| invalid("outcome", error))?;
-        let micros = |micros: Option<i64>| micros.filter(|_| !is_open).and_then(Duration::from_micros);
-        Ok(SampleRow {
-            component: row.component,
-            environment: row.environment,
-            owner: row.owner,
-            status: None,
-            outcome: if is_open { DeploymentOutcome::Running } else { outcome },
-            started_at: timestamp("started_at", row.started_at)?,
-            duration: micros(row.duration),
-            waiting: micros(row.waiting),
-            gaps: micros(row.gaps),
-            result: None,
-            span: false,
-        })
+    /// As it is at this time, with those of its steps that have the status: in a deployment that is still open none has a
+    /// duration yet.
+    fn at(self, now: Timestamp, timeline: &Timeline, status: Option<&Status>) -> Result<SampleRow, StoreError> {
+        let Self { component, environment, owner, outcome, open_until } = self;
+        let is_open = open_until > now.micros();
+        let outcome: DeploymentOutcome = outcome.parse().map_err(|error| invalid("outcome", error))?;
+        let entries = timeline.entries()?;
+        let started_at = timestamp("started_at", entries.first().map_or(0, |first| first.ts))?;
+        let steps = entries.into_iter().filter(|entry| status.is_none_or(|status| status.as_str() == entry.status));
+        let steps = steps.map(|entry| StepSample {
+            status: entry.status.to_owned(),
+            duration: entry.ended_at.filter(|_| !is_open).and_then(|at| Duration::from_micros(at - entry.ts)),
+            result: entry.result,
+            span: entry.span,
+        });
+        let outcome = if is_open { DeploymentOutcome::Running } else { outcome };
+        Ok(SampleRow { component, environment, owner, outcome, started_at, steps: steps.collect() })
     }
 }
 
@@ -85,51 +79,11 @@ struct StepsRow {
     whole: WholeRow,
 }
 
-impl SampleRow {
-    /// A step of this deployment; none of a deployment that is still open has a duration.
-    fn step(&self, entry: &Entry<'_>) -> Self {
-        let took = entry.ended_at.map(|ended_at| ended_at - entry.ts);
-        Self {
-            status: Some(entry.status.to_owned()),
-            duration: took.filter(|_| self.outcome != DeploymentOutcome::Running).and_then(Duration::from_micros),
-            waiting: None,
-            gaps: None,
-            result: entry.result,
-            span: entry.span,
-            ..self.clone()
-        }
-    }
-}
-
 impl Reader {
-    /// The deployments of a filter that are in figures.
-    ///
-    /// # Errors
-    /// No connection can be had; later errors are items of the stream.
-    pub async fn samples(&self, filter: &DeploymentFilter) -> Result<Rows<SampleRow>, StoreError> {
-        let filter = filter.clone();
-        let (access, now) = (self.access.clone(), self.now);
-        with_pools!(&self.store, pools => {
-            let mut connection = pools.read.acquire().await?;
-            Ok(try_stream! {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM deployments");
-                push_deployment_filter(&mut select, &access, &filter, now);
-                select.push(" AND counted = 1");
-                let mut rows = select.build_query_as::<Row>().fetch(connection.reads());
-                while let Some(row) = rows.try_next().await? {
-                    yield row.at(now)?;
-                }
-                drop(rows);
-                connection.has_ended();
-            }.boxed())
-        })
-    }
-
     /// The steps of the deployments of a filter that are in figures; the filter's status is that of the step.
     ///
     /// # Errors
-    /// As [`Reader::samples`].
+    /// No connection can be had; later errors are items of the stream.
     pub async fn step_samples(&self, filter: &DeploymentFilter) -> Result<Rows<SampleRow>, StoreError> {
         let mut filter = filter.clone();
         let status = filter.base.status.take();
@@ -147,12 +101,7 @@ impl Reader {
                         std::mem::replace(&mut rows, later).into_iter().map(|it| (it.row, it.whole)).unzip();
                     let timelines = tx.timelines(whole).await?;
                     for (row, timeline) in rows_now.into_iter().zip(timelines) {
-                        let deployment = row.at(now)?;
-                        for entry in timeline.entries()? {
-                            if status.as_ref().is_none_or(|status| status.as_str() == entry.status) {
-                                yield deployment.step(&entry);
-                            }
-                        }
+                        yield row.at(now, &timeline, status.as_ref())?;
                     }
                 }
             }

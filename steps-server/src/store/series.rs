@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{Component, Duration, Environment, Order, Status, StepId, Timestamp, Version};
+use steps_shared::{Component, DeploymentOutcome, Duration, Environment, Order, Status, StepId, Timestamp, Version};
 use uuid::Uuid;
 
+use super::day::Figure;
+use super::figures::{Name, Unpacked, push_times};
 use super::filter::{push_access, push_after, push_text};
+use super::statements::cut_conditions;
 use super::steps::{invalid, read, timestamp};
 use super::timelines::{WHOLE, WholeRow, fitting};
 use super::transaction::with_connection;
@@ -58,7 +61,7 @@ impl Reader {
         &self,
         component: Option<&Component>,
         environment: Option<&Environment>,
-    ) -> Result<Vec<(Component, Environment)>, StoreError> {
+    ) -> Result<Vec<Name>, StoreError> {
         let rows: Vec<(String, String)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments");
             push_access(&mut select, &self.access, "");
@@ -81,9 +84,63 @@ impl Reader {
         since: Timestamp,
         until: Option<Timestamp>,
     ) -> Result<Vec<SeriesRow>, StoreError> {
-        let mut newest_first = self.newest(key, (since, until), None, MAX_DEPLOYMENTS).await?;
-        newest_first.reverse();
-        Ok(newest_first)
+        if let Some(step) = &key.step {
+            let newest = self.newest_with_step(key, step, (since, until), None, MAX_DEPLOYMENTS);
+            let mut newest_first = newest.await?;
+            newest_first.reverse();
+            return Ok(newest_first);
+        }
+        let name = (key.component.clone(), key.environment.clone());
+        Ok(self.whole_series(&[name], key.exclude_waiting, (since, until)).await?.pop().unwrap_or_default())
+    }
+
+    /// The same of whole deployments, of each of the names: at most [`NAMES`] of them, because it is all in memory.
+    ///
+    /// [`NAMES`]: super::NAMES
+    pub async fn whole_series(
+        &self,
+        names: &[Name],
+        exclude_waiting: bool,
+        times: (Timestamp, Option<Timestamp>),
+    ) -> Result<Vec<Vec<SeriesRow>>, StoreError> {
+        let mut tx = self.store.begin_reading().await?;
+        let (packed, unpacked) = tx.days(&self.access, names, times, true).await?;
+        let mut series: Vec<Vec<SeriesRow>> = vec![Vec::new(); names.len()];
+        let worked = |duration: i64, waiting: Option<i64>| duration - waiting.filter(|_| exclude_waiting).unwrap_or(0);
+        let (since, end) = (times.0.micros(), times.1.map_or(i64::MAX, Timestamp::micros));
+        for (name, day) in packed {
+            for figure in day.figures {
+                let Figure { id, started_at, outcome, open_until, duration, waiting, .. } = figure;
+                let counts = outcome == DeploymentOutcome::Succeeded && open_until <= self.now.micros();
+                if let Some(duration) = duration.filter(|_| counts && (since..=end).contains(&started_at)) {
+                    series[name].push(series_row((id, started_at, worked(duration, waiting)))?);
+                }
+            }
+        }
+        for times in cut_conditions(&unpacked) {
+            let times: Vec<Unpacked> = times.into_iter().copied().collect();
+            let rows: Vec<(String, String, Uuid, i64, i64, Option<i64>)> = with_connection!(&mut tx, connection => {
+                // All that is read stands in the index deployments_figures.
+                let mut select =
+                    QueryBuilder::new("SELECT component, environment, id, started_at, duration, waiting FROM deployments");
+                push_access(&mut select, &self.access, "");
+                select.push(" AND duration IS NOT NULL AND open_until <= ").push_bind(self.now.micros());
+                push_times(&mut select, names, &times, "outcome = 'succeeded' AND counted = 1");
+                select.build_query_as().fetch_all(connection).await?
+            });
+            for (component, environment, id, started_at, duration, waiting) in rows {
+                let of = |(one, other): &Name| one.as_str() == component && other.as_str() == environment;
+                let Some(name) = names.iter().position(of) else { continue };
+                series[name].push(series_row((id, started_at, worked(duration, waiting)))?);
+            }
+        }
+        tx.end().await?;
+        for series in &mut series {
+            series.sort_by_key(|row| (row.started_at, row.id));
+            let most = MAX_DEPLOYMENTS as usize;
+            series.drain(..series.len().saturating_sub(most));
+        }
+        Ok(series)
     }
 
     /// The newest deployment of a series that is of this version.

@@ -7,6 +7,8 @@
 use steps_shared::StepOutcome;
 use uuid::Uuid;
 
+use super::packing::{Corrupt, push, push_text, take, take_text, unzigzag, zigzag};
+
 /// The layout. Another one is folded again: it is part of the fingerprint of the rules.
 pub const LAYOUT: u8 = 1;
 /// A part takes no more steps than this, and none once it has so many bytes.
@@ -40,11 +42,6 @@ pub struct Part {
     pub data: Vec<u8>,
 }
 
-/// Why a part cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not what a server has written")]
-pub struct Corrupt;
-
 /// Packs steps. The same steps from the beginning of a part on give the same parts.
 pub fn pack<'a>(entries: impl IntoIterator<Item = Entry<'a>>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
@@ -74,8 +71,7 @@ pub fn pack<'a>(entries: impl IntoIterator<Item = Entry<'a>>) -> Vec<Part> {
             None => {
                 statuses.push(entry.status);
                 push(data, 0);
-                push(data, entry.status.len() as u64);
-                data.extend(entry.status.as_bytes());
+                push_text(data, entry.status);
             }
         }
         before = entry.ts;
@@ -103,10 +99,7 @@ pub fn unpack(data: &[u8]) -> Result<Vec<Entry<'_>>, Corrupt> {
         };
         let status = match take(&mut rest)? {
             0 => {
-                let length = usize::try_from(take(&mut rest)?).map_err(|_| Corrupt)?;
-                let (text, after) = rest.split_at_checked(length).ok_or(Corrupt)?;
-                rest = after;
-                let status = std::str::from_utf8(text).map_err(|_| Corrupt)?;
+                let status = take_text(&mut rest)?;
                 statuses.push(status);
                 status
             }
@@ -122,36 +115,6 @@ pub fn unpack(data: &[u8]) -> Result<Vec<Entry<'_>>, Corrupt> {
         entries.push(Entry { id, ts, status, span: flags & SPAN != 0, ended_at, result });
     }
     Ok(entries)
-}
-
-/// Small numbers of either sign as small numbers.
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
-}
-
-fn push(data: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        data.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    data.push(number as u8);
-}
-
-fn take(data: &mut &[u8]) -> Result<u64, Corrupt> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = data.split_first().ok_or(Corrupt)?;
-        *data = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    Err(Corrupt)
 }
 
 #[cfg(test)]

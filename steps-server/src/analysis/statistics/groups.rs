@@ -9,17 +9,22 @@ use steps_shared::{DeploymentOutcome, Duration, GroupBy, StatsRow, Timestamp};
 
 use super::quantile::{from_micros, quantile};
 
-/// One deployment, or one of its steps, for the statistics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+/// The names of a deployment, or of one of its steps, by which it is grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
     /// What was deployed.
-    pub component: String,
+    pub component: &'a str,
     /// Where to.
-    pub environment: String,
+    pub environment: &'a str,
     /// Who began it.
-    pub owner: String,
+    pub owner: &'a str,
     /// The step's status; of a deployment, nothing.
-    pub status: Option<String>,
+    pub status: &'a str,
+}
+
+/// One deployment, or one of its steps, for the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
     /// How the deployment ended.
     pub outcome: DeploymentOutcome,
     /// When the deployment started.
@@ -61,8 +66,13 @@ pub struct Groups {
     asked: Asked,
     /// The first and the last start of a deployment.
     found: Option<(Timestamp, Timestamp)>,
-    groups: HashMap<Vec<String>, Tally>,
+    groups: HashMap<Vec<String>, Group>,
+    tallies: Vec<Tally>,
 }
+
+/// One of the groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group(usize);
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -82,15 +92,35 @@ impl Groups {
     /// No groups yet; days, weeks and months are those of `zone`.
     #[must_use]
     pub fn new(by: Vec<GroupBy>, zone: Tz, asked: Asked) -> Self {
-        Self { by, zone, asked, found: None, groups: HashMap::new() }
+        Self { by, zone, asked, found: None, groups: HashMap::new(), tallies: Vec::new() }
     }
 
-    /// Adds one more.
-    pub fn add(&mut self, sample: &Sample) {
-        let key = self.by.iter().map(|by| value(*by, sample, self.zone)).collect();
+    /// The day on which it started, where the groups are by day, week or month.
+    #[must_use]
+    pub fn date(&self, started_at: Timestamp) -> Option<NaiveDate> {
+        self.by.iter().copied().any(is_calendar).then(|| day(started_at, self.zone))
+    }
+
+    /// The group of what has these names and started then.
+    pub fn find(&mut self, names: Names<'_>, started_at: Timestamp) -> Group {
+        let date = self.date(started_at);
+        let key = self.by.iter().map(|by| value(*by, names, date)).collect();
+        self.group(key)
+    }
+
+    fn group(&mut self, key: Vec<String>) -> Group {
+        let Self { groups, tallies, .. } = self;
+        *groups.entry(key).or_insert_with(|| {
+            tallies.push(Tally::default());
+            Group(tallies.len() - 1)
+        })
+    }
+
+    /// Adds one more to a group of these.
+    pub fn add(&mut self, Group(group): Group, sample: &Sample) {
         let (first, last) = self.found.unwrap_or((sample.started_at, sample.started_at));
         self.found = Some((first.min(sample.started_at), last.max(sample.started_at)));
-        let tally = self.groups.entry(key).or_default();
+        let Some(tally) = self.tallies.get_mut(group) else { return };
         match sample.outcome {
             DeploymentOutcome::Succeeded => {
                 tally.succeeded += 1;
@@ -116,7 +146,9 @@ impl Groups {
         let mut groups: Vec<_> = self.groups.into_iter().collect();
         groups.sort_by(|(one, _), (other, _)| one.cmp(other));
         let named = |values: Vec<String>| by.iter().map(|by| by.name().to_owned()).zip(values).collect();
-        groups.into_iter().map(|(values, tally)| tally.finish(named(values))).collect()
+        let mut tallies = self.tallies;
+        let mut row = |values, Group(group): Group| std::mem::take(&mut tallies[group]).finish(named(values));
+        groups.into_iter().map(|(values, group)| row(values, group)).collect()
     }
 }
 
@@ -145,7 +177,7 @@ impl Groups {
         for other in &others {
             for period in &periods {
                 let key = other.iter().zip(period).filter_map(|(other, period)| other.as_ref().or(period.as_ref()));
-                self.groups.entry(key.cloned().collect()).or_default();
+                self.group(key.cloned().collect());
             }
         }
     }
@@ -196,13 +228,14 @@ impl Tally {
     }
 }
 
-fn value(by: GroupBy, sample: &Sample, zone: Tz) -> String {
+/// `date` is known where it is needed.
+fn value(by: GroupBy, names: Names<'_>, date: Option<NaiveDate>) -> String {
     match by {
-        GroupBy::Component => sample.component.clone(),
-        GroupBy::Status => sample.status.clone().unwrap_or_default(),
-        GroupBy::Owner => sample.owner.clone(),
-        GroupBy::Environment => sample.environment.clone(),
-        GroupBy::Day | GroupBy::Week | GroupBy::Month => named(by, day(sample.started_at, zone)),
+        GroupBy::Component => names.component.to_owned(),
+        GroupBy::Status => names.status.to_owned(),
+        GroupBy::Owner => names.owner.to_owned(),
+        GroupBy::Environment => names.environment.to_owned(),
+        GroupBy::Day | GroupBy::Week | GroupBy::Month => date.map_or_else(String::new, |date| named(by, date)),
     }
 }
 
@@ -230,17 +263,15 @@ pub fn monday(day: NaiveDate) -> NaiveDate {
 mod tests {
     use super::*;
 
-    fn sample(owner: &str, started: &str, outcome: DeploymentOutcome, seconds: f64) -> Sample {
-        Sample {
-            component: "checkout".to_owned(),
-            environment: "production".to_owned(),
-            owner: owner.to_owned(),
-            status: None,
-            outcome,
-            started_at: started.parse().unwrap(),
-            duration: Duration::from_seconds(seconds).ok(),
-            parts: None,
-        }
+    fn sample(started: &str, outcome: DeploymentOutcome, seconds: f64) -> Sample {
+        let duration = Duration::from_seconds(seconds).ok();
+        Sample { outcome, started_at: started.parse().unwrap(), duration, parts: None }
+    }
+
+    fn add(groups: &mut Groups, owner: &str, sample: Sample) {
+        let names = Names { component: "checkout", environment: "production", owner, status: "" };
+        let group = groups.find(names, sample.started_at);
+        groups.add(group, &sample);
     }
 
     #[test]
@@ -252,10 +283,10 @@ mod tests {
             (DeploymentOutcome::Succeeded, 20.0),
             (DeploymentOutcome::Failed, 900.0),
         ] {
-            groups.add(&sample("ann", at, outcome, seconds));
+            add(&mut groups, "ann", sample(at, outcome, seconds));
         }
-        groups.add(&Sample { duration: None, ..sample("ann", at, DeploymentOutcome::Running, 0.0) });
-        groups.add(&sample("bob", at, DeploymentOutcome::Failed, 1.0));
+        add(&mut groups, "ann", Sample { duration: None, ..sample(at, DeploymentOutcome::Running, 0.0) });
+        add(&mut groups, "bob", sample(at, DeploymentOutcome::Failed, 1.0));
         let stats = groups.finish();
         assert_eq!(stats.len(), 2);
         let ann = &stats[0];
@@ -273,11 +304,8 @@ mod tests {
         for [work, waiting, gaps] in [[100, 33, 1], [50, 0, 1], [3, 1, 0]] {
             let parts = Parts { work: micros(work), waiting: micros(waiting), gaps: micros(gaps) };
             let whole = micros(work + waiting + gaps);
-            groups.add(&Sample {
-                duration: Some(whole),
-                parts: Some(parts),
-                ..sample("ann", "2026-01-05 09:30:00", DeploymentOutcome::Succeeded, 0.0)
-            });
+            let sample = sample("2026-01-05 09:30:00", DeploymentOutcome::Succeeded, 0.0);
+            add(&mut groups, "ann", Sample { duration: Some(whole), parts: Some(parts), ..sample });
         }
         let stats = &groups.finish()[0];
         let parts = [stats.mean_work, stats.mean_waiting, stats.mean_gaps].map(|part| part.unwrap().micros());
@@ -291,7 +319,7 @@ mod tests {
         let rows = |by: &[GroupBy], asked: Asked| -> Vec<(String, u64)> {
             let mut groups = Groups::new(by.to_vec(), chrono_tz::Europe::Berlin, asked);
             for (owner, started) in [("ann", "2026-10-23 22:30:00"), ("bob", "2026-10-26 22:30:00")] {
-                groups.add(&sample(owner, started, DeploymentOutcome::Succeeded, 1.0));
+                add(&mut groups, owner, sample(started, DeploymentOutcome::Succeeded, 1.0));
             }
             let name = |row: &StatsRow| row.group.values().cloned().collect::<Vec<_>>().join(" ");
             groups.finish().iter().map(|row| (name(row), row.count)).collect()
@@ -320,9 +348,9 @@ mod tests {
         let mut utc = Groups::new(by(), Tz::UTC, Asked::default());
         let mut berlin = Groups::new(by(), chrono_tz::Europe::Berlin, Asked::default());
         // A Sunday in London, a Monday in Berlin already, and a new month there.
-        let sunday = sample("ann", "2026-05-31 22:30:00", DeploymentOutcome::Succeeded, 1.0);
-        utc.add(&sunday);
-        berlin.add(&sunday);
+        let sunday = sample("2026-05-31 22:30:00", DeploymentOutcome::Succeeded, 1.0);
+        add(&mut utc, "ann", sunday);
+        add(&mut berlin, "ann", sunday);
         let values = |groups: Groups| groups.finish()[0].group.values().cloned().collect::<Vec<_>>();
         assert_eq!(values(utc), ["2026-05-31", "2026-05", "2026-05-25"]);
         assert_eq!(values(berlin), ["2026-06-01", "2026-06", "2026-06-01"]);

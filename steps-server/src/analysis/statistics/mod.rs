@@ -6,7 +6,7 @@ mod mann_kendall;
 mod quantile;
 mod theil_sen;
 
-pub use groups::{Asked, Groups, Parts, Sample, monday};
+pub use groups::{Asked, Group, Groups, Names, Parts, Sample, monday};
 pub use level_changes::level_changes;
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use quantile::{from_micros, median, median_of, quantile, robust_deviation};
