@@ -15,6 +15,11 @@ pub async fn rebuild(
     config: &FoldConfig,
     progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
+    // Whatever has changed deployments may have known nothing of days; they are packed again by and by.
+    let mut tx = store.begin_projection().await?;
+    tx.lock_projection().await?;
+    tx.forget_days().await?;
+    tx.commit().await?;
     walk(store, config, true, progress).await?;
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
@@ -41,11 +46,6 @@ pub async fn rebuild_if_outdated(store: &Store, config: &FoldConfig) -> Result<(
     if !stored.is_empty() {
         tracing::info!("the rules for deployments have changed; folding all of them again, while serving");
     }
-    // What folded by other rules may have known nothing of days.
-    let mut tx = store.begin_projection().await?;
-    tx.lock_projection().await?;
-    tx.forget_days().await?;
-    tx.commit().await?;
     let mut streams = 0;
     rebuild(store, config, |done, _| streams = done).await?;
     if !stored.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use steps_shared::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
@@ -38,6 +39,9 @@ const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
 const CHANGES: (u32, u32) = (100, 2000);
 /// How often days are looked for that are to be packed.
 const PACK_EVERY: Duration = Duration::from_secs(10);
+/// How many folds are under way at the same time on MySQL while there is much to fold and nothing is recorded: while one waits for
+/// the database, the other computes.
+const FOLDS: usize = 2;
 /// How often a waiting read looks whether its changes are folded.
 const READ_POLL: Duration = Duration::from_millis(20);
 
@@ -135,8 +139,7 @@ impl Pace {
     }
 
     /// What is folded next. Each server begins somewhere else, so that those of one database share the work.
-    fn next(&self, signals: &Signals) -> Next {
-        let wanted = std::mem::take(&mut *signals.wanted()).into_iter().collect();
+    fn next(&self, wanted: Vec<Bucket>) -> Next {
         let random = RandomState::new().build_hasher().finish() % 64;
         Next { wanted, start: Bucket::try_from(random).unwrap_or_default(), limit: self.changes }
     }
@@ -176,12 +179,19 @@ async fn work(
     let mut pace = Pace::new(&store);
     let mut fold_timeout = FOLD_TIMEOUT;
     let mut packed_at: Option<Instant> = None;
+    let mut folds = 1;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let next = pace.next(&signals);
-        let folded = timeout(fold_timeout, fold_changes(&store, &config, &next)).await;
-        let folded = folded.unwrap_or(Err(StoreError::TimedOut));
+        let wanted: Vec<Bucket> = std::mem::take(&mut *signals.wanted()).into_iter().collect();
+        let under_way = (0..folds).map(|nth| {
+            let next = pace.next(if nth == 0 { wanted.clone() } else { Vec::new() });
+            let (store, config) = (&store, &config);
+            async move {
+                timeout(fold_timeout, fold_changes(store, config, &next)).await.unwrap_or(Err(StoreError::TimedOut))
+            }
+        });
+        let folded = join_all(under_way).await.into_iter().reduce(|one, other| Ok(one? | other?)).unwrap_or(Ok(false));
         let more = matches!(folded, Ok(true));
         pace.took(began.elapsed(), more);
         match folded {
@@ -216,6 +226,7 @@ async fn work(
             packed_at = Some(Instant::now());
         }
         let recording = signals.changes.load(Ordering::Relaxed) != before;
+        folds = if more && !recording && !store.has_one_writer() { FOLDS } else { 1 };
         if more && !recording {
             continue;
         }
