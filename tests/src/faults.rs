@@ -2,6 +2,7 @@
 //! is compared with what was acknowledged.
 
 pub mod attack;
+pub mod cluster;
 pub mod galera;
 pub mod group_replication;
 pub mod ledger;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+pub use cluster::{Cluster, nodes_die_and_come_back};
 pub use galera::Galera;
 pub use group_replication::GroupReplication;
 pub use ledger::{Comparison, Ledger};

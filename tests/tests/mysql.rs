@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 use steps_tests::db::PASSWORD;
@@ -147,7 +148,7 @@ fn a_database_with_a_long_name() {
     block_on(async {
         for name in [&long, &strange] {
             db.execute(&format!("CREATE DATABASE `{name}`")).await;
-            let mut url = reqwest::Url::parse(&db.url()).unwrap();
+            let mut url = Url::parse(&db.url()).unwrap();
             url.set_path(&name.replace('%', "%25"));
             works(url.as_str()).await;
             db.execute(&format!("DROP DATABASE `{name}`")).await;
@@ -209,18 +210,22 @@ fn steps(deployments: usize, of: usize) -> Vec<Value> {
         .collect()
 }
 
+/// A proxy before the database, and the URL that goes through it and demands TLS; `None` where the database has none: MariaDB
+/// 10.11, unless it is given a certificate.
+async fn over_tls(db: &TestDb) -> Option<(Proxy, Url)> {
+    authority(db).await?;
+    let proxy = Proxy::start(db.port()).await;
+    let mut url = Url::parse(&db.url_at_port(proxy.port())).unwrap();
+    url.set_query(Some("ssl-mode=REQUIRED"));
+    Some((proxy, url))
+}
+
 /// Over TLS the second record of a statement waits 40 ms for the network.
 #[test]
 fn no_statement_is_longer_than_a_record_of_tls() {
     let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        if authority(&db).await.is_none() {
-            // MariaDB 10.11 has no TLS unless it is given a certificate.
-            return;
-        }
-        let proxy = Proxy::start(db.port()).await;
-        let mut url = reqwest::Url::parse(&db.url_at_port(proxy.port())).unwrap();
-        url.set_query(Some("ssl-mode=REQUIRED"));
+        let Some((proxy, url)) = over_tls(&db).await else { return };
         let server = Builder::on(url.as_str()).start().await;
         server.batch(&steps(2500, 4)).await;
         // The same again: each is looked up.
@@ -257,12 +262,7 @@ fn no_statement_is_longer_than_a_record_of_tls() {
 fn a_long_statement_is_noticed() {
     let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        if authority(&db).await.is_none() {
-            return;
-        }
-        let proxy = Proxy::start(db.port()).await;
-        let mut url = reqwest::Url::parse(&db.url_at_port(proxy.port())).unwrap();
-        url.set_query(Some("ssl-mode=REQUIRED"));
+        let Some((proxy, url)) = over_tls(&db).await else { return };
         let mut connection = <MySqlConnection as sqlx::Connection>::connect(url.as_str()).await.unwrap();
         let long = format!("SELECT '{}'", "x".repeat(40_000));
         sqlx::raw_sql(AssertSqlSafe(long)).execute(&mut connection).await.unwrap();

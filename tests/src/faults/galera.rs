@@ -9,8 +9,8 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
 use tempfile::TempDir;
 
-use super::free_port;
 use super::private_database::program;
+use super::{Cluster, free_port};
 use crate::eventually;
 
 /// Where Debian keeps the library that replicates.
@@ -56,26 +56,8 @@ impl Galera {
         cluster
     }
 
-    /// The URL of the database at one of the nodes.
-    #[must_use]
-    pub fn url(&self, node: usize) -> String {
-        let [port, ..] = self.nodes[node].ports;
-        format!("mysql://steps:steps@127.0.0.1:{port}/steps")
-    }
-
-    /// Ends a node at once, as a power cut would: SIGKILL.
-    pub fn kill(&mut self, node: usize) {
-        self.nodes[node].kill();
-    }
-
-    /// Starts a node that was killed, and waits until it has what it missed.
-    pub async fn rejoin(&mut self, node: usize) {
-        self.spawn(node, false);
-        self.joined(node).await;
-    }
-
     /// Waits until a node is in the cluster and has all of its data.
-    pub async fn joined(&mut self, node: usize) {
+    async fn joined(&mut self, node: usize) {
         let node = &mut self.nodes[node];
         let state = "SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status \
                      WHERE variable_name = 'wsrep_local_state'";
@@ -122,6 +104,24 @@ impl Galera {
         let log = File::options().create(true).append(true).open(path("log")).expect("a file for the log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         *child = Some(command.spawn().unwrap_or_else(|error| panic!("mariadbd does not start: {error}")));
+    }
+}
+
+impl Cluster for Galera {
+    const NODE: &str = "Galera";
+
+    fn url(&self, node: usize) -> String {
+        let [port, ..] = self.nodes[node].ports;
+        format!("mysql://steps:steps@127.0.0.1:{port}/steps")
+    }
+
+    fn kill(&mut self, node: usize) {
+        self.nodes[node].kill();
+    }
+
+    async fn rejoin(&mut self, node: usize) {
+        self.spawn(node, false);
+        self.joined(node).await;
     }
 }
 

@@ -7,8 +7,8 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
 use tempfile::TempDir;
 
-use super::free_port;
 use super::private_database::{mysql_program, user};
+use super::{Cluster, free_port};
 use crate::eventually;
 
 const GROUP: &str = "5e7e5000-0000-4000-8000-000000000001";
@@ -59,30 +59,6 @@ impl GroupReplication {
         group
     }
 
-    /// The URL of the database at one of the nodes.
-    #[must_use]
-    pub fn url(&self, node: usize) -> String {
-        format!("mysql://steps:steps@127.0.0.1:{}/steps", self.nodes[node].port)
-    }
-
-    /// Ends a node at once, as a power cut would: SIGKILL.
-    pub fn kill(&mut self, node: usize) {
-        self.nodes[node].kill();
-    }
-
-    /// Starts a node, and waits until it is in the group and has what it missed.
-    pub async fn rejoin(&mut self, node: usize) {
-        self.spawn(node);
-        let node = &mut self.nodes[node];
-        let mut administrator = node.answering().await;
-        // The group refuses it until it has noticed that it was gone.
-        eventually("the node may join", async || {
-            sqlx::raw_sql("START GROUP_REPLICATION USER = 'root'").execute(&mut administrator).await.ok()
-        })
-        .await;
-        node.online().await;
-    }
-
     fn spawn(&mut self, node: usize) {
         let seeds: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.group_port)).collect();
         let id = node + 1;
@@ -101,6 +77,30 @@ impl GroupReplication {
         let log = File::options().create(true).append(true).open(path("log")).expect("a file for the log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         *child = Some(command.spawn().unwrap_or_else(|error| panic!("mysqld does not start: {error}")));
+    }
+}
+
+impl Cluster for GroupReplication {
+    const NODE: &str = "MySQL";
+
+    fn url(&self, node: usize) -> String {
+        format!("mysql://steps:steps@127.0.0.1:{}/steps", self.nodes[node].port)
+    }
+
+    fn kill(&mut self, node: usize) {
+        self.nodes[node].kill();
+    }
+
+    async fn rejoin(&mut self, node: usize) {
+        self.spawn(node);
+        let node = &mut self.nodes[node];
+        let mut administrator = node.answering().await;
+        // The group refuses it until it has noticed that it was gone.
+        eventually("the node may join", async || {
+            sqlx::raw_sql("START GROUP_REPLICATION USER = 'root'").execute(&mut administrator).await.ok()
+        })
+        .await;
+        node.online().await;
     }
 }
 
