@@ -1,0 +1,275 @@
+//! How probable explanations of a series are.
+
+use std::f64::consts::PI;
+
+use super::LEAST_VARIANCE;
+use crate::analysis::statistics::whitening::{Noise, Whitening, dot, noises, orthonormal, subtract};
+use crate::analysis::statistics::{Weighted, log_sum, upper_tail};
+
+/// Growth may begin or stop once a week, but at this many times in a series at most …
+const MAX_KNOTS: f64 = 24.0;
+
+/// … and lasts, or is over, for this many weeks at least …
+const MIN_WEEKS: f64 = 13.0 / 7.0;
+
+/// … and points.
+const MIN_POINTS: usize = 10;
+
+/// How probable it is beforehand that deployments do not depend on each other. Where they do, a few dozen of them outweigh it.
+const INDEPENDENT: f64 = 0.9;
+
+/// The slowest noise, as a share of the series' length.
+const SLOWEST: f64 = 0.1;
+
+/// A noise that is less probable than this is left out of tests and intervals.
+const NEGLIGIBLE: f64 = 1e-3;
+
+/// From which knot until which durations grow; until the number of knots where it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ramp {
+    pub from: usize,
+    pub until: usize,
+}
+
+/// Points in order of time, with all that depends on the noise alone.
+#[derive(Debug)]
+pub struct Basis {
+    /// When each point is, in weeks from the first.
+    pub times: Vec<f64>,
+    /// When growth may begin or stop; the first is 0.
+    pub knots: Vec<f64>,
+    pub noises: Vec<Whitened>,
+}
+
+/// Points and knots under one noise: whitened, and without the constant.
+#[derive(Debug)]
+pub struct Whitened {
+    pub whitening: Whitening,
+    /// The constant, of length 1.
+    pub constant: Vec<f64>,
+    pub values: Vec<f64>,
+    /// The time since each knot.
+    pub hinges: Vec<Vec<f64>>,
+    /// The logarithm of what does not depend on the explanation.
+    log_weight: f64,
+    products: Products,
+}
+
+/// Inner products of the values and of the times since each knot.
+#[derive(Debug, Clone)]
+struct Products {
+    of_values: f64,
+    with_values: Vec<f64>,
+    of_hinges: Vec<Vec<f64>>,
+}
+
+/// The basis beside some jumps.
+#[derive(Debug)]
+pub struct Beside {
+    /// For each noise the jumps, orthogonal to each other and of length 1.
+    pub directions: Vec<Vec<Vec<f64>>>,
+    jumps: usize,
+    /// For each noise what the jumps leave.
+    products: Vec<Products>,
+}
+
+/// An explanation that was weighed.
+#[derive(Debug, Clone)]
+pub struct Weighed {
+    /// The logarithm of its evidence: how probable the values are by it, whatever its noise and the sizes of its parts.
+    pub evidence: f64,
+    /// How probable each noise is by it.
+    pub noises: Vec<f64>,
+    /// For each noise the slope of its growth, in logarithms a week, and the standard error.
+    slopes: Vec<(f64, f64)>,
+    /// The degrees of freedom that are left.
+    pub freedom: f64,
+}
+
+impl Basis {
+    /// Of the logarithms of durations at times, in weeks from the first of them.
+    #[must_use]
+    pub fn new(times: Vec<f64>, values: &[f64]) -> Self {
+        let span = times.last().copied().unwrap_or_default();
+        let after = |knot: f64| times.len() - times.partition_point(|time| *time < knot);
+        let apart = (span / MAX_KNOTS).max(1.0);
+        let later = (1..).map(|nth| f64::from(nth) * apart);
+        let later = later.take_while(|knot| *knot <= span - MIN_WEEKS && after(*knot) >= MIN_POINTS);
+        let knots: Vec<f64> = std::iter::once(0.0).chain(later).collect();
+        let noises = noises(span, INDEPENDENT, SLOWEST).map(|noise| Whitened::new(noise, &times, &knots, values));
+        let noises = noises.collect();
+        Self { times, knots, noises }
+    }
+
+    /// The logarithm of the evidence of nothing but independent noise.
+    pub fn independent(&self) -> f64 {
+        let n = self.len() as f64;
+        self.noises.first().map_or(f64::INFINITY, |noise| {
+            let squares = noise.products.of_values + n * LEAST_VARIANCE;
+            noise.log_weight - INDEPENDENT.ln() - 0.5 * (n - 1.0) * squares.ln()
+        })
+    }
+
+    /// How many points.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The growth from a knot on that has not stopped.
+    pub fn going_on(&self, from: usize) -> Ramp {
+        Ramp { from, until: self.knots.len() }
+    }
+
+    /// What is left beside jumps at these points.
+    pub fn beside(&self, jumps: &[usize]) -> Beside {
+        let per_noise = self.noises.iter().map(|noise| noise.beside(jumps));
+        let (directions, products) = per_noise.unzip();
+        Beside { directions, jumps: jumps.len(), products }
+    }
+
+    /// Weighs an explanation by jumps and perhaps growth. Each of its parts has the unit-information prior (Liang et al.,
+    /// "Mixtures of g Priors for Bayesian Variable Selection", 2008, with g = n), which is near to BIC; the variance has Jeffreys'.
+    pub fn weigh(&self, beside: &Beside, ramp: Option<Ramp>) -> Weighed {
+        let n = self.len() as f64;
+        let parts = beside.jumps as f64 + f64::from(u8::from(ramp.is_some()));
+        let freedom = (n - 1.0 - parts).max(1.0);
+        let (mut logs, mut slopes) = (Vec::new(), Vec::new());
+        for (noise, left) in self.noises.iter().zip(&beside.products) {
+            let (along, length) = ramp.map_or((0.0, 0.0), |ramp| left.ramp(ramp));
+            let (mut rest, mut slope) = (left.of_values, (0.0, f64::INFINITY));
+            if length > 1e-9 {
+                rest -= along * along / length;
+                slope.0 = along / length;
+            }
+            let rest = rest.max(0.0) + n * LEAST_VARIANCE;
+            if length > 1e-9 {
+                slope.1 = (rest / freedom / length).sqrt();
+            }
+            let whole = noise.products.of_values + n * LEAST_VARIANCE;
+            let shrunk = (whole + n * rest) / (1.0 + n);
+            logs.push(noise.log_weight - 0.5 * parts * (1.0 + n).ln() - 0.5 * (n - 1.0) * shrunk.ln());
+            slopes.push(slope);
+        }
+        let evidence = log_sum(logs.iter().copied());
+        let noises = logs.into_iter().map(|log| (log - evidence).exp()).collect();
+        Weighed { evidence, noises, slopes, freedom }
+    }
+
+    /// How probable so much of a slope is without growth, where the ramp was chosen among others: those that go on by when
+    /// they began, those that began with the series by when they stopped, and any.
+    ///
+    /// It is the volume of a tube around the curve that the ramps are (Hotelling, "Tubes and Spheres in n-Spaces", 1939; Knowles &
+    /// Siegmund, "On Hotelling's Approach to Testing for a Nonlinear Parameter in Regression", 1989), averaged over the noises.
+    pub fn p_value(&self, beside: &Beside, ramp: Ramp, weighed: &Weighed) -> f64 {
+        let end = self.knots.len();
+        let family: Vec<Ramp> = match ramp {
+            Ramp { until, .. } if until == end => (0..end).map(|from| self.going_on(from)).collect(),
+            Ramp { from: 0, .. } => (1..=end).map(|until| Ramp { from: 0, until }).collect(),
+            Ramp { until, .. } => (0..until).map(|from| Ramp { from, until }).collect(),
+        };
+        let families = if ramp.from > 0 && ramp.until < end { end as f64 } else { 1.0 };
+        let freedom = weighed.freedom;
+        let of_noise = |(nth, left): (usize, &Products)| {
+            let weight = weighed.noises[nth];
+            if weight < NEGLIGIBLE {
+                return weight;
+            }
+            let angle = |pair: &[Ramp]| left.correlation(pair[0], pair[1]).clamp(-1.0, 1.0).acos();
+            let length: f64 = family.windows(2).map(angle).sum();
+            let (slope, error) = weighed.slopes[nth];
+            let t = (slope / error).abs();
+            let tube = length / PI * (1.0 + t * t / freedom).powf(-freedom / 2.0);
+            weight * (families * (2.0 * upper_tail(t, freedom) + tube)).min(1.0)
+        };
+        beside.products.iter().enumerate().map(of_noise).sum::<f64>().min(1.0)
+    }
+}
+
+impl Weighed {
+    /// The most probable noise.
+    pub fn noise(&self) -> usize {
+        (0..self.noises.len()).max_by(|one, other| self.noises[*one].total_cmp(&self.noises[*other])).unwrap_or(0)
+    }
+
+    /// The slope for each noise that is not negligible.
+    pub fn slopes(&self) -> Vec<Weighted> {
+        let slopes = self.slopes.iter().zip(&self.noises).filter(|((_, error), _)| error.is_finite());
+        let slopes = slopes.map(|((value, error), weight)| Weighted { value: *value, error: *error, weight: *weight });
+        slopes.filter(|slope| slope.weight >= NEGLIGIBLE).collect()
+    }
+}
+
+impl Whitened {
+    fn new(noise: Noise, times: &[f64], knots: &[f64], values: &[f64]) -> Self {
+        let whitening = Whitening::new(noise, times);
+        let mut constant = whitening.step(0).collect::<Vec<_>>();
+        let length = dot(&constant, &constant).sqrt();
+        constant.iter_mut().for_each(|value| *value /= length);
+        let without_constant = |mut vector: Vec<f64>| {
+            let along = dot(&vector, &constant);
+            subtract(&mut vector, along, &constant);
+            vector
+        };
+        let values = without_constant(whitening.apply(values.iter().copied()));
+        let hinge = |knot: &f64| without_constant(whitening.apply(times.iter().map(|time| (time - knot).max(0.0))));
+        let hinges: Vec<Vec<f64>> = knots.iter().map(hinge).collect();
+        let products = Products {
+            of_values: dot(&values, &values),
+            with_values: hinges.iter().map(|hinge| dot(hinge, &values)).collect(),
+            of_hinges: hinges.iter().map(|one| hinges.iter().map(|other| dot(one, other)).collect()).collect(),
+        };
+        let log_weight = noise.prior.ln() - 0.5 * whitening.log_determinant - length.ln();
+        Self { whitening, constant, values, hinges, log_weight, products }
+    }
+
+    fn beside(&self, jumps: &[usize]) -> (Vec<Vec<f64>>, Products) {
+        let mut products = self.products.clone();
+        let mut directions: Vec<Vec<f64>> = Vec::new();
+        for at in jumps {
+            let mut jump = vec![0.0; *at];
+            jump.extend(self.whitening.step(*at));
+            let others: Vec<&[f64]> = [&self.constant].into_iter().chain(&directions).map(Vec::as_slice).collect();
+            let Some(jump) = orthonormal(jump, &others) else { continue };
+            let along = dot(&jump, &self.values);
+            let hinges: Vec<f64> = self.hinges.iter().map(|hinge| dot(hinge, &jump)).collect();
+            products.of_values -= along * along;
+            for (one, part) in hinges.iter().enumerate() {
+                products.with_values[one] -= part * along;
+                subtract(&mut products.of_hinges[one], *part, &hinges);
+            }
+            directions.push(jump);
+        }
+        (directions, products)
+    }
+
+    /// A ramp, whitened.
+    pub fn ramp(&self, ramp: Ramp) -> Vec<f64> {
+        let mut vector = self.hinges[ramp.from].clone();
+        if let Some(until) = self.hinges.get(ramp.until) {
+            subtract(&mut vector, 1.0, until);
+        }
+        vector
+    }
+}
+
+impl Products {
+    fn hinge(&self, one: usize, other: usize) -> f64 {
+        self.of_hinges.get(one).and_then(|row| row.get(other)).copied().unwrap_or(0.0)
+    }
+
+    /// The product of two ramps, each the time since one knot less the time since another.
+    fn of_ramps(&self, one: Ramp, other: Ramp) -> f64 {
+        self.hinge(one.from, other.from) - self.hinge(one.from, other.until) - self.hinge(one.until, other.from)
+            + self.hinge(one.until, other.until)
+    }
+
+    /// The product of a ramp with the values, and with itself.
+    fn ramp(&self, ramp: Ramp) -> (f64, f64) {
+        let until = self.with_values.get(ramp.until).copied().unwrap_or(0.0);
+        (self.with_values[ramp.from] - until, self.of_ramps(ramp, ramp))
+    }
+
+    fn correlation(&self, one: Ramp, other: Ramp) -> f64 {
+        self.of_ramps(one, other) / (self.of_ramps(one, one) * self.of_ramps(other, other)).sqrt()
+    }
+}

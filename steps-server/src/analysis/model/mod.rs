@@ -1,0 +1,30 @@
+//! One model that explains a series: the logarithms of its durations are a constant or a line, with zero to a few jumps between, and
+//! noise that may wander. Verdict, growth, jumps, and where growth began or stopped are all read from the explanation that is chosen.
+//!
+//! - [`basis`] weighs explanations: how probable each is, whatever the noise is.
+//! - [`states`] takes out that a series goes to and fro between two levels.
+//! - [`places`] finds where a jump is, and how sure that is.
+//! - [`choice`] tries explanations and chooses one.
+//!
+//! The family of explanations is that of Beaulieu & Killick, "Distinguishing Trends and Shifts from Memory in Climate Data" (2018),
+//! with noise that is averaged over (Hoeting et al., "Bayesian Model Averaging: A Tutorial", 1999) rather than chosen.
+
+mod basis;
+mod choice;
+mod places;
+mod states;
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
+
+pub use choice::{Explanation, LEAST_DEVIATION, Least, explain, logs};
+
+/// Between two jumps, and before the first and after the last, are at least this many points.
+const MIN_BETWEEN: usize = 8;
+
+/// The most jumps.
+const MAX_JUMPS: usize = 4;
+
+/// What lies within a thousandth of the explanation is explained: no recorded duration is more exact.
+pub const LEAST_VARIANCE: f64 = 1e-6;

@@ -1,0 +1,123 @@
+//! Where a jump is.
+
+use std::ops::Range;
+
+use super::basis::{Basis, Beside, Ramp};
+use super::{LEAST_VARIANCE, MIN_BETWEEN};
+use crate::analysis::statistics::log_sum;
+use crate::analysis::statistics::whitening::{dot, orthonormal, subtract};
+
+/// A place is wrong where it is further than this many points from the true one; the chosen one is most probably not.
+const NEAR: usize = 2;
+
+/// Where a further jump fits best.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub at: usize,
+    /// The logarithm of the share of all places that are as good as this one: what it costs that the place is not known.
+    pub width: f64,
+}
+
+/// How probable each place of a jump is.
+#[derive(Debug)]
+pub struct Posterior {
+    /// The first place.
+    first: usize,
+    probabilities: Vec<f64>,
+}
+
+impl Basis {
+    /// The best place for a further jump beside others and perhaps growth, under one noise. `None` where none fits in.
+    pub fn best_place(&self, jumps: &[usize], beside: &Beside, ramp: Option<Ramp>, noise: usize) -> Option<Place> {
+        let ends = [&[0], jumps, &[self.len()]].concat();
+        let between = ends.windows(2).filter(|ends| ends[1] - ends[0] >= 2 * MIN_BETWEEN);
+        let mut likelihoods: Vec<(usize, f64)> = Vec::new();
+        for ends in between {
+            let places = ends[0] + MIN_BETWEEN..ends[1] - MIN_BETWEEN + 1;
+            likelihoods.extend(places.clone().zip(self.likelihoods(beside, ramp, noise, places)));
+        }
+        let best = likelihoods.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1))?;
+        let all = log_sum(likelihoods.iter().map(|place| place.1));
+        Some(Place { at: best.0, width: all - best.1 - (self.len() as f64).ln() })
+    }
+
+    /// How probable each place between the neighbours of a jump is.
+    pub fn posterior(&self, others: &[usize], at: usize, ramp: Option<Ramp>, noise: usize) -> Posterior {
+        let first = others.iter().copied().filter(|other| *other < at).max().unwrap_or(0) + 1;
+        let end = others.iter().copied().filter(|other| *other > at).min().unwrap_or(self.len());
+        let likelihoods = self.likelihoods(&self.beside(others), ramp, noise, first..end);
+        let all = log_sum(likelihoods.iter().copied());
+        Posterior { first, probabilities: likelihoods.into_iter().map(|log| (log - all).exp()).collect() }
+    }
+
+    /// By how much a jump at each of these places raises the logarithm of the likelihood, whatever the variance is.
+    fn likelihoods(&self, beside: &Beside, ramp: Option<Ramp>, noise: usize, places: Range<usize>) -> Vec<f64> {
+        let whitened = &self.noises[noise];
+        let jumps = &beside.directions[noise];
+        let mut known: Vec<&[f64]> = [&whitened.constant].into_iter().chain(jumps).map(Vec::as_slice).collect();
+        let ramp = ramp.and_then(|ramp| orthonormal(whitened.ramp(ramp), &known));
+        known.extend(ramp.as_deref());
+        let mut rest = whitened.values.clone();
+        for vector in &known {
+            let along = dot(&rest, vector);
+            subtract(&mut rest, along, vector);
+        }
+        let n = self.len() as f64;
+        let squares = dot(&rest, &rest) + n * LEAST_VARIANCE;
+        let mut along_known = vec![0.0; known.len()];
+        places
+            .map(|at| {
+                let (mut length, mut along) = (0.0, 0.0);
+                along_known.fill(0.0);
+                for (nth, value) in whitened.whitening.step(at).enumerate() {
+                    length += value * value;
+                    along += value * rest[at + nth];
+                    for (sum, vector) in along_known.iter_mut().zip(&known) {
+                        *sum += value * vector[at + nth];
+                    }
+                }
+                let length = length - along_known.iter().map(|part| part * part).sum::<f64>();
+                if length < 1e-9 {
+                    return 0.0;
+                }
+                let explained = (along * along / length / squares).min(1.0 - f64::EPSILON);
+                -0.5 * (n - 1.0) * (1.0 - explained).ln()
+            })
+            .collect()
+    }
+}
+
+impl Posterior {
+    /// The place that is most probably not further than [`NEAR`] from the true one.
+    pub fn place(&self) -> usize {
+        let near = |at: usize| -> f64 {
+            self.probabilities[at.saturating_sub(NEAR)..(at + NEAR + 1).min(self.probabilities.len())].iter().sum()
+        };
+        // Where the place is sure, those near it are as good: its own probability decides.
+        let score = |at: usize| near(at) + 0.01 * self.probabilities[at];
+        let best = (0..self.probabilities.len()).max_by(|one, other| score(*one).total_cmp(&score(*other)));
+        self.first + best.unwrap_or(0)
+    }
+
+    /// The shortest range of places around one that holds the true one with a probability.
+    pub fn range(&self, around: usize, probability: f64) -> Range<usize> {
+        let at = around - self.first;
+        let (mut from, mut until, mut sum) = (at, at + 1, self.probabilities.get(at).copied().unwrap_or(0.0));
+        while sum < probability {
+            let before = from.checked_sub(1).map(|at| self.probabilities[at]);
+            let after = self.probabilities.get(until).copied();
+            match (before, after) {
+                (None, None) => break,
+                (Some(before), after) if after.is_none_or(|after| before >= after) => {
+                    sum += before;
+                    from -= 1;
+                }
+                (_, after) => {
+                    sum += after.unwrap_or(0.0);
+                    until += 1;
+                }
+            }
+        }
+        self.first + from..self.first + until
+    }
+}
