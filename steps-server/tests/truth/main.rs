@@ -20,11 +20,16 @@ pub enum Target {
     AtLeast(f64),
 }
 
+/// Whether only a few series are looked at, of what has a target.
+pub fn is_quick() -> bool {
+    std::env::var_os("TRUTH_QUICK").is_some()
+}
+
 /// How many series a cell has; of slow ones, `slow` is a share of them.
 pub fn size(slow: f64) -> u64 {
     let asked = std::env::var("TRUTH_SERIES").ok().and_then(|many| many.parse().ok());
-    let all = asked.unwrap_or(if std::env::var_os("TRUTH_QUICK").is_some() { 12.0 } else { 500.0 });
-    (all * slow).max(4.0) as u64
+    let all = asked.unwrap_or(if is_quick() { 10.0 } else { 500.0 });
+    (all * slow).max(1.0) as u64
 }
 
 /// What each of so many series is found to be, on all cores.
