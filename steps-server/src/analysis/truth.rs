@@ -6,7 +6,7 @@ use steps_shared::{Budget, CheckResult, Duration, Growth, Percent, StepId, Times
 
 use crate::analysis::discovery;
 use crate::analysis::series::{least_difference, median};
-use crate::analysis::{Budgets, Lookback, Timed, conclude};
+use crate::analysis::{Budgets, Lookback, Timed, conclude, model};
 
 /// A series of deployments.
 #[derive(Debug, Clone)]
@@ -64,6 +64,13 @@ impl Series {
         };
         budgets.replay(0).map(worst).collect()
     }
+}
+
+/// The logarithm of the evidence of an explanation of logarithms at weeks, by jumps and perhaps a line; and the low end, the middle and
+/// the high end of the slope's interval of 95 %, in logarithms a week.
+#[must_use]
+pub fn weighed(weeks: &[f64], logs: &[f64], jumps: &[usize], line: bool) -> (f64, [f64; 3]) {
+    model::weighed(weeks, logs, jumps, line)
 }
 
 /// The least false discovery rate at which each of many p-values is told.

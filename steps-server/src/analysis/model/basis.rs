@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use super::LEAST_VARIANCE;
 use crate::analysis::statistics::whitening::{Noise, Whitening, dot, noises, orthonormal, subtract};
-use crate::analysis::statistics::{Weighted, log_sum, upper_tail};
+use crate::analysis::statistics::{Weighted, log_sum, quantile_of, upper_tail};
 
 /// Growth may begin or stop once a week, but at this many times in a series at most …
 const MAX_KNOTS: f64 = 24.0;
@@ -191,8 +191,14 @@ impl Weighed {
         (0..self.noises.len()).max_by(|one, other| self.noises[*one].total_cmp(&self.noises[*other])).unwrap_or(0)
     }
 
+    /// The slope, with its interval of 95 %: the low end, the middle and the high end.
+    pub fn interval(&self) -> [f64; 3] {
+        let slopes = self.slopes();
+        [0.025, 0.5, 0.975].map(|share| quantile_of(&slopes, self.freedom, share))
+    }
+
     /// The slope for each noise that is not negligible.
-    pub fn slopes(&self) -> Vec<Weighted> {
+    fn slopes(&self) -> Vec<Weighted> {
         let slopes = self.slopes.iter().zip(&self.noises).filter(|((_, error), _)| error.is_finite());
         let slopes = slopes.map(|((value, error), weight)| Weighted { value: *value, error: *error, weight: *weight });
         slopes.filter(|slope| slope.weight >= NEGLIGIBLE).collect()

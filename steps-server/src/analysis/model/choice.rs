@@ -8,7 +8,7 @@ use super::MAX_JUMPS;
 use super::basis::{Basis, Beside, Ramp, Weighed};
 use super::states::States;
 use crate::analysis::statistics::whitening::{dot, solve};
-use crate::analysis::statistics::{log_sum, median_of, quantile_of, without_outliers};
+use crate::analysis::statistics::{log_sum, median_of, without_outliers};
 
 /// A jump is told where its evidence is at least this, as the logarithm of the Bayes factor: 7 to 1 against the same explanation
 /// without it, with its place unknown (Kass & Raftery, "Bayes Factors", 1995).
@@ -318,8 +318,7 @@ impl Choice {
     }
 
     fn slope(&self, ramp: Ramp, weighed: &Weighed, p_value: f64, told: bool) -> Slope {
-        let slopes = weighed.slopes();
-        let [low, value, high] = [0.025, 0.5, 0.975].map(|share| quantile_of(&slopes, weighed.freedom, share));
+        let [low, value, high] = weighed.interval();
         let knots = &self.basis.knots;
         Slope { from: knots[ramp.from], until: knots.get(ramp.until).copied(), value, low, high, p_value, told }
     }

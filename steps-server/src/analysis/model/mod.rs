@@ -14,10 +14,7 @@ mod choice;
 mod places;
 mod states;
 
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
-
+use basis::Basis;
 pub use choice::{Explanation, LEAST_DEVIATION, Least, explain, logs};
 
 /// Between two jumps, and before the first and after the last, are at least this many points.
@@ -28,3 +25,11 @@ const MAX_JUMPS: usize = 4;
 
 /// What lies within a thousandth of the explanation is explained: no recorded duration is more exact.
 pub const LEAST_VARIANCE: f64 = 1e-6;
+
+/// The logarithm of the evidence of an explanation, and the quantiles of its slope: see [`crate::analysis::truth`].
+#[must_use]
+pub fn weighed(weeks: &[f64], logs: &[f64], jumps: &[usize], line: bool) -> (f64, [f64; 3]) {
+    let basis = Basis::new(weeks.to_vec(), logs);
+    let weighed = basis.weigh(&basis.beside(jumps), line.then(|| basis.going_on(0)));
+    (weighed.evidence, weighed.interval())
+}
