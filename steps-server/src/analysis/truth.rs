@@ -6,6 +6,7 @@ use steps_shared::{Budget, CheckResult, Duration, Growth, Percent, StepId, Times
 
 use crate::analysis::discovery;
 use crate::analysis::series::{least_difference, median};
+use crate::analysis::usual::slow_from;
 use crate::analysis::{Budgets, Lookback, Timed, conclude, model};
 
 /// A series of deployments.
@@ -63,6 +64,17 @@ impl Series {
             verdicts.iter().map(|verdict| verdict.result).max().unwrap_or(CheckResult::Within)
         };
         budgets.replay(0).map(worst).collect()
+    }
+}
+
+impl Series {
+    /// For each deployment from the 21st on, whether `steps show` marks it as slow, by the hundred before it.
+    #[must_use]
+    pub fn marked(&self) -> Vec<bool> {
+        let durations: Vec<Duration> = self.0.iter().map(|timed| timed.duration).collect();
+        let is_slow =
+            |at: usize| slow_from(&durations[at.saturating_sub(100)..at]).is_some_and(|from| durations[at] > from);
+        (20..durations.len()).map(is_slow).collect()
     }
 }
 

@@ -263,6 +263,23 @@ fn baselines_raise_few_false_alarms() {
 }
 
 #[test]
+fn few_usual_steps_are_marked_as_slow() {
+    for (cell, noise, most) in [
+        (650, independent(0.3), Some(AtMost(2.0))),
+        (651, independent(0.6), Some(AtMost(2.0))),
+        (652, Noise::Gamma { cv: 0.4 }, None),
+        (653, Noise::Heavy, None),
+        (654, Noise::Outliers { cv: 0.3, share: 0.05, times: 5.0 }, None),
+        (655, Noise::Autoregressive { weight: 0.6 }, None),
+        (656, STICKY, None),
+    ] {
+        let marked = each(size(1.0), |nth| made(cell, nth, noise, 13.0, &|_, _| 0.0).0.marked()).concat();
+        let what = format!("`steps show` marks what is usual, {noise:?}");
+        row(&what, count(&marked, |marked| *marked), marked.len(), most);
+    }
+}
+
+#[test]
 fn the_gate_on_growth_holds_however_often_it_is_asked() {
     let budget = Budget { max_growth: "5%/week".parse().ok(), ..Budget::default() };
     let first = |cell: u64, noise: Noise, percent: f64| {

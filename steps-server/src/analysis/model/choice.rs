@@ -16,13 +16,13 @@ const LEAST_EVIDENCE: f64 = 2.0;
 
 /// Beside an explanation by growth, a jump is the likelier one where its evidence is above this, and growth where it is below:
 /// what jumps mostly jumps far, and what grows slowly is easily taken for a small jump.
-const CLEAR_EVIDENCE: f64 = 5.0;
+const CLEAR_EVIDENCE: f64 = 5.5;
 
 /// How far that goes, as logarithms of odds.
-const JUMP_ODDS: [f64; 2] = [-3.0, 1.2];
+const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 
 /// The logarithm of the odds of growth that began later, beside growth all along …
-const BEGAN_ODDS: f64 = -0.25;
+const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
 const STOPPED_ODDS: f64 = -1.5;
