@@ -58,7 +58,7 @@ pub fn so_far(points: &[Point], limit_percent: f64) -> Option<SoFar> {
     let (mut without, mut factors, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
     for noise in noises(span, INDEPENDENT, SLOWEST) {
         let whitening = Whitening::new(noise, &times);
-        let constant: Vec<f64> = whitening.step(0).collect();
+        let constant = whitening.apply(std::iter::repeat_n(1.0, times.len()));
         let length = dot(&constant, &constant);
         let [values, line] = [&values, &times].map(|vector| {
             let mut vector = whitening.apply(vector.iter().copied());

@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 
 use super::LEAST_VARIANCE;
-use crate::analysis::statistics::whitening::{Noise, Whitening, dot, noises, orthonormal, subtract};
+use super::products::{Orthogonal, Part, Products, Remainder};
+use crate::analysis::statistics::whitening::{Noise, Whitening, noises};
 use crate::analysis::statistics::{Weighted, log_sum, quantile_of, upper_tail};
 
 /// Growth may begin or stop once a week, but at this many times in a series at most …
@@ -38,39 +39,24 @@ pub struct Basis {
     pub times: Vec<f64>,
     /// When growth may begin or stop; the first is 0.
     pub knots: Vec<f64>,
-    pub noises: Vec<Whitened>,
+    noises: Vec<Whitened>,
 }
 
-/// Points and knots under one noise: whitened, and without the constant.
+/// Points and knots under one noise.
 #[derive(Debug)]
-pub struct Whitened {
-    pub whitening: Whitening,
-    /// The constant, of length 1.
-    pub constant: Vec<f64>,
-    pub values: Vec<f64>,
-    /// The time since each knot.
-    pub hinges: Vec<Vec<f64>>,
+struct Whitened {
+    products: Products,
+    /// The square of the length of the values without the constant.
+    of_values: f64,
     /// The logarithm of what does not depend on the explanation.
     log_weight: f64,
-    products: Products,
 }
 
-/// Inner products of the values and of the times since each knot.
-#[derive(Debug, Clone)]
-struct Products {
-    of_values: f64,
-    with_values: Vec<f64>,
-    of_hinges: Vec<Vec<f64>>,
-}
-
-/// The basis beside some jumps.
+/// The basis beside some jumps: for each noise the constant and the jumps, orthogonal to each other.
 #[derive(Debug)]
 pub struct Beside {
-    /// For each noise the jumps, orthogonal to each other and of length 1.
-    pub directions: Vec<Vec<Vec<f64>>>,
     jumps: usize,
-    /// For each noise what the jumps leave.
-    products: Vec<Products>,
+    pub per_noise: Vec<Orthogonal>,
 }
 
 /// An explanation that was weighed.
@@ -96,16 +82,30 @@ impl Basis {
         let later = (1..).map(|nth| f64::from(nth) * apart);
         let later = later.take_while(|knot| *knot <= span - MIN_WEEKS && after(*knot) >= MIN_POINTS);
         let knots: Vec<f64> = std::iter::once(0.0).chain(later).collect();
-        let noises = noises(span, INDEPENDENT, SLOWEST).map(|noise| Whitened::new(noise, &times, &knots, values));
-        let noises = noises.collect();
+        // Products lose fewer digits around 0.
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let values: Vec<f64> = values.iter().map(|value| value - mean).collect();
+        let whitened = |noise: Noise| {
+            let whitening = Whitening::new(noise, &times);
+            let products = Products::new(&whitening, &times, &knots, &values);
+            let constant = products.orthogonal([Part::Step(0)]);
+            let log_weight = noise.prior.ln() - 0.5 * whitening.log_determinant - constant.first_length().ln();
+            Whitened { products, of_values: constant.rest, log_weight }
+        };
+        let noises = noises(span, INDEPENDENT, SLOWEST).map(whitened).collect();
         Self { times, knots, noises }
+    }
+
+    /// The products under one noise.
+    pub fn products(&self, noise: usize) -> &Products {
+        &self.noises[noise].products
     }
 
     /// The logarithm of the evidence of nothing but independent noise.
     pub fn independent(&self) -> f64 {
         let n = self.len() as f64;
         self.noises.first().map_or(f64::INFINITY, |noise| {
-            let squares = noise.products.of_values + n * LEAST_VARIANCE;
+            let squares = noise.of_values + n * LEAST_VARIANCE;
             noise.log_weight - INDEPENDENT.ln() - 0.5 * (n - 1.0) * squares.ln()
         })
     }
@@ -122,9 +122,9 @@ impl Basis {
 
     /// What is left beside jumps at these points.
     pub fn beside(&self, jumps: &[usize]) -> Beside {
-        let per_noise = self.noises.iter().map(|noise| noise.beside(jumps));
-        let (directions, products) = per_noise.unzip();
-        Beside { directions, jumps: jumps.len(), products }
+        let parts = || [0].iter().chain(jumps).map(|at| Part::Step(*at));
+        let per_noise = self.noises.iter().map(|noise| noise.products.orthogonal(parts())).collect();
+        Beside { per_noise, jumps: jumps.len() }
     }
 
     /// Weighs an explanation by jumps and perhaps growth. Each of its parts has the unit-information prior (Liang et al.,
@@ -134,9 +134,10 @@ impl Basis {
         let parts = beside.jumps as f64 + f64::from(u8::from(ramp.is_some()));
         let freedom = (n - 1.0 - parts).max(1.0);
         let (mut logs, mut slopes) = (Vec::new(), Vec::new());
-        for (noise, left) in self.noises.iter().zip(&beside.products) {
-            let (along, length) = ramp.map_or((0.0, 0.0), |ramp| left.ramp(ramp));
-            let (mut rest, mut slope) = (left.of_values, (0.0, f64::INFINITY));
+        for (noise, left) in self.noises.iter().zip(&beside.per_noise) {
+            let left_of = |ramp| left.remainder(&noise.products, Part::Ramp(ramp));
+            let (along, length) = ramp.map(left_of).map_or((0.0, 0.0), |left| (left.along, left.square));
+            let (mut rest, mut slope) = (left.rest, (0.0, f64::INFINITY));
             if length > 1e-9 {
                 rest -= along * along / length;
                 slope.0 = along / length;
@@ -145,7 +146,7 @@ impl Basis {
             if length > 1e-9 {
                 slope.1 = (rest / freedom / length).sqrt();
             }
-            let whole = noise.products.of_values + n * LEAST_VARIANCE;
+            let whole = noise.of_values + n * LEAST_VARIANCE;
             let shrunk = (whole + n * rest) / (1.0 + n);
             logs.push(noise.log_weight - 0.5 * parts * (1.0 + n).ln() - 0.5 * (n - 1.0) * shrunk.ln());
             slopes.push(slope);
@@ -169,19 +170,25 @@ impl Basis {
         };
         let families = if ramp.from > 0 && ramp.until < end { end as f64 } else { 1.0 };
         let freedom = weighed.freedom;
-        let of_noise = |(nth, left): (usize, &Products)| {
+        let of_noise = |(nth, left): (usize, &Orthogonal)| {
             let weight = weighed.noises[nth];
             if weight < NEGLIGIBLE {
                 return weight;
             }
-            let angle = |pair: &[Ramp]| left.correlation(pair[0], pair[1]).clamp(-1.0, 1.0).acos();
-            let length: f64 = family.windows(2).map(angle).sum();
+            let products = self.products(nth);
+            let remainders: Vec<(Ramp, Remainder)> =
+                family.iter().map(|ramp| (*ramp, left.remainder(products, Part::Ramp(*ramp)))).collect();
+            let angle = |pair: &[(Ramp, Remainder)]| {
+                let product = left.of_remainders(products, (pair[0].0, &pair[0].1), (pair[1].0, &pair[1].1));
+                (product / (pair[0].1.square * pair[1].1.square).sqrt()).clamp(-1.0, 1.0).acos()
+            };
+            let length: f64 = remainders.windows(2).map(angle).sum();
             let (slope, error) = weighed.slopes[nth];
             let t = (slope / error).abs();
             let tube = length / PI * (1.0 + t * t / freedom).powf(-freedom / 2.0);
             weight * (families * (2.0 * upper_tail(t, freedom) + tube)).min(1.0)
         };
-        beside.products.iter().enumerate().map(of_noise).sum::<f64>().min(1.0)
+        beside.per_noise.iter().enumerate().map(of_noise).sum::<f64>().min(1.0)
     }
 }
 
@@ -202,80 +209,5 @@ impl Weighed {
         let slopes = self.slopes.iter().zip(&self.noises).filter(|((_, error), _)| error.is_finite());
         let slopes = slopes.map(|((value, error), weight)| Weighted { value: *value, error: *error, weight: *weight });
         slopes.filter(|slope| slope.weight >= NEGLIGIBLE).collect()
-    }
-}
-
-impl Whitened {
-    fn new(noise: Noise, times: &[f64], knots: &[f64], values: &[f64]) -> Self {
-        let whitening = Whitening::new(noise, times);
-        let mut constant = whitening.step(0).collect::<Vec<_>>();
-        let length = dot(&constant, &constant).sqrt();
-        constant.iter_mut().for_each(|value| *value /= length);
-        let without_constant = |mut vector: Vec<f64>| {
-            let along = dot(&vector, &constant);
-            subtract(&mut vector, along, &constant);
-            vector
-        };
-        let values = without_constant(whitening.apply(values.iter().copied()));
-        let hinge = |knot: &f64| without_constant(whitening.apply(times.iter().map(|time| (time - knot).max(0.0))));
-        let hinges: Vec<Vec<f64>> = knots.iter().map(hinge).collect();
-        let products = Products {
-            of_values: dot(&values, &values),
-            with_values: hinges.iter().map(|hinge| dot(hinge, &values)).collect(),
-            of_hinges: hinges.iter().map(|one| hinges.iter().map(|other| dot(one, other)).collect()).collect(),
-        };
-        let log_weight = noise.prior.ln() - 0.5 * whitening.log_determinant - length.ln();
-        Self { whitening, constant, values, hinges, log_weight, products }
-    }
-
-    fn beside(&self, jumps: &[usize]) -> (Vec<Vec<f64>>, Products) {
-        let mut products = self.products.clone();
-        let mut directions: Vec<Vec<f64>> = Vec::new();
-        for at in jumps {
-            let mut jump = vec![0.0; *at];
-            jump.extend(self.whitening.step(*at));
-            let others: Vec<&[f64]> = [&self.constant].into_iter().chain(&directions).map(Vec::as_slice).collect();
-            let Some(jump) = orthonormal(jump, &others) else { continue };
-            let along = dot(&jump, &self.values);
-            let hinges: Vec<f64> = self.hinges.iter().map(|hinge| dot(hinge, &jump)).collect();
-            products.of_values -= along * along;
-            for (one, part) in hinges.iter().enumerate() {
-                products.with_values[one] -= part * along;
-                subtract(&mut products.of_hinges[one], *part, &hinges);
-            }
-            directions.push(jump);
-        }
-        (directions, products)
-    }
-
-    /// A ramp, whitened.
-    pub fn ramp(&self, ramp: Ramp) -> Vec<f64> {
-        let mut vector = self.hinges[ramp.from].clone();
-        if let Some(until) = self.hinges.get(ramp.until) {
-            subtract(&mut vector, 1.0, until);
-        }
-        vector
-    }
-}
-
-impl Products {
-    fn hinge(&self, one: usize, other: usize) -> f64 {
-        self.of_hinges.get(one).and_then(|row| row.get(other)).copied().unwrap_or(0.0)
-    }
-
-    /// The product of two ramps, each the time since one knot less the time since another.
-    fn of_ramps(&self, one: Ramp, other: Ramp) -> f64 {
-        self.hinge(one.from, other.from) - self.hinge(one.from, other.until) - self.hinge(one.until, other.from)
-            + self.hinge(one.until, other.until)
-    }
-
-    /// The product of a ramp with the values, and with itself.
-    fn ramp(&self, ramp: Ramp) -> (f64, f64) {
-        let until = self.with_values.get(ramp.until).copied().unwrap_or(0.0);
-        (self.with_values[ramp.from] - until, self.of_ramps(ramp, ramp))
-    }
-
-    fn correlation(&self, one: Ramp, other: Ramp) -> f64 {
-        self.of_ramps(one, other) / (self.of_ramps(one, one) * self.of_ramps(other, other)).sqrt()
     }
 }

@@ -6,8 +6,9 @@ use steps_shared::{Growth, Point};
 
 use super::MAX_JUMPS;
 use super::basis::{Basis, Beside, Ramp, Weighed};
+use super::places::Posterior;
+use super::products::Part;
 use super::states::States;
-use crate::analysis::statistics::whitening::{dot, solve};
 use crate::analysis::statistics::{log_sum, median_of, without_outliers};
 
 /// A jump is told where its evidence is at least this, as the logarithm of the Bayes factor: 7 to 1 against the same explanation
@@ -149,6 +150,8 @@ struct Choice {
     basis: Basis,
     /// The logarithms of the durations.
     values: Vec<f64>,
+    /// Their mean.
+    mean: f64,
     /// A usual duration in seconds.
     level: f64,
     least: Least,
@@ -156,7 +159,8 @@ struct Choice {
 
 impl Choice {
     fn new(times: Vec<f64>, values: Vec<f64>, least: Least) -> Self {
-        Self { basis: Basis::new(times, &values), least, level: median_of(&values).exp(), values }
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        Self { basis: Basis::new(times, &values), least, level: median_of(&values).exp(), mean, values }
     }
 
     /// The most probable of those explanations that are significant.
@@ -273,35 +277,30 @@ impl Choice {
         let sizes = self.sizes(at, ramp, noise);
         sizes
             .iter()
-            .skip(usize::from(ramp.is_some()))
+            .skip(1 + usize::from(ramp.is_some()))
             .all(|size| size.abs() >= LEAST_JUMP.ln_1p() && (size.abs().exp_m1() * self.level) >= self.least.seconds)
     }
 
-    /// The slope of the growth, where there is some, and the size of each jump, under one noise.
+    /// By least squares under one noise: the logarithm of the first level, the slope of the growth, where there is some, and the size
+    /// of each jump.
     fn sizes(&self, at: &[usize], ramp: Option<Ramp>, noise: usize) -> Vec<f64> {
-        let whitened = &self.basis.noises[noise];
-        let jump = |at: &usize| {
-            let mut jump = vec![0.0; *at];
-            jump.extend(whitened.whitening.step(*at));
-            let along = dot(&jump, &whitened.constant);
-            jump.iter_mut().zip(&whitened.constant).for_each(|(value, constant)| *value -= along * constant);
-            jump
-        };
-        let parts: Vec<Vec<f64>> =
-            ramp.map(|ramp| whitened.ramp(ramp)).into_iter().chain(at.iter().map(jump)).collect();
-        solve(&parts, &whitened.values)
+        let jumps = at.iter().map(|at| Part::Step(*at));
+        let parts = [Part::Step(0)].into_iter().chain(ramp.map(Part::Ramp)).chain(jumps);
+        self.basis.products(noise).orthogonal(parts).coefficients()
     }
 
     /// What is told of the explanation that was chosen.
     fn explanation(&self, chosen: &Candidate) -> Explanation {
         let Candidate { jumps, ramp, weighed, p_value, .. } = chosen;
         let noise = weighed.noise();
-        let sizes = self.sizes(&jumps.at, *ramp, noise);
-        let told = usize::from(ramp.is_some());
+        let places: Vec<Posterior> = (0..jumps.at.len())
+            .map(|nth| self.basis.posterior(&excluding(&jumps.at, nth), jumps.at[nth], *ramp, noise))
+            .collect();
+        let at: Vec<usize> = places.iter().map(Posterior::place).collect();
+        let sizes = self.sizes(&at, *ramp, noise);
+        let told = 1 + usize::from(ramp.is_some());
         let jump = |nth: usize| {
-            let posterior = self.basis.posterior(&excluding(&jumps.at, nth), jumps.at[nth], *ramp, noise);
-            let at = posterior.place();
-            let range = posterior.range(at, RANGE);
+            let (at, range) = (at[nth], places[nth].range(at[nth], RANGE));
             Jump { at, range, size: sizes[told + nth], p_value: (-1.0 - jumps.evidence[nth]).exp().min(1.0) }
         };
         let told_jumps: Vec<Jump> = (0..jumps.at.len()).map(jump).collect();
@@ -314,7 +313,7 @@ impl Choice {
                 self.slope(all, &weighed, self.basis.p_value(&beside, all, &weighed), false)
             }
         };
-        Explanation { levels: self.levels(&told_jumps, *ramp, &sizes, noise), jumps: told_jumps, slope }
+        Explanation { levels: self.levels(&told_jumps, *ramp, &sizes), jumps: told_jumps, slope }
     }
 
     fn slope(&self, ramp: Ramp, weighed: &Weighed, p_value: f64, told: bool) -> Slope {
@@ -324,20 +323,18 @@ impl Choice {
     }
 
     /// The durations at each point.
-    fn levels(&self, jumps: &[Jump], ramp: Option<Ramp>, sizes: &[f64], noise: usize) -> Vec<f64> {
+    fn levels(&self, jumps: &[Jump], ramp: Option<Ramp>, sizes: &[f64]) -> Vec<f64> {
         let knot = |nth: usize| self.basis.knots.get(nth).copied().unwrap_or(f64::INFINITY);
-        let grown = |time: f64| match (ramp, sizes.first()) {
-            (Some(ramp), Some(slope)) => slope * (time.min(knot(ramp.until)) - knot(ramp.from)).max(0.0),
-            _ => 0.0,
+        let start = self.mean + sizes.first().copied().unwrap_or_default();
+        let level = |(nth, time): (usize, &f64)| {
+            let grown = match (ramp, sizes.get(1)) {
+                (Some(ramp), Some(slope)) => slope * (time.min(knot(ramp.until)) - knot(ramp.from)).max(0.0),
+                _ => 0.0,
+            };
+            let jumped: f64 = jumps.iter().filter(|jump| jump.at <= nth).map(|jump| jump.size).sum();
+            (start + grown + jumped).exp()
         };
-        let jumped = |nth: usize| jumps.iter().filter(|jump| jump.at <= nth).map(|jump| jump.size).sum::<f64>();
-        let parts: Vec<f64> =
-            self.basis.times.iter().enumerate().map(|(nth, time)| grown(*time) + jumped(nth)).collect();
-        let whitening = &self.basis.noises[noise].whitening;
-        let rest = whitening.apply(self.values.iter().zip(&parts).map(|(value, part)| value - part));
-        let constant: Vec<f64> = whitening.step(0).collect();
-        let start = dot(&rest, &constant) / dot(&constant, &constant);
-        parts.iter().map(|part| (start + part).exp()).collect()
+        self.basis.times.iter().enumerate().map(level).collect()
     }
 }
 

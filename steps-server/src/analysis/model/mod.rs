@@ -3,6 +3,7 @@
 //!
 //! - [`basis`] weighs explanations: how probable each is, whatever the noise is.
 //! - [`states`] takes out that a series goes to and fro between two levels.
+//! - [`products`] makes that fast.
 //! - [`places`] finds where a jump is, and how sure that is.
 //! - [`choice`] tries explanations and chooses one.
 //!
@@ -12,6 +13,7 @@
 mod basis;
 mod choice;
 mod places;
+mod products;
 mod states;
 
 use basis::Basis;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::basis::{Basis, Beside, Ramp};
+use super::products::Part;
 use super::{LEAST_VARIANCE, MIN_BETWEEN};
 use crate::analysis::statistics::log_sum;
-use crate::analysis::statistics::whitening::{dot, orthonormal, subtract};
 
 /// A place is wrong where it is further than this many points from the true one; the chosen one is most probably not.
 const NEAR: usize = 2;
@@ -52,38 +52,22 @@ impl Basis {
 
     /// By how much a jump at each of these places raises the logarithm of the likelihood, whatever the variance is.
     fn likelihoods(&self, beside: &Beside, ramp: Option<Ramp>, noise: usize, places: Range<usize>) -> Vec<f64> {
-        let whitened = &self.noises[noise];
-        let jumps = &beside.directions[noise];
-        let mut known: Vec<&[f64]> = [&whitened.constant].into_iter().chain(jumps).map(Vec::as_slice).collect();
-        let ramp = ramp.and_then(|ramp| orthonormal(whitened.ramp(ramp), &known));
-        known.extend(ramp.as_deref());
-        let mut rest = whitened.values.clone();
-        for vector in &known {
-            let along = dot(&rest, vector);
-            subtract(&mut rest, along, vector);
+        let products = self.products(noise);
+        let mut known = beside.per_noise[noise].clone();
+        if let Some(ramp) = ramp {
+            known.push(products, Part::Ramp(ramp));
         }
         let n = self.len() as f64;
-        let squares = dot(&rest, &rest) + n * LEAST_VARIANCE;
-        let mut along_known = vec![0.0; known.len()];
-        places
-            .map(|at| {
-                let (mut length, mut along) = (0.0, 0.0);
-                along_known.fill(0.0);
-                for (nth, value) in whitened.whitening.step(at).enumerate() {
-                    length += value * value;
-                    along += value * rest[at + nth];
-                    for (sum, vector) in along_known.iter_mut().zip(&known) {
-                        *sum += value * vector[at + nth];
-                    }
-                }
-                let length = length - along_known.iter().map(|part| part * part).sum::<f64>();
-                if length < 1e-9 {
-                    return 0.0;
-                }
-                let explained = (along * along / length / squares).min(1.0 - f64::EPSILON);
-                -0.5 * (n - 1.0) * (1.0 - explained).ln()
-            })
-            .collect()
+        let squares = known.rest + n * LEAST_VARIANCE;
+        let likelihood = |at: usize| {
+            let left = known.remainder(products, Part::Step(at));
+            if left.square < 1e-9 {
+                return 0.0;
+            }
+            let explained = (left.along * left.along / left.square / squares).min(1.0 - f64::EPSILON);
+            -0.5 * (n - 1.0) * (1.0 - explained).ln()
+        };
+        places.map(likelihood).collect()
     }
 }
 

@@ -28,14 +28,21 @@ pub struct Noise {
 /// give the exact likelihood (Schweppe, "Evaluation of Likelihood Functions for Gaussian Signals", 1965).
 #[derive(Debug, Clone)]
 pub struct Whitening {
-    /// 1 / standard deviation of each innovation.
-    scale: Vec<f64>,
-    /// How much of each innovation is the level.
-    gain: Vec<f64>,
-    /// How much of the level is left at the next value.
-    kept: Vec<f64>,
+    filters: Vec<Filter>,
     /// The logarithm of the determinant of the covariance matrix.
     pub log_determinant: f64,
+}
+
+/// What the filter does at one value, where it expects a level: the whitened value is the difference, scaled, and at the next value it
+/// expects a part of the level and a part of the value.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// 1 / standard deviation of the difference.
+    pub scale: f64,
+    /// How much of the value is in the next level.
+    pub adds: f64,
+    /// How much of the level is in the next level.
+    pub passes: f64,
 }
 
 /// The noises that are considered of values within a span: independent with a probability of `independent`, else any. Nothing slower
@@ -53,8 +60,9 @@ impl Whitening {
     #[must_use]
     pub fn new(noise: Noise, times: &[f64]) -> Self {
         let Noise { share, scale, .. } = noise;
-        let mut whitening = Self { scale: Vec::new(), gain: Vec::new(), kept: Vec::new(), log_determinant: 0.0 };
-        let mut variance = share;
+        let mut whitening = Self { filters: Vec::with_capacity(times.len()), log_determinant: 0.0 };
+        // A logarithm of several factors at once: each is at least a few hundredths.
+        let (mut variance, mut factors) = (share, 1.0);
         for (nth, time) in times.iter().enumerate() {
             let whole = variance + 1.0 - share;
             let gain = variance / whole;
@@ -62,33 +70,44 @@ impl Whitening {
                 Some(next) if share > 0.0 => (-(next - time) / scale).exp(),
                 _ => 0.0,
             };
-            whitening.scale.push(whole.sqrt().recip());
-            whitening.gain.push(gain);
-            whitening.kept.push(kept);
-            whitening.log_determinant += whole.ln();
+            whitening.filters.push(Filter {
+                scale: whole.sqrt().recip(),
+                adds: kept * gain,
+                passes: kept * (1.0 - gain),
+            });
+            factors *= whole;
+            if nth % 16 == 15 {
+                whitening.log_determinant += f64::ln(factors);
+                factors = 1.0;
+            }
             variance = kept * kept * variance * (1.0 - gain) + share * (1.0 - kept * kept);
         }
+        whitening.log_determinant += factors.ln();
         whitening
+    }
+
+    /// What is done at each value.
+    pub fn filters(&self) -> impl DoubleEndedIterator<Item = &Filter> + ExactSizeIterator {
+        self.filters.iter()
     }
 
     /// The values without their correlation.
     #[must_use]
     pub fn apply(&self, values: impl IntoIterator<Item = f64>) -> Vec<f64> {
-        self.from(0, values).collect()
+        let whitened = self.filters.iter().zip(values).scan(0.0, |level, (filter, value)| {
+            let innovation = (value - *level) * filter.scale;
+            *level = filter.next(*level, value);
+            Some(innovation)
+        });
+        whitened.collect()
     }
+}
 
-    /// A step from 0 to 1 at a value, from there on; before it there is nothing.
-    pub fn step(&self, at: usize) -> impl Iterator<Item = f64> {
-        self.from(at, iter::repeat(1.0))
-    }
-
-    fn from(&self, at: usize, values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
-        let filter = self.scale[at..].iter().zip(&self.gain[at..]).zip(&self.kept[at..]);
-        filter.zip(values).scan(0.0, |level, (((scale, gain), kept), value)| {
-            let innovation = value - *level;
-            *level = kept * (*level + gain * innovation);
-            Some(innovation * scale)
-        })
+impl Filter {
+    /// The level that is expected at the next value.
+    #[must_use]
+    pub fn next(&self, level: f64, value: f64) -> f64 {
+        self.passes * level + self.adds * value
     }
 }
 
@@ -103,55 +122,9 @@ pub fn subtract(from: &mut [f64], times: f64, other: &[f64]) {
     from.iter_mut().zip(other).for_each(|(value, other)| *value -= times * other);
 }
 
-/// Takes what lies along the others away, which are orthogonal and of length 1, and makes its length 1; `None` where nothing is left.
-#[must_use]
-pub fn orthonormal(mut vector: Vec<f64>, others: &[&[f64]]) -> Option<Vec<f64>> {
-    for other in others {
-        let along = dot(&vector, other);
-        subtract(&mut vector, along, other);
-    }
-    let length = dot(&vector, &vector).sqrt();
-    (length > 1e-6).then(|| {
-        vector.iter_mut().for_each(|value| *value /= length);
-        vector
-    })
-}
-
-/// By how much of each part the values are fitted, by least squares; 0 of a part that lies along those before it.
-#[must_use]
-pub fn solve(parts: &[Vec<f64>], values: &[f64]) -> Vec<f64> {
-    let mut known: Vec<Vec<f64>> = Vec::new();
-    // Of each part, how much of those before it is in it, and how much of it is in the values.
-    let mut rows: Vec<(Vec<f64>, f64, f64)> = Vec::new();
-    for part in parts {
-        let within: Vec<f64> = known.iter().map(|other| dot(part, other)).collect();
-        let mut own = part.clone();
-        known.iter().zip(&within).for_each(|(other, times)| subtract(&mut own, *times, other));
-        let length = dot(&own, &own).sqrt();
-        own.iter_mut().for_each(|value| *value = if length > 1e-6 { *value / length } else { 0.0 });
-        rows.push((within, length, dot(&own, values)));
-        known.push(own);
-    }
-    let mut found = vec![0.0; parts.len()];
-    for nth in (0..parts.len()).rev() {
-        let later: f64 = (nth + 1..parts.len()).map(|other| rows[other].0[nth] * found[other]).sum();
-        let (_, length, along) = &rows[nth];
-        found[nth] = if *length > 1e-6 { (along - later) / length } else { 0.0 };
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parts_are_found_again() {
-        let parts = [vec![1.0, 1.0, 1.0, 1.0], vec![0.0, 1.0, 2.0, 3.0], vec![0.0, 0.0, 1.0, 1.0]];
-        let values: Vec<f64> = (0..4).map(|nth| 2.0 * parts[0][nth] - parts[1][nth] + 5.0 * parts[2][nth]).collect();
-        let found = solve(&parts, &values);
-        assert!(found.iter().zip([2.0, -1.0, 5.0]).all(|(found, known)| (found - known).abs() < 1e-12), "{found:?}");
-    }
 
     #[test]
     fn what_is_whitened_has_the_inverse_covariance() {
@@ -180,8 +153,6 @@ mod tests {
             - c(0, 1) * (c(0, 1) * c(2, 2) - c(1, 2) * c(0, 2))
             + c(0, 2) * (c(0, 1) * c(1, 2) - c(1, 1) * c(0, 2));
         assert!((whitening.log_determinant - determinant.ln()).abs() < 1e-12);
-        let step: Vec<f64> = whitening.step(1).collect();
-        assert_eq!(step, whitening.apply([0.0, 1.0, 1.0])[1..]);
     }
 
     #[test]
