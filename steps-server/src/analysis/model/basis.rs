@@ -3,9 +3,9 @@
 use std::f64::consts::PI;
 
 use super::LEAST_VARIANCE;
-use super::products::{Orthogonal, Part, Products, Remainder};
+use super::products::{Coordinates, Orthogonal, Part, Products, Remainder};
 use crate::analysis::statistics::whitening::{Noise, Whitening, noises};
-use crate::analysis::statistics::{Weighted, log_sum, quantile_of, upper_tail};
+use crate::analysis::statistics::{Weighted, probabilities, quantile_of, upper_tail};
 
 /// Growth may begin or stop once a week, but at this many times in a series at most …
 const MAX_KNOTS: f64 = 24.0;
@@ -130,30 +130,75 @@ impl Basis {
     /// Weighs an explanation by jumps and perhaps growth. Each of its parts has the unit-information prior (Liang et al.,
     /// "Mixtures of g Priors for Bayesian Variable Selection", 2008, with g = n), which is near to BIC; the variance has Jeffreys'.
     pub fn weigh(&self, beside: &Beside, ramp: Option<Ramp>) -> Weighed {
+        let left = |(noise, left): (&Whitened, &Orthogonal)| {
+            ramp.map(|ramp| left.remainder(&noise.products, Part::Ramp(ramp)))
+        };
+        self.weighed(beside, ramp.is_some(), self.noises.iter().zip(&beside.per_noise).map(left))
+    }
+
+    /// The same of each of many ramps.
+    pub fn weigh_each(&self, beside: &Beside, ramps: &[Ramp]) -> Vec<Weighed> {
+        let noises = || self.noises.iter().map(|noise| &noise.products).zip(&beside.per_noise);
+        let hinges: Vec<Vec<Coordinates>> = noises().map(|(products, left)| left.hinges(products)).collect();
+        let of_ramp = |ramp: &Ramp| {
+            let left = noises().zip(&hinges);
+            let left = left.map(|((products, left), hinges)| Some(left.of_ramp(products, hinges, *ramp)));
+            self.weighed(beside, true, left)
+        };
+        ramps.iter().map(of_ramp).collect()
+    }
+
+    /// With what is left of growth, for each noise.
+    fn weighed(&self, beside: &Beside, grows: bool, growth: impl Iterator<Item = Option<Remainder>>) -> Weighed {
         let n = self.len() as f64;
-        let parts = beside.jumps as f64 + f64::from(u8::from(ramp.is_some()));
+        let parts = beside.jumps as f64 + f64::from(u8::from(grows));
         let freedom = (n - 1.0 - parts).max(1.0);
-        let (mut logs, mut slopes) = (Vec::new(), Vec::new());
-        for (noise, left) in self.noises.iter().zip(&beside.per_noise) {
-            let left_of = |ramp| left.remainder(&noise.products, Part::Ramp(ramp));
-            let (along, length) = ramp.map(left_of).map_or((0.0, 0.0), |left| (left.along, left.square));
-            let (mut rest, mut slope) = (left.rest, (0.0, f64::INFINITY));
-            if length > 1e-9 {
-                rest -= along * along / length;
-                slope.0 = along / length;
-            }
+        let of_parts = 0.5 * parts * n.ln_1p();
+        let (mut logs, mut slopes) = (Vec::with_capacity(self.noises.len()), Vec::with_capacity(self.noises.len()));
+        for ((noise, left), growth) in self.noises.iter().zip(&beside.per_noise).zip(growth) {
+            let growth = growth.filter(|growth| growth.square > 1e-9);
+            let rest = left.rest - growth.map_or(0.0, |growth| growth.along * growth.along / growth.square);
             let rest = rest.max(0.0) + n * LEAST_VARIANCE;
-            if length > 1e-9 {
-                slope.1 = (rest / freedom / length).sqrt();
-            }
+            slopes.push(growth.map_or((0.0, f64::INFINITY), |growth| {
+                (growth.along / growth.square, (rest / freedom / growth.square).sqrt())
+            }));
             let whole = noise.of_values + n * LEAST_VARIANCE;
             let shrunk = (whole + n * rest) / (1.0 + n);
-            logs.push(noise.log_weight - 0.5 * parts * (1.0 + n).ln() - 0.5 * (n - 1.0) * shrunk.ln());
-            slopes.push(slope);
+            logs.push(noise.log_weight - of_parts - 0.5 * (n - 1.0) * shrunk.ln());
         }
-        let evidence = log_sum(logs.iter().copied());
-        let noises = logs.into_iter().map(|log| (log - evidence).exp()).collect();
+        let (evidence, noises) = probabilities(logs);
         Weighed { evidence, noises, slopes, freedom }
+    }
+
+    /// The ramps that a ramp was chosen among: those that go on by when they began, those that began with the series by when they
+    /// stopped, and of others those that stopped at the same time.
+    fn family(&self, ramp: Ramp) -> Vec<Ramp> {
+        let end = self.knots.len();
+        match ramp {
+            Ramp { until, .. } if until == end => (0..end).map(|from| self.going_on(from)).collect(),
+            Ramp { from: 0, .. } => (1..=end).map(|until| Ramp { from: 0, until }).collect(),
+            Ramp { until, .. } => (0..until).map(|from| Ramp { from, until }).collect(),
+        }
+    }
+
+    /// The slope of growth, with its interval of 95 %: the low end, the middle and the high end. The ends are of all ramps that it was
+    /// chosen among, each as far as it is probable: an interval of the chosen one alone would be too short.
+    pub fn interval(&self, beside: &Beside, ramp: Ramp, chosen: &Weighed) -> [f64; 3] {
+        let family = self.family(ramp);
+        let others = (family.len() as f64 - 1.0).max(1.0).ln();
+        let all_along = self.going_on(0);
+        let weighed = self.weigh_each(beside, &family);
+        let prior = |ramp: &Ramp| if *ramp == all_along { 0.0 } else { others };
+        let logs = family.iter().zip(&weighed).map(|(ramp, one)| one.evidence - prior(ramp)).collect();
+        let (_, probable) = probabilities(logs);
+        let of_ramp = |(one, probable): (&Weighed, f64)| {
+            one.slopes().into_iter().map(move |slope| Weighted { weight: slope.weight * probable, ..slope })
+        };
+        let slopes: Vec<Weighted> =
+            weighed.iter().zip(probable).flat_map(of_ramp).filter(|one| one.weight >= NEGLIGIBLE).collect();
+        let [low, value, high] = chosen.interval();
+        let [lowest, highest] = [0.025, 0.975].map(|share| quantile_of(&slopes, chosen.freedom, share));
+        [low.min(lowest), value, high.max(highest)]
     }
 
     /// How probable so much of a slope is without growth, where the ramp was chosen among others: those that go on by when
@@ -162,12 +207,7 @@ impl Basis {
     /// It is the volume of a tube around the curve that the ramps are (Hotelling, "Tubes and Spheres in n-Spaces", 1939; Knowles &
     /// Siegmund, "On Hotelling's Approach to Testing for a Nonlinear Parameter in Regression", 1989), averaged over the noises.
     pub fn p_value(&self, beside: &Beside, ramp: Ramp, weighed: &Weighed) -> f64 {
-        let end = self.knots.len();
-        let family: Vec<Ramp> = match ramp {
-            Ramp { until, .. } if until == end => (0..end).map(|from| self.going_on(from)).collect(),
-            Ramp { from: 0, .. } => (1..=end).map(|until| Ramp { from: 0, until }).collect(),
-            Ramp { until, .. } => (0..until).map(|from| Ramp { from, until }).collect(),
-        };
+        let (end, family) = (self.knots.len(), self.family(ramp));
         let families = if ramp.from > 0 && ramp.until < end { end as f64 } else { 1.0 };
         let freedom = weighed.freedom;
         let of_noise = |(nth, left): (usize, &Orthogonal)| {

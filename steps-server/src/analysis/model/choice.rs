@@ -26,7 +26,7 @@ const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
-const STOPPED_ODDS: f64 = -1.5;
+const STOPPED_ODDS: f64 = -1.2;
 
 /// … and of growth that began and stopped.
 const BOTH_ODDS: f64 = -2.7;
@@ -102,7 +102,6 @@ struct Candidate {
     jumps: Jumps,
     ramp: Option<Ramp>,
     weighed: Weighed,
-    p_value: f64,
 }
 
 /// Jumps, and what is left beside them.
@@ -171,10 +170,20 @@ impl Choice {
         for ramp in [None, Some(self.basis.going_on(0))] {
             self.with_jumps(ramp, &null, &mut tried);
         }
-        let null =
-            Candidate { score: f64::NEG_INFINITY, jumps: Jumps::default(), ramp: None, weighed: null, p_value: 1.0 };
-        let told = tried.into_iter().filter(|one| one.ramp.is_none() || one.p_value < Growth::SIGNIFICANCE);
-        told.fold(null, |best, one| if one.score > best.score { one } else { best })
+        tried.sort_by(|one, other| other.score.total_cmp(&one.score));
+        let is_significant =
+            |one: &Candidate| one.ramp.is_none_or(|ramp| self.p_value(one, ramp) < Growth::SIGNIFICANCE);
+        tried.into_iter().find(is_significant).unwrap_or_else(|| Candidate {
+            score: f64::NEG_INFINITY,
+            jumps: Jumps::default(),
+            ramp: None,
+            weighed: null,
+        })
+    }
+
+    /// How probable so much growth is by chance.
+    fn p_value(&self, candidate: &Candidate, ramp: Ramp) -> f64 {
+        self.basis.p_value(&self.basis.beside(&candidate.jumps.at), ramp, &candidate.weighed)
     }
 
     /// Explanations by growth beside jumps: all along, begun later, stopped, and both; of each kind the best.
@@ -188,12 +197,11 @@ impl Choice {
             (both().collect(), BOTH_ODDS),
         ];
         let best = |(ramps, odds): (Vec<Ramp>, f64)| {
-            let weighed: Vec<Weighed> = ramps.iter().map(|ramp| self.basis.weigh(beside, Some(*ramp))).collect();
+            let weighed = self.basis.weigh_each(beside, &ramps);
             let all = log_sum(weighed.iter().map(|one| one.evidence)) - (ramps.len() as f64).ln();
             let best = ramps.into_iter().zip(weighed);
             let (ramp, weighed) = best.max_by(|(_, one), (_, other)| one.evidence.total_cmp(&other.evidence))?;
-            let p_value = self.basis.p_value(beside, ramp, &weighed);
-            Some(Candidate { score: all + odds + jumps.odds, jumps: jumps.clone(), ramp: Some(ramp), weighed, p_value })
+            Some(Candidate { score: all + odds + jumps.odds, jumps: jumps.clone(), ramp: Some(ramp), weighed })
         };
         kinds.into_iter().filter_map(best).collect()
     }
@@ -215,17 +223,18 @@ impl Choice {
                 continue;
             }
             let [least, most] = JUMP_ODDS;
+            // Growth and a jump are two explanations, where one may do.
+            let most = if ramp.is_some() { -2.0 } else { most };
             let odds = at.len() as f64 * (weakest - CLEAR_EVIDENCE).clamp(least, most);
             let jumps = Jumps { odds: jumps.odds + odds, ..jumps };
             let beside = self.basis.beside(&at);
             if !self.matter(&at, ramp, weighed.noise()) {
                 continue;
             }
-            let p_value = ramp.map_or(1.0, |ramp| self.basis.p_value(&beside, ramp, &weighed));
             if ramp.is_none() {
                 tried.extend(self.with_growth(&jumps, &beside));
             }
-            tried.push(Candidate { score: weighed.evidence + jumps.odds, jumps, ramp, weighed, p_value });
+            tried.push(Candidate { score: weighed.evidence + jumps.odds, jumps, ramp, weighed });
         }
     }
 
@@ -234,8 +243,9 @@ impl Choice {
     fn one_more(&self, at: &[usize], ramp: Option<Ramp>) -> Option<Vec<usize>> {
         let beside = self.basis.beside(at);
         let noise = self.basis.weigh(&beside, ramp).noise();
+        let noises = [Some(noise), (noise != 0).then_some(0)].into_iter().flatten();
         let mut places: Vec<usize> =
-            [noise, 0].iter().filter_map(|noise| Some(self.basis.best_place(at, &beside, ramp, *noise)?.at)).collect();
+            noises.filter_map(|noise| Some(self.basis.best_place(at, &beside, ramp, noise)?.at)).collect();
         places.dedup();
         let with = places.into_iter().map(|place| {
             let more = including(at, place);
@@ -291,7 +301,7 @@ impl Choice {
 
     /// What is told of the explanation that was chosen.
     fn explanation(&self, chosen: &Candidate) -> Explanation {
-        let Candidate { jumps, ramp, weighed, p_value, .. } = chosen;
+        let Candidate { jumps, ramp, weighed, .. } = chosen;
         let noise = weighed.noise();
         let places: Vec<Posterior> = (0..jumps.at.len())
             .map(|nth| self.basis.posterior(&excluding(&jumps.at, nth), jumps.at[nth], *ramp, noise))
@@ -304,20 +314,22 @@ impl Choice {
             Jump { at, range, size: sizes[told + nth], p_value: (-1.0 - jumps.evidence[nth]).exp().min(1.0) }
         };
         let told_jumps: Vec<Jump> = (0..jumps.at.len()).map(jump).collect();
+        let beside = self.basis.beside(&jumps.at);
         let slope = match ramp {
-            Some(ramp) => self.slope(*ramp, weighed, *p_value, true),
+            Some(ramp) => {
+                let interval = self.basis.interval(&beside, *ramp, weighed);
+                self.slope(*ramp, interval, self.p_value(chosen, *ramp), true)
+            }
             None => {
                 let all = self.basis.going_on(0);
-                let beside = self.basis.beside(&jumps.at);
                 let weighed = self.basis.weigh(&beside, Some(all));
-                self.slope(all, &weighed, self.basis.p_value(&beside, all, &weighed), false)
+                self.slope(all, weighed.interval(), self.basis.p_value(&beside, all, &weighed), false)
             }
         };
         Explanation { levels: self.levels(&told_jumps, *ramp, &sizes), jumps: told_jumps, slope }
     }
 
-    fn slope(&self, ramp: Ramp, weighed: &Weighed, p_value: f64, told: bool) -> Slope {
-        let [low, value, high] = weighed.interval();
+    fn slope(&self, ramp: Ramp, [low, value, high]: [f64; 3], p_value: f64, told: bool) -> Slope {
         let knots = &self.basis.knots;
         Slope { from: knots[ramp.from], until: knots.get(ramp.until).copied(), value, low, high, p_value, told }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::basis::{Basis, Beside, Ramp};
 use super::products::Part;
 use super::{LEAST_VARIANCE, MIN_BETWEEN};
-use crate::analysis::statistics::log_sum;
+use crate::analysis::statistics::probabilities;
 
 /// A place is wrong where it is further than this many points from the true one; the chosen one is most probably not.
 const NEAR: usize = 2;
@@ -37,7 +37,7 @@ impl Basis {
             likelihoods.extend(places.clone().zip(self.likelihoods(beside, ramp, noise, places)));
         }
         let best = likelihoods.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1))?;
-        let all = log_sum(likelihoods.iter().map(|place| place.1));
+        let (all, _) = probabilities(likelihoods.iter().map(|place| place.1).collect());
         Some(Place { at: best.0, width: all - best.1 - (self.len() as f64).ln() })
     }
 
@@ -46,8 +46,7 @@ impl Basis {
         let first = others.iter().copied().filter(|other| *other < at).max().unwrap_or(0) + 1;
         let end = others.iter().copied().filter(|other| *other > at).min().unwrap_or(self.len());
         let likelihoods = self.likelihoods(&self.beside(others), ramp, noise, first..end);
-        let all = log_sum(likelihoods.iter().copied());
-        Posterior { first, probabilities: likelihoods.into_iter().map(|log| (log - all).exp()).collect() }
+        Posterior { first, probabilities: probabilities(likelihoods).1 }
     }
 
     /// By how much a jump at each of these places raises the logarithm of the likelihood, whatever the variance is.

@@ -16,8 +16,11 @@ const MAX_PARTS: usize = MAX_JUMPS + 2;
 /// What is shorter than this lies along other parts.
 const SHORTEST: f64 = 1e-9;
 
+/// A level of which the logarithm of what is left is below this counts no more.
+const NOTHING_LEFT: f64 = -40.0;
+
 /// By how much of each part something is.
-type Coordinates = [f64; MAX_PARTS];
+pub type Coordinates = [f64; MAX_PARTS];
 
 /// A part of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -156,9 +159,10 @@ impl Products {
         }
     }
 
-    /// How much of a level at a point is left at a later one.
-    fn left(&self, from: usize, to: usize) -> f64 {
-        if from == to { 1.0 } else { (self.decay[to] - self.decay[from]).exp() }
+    /// What is left of a level at a point at a later one.
+    fn left(&self, level: f64, from: usize, to: usize) -> f64 {
+        let log = self.decay[to] - self.decay[from];
+        if level == 0.0 || log < NOTHING_LEFT { 0.0 } else { level * log.exp() }
     }
 
     fn of_steps(&self, one: usize, other: usize) -> f64 {
@@ -169,13 +173,13 @@ impl Products {
 
     /// The level that the filter expects at a point of a step at an earlier one.
     fn level_of_step(&self, step: usize, at: usize) -> f64 {
-        self.levels[at][0] - self.levels[step][0] * self.left(step, at)
+        self.levels[at][0] - self.left(self.levels[step][0], step, at)
     }
 
     /// The same of a hinge.
     fn level_of_hinge(&self, knot: Knot, at: usize) -> f64 {
         let of_line = |at: usize| self.levels[at][1] - knot.time * self.levels[at][0];
-        of_line(at) - of_line(knot.at) * self.left(knot.at, at)
+        of_line(at) - self.left(of_line(knot.at), knot.at, at)
     }
 
     fn of_step_and_hinge(&self, step: usize, nth: usize) -> f64 {
@@ -205,7 +209,9 @@ impl Products {
 /// Parts that were made orthogonal, and of length 1, each to those before it: the rows of Cholesky's decomposition of their products.
 #[derive(Debug, Clone, Default)]
 pub struct Orthogonal {
-    parts: Vec<Part>,
+    parts: [Option<Part>; MAX_PARTS],
+    /// How many they are.
+    many: usize,
     /// Of each part, how much of each direction it has.
     rows: [Coordinates; MAX_PARTS],
     /// How much of each direction the values have.
@@ -227,7 +233,7 @@ pub struct Remainder {
 impl Orthogonal {
     /// Adds a part; what lies along those before it has the length 0.
     pub fn push(&mut self, products: &Products, part: Part) {
-        let nth = self.parts.len();
+        let nth = self.many;
         let Remainder { mut coordinates, square, along } = self.remainder(products, part);
         if square > SHORTEST {
             coordinates[nth] = square.sqrt();
@@ -235,19 +241,44 @@ impl Orthogonal {
             self.rest = (self.rest - self.values[nth] * self.values[nth]).max(0.0);
         }
         self.rows[nth] = coordinates;
-        self.parts.push(part);
+        self.parts[nth] = Some(part);
+        self.many += 1;
     }
 
-    /// What is left of a part.
-    pub fn remainder(&self, products: &Products, part: Part) -> Remainder {
+    /// How much of each direction a part has.
+    fn coordinates(&self, products: &Products, part: Part) -> Coordinates {
         let mut coordinates = Coordinates::default();
-        for (nth, other) in self.parts.iter().enumerate() {
+        for (nth, other) in self.parts.iter().flatten().enumerate() {
             let row = &self.rows[nth];
             if row[nth] > 0.0 {
                 let known: f64 = row.iter().zip(&coordinates).take(nth).map(|(row, own)| row * own).sum();
                 coordinates[nth] = (products.product(part, *other) - known) / row[nth];
             }
         }
+        coordinates
+    }
+
+    /// What is left of a part.
+    pub fn remainder(&self, products: &Products, part: Part) -> Remainder {
+        self.left(products, part, self.coordinates(products, part))
+    }
+
+    /// Of growth that goes on, from each knot on: what [`Self::of_ramp`] needs.
+    pub fn hinges(&self, products: &Products) -> Vec<Coordinates> {
+        let until = products.knots.len();
+        (0..until).map(|from| self.coordinates(products, Part::Ramp(Ramp { from, until }))).collect()
+    }
+
+    /// What is left of a ramp, which is the difference of two hinges.
+    pub fn of_ramp(&self, products: &Products, hinges: &[Coordinates], ramp: Ramp) -> Remainder {
+        let mut coordinates = hinges[ramp.from];
+        if let Some(until) = hinges.get(ramp.until) {
+            coordinates.iter_mut().zip(until).for_each(|(own, until)| *own -= until);
+        }
+        self.left(products, Part::Ramp(ramp), coordinates)
+    }
+
+    fn left(&self, products: &Products, part: Part, coordinates: Coordinates) -> Remainder {
         let square = products.product(part, part) - dot(&coordinates, &coordinates);
         Remainder { coordinates, square, along: products.with_values(part) - dot(&coordinates, &self.values) }
     }
@@ -259,7 +290,7 @@ impl Orthogonal {
 
     /// By how much of each part the values are fitted, by least squares; 0 of a part that lies along those before it.
     pub fn coefficients(&self) -> Vec<f64> {
-        let many = self.parts.len();
+        let many = self.many;
         let mut found = vec![0.0; many];
         for nth in (0..many).rev() {
             let later: f64 = (nth + 1..many).map(|other| self.rows[other][nth] * found[other]).sum();

@@ -8,11 +8,17 @@ use crate::analysis::statistics::median_of;
 /// Fewer changes from one level to the other are jumps: up and mended are two.
 const MIN_CHANGES: usize = 3;
 
-/// How often the estimates are improved.
+/// How often the estimates are improved at most …
 const ROUNDS: usize = 40;
+
+/// … and by how much of the log-likelihood at least.
+const LEAST_IMPROVEMENT: f64 = 0.01;
 
 /// How many numbers are estimated: two levels, a variance, and how long either lasts.
 const PARAMETERS: f64 = 5.0;
+
+/// The logarithm of how much less likely one level is than the other, at most.
+const MOST_UNLIKE: f64 = -80.0;
 
 /// Two levels between which the values go to and fro: a Markov process with normal noise (Hamilton, "A New Approach to the Economic
 /// Analysis of Nonstationary Time Series and the Business Cycle", 1989), estimated by expectation and maximisation (Baum et al.
@@ -44,7 +50,11 @@ impl States {
         let mut states =
             Self { levels, variance, leaves: [0.1; 2], upper: Vec::new(), log_likelihood: f64::NEG_INFINITY };
         for _ in 0..ROUNDS {
+            let before = states.log_likelihood;
             states.improve(values);
+            if states.log_likelihood - before < LEAST_IMPROVEMENT {
+                break;
+            }
         }
         let changes = states.upper.windows(2).filter(|pair| (pair[0] > 0.5) != (pair[1] > 0.5)).count();
         (changes >= MIN_CHANGES).then_some(states)
@@ -69,20 +79,30 @@ impl States {
 
     /// One round: which level each value is of, by the present estimates, and better estimates by that.
     fn improve(&mut self, values: &[f64]) {
-        let normal = |value: f64, level: f64| {
-            ((-(value - level).powi(2) / (2.0 * self.variance)).exp() / (TAU * self.variance).sqrt()).max(1e-200)
-        };
-        let stays = |from: usize, to: usize| if from == to { 1.0 - self.leaves[from] } else { self.leaves[from] };
-        // Forwards: how probable each level is, given the values so far.
-        let (mut forward, mut log_likelihood): (Vec<[f64; 2]>, f64) = (Vec::new(), 0.0);
-        for value in values {
-            let before = forward.last().copied();
-            let prior = |to: usize| before.map_or(0.5, |before| before[0] * stays(0, to) + before[1] * stays(1, to));
-            let joint = [0, 1].map(|to| prior(to) * normal(*value, self.levels[to]));
+        let [low, high] = self.levels;
+        let [up, down] = self.leaves;
+        // Of either level after a value, how probable each is at the next.
+        let next = |[lower, upper]: [f64; 2]| [lower * (1.0 - up) + upper * down, lower * up + upper * (1.0 - down)];
+        // Forwards: how probable each level is, given the values so far. Logarithms are of several factors at once.
+        let (mut forward, mut before) = (Vec::with_capacity(values.len()), [0.5; 2]);
+        let (mut log_likelihood, mut factors) = (-0.5 * values.len() as f64 * (TAU * self.variance).ln(), 1.0);
+        for (nth, value) in values.iter().enumerate() {
+            let [of_low, of_high] = [low, high].map(|level| -(value - level).powi(2) / (2.0 * self.variance));
+            // The likelier level has 1, the other what it is beside that.
+            let other = (-(of_low - of_high).abs()).max(MOST_UNLIKE).exp();
+            let joint = if of_low > of_high { [before[0], before[1] * other] } else { [before[0] * other, before[1]] };
             let whole = joint[0] + joint[1];
-            log_likelihood += whole.ln();
-            forward.push(joint.map(|part| part / whole));
+            let now = joint.map(|part| part / whole);
+            forward.push(now);
+            before = next(now);
+            log_likelihood += of_low.max(of_high);
+            factors *= whole;
+            if nth % 8 == 7 {
+                log_likelihood += f64::ln(factors);
+                factors = 1.0;
+            }
         }
+        log_likelihood += f64::ln(factors);
         // Backwards: given all values.
         let mut upper = vec![0.0; values.len()];
         let (mut pairs, mut later) = ([[0.0; 2]; 2], None::<[f64; 2]>);
@@ -90,13 +110,14 @@ impl States {
             let smooth = match later {
                 None => *now,
                 Some(later) => {
-                    let prior = [0, 1].map(|to| now[0] * stays(0, to) + now[1] * stays(1, to));
-                    let pair = |from: usize, to: usize| now[from] * stays(from, to) * later[to] / prior[to].max(1e-300);
-                    let joint = [0, 1].map(|from| [0, 1].map(|to| pair(from, to)));
-                    for (sum, part) in pairs.iter_mut().flatten().zip(joint.iter().flatten()) {
+                    let prior = next(*now);
+                    let [to_low, to_high] = [later[0] / prior[0], later[1] / prior[1]];
+                    let from_low = [now[0] * (1.0 - up) * to_low, now[0] * up * to_high];
+                    let from_high = [now[1] * down * to_low, now[1] * (1.0 - down) * to_high];
+                    for (sum, part) in pairs.iter_mut().flatten().zip(from_low.into_iter().chain(from_high)) {
                         *sum += part;
                     }
-                    joint.map(|to| to[0] + to[1])
+                    [from_low[0] + from_low[1], from_high[0] + from_high[1]]
                 }
             };
             upper[nth] = smooth[1];

@@ -28,12 +28,26 @@ pub fn quantile_of(estimates: &[Weighted], freedom: f64, share: f64) -> f64 {
     let bounds = |side: f64| estimates.iter().map(move |one| one.value + side * one.error);
     let (mut low, mut high) =
         (bounds(-20.0).fold(f64::INFINITY, f64::min), bounds(20.0).fold(f64::NEG_INFINITY, f64::max));
+    let exact = 1e-12 * (high - low);
+    let (mut below_low, mut below_high, mut kept) = (below(low) - share, below(high) - share, 0);
+    // Regula falsi, where an end that is kept twice counts half (Dowell & Jarratt, "A Modified Regula Falsi Method", 1971).
     for _ in 0..60 {
-        let middle = f64::midpoint(low, high);
-        if below(middle) < share {
-            low = middle;
+        let chord = (low * below_high - high * below_low) / (below_high - below_low);
+        let next = if chord > low && chord < high { chord } else { f64::midpoint(low, high) };
+        let found = below(next) - share;
+        if found < 0.0 {
+            if kept == 1 {
+                below_high /= 2.0;
+            }
+            (low, below_low, kept) = (next, found, 1);
         } else {
-            high = middle;
+            if kept == -1 {
+                below_low /= 2.0;
+            }
+            (high, below_high, kept) = (next, found, -1);
+        }
+        if found == 0.0 || high - low < exact {
+            return next;
         }
     }
     f64::midpoint(low, high)
@@ -69,6 +83,17 @@ pub fn share_interval(part: [&[f64]; 2], whole: [&[f64]; 2]) -> Option<[f64; 2]>
 pub fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
     let most = logs.clone().fold(f64::NEG_INFINITY, f64::max);
     if most == f64::NEG_INFINITY { most } else { most + logs.map(|log| (log - most).exp()).sum::<f64>().ln() }
+}
+
+/// The logarithm of a sum of numbers, from their logarithms, and the share of each.
+#[must_use]
+pub fn probabilities(mut logs: Vec<f64>) -> (f64, Vec<f64>) {
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // e⁻⁴⁰ is nothing beside 1.
+    logs.iter_mut().for_each(|log| *log = if *log - most > -40.0 { (*log - most).exp() } else { 0.0 });
+    let whole: f64 = logs.iter().sum();
+    logs.iter_mut().for_each(|part| *part /= whole);
+    (most + whole.ln(), logs)
 }
 
 #[cfg(test)]
