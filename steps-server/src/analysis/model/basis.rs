@@ -55,7 +55,7 @@ struct Whitened {
 /// The basis beside some jumps: for each noise the constant and the jumps, orthogonal to each other.
 #[derive(Debug)]
 pub struct Beside {
-    jumps: usize,
+    parts: usize,
     pub per_noise: Vec<Orthogonal>,
 }
 
@@ -124,7 +124,16 @@ impl Basis {
     pub fn beside(&self, jumps: &[usize]) -> Beside {
         let parts = || [0].iter().chain(jumps).map(|at| Part::Step(*at));
         let per_noise = self.noises.iter().map(|noise| noise.products.orthogonal(parts())).collect();
-        Beside { per_noise, jumps: jumps.len() }
+        Beside { per_noise, parts: jumps.len() }
+    }
+
+    /// What is left beside growth, too.
+    pub fn beside_growth(&self, beside: &Beside, ramp: Ramp) -> Beside {
+        let mut per_noise = beside.per_noise.clone();
+        for (noise, left) in self.noises.iter().zip(&mut per_noise) {
+            left.push(&noise.products, Part::Ramp(ramp));
+        }
+        Beside { per_noise, parts: beside.parts + 1 }
     }
 
     /// Weighs an explanation by jumps and perhaps growth. Each of its parts has the unit-information prior (Liang et al.,
@@ -151,7 +160,7 @@ impl Basis {
     /// With what is left of growth, for each noise.
     fn weighed(&self, beside: &Beside, grows: bool, growth: impl Iterator<Item = Option<Remainder>>) -> Weighed {
         let n = self.len() as f64;
-        let parts = beside.jumps as f64 + f64::from(u8::from(grows));
+        let parts = beside.parts as f64 + f64::from(u8::from(grows));
         let freedom = (n - 1.0 - parts).max(1.0);
         let of_parts = 0.5 * parts * n.ln_1p();
         let (mut logs, mut slopes) = (Vec::with_capacity(self.noises.len()), Vec::with_capacity(self.noises.len()));

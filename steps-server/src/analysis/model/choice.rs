@@ -26,10 +26,13 @@ const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
-const STOPPED_ODDS: f64 = -1.2;
+const STOPPED_ODDS: f64 = -1.0;
 
-/// … and of growth that began and stopped.
+/// … of growth that began and stopped …
 const BOTH_ODDS: f64 = -2.7;
+
+/// … and of growth that goes on at another pace.
+const PACE_ODDS: f64 = -0.7;
 
 /// Growth that began and stopped lasts for at least this many knots: what is steeper is a jump.
 const MIN_RAMP: usize = 3;
@@ -203,7 +206,32 @@ impl Choice {
             let (ramp, weighed) = best.max_by(|(_, one), (_, other)| one.evidence.total_cmp(&other.evidence))?;
             Some(Candidate { score: all + odds + jumps.odds, jumps: jumps.clone(), ramp: Some(ramp), weighed })
         };
-        kinds.into_iter().filter_map(best).collect()
+        let mut found: Vec<Candidate> = kinds.into_iter().filter_map(best).collect();
+        found.extend(self.with_pace(jumps, beside));
+        found
+    }
+
+    /// Growth that goes on all along, at another pace from some time on: as much more each week is ever less in percent. It is told as
+    /// growth, and keeps it from being told as growth that stopped.
+    fn with_pace(&self, jumps: &Jumps, beside: &Beside) -> Option<Candidate> {
+        let all_along = self.basis.going_on(0);
+        let bends: Vec<Ramp> = (1..self.basis.knots.len()).map(|from| self.basis.going_on(from)).collect();
+        let with_growth = self.basis.beside_growth(beside, all_along);
+        let weighed = self.basis.weigh_each(&with_growth, &bends);
+        let all = log_sum(weighed.iter().map(|one| one.evidence)) - (bends.len() as f64).ln();
+        let (bend, best) =
+            bends.iter().zip(&weighed).max_by(|(_, one), (_, other)| one.evidence.total_cmp(&other.evidence))?;
+        let noise = best.noise();
+        let mut fitted = with_growth.per_noise[noise].clone();
+        fitted.push(self.basis.products(noise), Part::Ramp(*bend));
+        let [.., before, change] = fitted.coefficients()[..] else { return None };
+        let goes_on = before * (before + change) > 0.0;
+        goes_on.then(|| Candidate {
+            score: all + PACE_ODDS + jumps.odds,
+            jumps: jumps.clone(),
+            ramp: Some(all_along),
+            weighed: self.basis.weigh(beside, Some(all_along)),
+        })
     }
 
     /// Adds one jump after the other beside growth or none, and tries what is significant.

@@ -10,8 +10,8 @@ use super::MAX_JUMPS;
 use super::basis::Ramp;
 use crate::analysis::statistics::whitening::Whitening;
 
-/// The most parts: the constant, the jumps and growth.
-const MAX_PARTS: usize = MAX_JUMPS + 2;
+/// The most parts: the constant, the jumps, growth and another pace of it.
+const MAX_PARTS: usize = MAX_JUMPS + 3;
 
 /// What is shorter than this lies along other parts.
 const SHORTEST: f64 = 1e-9;
