@@ -6,7 +6,7 @@ use steps_shared::{Cause, CauseShare, Duration, Status};
 
 use super::parts::{Part, displaced, parts};
 use super::series::{Timed, seconds};
-use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation, share_interval};
+use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation, rounded, share_interval};
 
 /// What one deployment spent its time on, in microseconds; the parts add up to its duration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,8 +75,8 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
                 after_seconds: to_seconds(*is),
                 change_seconds: to_seconds(change),
                 share: (whole != 0).then(|| change as f64 / whole as f64),
-                share_low: interval.map(|[low, _]| low),
-                share_high: interval.map(|[_, high]| high),
+                share_low: interval.map(|[low, _]| rounded(low)),
+                share_high: interval.map(|[_, high]| rounded(high)),
                 change: part.presence(before, after),
                 replaces: part.replaces().cloned().collect(),
             };

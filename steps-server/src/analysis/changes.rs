@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::model::Explanation;
 use super::series::{MAX_FITTED, Timed, groups, seconds};
-use crate::analysis::statistics::median_of;
+use crate::analysis::statistics::{median_of, rounded};
 
 /// A change of less than this share of the level before is left out.
 pub const MIN_CHANGE: f64 = 0.05;
@@ -47,7 +47,7 @@ pub fn changes(series: &[Timed], explanation: &Explanation) -> Vec<Changed> {
         let first = starts[jump.range.start.saturating_sub(beside)];
         let last = starts[(jump.range.end + beside).min(starts.len() - 1)];
         let range = first.max(1).min(*at)..last.max(at + 1);
-        Changed { at: *at, range, before, after, p_value: jump.p_value }
+        Changed { at: *at, range, before, after, p_value: rounded(jump.p_value) }
     });
     changed.collect()
 }

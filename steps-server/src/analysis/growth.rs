@@ -4,7 +4,7 @@ use steps_shared::{Duration, Estimate, Growth, Percent, Point, Timestamp, Verdic
 
 use super::model::{Explanation, Least, explain};
 use super::series::{Timed, fitted};
-use crate::analysis::statistics::mann_kendall;
+use crate::analysis::statistics::{mann_kendall, rounded};
 
 /// Fewer deployments are not enough data …
 pub const MIN_DEPLOYMENTS: usize = 10;
@@ -54,6 +54,7 @@ pub fn growth(points: &[Point], explanation: &Explanation, sprint: Duration) -> 
     let logs = Estimate { value: slope.value, low: slope.low, high: slope.high };
     let compound = |weeks: f64| logs.map(|log| (log * weeks).exp_m1() * 100.0);
     let seconds_per_week = logs.times(middle);
+    let told = |estimate: Estimate| estimate.map(rounded);
     let sprint_weeks = sprint.micros() as f64 / WEEK_MICROS as f64;
     let moment = |weeks: f64| {
         let micros = first.micros() + (weeks * WEEK_MICROS as f64).round() as i64;
@@ -61,13 +62,13 @@ pub fn growth(points: &[Point], explanation: &Explanation, sprint: Duration) -> 
     };
     let durations: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
     Some(Growth {
-        seconds_per_week,
-        percent_per_week: Some(compound(1.0)),
-        seconds_per_sprint: seconds_per_week.times(sprint_weeks),
-        percent_per_sprint: Some(compound(sprint_weeks)),
-        fitted_start_seconds: start,
-        fitted_end_seconds: end,
-        p_value: slope.p_value,
+        seconds_per_week: told(seconds_per_week),
+        percent_per_week: Some(told(compound(1.0))),
+        seconds_per_sprint: told(seconds_per_week.times(sprint_weeks)),
+        percent_per_sprint: Some(told(compound(sprint_weeks))),
+        fitted_start_seconds: rounded(start),
+        fitted_end_seconds: rounded(end),
+        p_value: rounded(slope.p_value),
         tau: mann_kendall(&durations).tau,
         fitted_points: u32::try_from(points.len()).unwrap_or(u32::MAX),
         is_told: slope.told,

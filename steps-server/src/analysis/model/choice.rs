@@ -15,21 +15,24 @@ use crate::analysis::statistics::{log_sum, median_of, without_outliers};
 /// without it, with its place unknown (Kass & Raftery, "Bayes Factors", 1995).
 const LEAST_EVIDENCE: f64 = 2.0;
 
-/// Beside an explanation by growth, a jump is the likelier one where its evidence is above this, and growth where it is below:
-/// what jumps mostly jumps far, and what grows slowly is easily taken for a small jump.
-const CLEAR_EVIDENCE: f64 = 5.5;
+/// Beside an explanation by growth, a jump is the likelier one where it is larger than this, in logarithms, and growth where it is
+/// smaller: what jumps mostly jumps far, and what grows slowly is easily taken for a small jump.
+const USUAL_JUMP: f64 = 0.3;
 
-/// How far that goes, as logarithms of odds.
+/// By how much the logarithm of the odds rises with the size, …
+const ODDS_OF_SIZE: f64 = 12.0;
+
+/// … and between which it is.
 const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 
 /// The logarithm of the odds of growth that began later, beside growth all along …
 const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
-const STOPPED_ODDS: f64 = -1.0;
+const STOPPED_ODDS: f64 = -0.9;
 
 /// … of growth that began and stopped …
-const BOTH_ODDS: f64 = -2.7;
+const BOTH_ODDS: f64 = -4.0;
 
 /// … and of growth that goes on at another pace.
 const PACE_ODDS: f64 = -0.7;
@@ -250,15 +253,16 @@ impl Choice {
             if weakest < LEAST_EVIDENCE || places - null.evidence < LEAST_EVIDENCE {
                 continue;
             }
-            let [least, most] = JUMP_ODDS;
-            // Growth and a jump are two explanations, where one may do.
-            let most = if ramp.is_some() { -2.0 } else { most };
-            let odds = at.len() as f64 * (weakest - CLEAR_EVIDENCE).clamp(least, most);
-            let jumps = Jumps { odds: jumps.odds + odds, ..jumps };
-            let beside = self.basis.beside(&at);
-            if !self.matter(&at, ramp, weighed.noise()) {
+            let smallest = self.smallest(&at, ramp, weighed.noise());
+            if smallest < LEAST_JUMP.ln_1p() || smallest.exp_m1() * self.level < self.least.seconds {
                 continue;
             }
+            let [least, most] = JUMP_ODDS;
+            // Growth and a jump are two explanations, where one may do.
+            let most = if ramp.is_some() { least } else { most };
+            let odds = at.len() as f64 * (ODDS_OF_SIZE * (smallest - USUAL_JUMP)).clamp(least, most);
+            let jumps = Jumps { odds: jumps.odds + odds, ..jumps };
+            let beside = self.basis.beside(&at);
             if ramp.is_none() {
                 tried.extend(self.with_growth(&jumps, &beside));
             }
@@ -310,13 +314,10 @@ impl Choice {
         (at, weighed, Jumps::default())
     }
 
-    /// Whether each of the jumps is large enough to be told.
-    fn matter(&self, at: &[usize], ramp: Option<Ramp>, noise: usize) -> bool {
-        let sizes = self.sizes(at, ramp, noise);
-        sizes
-            .iter()
-            .skip(1 + usize::from(ramp.is_some()))
-            .all(|size| size.abs() >= LEAST_JUMP.ln_1p() && (size.abs().exp_m1() * self.level) >= self.least.seconds)
+    /// The size of the smallest jump.
+    fn smallest(&self, at: &[usize], ramp: Option<Ramp>, noise: usize) -> f64 {
+        let sizes = self.sizes(at, ramp, noise).into_iter().skip(1 + usize::from(ramp.is_some()));
+        sizes.map(f64::abs).fold(f64::INFINITY, f64::min)
     }
 
     /// By least squares under one noise: the logarithm of the first level, the slope of the growth, where there is some, and the size

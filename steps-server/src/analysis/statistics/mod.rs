@@ -10,7 +10,7 @@ pub mod whitening;
 pub use groups::{Asked, Groups, Parts, Sample, monday};
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use outliers::without_outliers;
-pub use quantile::{NORMAL_DEVIATIONS, from_micros, median, median_of, predicted_quantile, robust_deviation};
+pub use quantile::{NORMAL_DEVIATIONS, from_micros, median, median_of, predicted_quantile, robust_deviation, rounded};
 pub use student::{Weighted, log_sum, probabilities, quantile_of, share_interval, upper_tail};
 
 /// A value is an outlier when it is further than this many robust standard deviations from the median.

@@ -39,6 +39,12 @@ pub fn from_micros(micros: f64) -> Option<Duration> {
     Duration::from_micros(micros.round() as i64)
 }
 
+/// A number to nine significant digits. What follows depends on the machine's exponential and logarithm, and says nothing.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
+}
+
 /// The median of numbers in any order: of an even number, the mean of the middle two; of none, 0.
 #[must_use]
 pub fn median_of(values: &[f64]) -> f64 {
@@ -96,6 +102,15 @@ mod tests {
     fn medians_of_numbers() {
         assert_eq!([median_of(&[3.0, 1.0, 2.0]), median_of(&[4.0, 1.0, 2.0, 3.0]), median_of(&[])], [2.0, 2.5, 0.0]);
         assert_eq!(median_of(&[5.0, 5.0]), 5.0);
+    }
+
+    #[test]
+    fn nine_digits_are_kept() {
+        assert_eq!(
+            [1.0 / 3.0, 2e-9 / 3.0, 123_456_789_012.0, 0.0].map(rounded),
+            [0.333_333_333, 6.666_666_67e-10, 123_456_789_000.0, 0.0]
+        );
+        assert!(rounded(f64::INFINITY).is_infinite() && rounded(f64::NAN).is_nan());
     }
 
     #[test]
