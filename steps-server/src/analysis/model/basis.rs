@@ -39,12 +39,15 @@ pub struct Basis {
     pub times: Vec<f64>,
     /// When growth may begin or stop; the first is 0.
     pub knots: Vec<f64>,
+    /// The values around their mean.
+    pub values: Vec<f64>,
     noises: Vec<Whitened>,
 }
 
 /// Points and knots under one noise.
 #[derive(Debug)]
 struct Whitened {
+    noise: Noise,
     products: Products,
     /// The square of the length of the values without the constant.
     of_values: f64,
@@ -90,10 +93,14 @@ impl Basis {
             let products = Products::new(&whitening, &times, &knots, &values);
             let constant = products.orthogonal([Part::Step(0)]);
             let log_weight = noise.prior.ln() - 0.5 * whitening.log_determinant - constant.first_length().ln();
-            Whitened { products, of_values: constant.rest, log_weight }
+            Whitened { noise, products, of_values: constant.rest, log_weight }
         };
         let noises = noises(span, INDEPENDENT, SLOWEST).map(whitened).collect();
-        Self { times, knots, noises }
+        Self { times, knots, values, noises }
+    }
+
+    pub fn noise(&self, nth: usize) -> Noise {
+        self.noises[nth].noise
     }
 
     /// The products under one noise.
@@ -218,7 +225,8 @@ impl Basis {
     pub fn p_value(&self, beside: &Beside, ramp: Ramp, weighed: &Weighed) -> f64 {
         let (end, family) = (self.knots.len(), self.family(ramp));
         let families = if ramp.from > 0 && ramp.until < end { end as f64 } else { 1.0 };
-        let freedom = weighed.freedom;
+        let (freedom, likeliest) = (weighed.freedom, weighed.noise());
+        let unevenness = self.unevenness(&beside.per_noise[likeliest], ramp, likeliest).sqrt();
         let of_noise = |(nth, left): (usize, &Orthogonal)| {
             let weight = weighed.noises[nth];
             if weight < NEGLIGIBLE {
@@ -233,7 +241,7 @@ impl Basis {
             };
             let length: f64 = remainders.windows(2).map(angle).sum();
             let (slope, error) = weighed.slopes[nth];
-            let t = (slope / error).abs();
+            let t = (slope / error).abs() / unevenness;
             let tube = length / PI * (1.0 + t * t / freedom).powf(-freedom / 2.0);
             weight * (families * (2.0 * upper_tail(t, freedom) + tube)).min(1.0)
         };

@@ -5,6 +5,7 @@
 //! - [`states`] takes out that a series goes to and fro between two levels.
 //! - [`products`] makes that fast.
 //! - [`places`] finds where a jump is, and how sure that is.
+//! - [`spread`] tells noise that is larger at some times.
 //! - [`choice`] tries explanations and chooses one.
 //!
 //! The family of explanations is that of Beaulieu & Killick, "Distinguishing Trends and Shifts from Memory in Climate Data" (2018),
@@ -14,6 +15,7 @@ mod basis;
 mod choice;
 mod places;
 mod products;
+mod spread;
 mod states;
 
 use basis::Basis;

@@ -290,12 +290,25 @@ impl Orthogonal {
 
     /// By how much of each part the values are fitted, by least squares; 0 of a part that lies along those before it.
     pub fn coefficients(&self) -> Vec<f64> {
+        self.solve(&self.values)
+    }
+
+    /// By how much of each part another part is fitted.
+    pub fn sizes_in(&self, products: &Products, part: Part) -> Vec<f64> {
+        self.solve(&self.coordinates(products, part))
+    }
+
+    pub fn parts(&self) -> impl Iterator<Item = Part> {
+        self.parts.iter().flatten().copied()
+    }
+
+    fn solve(&self, coordinates: &Coordinates) -> Vec<f64> {
         let many = self.many;
         let mut found = vec![0.0; many];
         for nth in (0..many).rev() {
             let later: f64 = (nth + 1..many).map(|other| self.rows[other][nth] * found[other]).sum();
             let length = self.rows[nth][nth];
-            found[nth] = if length > 0.0 { (self.values[nth] - later) / length } else { 0.0 };
+            found[nth] = if length > 0.0 { (coordinates[nth] - later) / length } else { 0.0 };
         }
         found
     }
