@@ -316,6 +316,12 @@ impl Estimate {
 }
 
 impl Trend {
+    /// Whether what changed in it is not told, because among so many trends some seem to change by chance.
+    #[must_use]
+    pub fn is_by_chance(&self) -> bool {
+        self.q_value.is_some_and(|q_value| q_value >= Growth::SIGNIFICANCE)
+    }
+
     /// What explains the growth or shrinking of the verdict. The ends may differ in the other direction than the line; then
     /// they explain nothing.
     #[must_use]

@@ -51,26 +51,28 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
                 .say(from_to)
                 .say(format!(", and {}", beside_jumps(answer, growth, trend)));
         }
-        (Verdict::Steady, Some(growth)) => match growth.stopped_at.filter(|_| growth.is_told) {
-            Some(stopped) => {
-                let went = if growth.seconds_per_week.value < 0.0 { "shrank" } else { "grew" };
-                let (from, to) = (growth.fitted_start_seconds, growth.fitted_end_seconds);
-                let (from, to) = (words::duration(from), words::duration(to));
-                text.append(subject(answer, trend))
-                    .say(format!(
-                        " {went} {}, from {from} to {to}, until {}; since then they {are} ",
-                        speed(growth),
-                        date(stopped)
-                    ))
-                    .add("steady", Meaning::Strong)
-                    .say(format!(" at about {}", trend.now_median));
+        (Verdict::Steady, Some(growth)) => {
+            match growth.stopped_at.filter(|_| growth.is_told && !trend.is_by_chance()) {
+                Some(stopped) => {
+                    let went = if growth.seconds_per_week.value < 0.0 { "shrank" } else { "grew" };
+                    let (from, to) = (growth.fitted_start_seconds, growth.fitted_end_seconds);
+                    let (from, to) = (words::duration(from), words::duration(to));
+                    text.append(subject(answer, trend))
+                        .say(format!(
+                            " {went} {}, from {from} to {to}, until {}; since then they {are} ",
+                            speed(growth),
+                            date(stopped)
+                        ))
+                        .add("steady", Meaning::Strong)
+                        .say(format!(" at about {}", trend.now_median));
+                }
+                None => {
+                    text.append(subject(answer, trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
+                    let why = why_steady(answer, trend, growth);
+                    text.say(format!(" at about {}: {}, which is {why}", trend.now_median, signed_speed(growth)));
+                }
             }
-            None => {
-                text.append(subject(answer, trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
-                let why = why_steady(answer, trend, growth);
-                text.say(format!(" at about {}: {}, which is {why}", trend.now_median, signed_speed(growth)));
-            }
-        },
+        }
         (Verdict::NotEnoughData, _) | (_, None) => {
             text.add("there is not enough data", Meaning::Strong).append(too_little(answer, trend));
             return text;
@@ -78,6 +80,10 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
     }
     if let Some(cause) = cause(trend) {
         text.say(format!("; {cause}"));
+    }
+    if trend.is_by_chance() {
+        text.say(".");
+        return text;
     }
     if let Some(change) = latest_change(&trend.change_points) {
         text.say(format!("; {change}"));
@@ -105,7 +111,7 @@ fn why_steady(answer: &TrendAnswer, trend: &Trend, growth: &Growth) -> String {
         true if percent < answer.min_change_percent => {
             format!("significant ({p}), but less than the {}% that matters", answer.min_change_percent)
         }
-        true if trend.q_value.is_some_and(|q_value| q_value >= Growth::SIGNIFICANCE) => {
+        true if trend.is_by_chance() => {
             format!("significant by itself ({p}), but not among so many trends")
         }
         true => {

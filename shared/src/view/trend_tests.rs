@@ -116,6 +116,18 @@ fn a_growth_that_stopped_a_jump_and_what_is_uncertain_are_told_as_such() {
 }
 
 #[test]
+fn what_may_be_so_by_chance_among_many_is_not_told() {
+    let told = told(&with(&[
+        ("/verdict", json!("steady")),
+        ("/q_value", json!(0.3)),
+        ("/growth/stopped_at", json!("2026-10-01T00:00:00Z")),
+        ("/cause/parts/2/change", json!(null)),
+    ]));
+    assert!(told.contains("are steady at about 8m42s") && told.ends_with("but not among so many trends."), "{told}");
+    assert!(!told.contains("until") && !told.contains("jumped"), "{told}");
+}
+
+#[test]
 fn too_little_says_how_much_is_needed() {
     let little = |deployments: u32, last: &str| {
         told(&with(&[

@@ -264,7 +264,7 @@ fn tell_discoveries(trends: &mut [Trend]) {
     let mut q_values = q_values(&known.iter().copied().flatten().collect::<Vec<_>>()).into_iter();
     for (trend, known) in trends.iter_mut().zip(known) {
         trend.q_value = known.and_then(|_| q_values.next());
-        if trend.q_value.is_some_and(|q_value| q_value >= Growth::SIGNIFICANCE) {
+        if trend.is_by_chance() {
             trend.verdict = Verdict::Steady;
         }
     }

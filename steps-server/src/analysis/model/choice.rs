@@ -20,7 +20,7 @@ const LEAST_EVIDENCE: f64 = 2.0;
 const USUAL_JUMP: f64 = 0.3;
 
 /// By how much the logarithm of the odds rises with the size, …
-const ODDS_OF_SIZE: f64 = 12.0;
+const ODDS_OF_SIZE: f64 = 15.0;
 
 /// … and between which it is.
 const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
@@ -29,7 +29,7 @@ const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
-const STOPPED_ODDS: f64 = -1.0;
+const STOPPED_ODDS: f64 = -1.1;
 
 /// … of growth that began and stopped …
 const BOTH_ODDS: f64 = -4.0;
@@ -333,7 +333,7 @@ impl Choice {
         let Candidate { jumps, ramp, weighed, .. } = chosen;
         let noise = weighed.noise();
         let places: Vec<Posterior> = (0..jumps.at.len())
-            .map(|nth| self.basis.posterior(&excluding(&jumps.at, nth), jumps.at[nth], *ramp, noise))
+            .map(|nth| self.basis.posterior(&excluding(&jumps.at, nth), jumps.at[nth], *ramp, weighed))
             .collect();
         let at: Vec<usize> = places.iter().map(Posterior::place).collect();
         let sizes = self.sizes(&at, *ramp, noise);

@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use super::basis::{Basis, Beside, Ramp};
+use super::basis::{Basis, Beside, Ramp, Weighed};
 use super::products::Part;
 use super::{LEAST_VARIANCE, MIN_BETWEEN};
 use crate::analysis::statistics::probabilities;
 
 /// A place is wrong where it is further than this many points from the true one; the chosen one is most probably not.
 const NEAR: usize = 2;
+
+/// A noise that is less probable says nothing of a place.
+const LEAST_WEIGHT: f64 = 0.02;
 
 /// Where a further jump fits best.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +44,19 @@ impl Basis {
         Some(Place { at: best.0, width: all - best.1 - (self.len() as f64).ln() })
     }
 
-    /// How probable each place between the neighbours of a jump is.
-    pub fn posterior(&self, others: &[usize], at: usize, ramp: Option<Ramp>, noise: usize) -> Posterior {
+    /// How probable each place between the neighbours of a jump is, over all noises that are probable.
+    pub fn posterior(&self, others: &[usize], at: usize, ramp: Option<Ramp>, weighed: &Weighed) -> Posterior {
         let first = others.iter().copied().filter(|other| *other < at).max().unwrap_or(0) + 1;
         let end = others.iter().copied().filter(|other| *other > at).min().unwrap_or(self.len());
-        let likelihoods = self.likelihoods(&self.beside(others), ramp, noise, first..end);
-        Posterior { first, probabilities: probabilities(likelihoods).1 }
+        let beside = self.beside(others);
+        let mut sums = vec![0.0; end - first];
+        for (noise, weight) in weighed.noises.iter().enumerate().filter(|(_, weight)| **weight >= LEAST_WEIGHT) {
+            let (_, of_noise) = probabilities(self.likelihoods(&beside, ramp, noise, first..end));
+            sums.iter_mut().zip(of_noise).for_each(|(sum, probability)| *sum += weight * probability);
+        }
+        let whole: f64 = sums.iter().sum();
+        sums.iter_mut().for_each(|sum| *sum /= whole);
+        Posterior { first, probabilities: sums }
     }
 
     /// By how much a jump at each of these places raises the logarithm of the likelihood, whatever the variance is.
