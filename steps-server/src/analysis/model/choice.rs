@@ -132,13 +132,11 @@ pub fn explain(times: &[f64], points: &[Point], least: Least) -> Option<Explanat
     let choice = Choice::new(times, values, least);
     let best = choice.best();
     // What is explained better by going to and fro is explained beside that.
-    let states = States::of(&choice.values).filter(|states| {
-        let independent = choice.basis.independent();
-        states.evidence(&choice.values) + independent > best.weighed.evidence + STATES_EVIDENCE
-    });
+    let least = best.weighed.evidence + STATES_EVIDENCE - choice.basis.independent();
+    let states = States::of(&choice.values, least);
     Some(match states {
         Some(states) => {
-            let beside = Choice::new(choice.basis.times.clone(), states.removed(&choice.values), least);
+            let beside = Choice::new(choice.basis.times.clone(), states.removed(&choice.values), choice.least);
             beside.explanation(&beside.best())
         }
         None => choice.explanation(&best),

@@ -35,9 +35,9 @@ pub struct States {
 }
 
 impl States {
-    /// Of values in order; `None` where they do not go to and fro.
+    /// Of values in order; `None` where they do not go to and fro, or where this has less evidence than the least.
     #[must_use]
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub fn of(values: &[f64], least: f64) -> Option<Self> {
         let middle = f64::midpoint(extreme(values, f64::min)?, extreme(values, f64::max)?);
         let (low, high): (Vec<f64>, Vec<f64>) = values.iter().partition(|value| **value < middle);
         if low.is_empty() || high.is_empty() {
@@ -49,20 +49,24 @@ impl States {
         let variance = values.iter().map(nearest).sum::<f64>() / values.len() as f64 + LEAST_VARIANCE;
         let mut states =
             Self { levels, variance, leaves: [0.1; 2], upper: Vec::new(), log_likelihood: f64::NEG_INFINITY };
-        for _ in 0..ROUNDS {
+        for left in (0..ROUNDS).rev() {
             let before = states.log_likelihood;
             states.improve(values);
-            if states.log_likelihood - before < LEAST_IMPROVEMENT {
+            let improvement = states.log_likelihood - before;
+            // Each round improves it less than the one before, after the first few.
+            if left + 3 < ROUNDS && states.evidence(values) + left as f64 * improvement < least {
+                return None;
+            }
+            if improvement < LEAST_IMPROVEMENT {
                 break;
             }
         }
         let changes = states.upper.windows(2).filter(|pair| (pair[0] > 0.5) != (pair[1] > 0.5)).count();
-        (changes >= MIN_CHANGES).then_some(states)
+        (changes >= MIN_CHANGES && states.evidence(values) > least).then_some(states)
     }
 
     /// The logarithm of the evidence, by BIC, above that of independent noise around one level.
-    #[must_use]
-    pub fn evidence(&self, values: &[f64]) -> f64 {
+    fn evidence(&self, values: &[f64]) -> f64 {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n + LEAST_VARIANCE;
@@ -152,12 +156,12 @@ mod tests {
     fn two_levels_are_found_and_removed() {
         let noise = |nth: usize| 0.1 * ((nth as f64 * 0.618_034).fract() - 0.5);
         let values: Vec<f64> = (0..120).map(|nth| f64::from(u8::from(nth / 11 % 2 == 1)) + noise(nth)).collect();
-        let states = States::of(&values).unwrap();
+        let states = States::of(&values, 0.0).unwrap();
         assert!(states.evidence(&values) > 100.0, "{}", states.evidence(&values));
         let removed = states.removed(&values);
         assert!(removed.iter().enumerate().all(|(nth, value)| (value - noise(nth)).abs() < 0.02), "{removed:?}");
         let jump: Vec<f64> = (0..120).map(|nth| f64::from(u8::from(nth >= 60)) + noise(nth)).collect();
-        assert!(States::of(&jump).is_none());
-        assert!(States::of(&[1.0; 20]).is_none());
+        assert!(States::of(&jump, f64::NEG_INFINITY).is_none());
+        assert!(States::of(&[1.0; 20], 0.0).is_none());
     }
 }

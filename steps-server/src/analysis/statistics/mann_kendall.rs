@@ -26,8 +26,9 @@ pub struct MannKendall {
 #[must_use]
 pub fn mann_kendall(values: &[f64]) -> MannKendall {
     let n = values.len();
-    let rises = |(later, value): (usize, &f64)| -> i64 {
-        values[..later].iter().map(|earlier| i64::from(value > earlier) - i64::from(value < earlier)).sum()
+    let rises = |(later, value): (usize, &f64)| {
+        let signs = values[..later].iter().map(|earlier| i32::from(value > earlier) - i32::from(value < earlier));
+        i64::from(signs.sum::<i32>())
     };
     let s: i64 = values.iter().enumerate().map(rises).sum();
     let s = s as f64;
