@@ -188,7 +188,13 @@ pub fn overview_note(answer: &TrendAnswer, query: &TrendQuery) -> String {
         None => "successful deployments".to_owned(),
     };
     let until = answer.until.map(|until| format!(" until {}", date(until))).unwrap_or_default();
-    format!("{what} since {}{until}; medians of {}s", since(answer, query), answer.by)
+    let chance = match answer.trends.len() {
+        ..2 => String::new(),
+        _ => {
+            format!("; of those told as changed at most {} are so by chance", words::share(answer.false_discovery_rate))
+        }
+    };
+    format!("{what} since {}{until}; medians of {}s{chance}", since(answer, query), answer.by)
 }
 
 /// That there is no trend to show.

@@ -22,8 +22,11 @@ const INDEPENDENT: f64 = 0.9;
 /// The slowest noise, as a share of the series' length.
 const SLOWEST: f64 = 0.1;
 
-/// A noise that is less probable than this is left out of tests and intervals.
+/// A noise that is less probable than this is left out of intervals …
 const NEGLIGIBLE: f64 = 1e-3;
+
+/// … and of tests: among hundreds of components, small probabilities count.
+const IMPOSSIBLE: f64 = 1e-9;
 
 /// From which knot until which durations grow; until the number of knots where it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +232,7 @@ impl Basis {
         let unevenness = self.unevenness(&beside.per_noise[likeliest], ramp, likeliest).sqrt();
         let of_noise = |(nth, left): (usize, &Orthogonal)| {
             let weight = weighed.noises[nth];
-            if weight < NEGLIGIBLE {
+            if weight < IMPOSSIBLE {
                 return weight;
             }
             let products = self.products(nth);

@@ -29,7 +29,7 @@ const JUMP_ODDS: [f64; 2] = [-3.0, 1.0];
 const BEGAN_ODDS: f64 = 0.0;
 
 /// … of growth that stopped …
-const STOPPED_ODDS: f64 = -1.1;
+const STOPPED_ODDS: f64 = -0.9;
 
 /// … of growth that began and stopped …
 const BOTH_ODDS: f64 = -4.0;
