@@ -52,7 +52,7 @@ may be combined, and all are judged:
               --min-difference is no difference.
   max-growth  They may not grow faster in a week. Over is where they surely
               grow, and by more than that. It may be asked daily: the chance
-              of ever firing without growth stays below 5%. A jump of the level
+              of ever firing without growth is at most 5%. A jump of the level
               counts as growth until --since is after it.
 
 Without a limit, the rules of the nearest .steps.toml upwards are judged, or of the user's file where it has none:

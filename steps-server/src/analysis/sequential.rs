@@ -1,7 +1,7 @@
 //! Whether a series has grown, asked after each deployment.
 //!
-//! A test that is repeated daily is passed by chance some day. A Bayes factor is not: the probability that it ever reaches 22 without
-//! growth is at most 1 in 22, however often it is looked at (Ville 1939; Robbins, "Statistical Methods Related to the Law of the
+//! A test that is repeated daily is passed by chance some day. A Bayes factor is not: the probability that it ever reaches 20 without
+//! growth is at most 1 in 20, however often it is looked at (Ville 1939; Robbins, "Statistical Methods Related to the Law of the
 //! Iterated Logarithm", 1970; Ramdas et al., "Game-Theoretic Statistics and Safe Anytime-Valid Inference", 2023).
 
 use std::f64::consts::LN_2;
@@ -14,7 +14,7 @@ use crate::analysis::statistics::{Weighted, log_sum, quantile_of, upper_tail, wi
 
 /// How probable it is beforehand that deployments do not depend on each other. A few weeks of them do not tell, and a false alarm
 /// is worse than a late one.
-const INDEPENDENT: f64 = 0.4;
+const INDEPENDENT: f64 = 0.45;
 
 /// The slowest noise, as a share of the series' length.
 const SLOWEST: f64 = 1.0 / 8.0;
@@ -22,8 +22,8 @@ const SLOWEST: f64 = 1.0 / 8.0;
 /// The growth that is expected where there is some, as a multiple of the limit.
 const EXPECTED: f64 = 1.5;
 
-/// Growth is sure where its Bayes factor is this: the chance of that ever happening without growth is below 1 in 20.
-const SURE: f64 = 22.0;
+/// Growth is sure where its Bayes factor is this: the chance of that ever happening without growth is at most 1 in 20.
+const SURE: f64 = 20.0;
 
 /// See [`super::model`].
 const LEAST_VARIANCE: f64 = super::model::LEAST_VARIANCE;
