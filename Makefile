@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-mysql snapshots soak demo bench completions
+.PHONY: help build test test-mysql truth snapshots soak demo bench completions
 
 CARGO ?= cargo
 
@@ -22,6 +22,9 @@ test-mysql: ## Run every test of MySQL on a real one from Debian sid, over TLS a
 	$(CARGO) build --workspace --bins
 	WITH_MYSQL=tls tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
 	WITH_MYSQL=socket tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
+
+truth: ## Make up series whose truth is known, and count what is told of them; TRUTH_QUICK=1 for a few
+	$(CARGO) test --release -p steps-server --test truth -- --nocapture --test-threads=1
 
 snapshots: ## Write tests/tests/snapshots again after a change that is meant; git diff shows what clients will notice
 	$(CARGO) build --workspace --bins

@@ -141,7 +141,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__check)
-            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --exclude-waiting --since --tz --replay --format --server --timeout --help"
+            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --min-difference --exclude-waiting --since --tz --replay --format --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -184,6 +184,10 @@ _steps() {
                     return 0
                     ;;
                 --max-growth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-difference)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1165,7 +1169,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__trend)
-            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --svg --ascii --format --output --server --timeout --help"
+            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --min-difference --svg --ascii --format --output --server --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1208,6 +1212,10 @@ _steps() {
                     return 0
                     ;;
                 --min-change)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-difference)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -185,6 +185,7 @@ sprint\t''"
 complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-start -d 'When a sprint began [env: STEPS_SPRINT_START] [default: 2026-01-05]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l sprint-length -d 'How long each sprint is, such as 14d or 2w [env: STEPS_SPRINT_LENGTH] [default: 14d]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l min-change -d 'The smallest growth in a week that matters [env: STEPS_MIN_CHANGE] [default: 1%]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l min-difference -d 'The smallest difference that matters [default: a hundredth of a deployment, and the recorded resolution]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l svg -d 'Write the chart to this file as SVG, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand trend" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
 csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
@@ -207,6 +208,7 @@ complete -c steps -n "__fish_steps_using_subcommand check" -l baseline -d 'No lo
 complete -c steps -n "__fish_steps_using_subcommand check" -l last -d 'How many of those before make the baseline, 10 to 1000 [default: 30]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l margin -d 'How far above the baseline is still within [default: 20%]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l max-growth -d 'Growing no faster than this: 5%/week' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l min-difference -d 'The smallest difference from a baseline that matters [default: a hundredth of a deployment]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l since -d 'Only deployments before that began then or later: a date, a time, or a span before the one that is judged [default: 90d]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l replay -d 'Show how often the limits would have fired in so long a time until now, and exit with 0' -r

@@ -185,6 +185,9 @@ pub struct TimelineStep {
     /// The median of what this step took in those deployments.
     #[serde(rename = "usual_seconds")]
     pub usual: Option<Duration>,
+    /// From which duration on it is unusually slow: what 99 of 100 earlier ones stayed below; null where they are too few to tell.
+    #[serde(rename = "slow_from_seconds", default)]
+    pub slow_from: Option<Duration>,
 }
 
 impl StatusKind {

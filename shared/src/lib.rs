@@ -61,7 +61,7 @@ pub use trend::{
     Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult,
     DEFAULT_LOOKBACK, Estimate, Firing, Growth, GrowthLimit, Judged, LevelChange, Period, PeriodKind, Point, Replay,
     ReplayedBudget, SinceChange, SmallestChange, SprintLength, SprintStart, Sprints, StepPresence, Trend, TrendAnswer,
-    TrendColumn, TrendQuery, Verdict,
+    TrendColumn, TrendQuery, Verdict, VersionRange,
 };
 pub use visible::{escaped, escaped_json, has_visible, is_hidden};
 

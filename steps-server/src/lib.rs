@@ -21,7 +21,8 @@ use std::time::Duration;
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 
-pub use crate::analysis::statistics::{MannKendall, TheilSen, mann_kendall, theil_sen};
+pub use crate::analysis::statistics::{MannKendall, mann_kendall};
+pub use crate::analysis::truth;
 pub use crate::maintenance::{Command, restore, run as maintain};
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::{Args, Settings};

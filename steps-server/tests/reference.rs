@@ -1,18 +1,13 @@
-//! Slopes, intervals and tests for trends, beside those of SciPy and pymannkendall: `tests/reference/` of the repository
+//! Tests and explanations of trends, beside those of pymannkendall, NumPy and SciPy: `tests/reference/` of the repository
 //! holds them, and the script that made them.
 
 use serde::Deserialize;
-use steps_server::{mann_kendall, theil_sen};
+use steps_server::{mann_kendall, truth};
 
 #[derive(Deserialize)]
 struct Series {
     name: String,
-    x: Vec<f64>,
     y: Vec<f64>,
-    slope: Option<f64>,
-    low: Option<f64>,
-    high: Option<f64>,
-    intercept: Option<f64>,
     s: f64,
     var_s: f64,
     z: f64,
@@ -20,9 +15,23 @@ struct Series {
     tau: f64,
 }
 
+#[derive(Deserialize)]
+struct Explanation {
+    name: String,
+    x: Vec<f64>,
+    y: Vec<f64>,
+    jumps: Vec<usize>,
+    line: bool,
+    evidence: f64,
+    low: Option<f64>,
+    slope: Option<f64>,
+    high: Option<f64>,
+}
+
 #[expect(clippy::panic, reason = "without its data the test must fail")]
-fn series() -> Vec<Series> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference/series.json");
+fn read<T: serde::de::DeserializeOwned>(file: &str) -> Vec<T> {
+    let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference/{}"), file);
+    let path = path.as_str();
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -34,32 +43,8 @@ fn assert_near(name: &str, what: &str, found: f64, expected: f64) {
 }
 
 #[test]
-fn slopes_and_intervals_are_those_of_scipy() {
-    let series = series();
-    assert!(series.len() >= 20, "{}", series.len());
-    for Series { name, x, y, slope, low, high, intercept, .. } in &series {
-        let found = theil_sen(x, y);
-        assert_eq!(found.is_some(), slope.is_some(), "{name}");
-        let Some(found) = found else { continue };
-        let compared = [
-            ("slope", found.slope, slope),
-            ("low", found.low, low),
-            ("high", found.high, high),
-            ("intercept", found.intercept, intercept),
-        ];
-        for (what, found, expected) in compared {
-            match expected {
-                Some(expected) => assert_near(name, what, found, *expected),
-                // Where ties leave no variance, SciPy has no interval; here it is the slope.
-                None => assert!(found.is_finite(), "{name}: {what}"),
-            }
-        }
-    }
-}
-
-#[test]
 fn tests_for_a_trend_are_those_of_pymannkendall() {
-    for Series { name, y, s, var_s, z, p, tau, .. } in &series() {
+    for Series { name, y, s, var_s, z, p, tau, .. } in &read::<Series>("series.json") {
         let found = mann_kendall(y);
         assert_near(name, "s", found.s, *s);
         assert_near(name, "variance", found.variance, *var_s);
@@ -67,5 +52,20 @@ fn tests_for_a_trend_are_those_of_pymannkendall() {
         assert_near(name, "tau", found.tau, *tau);
         // It computes 1 - Φ(z), which is right to 1e-16 only.
         assert!((found.p_value - p).abs() <= 1e-9, "{name}: p is {}, and {p} there", found.p_value);
+    }
+}
+
+#[test]
+fn evidence_and_intervals_are_those_of_whole_covariance_matrices() {
+    let all = read::<Explanation>("explanations.json");
+    assert!(all.len() >= 40, "{}", all.len());
+    for Explanation { name, x, y, jumps, line, evidence, low, slope, high } in all {
+        let (found, interval) = truth::weighed(&x, &y, &jumps, line);
+        let of = format!("{name}, jumps at {jumps:?}, line {line}");
+        assert!((found - evidence).abs() < 1e-6, "{of}: {found} is not {evidence}");
+        for (found, expected) in interval.into_iter().zip([low, slope, high]) {
+            let Some(expected) = expected else { continue };
+            assert!((found - expected).abs() < 1e-8, "{of}: {found} is not {expected}");
+        }
     }
 }

@@ -1,22 +1,23 @@
-"""Writes the reference values for the trends: Theil-Sen slopes and Mann-Kendall tests.
+"""Writes the reference values for the trends: Mann-Kendall tests, and how probable explanations of series are.
 
     python3 -m venv venv
     venv/bin/pip install numpy==2.4.6 scipy==1.17.1 pymannkendall==1.4.3
     venv/bin/python make.py > series.json
+    venv/bin/python make.py explanations > explanations.json
 
 Every series is a step's durations in seconds (y) at the times of its deployments in weeks (x), in order of start, so x
-never falls. The values are those of scipy and pymannkendall; a value they do not give (nan, or an error) is null.
+never falls. The tests are those of pymannkendall. The explanations are computed with whole covariance matrices, where the
+server filters.
 The seeds are fixed and the numbers are rounded to a millionth, so a second run writes the same series.
 """
 
 import json
 import math
 import sys
-import warnings
 
 import numpy as np
 import pymannkendall
-from scipy import stats
+from scipy import optimize, special, stats
 
 SERIES = []
 WEEKS = 13.0
@@ -201,18 +202,10 @@ def number(value):
     return value if math.isfinite(value) else None
 
 
-def values(x, y):
-    """What scipy and pymannkendall say of a series."""
-    with warnings.catch_warnings():
-        # They warn where they give nan.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        line = stats.theilslopes(y, x, alpha=0.95, method="separate")
+def values(y):
+    """What pymannkendall says of a series."""
     test = pymannkendall.original_test(y)
     return {
-        "slope": number(line.slope),
-        "low": number(line.low_slope),
-        "high": number(line.high_slope),
-        "intercept": number(line.intercept),
         "s": number(test.s),
         "var_s": number(test.var_s),
         "z": number(test.z),
@@ -223,7 +216,7 @@ def values(x, y):
 
 def written(name, x, y):
     """A series as four lines of JSON: its name, x, y, and the values."""
-    members = json.dumps(values(x, y), allow_nan=False)
+    members = json.dumps(values(y), allow_nan=False)
     return (
         f'{{"name": {json.dumps(name)},\n'
         f'"x": {json.dumps(x)},\n'
@@ -232,7 +225,95 @@ def written(name, x, y):
     )
 
 
+# The noises of the server: the shares that wander, and the time scales as shares of the span.
+SHARES = (0.15, 0.35, 0.6, 0.85, 0.97)
+SCALES = tuple(0.1 / 2**nth for nth in range(5))
+INDEPENDENT = 0.9
+LEAST_VARIANCE = 1e-6
+NEGLIGIBLE = 1e-3
+
+
+def noises(span):
+    """Each noise: its share, its time scale, and how probable it is beforehand."""
+    yield 0.0, span, INDEPENDENT
+    for share in SHARES:
+        for scale in SCALES:
+            yield share, span * scale, (1.0 - INDEPENDENT) / (len(SHARES) * len(SCALES))
+
+
+def squares(inverse, columns, y):
+    """The squares that least squares with a covariance leave, the coefficients, and their unscaled covariance."""
+    covariance = np.linalg.inv(columns.T @ inverse @ columns)
+    coefficients = covariance @ columns.T @ inverse @ y
+    rest = y - columns @ coefficients
+    return float(rest @ inverse @ rest), coefficients, covariance
+
+
+def explanation(x, y, jumps, line):
+    """The logarithm of the evidence, and the quantiles of the slope, of logarithms y at weeks x."""
+    x, y = np.asarray(x), np.asarray(y)
+    n = len(x)
+    constant = np.ones((n, 1))
+    parts = [x] if line else []
+    parts += [(np.arange(n) >= at).astype(float) for at in jumps]
+    columns = np.column_stack([constant[:, 0], *parts])
+    freedom = n - 1 - len(parts)
+    logs, slopes = [], []
+    for share, scale, prior in noises(x[-1]):
+        covariance = share * np.exp(-np.abs(x[:, None] - x[None, :]) / scale) + (1.0 - share) * np.eye(n)
+        inverse = np.linalg.inv(covariance)
+        whole = squares(inverse, constant, y)[0] + n * LEAST_VARIANCE
+        rest, coefficients, unscaled = squares(inverse, columns, y)
+        rest = max(rest, 0.0) + n * LEAST_VARIANCE
+        log = math.log(prior) - 0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * math.log(inverse.sum())
+        log -= 0.5 * len(parts) * math.log(1 + n) + 0.5 * (n - 1) * math.log((whole + n * rest) / (1 + n))
+        logs.append(log)
+        if line:
+            slopes.append((coefficients[1], math.sqrt(rest / freedom * unscaled[1, 1])))
+    evidence = special.logsumexp(logs)
+    found = {"evidence": float(evidence)}
+    if line:
+        weights = np.exp(np.asarray(logs) - evidence)
+        kept = [(*slope, weight) for slope, weight in zip(slopes, weights) if weight >= NEGLIGIBLE]
+        total = sum(weight for _, _, weight in kept)
+
+        def below(value):
+            return sum(weight * stats.t.cdf((value - slope) / error, freedom) for slope, error, weight in kept) / total
+
+        low = min(slope - 15 * error for slope, error, _ in kept)
+        high = max(slope + 15 * error for slope, error, _ in kept)
+        for name, share in (("low", 0.025), ("slope", 0.5), ("high", 0.975)):
+            found[name] = float(optimize.brentq(lambda value: below(value) - share, low, high, xtol=1e-13))
+    return found
+
+
+def explanations():
+    """Series of logarithms with the explanations that are weighed, one on each line."""
+    kinds = {
+        "independent": lambda rng, n: rng.normal(0, 0.3, n),
+        "autoregressive": lambda rng, n: autoregressive(rng, n, 0.6, 0.2),
+        "strongly autoregressive": lambda rng, n: autoregressive(rng, n, 0.95, 0.05),
+        "two levels": lambda rng, n: 0.5 * (np.arange(n) // 9 % 2) + rng.normal(0, 0.1, n),
+        "hardly any": lambda rng, n: rng.normal(0, 1e-4, n),
+    }
+    for seed, (kind, noise) in enumerate(kinds.items()):
+        for n in (12, 40, 120):
+            rng = np.random.default_rng(5000 + 10 * seed + n)
+            x = irregular(rng, n)
+            x = x - x[0]
+            y = 5.7 + 0.03 * x + np.where(np.arange(n) >= n // 3, 0.2, 0.0) + noise(rng, n)
+            x = [round(float(value), 6) for value in x]
+            y = [round(float(value), 6) for value in y]
+            for jumps, line in (([], False), ([], True), ([n // 3], False), ([n // 3, n // 2], True)):
+                yield {"name": f"{kind}, {n} points", "x": x, "y": y, "jumps": jumps, "line": line} | explanation(
+                    x, y, jumps, line
+                )
+
+
 def main():
+    if sys.argv[1:] == ["explanations"]:
+        sys.stdout.write("[\n" + ",\n".join(json.dumps(one, allow_nan=False) for one in explanations()) + "\n]\n")
+        return
     lengths()
     shapes()
     outliers()

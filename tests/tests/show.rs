@@ -74,8 +74,8 @@ async fn a_timeline_has_a_row_for_each_step(db: TestDb) {
 async fn what_is_slow_is_marked_and_what_runs_has_its_time_left(db: TestDb) {
     let server = Server::start(&db).await;
     let cli = Cli::of(&server).env("LC_ALL", "C.UTF-8");
-    for (version, start) in [("1", 0), ("2", 1000), ("3", 2000)] {
-        deploy(&server, version, start, "building@0 migrating@60 succeeded@90").await;
+    for version in 10..16_u32 {
+        deploy(&server, &version.to_string(), 400 * (version - 10), "building@0 migrating@60 succeeded@90").await;
     }
     deploy(&server, "4", 3000, "building@0 migrating@61 succeeded@361").await;
     let shown = cli.run(&["show", "checkout", "4", "--format", "table"]).ok();

@@ -23,7 +23,12 @@ pub struct TrendAnswer {
     pub since: Timestamp,
     /// The latest start that was asked for; null where none was.
     pub until: Option<Timestamp>,
-    /// The trends, the most alarming first: by verdict (growing, steady, shrinking, not enough data), then by growth.
+    /// Of what is told as growing, shrinking, jumped or dropped, how much may be so by chance: over many trends (Benjamini &
+    /// Hochberg 1995).
+    #[serde(default)]
+    pub false_discovery_rate: f64,
+    /// The trends, the most alarming first: by verdict (growing and jumped, steady, shrinking and dropped, not enough data), then
+    /// by how much they changed.
     pub trends: Vec<Trend>,
 }
 
@@ -44,6 +49,13 @@ pub struct Trend {
     pub last_started_at: Timestamp,
     /// How it is judged.
     pub verdict: Verdict,
+    /// The smallest difference that matters, in seconds: asked for, or what fits this series.
+    #[serde(default)]
+    pub min_difference_seconds: f64,
+    /// The least false discovery rate at which its growth or its surest jump is told among these trends; null where there is
+    /// not enough data.
+    #[serde(default)]
+    pub q_value: Option<f64>,
     /// The median of the deployments at its beginning (a fifth of all, 5 to 50).
     #[serde(rename = "start_median_seconds")]
     pub start_median: Duration,
@@ -70,10 +82,14 @@ words! {
     Verdict {
         /// It takes longer and longer.
         Growing = "growing",
-        /// No growth that is significant and large enough to matter.
+        /// The level jumped up, and does not grow.
+        Jumped = "jumped",
+        /// Nothing changed that is significant and large enough to matter, or what changed is mended or has stopped.
         Steady = "steady",
         /// It takes less and less.
         Shrinking = "shrinking",
+        /// The level dropped, and does not shrink.
+        Dropped = "dropped",
         /// Fewer than ten deployments, or less than two weeks.
         NotEnoughData = "not enough data",
     }
@@ -90,28 +106,40 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// How durations grow: a straight line through them.
+/// How durations grow: a straight line through their logarithms, beside the changes of the level. Percentages compound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
-    /// The Theil–Sen slope: seconds more in each week.
+    /// Seconds more in each week, at the middle of the growth.
     pub seconds_per_week: Estimate,
-    /// The same in percent of the fitted start, which is taken as it is; null where that is below a twentieth of the
-    /// median, because then it is no measure.
+    /// Percent more in each week than in the week before.
     pub percent_per_week: Option<Estimate>,
     /// Seconds more in each sprint.
     pub seconds_per_sprint: Estimate,
-    /// The same in percent of the fitted start.
+    /// Percent more in each sprint than in the one before.
     pub percent_per_sprint: Option<Estimate>,
-    /// Where the line is at the first deployment, in seconds.
+    /// The fitted level where growth began, or at the first deployment, in seconds.
     pub fitted_start_seconds: f64,
-    /// Where it is at the last one.
+    /// The fitted level where growth stopped, or at the last one.
     pub fitted_end_seconds: f64,
-    /// Mann–Kendall: how probable so much of a trend is where there is none.
+    /// How probable so much growth is where there is none, with noise that may wander and a beginning that was looked for.
     pub p_value: f64,
     /// Kendall's tau, -1 to 1: how consistently it grows.
     pub tau: f64,
     /// How many points were fitted: deployments, or medians of several that follow each other.
     pub fitted_points: u32,
+    /// Whether growth is a part of what explains the series. Else this is what a line beside the changes of the level would grow.
+    #[serde(default = "told")]
+    pub is_told: bool,
+    /// When it began, to the week; null where it grew all along.
+    #[serde(default)]
+    pub began_at: Option<Timestamp>,
+    /// When it stopped, to the week; null where it goes on.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
+}
+
+fn told() -> bool {
+    true
 }
 
 /// A trend since the last change of the level.
@@ -127,8 +155,9 @@ pub struct SinceChange {
 
 /// What makes the difference between the deployments at the beginning and those at the end: its parts add up to it.
 ///
-/// Each instant of a deployment counts for the step that holds it up: the one that ends last of those that are open. Where
-/// somebody works, no waiting status counts.
+/// Each instant of a deployment counts for the step that holds it up: the one that ends last of those that are open, and of a
+/// wrapper and what is within it, the innermost. Where somebody works, no waiting status counts. A parallel step that overtakes
+/// another has all of the difference: the other did not get faster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// How many deployments of the beginning are compared; outliers are left out.
@@ -164,8 +193,18 @@ pub struct CauseShare {
     /// Its share of the whole difference, 1 being all of it; more than that where other steps got faster. Null where
     /// there is no difference.
     pub share: Option<f64>,
+    /// Between which shares it is with a confidence of 95 %; null where that is not known: where the whole difference may be by chance,
+    /// or where parallel steps overtook each other.
+    #[serde(default)]
+    pub share_low: Option<f64>,
+    /// The upper end.
+    #[serde(default)]
+    pub share_high: Option<f64>,
     /// Whether it is new, or gone.
     pub change: Option<StepPresence>,
+    /// The steps that it stands in the place of, which are gone: it was renamed, or split. Its part before is theirs.
+    #[serde(default)]
+    pub replaces: Vec<Status>,
 }
 
 words! {
@@ -197,8 +236,29 @@ pub struct LevelChange {
     pub after: Duration,
     /// By how many percent the median changed; null where it was 0.
     pub change_percent: Option<f64>,
-    /// How probable such a jump is at this place where there is none; the place was looked for.
+    /// How probable such evidence is where there is no jump; the place was looked for.
     pub p_value: f64,
+    /// Between which deployments the first of the new level is with a probability of 90 %; null in answers of old servers.
+    #[serde(default)]
+    pub range: Option<VersionRange>,
+    /// What makes the difference between the deployments just before and just after; null of a step.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+}
+
+/// The deployments that may be the first of a new level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VersionRange {
+    /// How many deployments.
+    pub deployments: u32,
+    /// The version of the first of them.
+    pub first_version: Version,
+    /// When it started.
+    pub first_started_at: Timestamp,
+    /// The version of the last of them.
+    pub last_version: Version,
+    /// When it started.
+    pub last_started_at: Timestamp,
 }
 
 /// A week or a sprint.
@@ -223,20 +283,30 @@ pub struct Point {
     pub duration: Duration,
     /// Of how many deployments.
     pub deployments: u32,
+    /// The duration by what explains the series; null where there is not enough data.
+    #[serde(rename = "fitted_seconds", default)]
+    pub fitted: Option<Duration>,
 }
 
 impl Growth {
     /// Below this probability growth is significant.
     pub const SIGNIFICANCE: f64 = 0.05;
 
-    /// Whether so much of a trend is improbable where there is none.
+    /// Whether growth is a part of what explains the series.
     #[must_use]
     pub fn is_significant(&self) -> bool {
-        self.p_value < Self::SIGNIFICANCE
+        self.is_told
     }
 }
 
 impl Estimate {
+    /// The same on another scale, which rises.
+    #[must_use]
+    pub fn map(self, scale: impl Fn(f64) -> f64) -> Self {
+        let Self { value, low, high } = self;
+        Self { value: scale(value), low: scale(low), high: scale(high) }
+    }
+
     /// The same in another unit.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
@@ -246,14 +316,20 @@ impl Estimate {
 }
 
 impl Trend {
+    /// Whether what changed in it is not told, because among so many trends some seem to change by chance.
+    #[must_use]
+    pub fn is_by_chance(&self) -> bool {
+        self.q_value.is_some_and(|q_value| q_value >= Growth::SIGNIFICANCE)
+    }
+
     /// What explains the growth or shrinking of the verdict. The ends may differ in the other direction than the line; then
     /// they explain nothing.
     #[must_use]
     pub fn explanation(&self) -> Option<&Cause> {
         let cause = self.cause.as_ref()?;
         let explains = match self.verdict {
-            Verdict::Growing => cause.change_seconds > 0.0,
-            Verdict::Shrinking => cause.change_seconds < 0.0,
+            Verdict::Growing | Verdict::Jumped => cause.change_seconds > 0.0,
+            Verdict::Shrinking | Verdict::Dropped => cause.change_seconds < 0.0,
             Verdict::Steady | Verdict::NotEnoughData => false,
         };
         explains.then_some(cause)

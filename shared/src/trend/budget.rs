@@ -23,6 +23,8 @@ pub struct Budget {
     pub both_ways: bool,
     /// They may not grow faster than this.
     pub max_growth: Option<GrowthLimit>,
+    /// The smallest difference from a baseline that matters; by default what fits the series.
+    pub min_difference: Option<Duration>,
 }
 
 words! {
@@ -55,7 +57,7 @@ impl Budget {
 
     /// The limits that are given, in the order of their answers.
     pub fn given(&self) -> impl Iterator<Item = BudgetKind> + use<> {
-        let Self { max, min, baseline, last: _, margin: _, both_ways: _, max_growth } = self;
+        let Self { max, min, baseline, last: _, margin: _, both_ways: _, max_growth, min_difference: _ } = self;
         let limits = [
             (BudgetKind::Max, max.is_some()),
             (BudgetKind::Min, min.is_some()),
@@ -69,7 +71,16 @@ impl Budget {
 impl Default for Budget {
     fn default() -> Self {
         const MARGIN: Percent = Percent::new(20.0).expect("a number");
-        Self { max: None, min: None, baseline: None, last: 30, margin: MARGIN, both_ways: false, max_growth: None }
+        Self {
+            max: None,
+            min: None,
+            baseline: None,
+            last: 30,
+            margin: MARGIN,
+            both_ways: false,
+            max_growth: None,
+            min_difference: None,
+        }
     }
 }
 
@@ -78,6 +89,12 @@ impl Baseline {
     #[must_use]
     pub fn share(self) -> f64 {
         f64::from(self.0) / 100.0
+    }
+
+    /// Itself, and [`Baseline::lower`] where both ends count.
+    #[must_use]
+    pub fn both(self, both_ways: bool) -> (Self, Option<Self>) {
+        (self, both_ways.then(|| self.lower()))
     }
 
     /// The percentile as far from the least as this one is from the greatest: p5 of p95. Of one below the median, itself.

@@ -136,7 +136,7 @@ pub struct Firing {
 
 impl CheckQuery {
     /// The names of its parameters; a rule in a settings file has the same.
-    pub const PARAMETERS: [&'static str; 14] = [
+    pub const PARAMETERS: [&'static str; 15] = [
         "component",
         "environment",
         "version",
@@ -148,6 +148,7 @@ impl CheckQuery {
         "margin",
         "both_ways",
         "max_growth",
+        "min_difference",
         "exclude_waiting",
         "since",
         "replay",
@@ -200,7 +201,7 @@ impl CheckQuery {
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
         let Self { component, environment, version, step, budget, exclude_waiting, since, replay } = self;
-        let Budget { max, min, baseline, last, margin, both_ways, max_growth } = budget;
+        let Budget { max, min, baseline, last, margin, both_ways, max_growth, min_difference } = budget;
         let switch = |on: bool| on.then(|| on.to_string());
         let values = [
             Some(component.to_string()),
@@ -214,6 +215,7 @@ impl CheckQuery {
             baseline.map(|_| margin.to_string()),
             switch(*both_ways),
             max_growth.as_ref().map(ToString::to_string),
+            min_difference.map(Duration::to_exact_text),
             switch(*exclude_waiting),
             since.as_ref().map(ToString::to_string),
             replay.map(Duration::to_exact_text),
@@ -264,6 +266,7 @@ impl Given {
             },
             "margin" => put(&mut self.margin, name, value),
             "max_growth" => put(&mut self.budget.max_growth, name, value),
+            "min_difference" => put(&mut self.budget.min_difference, name, value),
             "since" => put(&mut self.since, name, value),
             "replay" => match value.parse() {
                 Ok(span) if span > Duration::default() => {
@@ -300,6 +303,7 @@ mod tests {
             ("margin", "10%"),
             ("both_ways", "true"),
             ("max_growth", "5%/week"),
+            ("min_difference", "2s"),
             ("exclude_waiting", "true"),
             ("since", "2026-01-05"),
             ("replay", "90d"),

@@ -44,7 +44,7 @@ columns! {
         PercentPerSprint = "percent_per_sprint",
         /// The growth in seconds a sprint.
         SecondsPerSprint = "seconds_per_sprint",
-        /// Of the test of Mann and Kendall.
+        /// How probable so much growth is where there is none.
         PValue = "p_value",
         /// The step that contributes most; `(gaps)` for the time in which none was open.
         Cause = "cause",

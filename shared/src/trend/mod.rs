@@ -8,7 +8,7 @@ mod query;
 
 pub use answer::{
     Cause, CauseShare, Estimate, Growth, LevelChange, Period, Point, SinceChange, StepPresence, Trend, TrendAnswer,
-    Verdict,
+    Verdict, VersionRange,
 };
 pub use budget::{Baseline, Budget, BudgetKind, GrowthLimit};
 pub use check::{BudgetAnswer, CheckAnswer, CheckQuery, CheckResult, Firing, Judged, Replay, ReplayedBudget};

@@ -32,6 +32,8 @@ pub struct TrendQuery {
     pub sprints: Sprints,
     /// The smallest growth in a week that matters.
     pub min_change: SmallestChange,
+    /// The smallest difference that matters; by default what fits each series.
+    pub min_difference: Option<Duration>,
     /// Of the durations without the time in which only waiting statuses were open.
     pub exclude_waiting: bool,
     /// The format; by default what the Accept header prefers, else JSON.
@@ -73,7 +75,7 @@ pub struct SmallestChange(pub Percent);
 
 impl TrendQuery {
     /// The names of its parameters.
-    pub const PARAMETERS: [&'static str; 11] = [
+    pub const PARAMETERS: [&'static str; 12] = [
         "component",
         "environment",
         "step",
@@ -83,6 +85,7 @@ impl TrendQuery {
         "sprint_start",
         "sprint_length",
         "min_change",
+        "min_difference",
         "exclude_waiting",
         "format",
     ];
@@ -110,6 +113,7 @@ impl TrendQuery {
             "sprint_start" => replace(&mut self.sprints.start, name, value),
             "sprint_length" => replace(&mut self.sprints.length, name, value),
             "min_change" => replace(&mut self.min_change, name, value),
+            "min_difference" => put(&mut self.min_difference, name, value),
             "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "format" => put(&mut self.format, name, value),
             _ => return None,
@@ -119,8 +123,8 @@ impl TrendQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { component, environment, step, since, until, by, sprints, min_change, exclude_waiting, format } =
-            self;
+        let Self { component, environment, step, since, until, by, sprints, min_change, .. } = self;
+        let Self { min_difference, exclude_waiting, format, .. } = self;
         let values = [
             component.as_ref().map(ToString::to_string),
             environment.as_ref().map(ToString::to_string),
@@ -131,6 +135,7 @@ impl TrendQuery {
             Some(sprints.start.to_string()),
             Some(sprints.length.to_string()),
             Some(min_change.to_string()),
+            min_difference.map(Duration::to_exact_text),
             exclude_waiting.then(|| exclude_waiting.to_string()),
             format.as_ref().map(ToString::to_string),
         ];
@@ -242,6 +247,7 @@ mod tests {
             ("sprint_start", "2026-01-07"),
             ("sprint_length", "3w"),
             ("min_change", "0.5%/week"),
+            ("min_difference", "2s"),
             ("exclude_waiting", "true"),
             ("format", "csv"),
         ];

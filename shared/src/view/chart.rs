@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Tick, dates};
 use super::words;
-use crate::{Duration, Growth, Timestamp, Trend, TrendAnswer};
+use crate::{Duration, Growth, Point, Timestamp, Trend, TrendAnswer};
 
 /// A point is drawn at the edge when it is this many times above what 95 % of the points stay below (or as many times
 /// below what 95 % stay above): in its place it would press all others together.
@@ -16,9 +16,6 @@ const MARGIN: f64 = 0.015;
 
 /// The seconds of a week.
 const WEEK_SECONDS: f64 = 604_800.0;
-
-/// How many pieces the fitted line is cut into where parts of it are outside of the chart.
-const FIT_PIECES: u32 = 64;
 
 /// A chart. Times are seconds since 1970, durations are seconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +64,7 @@ pub struct VersionMark {
     pub version: String,
 }
 
-/// The fitted line and its confidence interval, within the chart.
+/// What explains the points and its confidence interval, within the chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedLine {
     /// The line.
@@ -124,7 +121,7 @@ impl Chart {
         let durations = Axis::of_durations(min, max, max_ticks);
         let changes = trend.change_points.iter();
         let mut chart = Self {
-            fit: trend.growth.as_ref().map(|growth| fit(growth, [from, to], &durations)),
+            fit: trend.growth.as_ref().and_then(|growth| fit(growth, told, &durations)),
             times,
             durations,
             points,
@@ -160,7 +157,7 @@ impl Chart {
         let mut legend =
             vec![(Mark::Point, points.to_owned()), (Mark::Median, format!("median of each {}", answer.by))];
         if self.fit.is_some() {
-            legend.push((Mark::Fit, "Theil–Sen line, 95% interval of its slope".to_owned()));
+            legend.push((Mark::Fit, "what explains them, 95% interval of its slope".to_owned()));
         }
         if !self.changes.is_empty() {
             legend.push((Mark::Change, "the level changed".to_owned()));
@@ -181,28 +178,24 @@ fn outliers(points: &[(f64, f64)], extreme: fn(f64, f64) -> f64, reaching: &str)
     })
 }
 
-/// The fitted line between two times and its interval, as far as they are within the axis.
-fn fit(growth: &Growth, [from, to]: [f64; 2], durations: &Axis) -> FittedLine {
-    let weeks = (to - from) / WEEK_SECONDS;
-    let middle = f64::midpoint(growth.fitted_start_seconds, growth.fitted_end_seconds);
+/// What explains the points and its interval, as far as they are within the axis; `None` where that is not told.
+fn fit(growth: &Growth, points: &[Point], durations: &Axis) -> Option<FittedLine> {
+    let fitted = points.iter().filter_map(|point| Some((seconds(point.started_at), point.fitted?.seconds())));
+    let fitted: Vec<(f64, f64)> = fitted.collect();
+    let (first, last) = (fitted.first()?, fitted.last()?);
+    let middle = f64::midpoint(first.0, last.0);
+    let slope = growth.percent_per_week?.map(|percent| (percent / 100.0).ln_1p());
+    let drawn = if growth.is_told { slope.value } else { 0.0 };
     let (low, high) = (durations.low, durations.high);
-    let slope = growth.seconds_per_week;
-    let ends = [slope.low, slope.high].map(|per_week| per_week.abs() * weeks / 2.0);
-    let widest = ends[0].max(ends[1]);
-    // Where pixels are whole, many short pieces of a straight line would look bent.
-    let pieces = if middle - widest >= low && middle + widest <= high { 2 } else { FIT_PIECES };
-    let line = |per_week: f64| {
-        (0..=pieces).map(move |piece| {
-            let share = f64::from(piece) / f64::from(pieces);
-            (from + share * (to - from), middle + (share - 0.5) * weeks * per_week)
-        })
+    let turned = |slope: f64| {
+        let of = move |(at, level): &(f64, f64)| (*at, level * ((slope - drawn) * (at - middle) / WEEK_SECONDS).exp());
+        fitted.iter().map(of).collect::<Vec<_>>()
     };
-    let back: Vec<_> = line(slope.high).collect();
-    let outline = line(slope.low).chain(back.into_iter().rev());
-    FittedLine {
-        line: line(slope.value).filter(|(_, seconds)| (low..=high).contains(seconds)).collect(),
+    let outline = turned(slope.low).into_iter().chain(turned(slope.high).into_iter().rev());
+    Some(FittedLine {
+        line: fitted.iter().copied().filter(|(_, seconds)| (low..=high).contains(seconds)).collect(),
         band: outline.map(|(at, seconds)| (at, seconds.clamp(low, high))).collect(),
-    }
+    })
 }
 
 /// The length of a week or sprint of the answer, in seconds.

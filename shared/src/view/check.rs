@@ -85,7 +85,7 @@ fn judged(query: &CheckQuery, answer: &CheckAnswer) -> Text {
 
 /// A limit as a flag gives it.
 pub(super) fn label(kind: BudgetKind, budget: &Budget) -> String {
-    let Budget { max, min, baseline, last: _, margin: _, both_ways, max_growth } = budget;
+    let Budget { max, min, baseline, last: _, margin: _, both_ways, max_growth, min_difference: _ } = budget;
     let (name, value) = match kind {
         BudgetKind::Max => ("max", max.map(|max| max.to_string())),
         BudgetKind::Min => ("min", min.map(|min| min.to_string())),

@@ -15,10 +15,7 @@ const MIN_GAP_SHARE: f64 = 0.005;
 /// … and from this many seconds on: a script takes time to start its commands.
 const MIN_GAP_SECONDS: f64 = 0.1;
 
-/// A step is slow when it took more than this many times its usual time …
-const SLOW_FACTOR: f64 = 1.5;
-
-/// … and more than this many seconds longer.
+/// A step that took longer than nearly all earlier ones is marked as slow where that is this many seconds more than usual.
 const SLOW_SECONDS: f64 = 1.0;
 
 /// A deployment with a row for each step and gap.
@@ -125,7 +122,7 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
         let later = timeline[at + 1..].iter().map(|later| later.step.ts);
         let (kind, end) = kind(timed, now, later);
         let duration = end.and_then(|end| Duration::between(step.ts, end));
-        let slow = duration.zip(timed.usual).and_then(|(duration, usual)| slow(duration, usual));
+        let slow = duration.and_then(|duration| slow(duration, timed.usual, timed.slow_from));
         covered = covered.max(end.unwrap_or(step.ts).min(edge));
         rows.push(Row {
             name: step.status.to_string(),
@@ -171,7 +168,7 @@ fn kind(
     now: Option<Timestamp>,
     mut later: impl Iterator<Item = Timestamp>,
 ) -> (RowKind, Option<Timestamp>) {
-    let TimelineStep { step, kind, usual: _ } = timed;
+    let TimelineStep { step, kind, .. } = timed;
     let end = step.ended_at.or(now);
     // The start of `steps run --deployment` lasts as long as the spans within it, which are what took the time.
     let mut encloses = || !step.span && later.any(|ts| ts > step.ts && end.is_none_or(|end| ts < end));
@@ -206,9 +203,10 @@ fn share(duration: Duration, length: Option<Duration>) -> Option<f64> {
     Some(duration.seconds() / length.seconds())
 }
 
-fn slow(duration: Duration, usual: Duration) -> Option<f64> {
-    let (duration, usual) = (duration.seconds(), usual.seconds());
-    (duration > SLOW_FACTOR * usual && duration - usual > SLOW_SECONDS).then(|| duration / usual)
+/// How many times its usual time a step took, where it took longer than `from`, from which on that is slow.
+fn slow(duration: Duration, usual: Option<Duration>, from: Option<Duration>) -> Option<f64> {
+    let (from, usual, seconds) = (from?, usual?.seconds(), duration.seconds());
+    (duration > from && seconds - usual > SLOW_SECONDS).then(|| seconds / usual)
 }
 
 /// What was deployed, how it went and in which time, by whom, when, and the identity.

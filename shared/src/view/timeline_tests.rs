@@ -53,7 +53,7 @@ fn steps_in_sequence_leave_no_gap() {
     let steps = [
         ("started", 0, Some(10), none()),
         ("building", 10, Some(60), none()),
-        ("migrating", 60, Some(100), json!({"usual_seconds": 19.0})),
+        ("migrating", 60, Some(100), json!({"usual_seconds": 19.0, "slow_from_seconds": 30.0})),
         ("succeeded", 100, Some(100), none()),
     ];
     let detail = detail("succeeded", Some(100), &steps);
@@ -160,10 +160,11 @@ fn the_summary_says_what_is_strange() {
 #[test]
 fn slow_is_by_ratio_and_by_seconds() {
     let seconds = |seconds: f64| Duration::from_seconds(seconds).unwrap();
-    assert_eq!(slow(seconds(15.0), seconds(10.0)), None);
-    assert_eq!(slow(seconds(20.0), seconds(10.0)), Some(2.0));
-    assert_eq!(slow(seconds(1.4), seconds(0.5)), None);
-    assert_eq!(slow(seconds(2.0), seconds(0.0)), Some(f64::INFINITY));
+    assert_eq!(slow(seconds(15.0), Some(seconds(10.0)), Some(seconds(15.0))), None, "as long as earlier ones");
+    assert_eq!(slow(seconds(20.0), Some(seconds(10.0)), Some(seconds(15.0))), Some(2.0));
+    assert_eq!(slow(seconds(20.0), Some(seconds(10.0)), None), None, "too few earlier ones");
+    assert_eq!(slow(seconds(1.4), Some(seconds(0.5)), Some(seconds(0.6))), None);
+    assert_eq!(slow(seconds(2.0), Some(seconds(0.0)), Some(seconds(0.0))), Some(f64::INFINITY));
 }
 
 #[test]

@@ -27,26 +27,51 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
             text.append(subject(answer, trend))
                 .say(" ")
                 .add(format!("grew {}", speed(growth)), Meaning::Bad)
-                .say(from_to);
+                .say(from_to)
+                .say(began(growth));
         }
         (Verdict::Shrinking, Some(growth)) => {
             text.append(subject(answer, trend))
                 .say(" ")
                 .add(format!("shrank {}", speed(growth)), Meaning::Good)
-                .say(from_to);
+                .say(from_to)
+                .say(began(growth));
+        }
+        (Verdict::Jumped, Some(growth)) => {
+            text.append(subject(answer, trend))
+                .say(" ")
+                .add("jumped", Meaning::Bad)
+                .say(from_to)
+                .say(format!(", and {}", beside_jumps(answer, growth, trend)));
+        }
+        (Verdict::Dropped, Some(growth)) => {
+            text.append(subject(answer, trend))
+                .say(" ")
+                .add("dropped", Meaning::Good)
+                .say(from_to)
+                .say(format!(", and {}", beside_jumps(answer, growth, trend)));
         }
         (Verdict::Steady, Some(growth)) => {
-            let why = if !growth.is_significant() {
-                format!("not significant ({})", p_value(growth.p_value))
-            } else {
-                format!(
-                    "significant ({}), but less than the {}% that matters",
-                    p_value(growth.p_value),
-                    answer.min_change_percent
-                )
-            };
-            text.append(subject(answer, trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
-            text.say(format!(" at about {}: {}, which is {why}", trend.now_median, signed_speed(growth)));
+            match growth.stopped_at.filter(|_| growth.is_told && !trend.is_by_chance()) {
+                Some(stopped) => {
+                    let went = if growth.seconds_per_week.value < 0.0 { "shrank" } else { "grew" };
+                    let (from, to) = (growth.fitted_start_seconds, growth.fitted_end_seconds);
+                    let (from, to) = (words::duration(from), words::duration(to));
+                    text.append(subject(answer, trend))
+                        .say(format!(
+                            " {went} {}, from {from} to {to}, until {}; since then they {are} ",
+                            speed(growth),
+                            date(stopped)
+                        ))
+                        .add("steady", Meaning::Strong)
+                        .say(format!(" at about {}", trend.now_median));
+                }
+                None => {
+                    text.append(subject(answer, trend)).say(format!(" {are} ")).add("steady", Meaning::Strong);
+                    let why = why_steady(answer, trend, growth);
+                    text.say(format!(" at about {}: {}, which is {why}", trend.now_median, signed_speed(growth)));
+                }
+            }
         }
         (Verdict::NotEnoughData, _) | (_, None) => {
             text.add("there is not enough data", Meaning::Strong).append(too_little(answer, trend));
@@ -55,6 +80,10 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
     }
     if let Some(cause) = cause(trend) {
         text.say(format!("; {cause}"));
+    }
+    if trend.is_by_chance() {
+        text.say(".");
+        return text;
     }
     if let Some(change) = latest_change(&trend.change_points) {
         text.say(format!("; {change}"));
@@ -73,24 +102,60 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
     text
 }
 
+/// Why growth that was measured is none that is told.
+fn why_steady(answer: &TrendAnswer, trend: &Trend, growth: &Growth) -> String {
+    let p = p_value(growth.p_value);
+    let percent = growth.percent_per_week.map_or(f64::INFINITY, |percent| percent.value.abs());
+    match growth.is_significant() {
+        false => format!("not significant ({p})"),
+        true if percent < answer.min_change_percent => {
+            format!("significant ({p}), but less than the {}% that matters", answer.min_change_percent)
+        }
+        true if trend.is_by_chance() => {
+            format!("significant by itself ({p}), but not among so many trends")
+        }
+        true => {
+            let least = words::duration(trend.min_difference_seconds);
+            format!("significant ({p}), but less than the {least} that matter")
+        }
+    }
+}
+
+/// When growth began.
+fn began(growth: &Growth) -> String {
+    growth.began_at.map_or_else(String::new, |began| format!("; it began about {}", date(began)))
+}
+
+/// How it goes on beside the changes of the level.
+fn beside_jumps(answer: &TrendAnswer, growth: &Growth, trend: &Trend) -> String {
+    let does = if trend.step.is_some() { "does" } else { "do" };
+    match growth.stopped_at.filter(|_| growth.is_told) {
+        Some(stopped) => format!("grew {} until {}", speed(growth), date(stopped)),
+        None if growth.is_told => format!("what growth is beside that is {}", why_steady(answer, trend, growth)),
+        None => format!("{does} not grow beside that: {}", signed_speed(growth)),
+    }
+}
+
 /// By which method and from how much data the growth was computed, so that it can be checked.
 #[must_use]
 pub fn method(trend: &Trend) -> Option<Text> {
     let growth = trend.growth.as_ref()?;
-    let Growth { fitted_start_seconds, p_value: p, tau, fitted_points, .. } = growth;
+    let Growth { p_value: p, fitted_points, .. } = growth;
     let fitted = match *fitted_points < trend.deployments {
         true => format!(", fitted as the medians of {fitted_points} groups that follow each other"),
         false => String::new(),
     };
-    let start = words::duration(*fitted_start_seconds);
-    let of = growth.percent_per_week.map(|_| format!(" (percent of the fitted start, {start})")).unwrap_or_default();
     let count = deployments(trend.deployments);
-    let mut text = Text::new("Theil", Meaning::Faint);
-    text.sign(Sign::NameDash, Meaning::Faint)
-        .add(format!("Sen slope with its 95% confidence interval{of}; Mann"), Meaning::Faint)
-        .sign(Sign::NameDash, Meaning::Faint)
-        .add(format!("Kendall {}, tau = {tau:.2}; {count}{fitted}", p_value(*p)), Meaning::Faint);
-    Some(text)
+    let q_value =
+        trend.q_value.map(|q_value| format!(", {}", p_value(q_value).replacen('p', "q", 1))).unwrap_or_default();
+    Some(Text::new(
+        format!(
+            "a line through logarithms beside changes of the level, compound, with its 95% interval where noise may wander; \
+             {}{q_value}; {count}{fitted}",
+            p_value(*p)
+        ),
+        Meaning::Faint,
+    ))
 }
 
 /// `checkout → production: migrating`: the title of a chart.
@@ -123,7 +188,13 @@ pub fn overview_note(answer: &TrendAnswer, query: &TrendQuery) -> String {
         None => "successful deployments".to_owned(),
     };
     let until = answer.until.map(|until| format!(" until {}", date(until))).unwrap_or_default();
-    format!("{what} since {}{until}; medians of {}s", since(answer, query), answer.by)
+    let chance = match answer.trends.len() {
+        ..2 => String::new(),
+        _ => {
+            format!("; of those told as changed at most {} are so by chance", words::share(answer.false_discovery_rate))
+        }
+    };
+    format!("{what} since {}{until}; medians of {}s{chance}", since(answer, query), answer.by)
 }
 
 /// That there is no trend to show.
@@ -210,17 +281,26 @@ fn cause(trend: &Trend) -> Option<String> {
             Verdict::Shrinking => ", while others got slower",
             _ => ", while others got faster",
         };
-        let much = match share {
-            ..0.95 => words::share(share),
-            0.95..1.0 => "nearly all".to_owned(),
-            _ => "all".to_owned(),
-        };
+        let much = share_of(share);
         let presence = match part.change {
             Some(StepPresence::Appeared) => ", which is new",
             Some(StepPresence::Vanished) => ", which is gone",
             None => "",
         };
-        texts.push(format!("{much} of it is {}{presence}{others}", step_name(part)));
+        let between = match (part.share_low, part.share_high) {
+            (Some(low), Some(high)) if high - low >= 0.02 => {
+                format!(" ({} to {})", words::share(low.max(0.0)), words::share(high))
+            }
+            _ => String::new(),
+        };
+        let was = match &part.replaces[..] {
+            [] => String::new(),
+            replaced => {
+                let names: Vec<String> = replaced.iter().map(|step| format!("`{step}`")).collect();
+                format!(", which was {}", names.join(" and "))
+            }
+        };
+        texts.push(format!("{much}{between} of it is {}{was}{presence}{others}", step_name(part)));
     }
     let Cause { parts, .. } = trend.cause.as_ref()?;
     let others = |part: &&CauseShare| main.is_none_or(|main| main.step != part.step);
@@ -243,15 +323,37 @@ fn step_name(part: &CauseShare) -> String {
     part.step.as_ref().map_or_else(|| "gaps, with no step open".to_owned(), |step| format!("{waiting}`{step}`"))
 }
 
-/// The latest change of the level.
+/// The latest change of the level: at one version where that is sure, else within a range of them. People are named as those who
+/// deployed.
 fn latest_change(changes: &[LevelChange]) -> Option<String> {
-    let LevelChange { version, owner, started_at, before, after, .. } = changes.last()?;
+    let LevelChange { version, owner, started_at, before, after, range, cause, .. } = changes.last()?;
     let last = if changes.len() > 1 { "last " } else { "" };
     let went = if after >= before { "jumped" } else { "dropped" };
     let when = date(*started_at);
-    Some(format!(
-        "the level {last}{went} at version {version}, recorded by {owner}, on {when} (from {before} to {after})"
-    ))
+    let most = cause.as_ref().and_then(|cause| cause.parts.first());
+    let cause = most.and_then(|part| Some(format!("; {} of that is {}", share_of(part.share?), step_name(part))));
+    let cause = cause.unwrap_or_default();
+    let levels = format!("(from {before} to {after})");
+    Some(match range.as_ref().filter(|range| range.deployments > 1) {
+        None => format!("the level {last}{went} at version {version}, deployed by {owner}, on {when} {levels}{cause}"),
+        Some(range) => format!(
+            "the level {last}{went} {levels} with one of the {} deployments from version {} on {} to {} on {}, most probably {version}, \
+             deployed by {owner}{cause}",
+            range.deployments,
+            range.first_version,
+            date(range.first_started_at),
+            range.last_version,
+            date(range.last_started_at)
+        ),
+    })
+}
+
+fn share_of(share: f64) -> String {
+    match share {
+        ..0.95 => words::share(share),
+        0.95..1.0 => "nearly all".to_owned(),
+        _ => "all".to_owned(),
+    }
 }
 
 /// The verdict of the deployments since the last change.
@@ -261,7 +363,8 @@ fn after_change(since: &SinceChange) -> String {
     match (verdict, growth) {
         (Verdict::Growing, Some(growth)) => format!("Since then, in {of}, it has grown {}.", speed(growth)),
         (Verdict::Shrinking, Some(growth)) => format!("Since then, in {of}, it has shrunk {}.", speed(growth)),
-        (Verdict::Steady, Some(growth)) => format!("Since then, in {of}, it is steady: {}.", signed_speed(growth)),
+        (Verdict::Steady | Verdict::Jumped | Verdict::Dropped, None) => format!("Since then, in {of}, it is steady."),
+        (_, Some(growth)) => format!("Since then, in {of}, it is steady: {}.", signed_speed(growth)),
         (Verdict::NotEnoughData, _) | (_, None) => format!("Since then there is too little to tell a trend: {of}."),
     }
 }

@@ -66,8 +66,8 @@ fn overview_row(answer: &TrendAnswer, trend: &Trend, start: f64) -> Vec<TableCel
 impl From<Verdict> for Meaning {
     fn from(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Growing => Self::Bad,
-            Verdict::Shrinking => Self::Good,
+            Verdict::Growing | Verdict::Jumped => Self::Bad,
+            Verdict::Shrinking | Verdict::Dropped => Self::Good,
             Verdict::Steady => Self::Plain,
             Verdict::NotEnoughData => Self::Faint,
         }
@@ -154,7 +154,7 @@ pub fn cause_table(trend: &Trend) -> Option<Table> {
     table.rows.push(total.into_iter().map(|words| TableCell::of(words, Meaning::Strong)).collect());
     // Shares of a difference that is no growth say nothing.
     let has_shares = trend.explanation().is_some();
-    let has_notes = cause.parts.iter().any(|part| part.change.is_some());
+    let has_notes = cause.parts.iter().any(|part| part.change.is_some() || !part.replaces.is_empty());
     table.retain_columns(|at, _| match at {
         4 => has_shares,
         5 => has_notes,
@@ -164,11 +164,15 @@ pub fn cause_table(trend: &Trend) -> Option<Table> {
 }
 
 fn cause_row(part: &CauseShare) -> Vec<TableCell> {
-    let CauseShare { step: _, waiting: _, before_seconds, after_seconds, change_seconds, share: of, change } = part;
+    let CauseShare { before_seconds, after_seconds, change_seconds, share: of, change, .. } = part;
     let note = match change {
         Some(StepPresence::Appeared) => "new",
         Some(StepPresence::Vanished) => "gone",
         None => "",
+    };
+    let note = match &part.replaces[..] {
+        [] => note.to_owned(),
+        replaced => format!("was {}", replaced.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     vec![
         name(part).into(),
@@ -201,7 +205,7 @@ pub fn changes_table(trend: &Trend) -> Option<Table> {
     let mut table = Table::new(vec![
         TableColumn::whole("changed"),
         TableColumn::text("at version"),
-        TableColumn::text("recorded by"),
+        TableColumn::text("deployed by"),
         TableColumn::number("before"),
         TableColumn::number("after"),
         TableColumn::number("change"),

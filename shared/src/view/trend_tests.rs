@@ -14,7 +14,7 @@ fn a_growth_is_told_with_its_cause_and_since_which_version() {
     assert_eq!(
         told(&trend()),
         "deploys of checkout grew 3.8% a week (2.9 to 4.7), from 6m10s to 8m42s since 2026-09-01; 71% of it is \
-         `migrating`; `smoke-test` is new; the level jumped at version 4.12.0, recorded by ann, on 2026-09-25 (from 6m20s \
+         `migrating`; `smoke-test` is new; the level jumped at version 4.12.0, deployed by ann, on 2026-09-25 (from 6m20s \
          to 8m30s). Since then there is too little to tell a trend: 6 deployments."
     );
     let gradual = told(&with(&[("/change_points", json!([])), ("/since_change", json!(null))]));
@@ -25,11 +25,12 @@ fn a_growth_is_told_with_its_cause_and_since_which_version() {
 fn after_a_jump_it_is_told_how_it_goes_on() {
     let growth = trend()["growth"].clone();
     let since = |verdict: &str| {
+        let growth = if verdict == "steady" { json!(null) } else { growth.clone() };
         let since = json!({"deployments": 40, "verdict": verdict, "growth": growth});
         told(&with(&[("/since_change", since)]))
     };
     for (verdict, end) in [
-        ("steady", "Since then, in 40 deployments, it is steady: +3.8% a week (2.9 to 4.7)."),
+        ("steady", "Since then, in 40 deployments, it is steady."),
         ("growing", "Since then, in 40 deployments, it has grown 3.8% a week (2.9 to 4.7)."),
         ("shrinking", "Since then, in 40 deployments, it has shrunk 3.8% a week (2.9 to 4.7)."),
     ] {
@@ -67,6 +68,7 @@ fn what_is_steady_says_why() {
             ("/verdict", json!("steady")),
             ("/growth/percent_per_week", json!({"value": 0.2, "low": -0.3, "high": 0.7})),
             ("/growth/p_value", json!(p)),
+            ("/growth/is_told", json!(p < 0.05)),
             ("/cause/parts/2/change", json!(null)),
             ("/change_points", json!([])),
             ("/since_change", json!(null)),
@@ -77,6 +79,52 @@ fn what_is_steady_says_why() {
         "deploys of checkout are steady at about 8m42s: +0.2% a week (-0.3 to 0.7), which is not significant (p = 0.40)."
     );
     assert!(steady(0.0123).ends_with("which is significant (p = 0.012), but less than the 1% that matters."));
+}
+
+#[test]
+fn a_growth_that_stopped_a_jump_and_what_is_uncertain_are_told_as_such() {
+    let stopped = told(&with(&[
+        ("/verdict", json!("steady")),
+        ("/growth/stopped_at", json!("2026-10-01T00:00:00Z")),
+        ("/cause/parts/2/change", json!(null)),
+        ("/change_points", json!([])),
+        ("/since_change", json!(null)),
+    ]));
+    assert_eq!(
+        stopped,
+        "deploys of checkout grew 3.8% a week (2.9 to 4.7), from 6m08s to 8m30s, until 2026-10-01; since then they are steady at \
+         about 8m42s."
+    );
+    let range = json!({"deployments": 3, "first_version": "4.11.9", "first_started_at": "2026-09-24T09:00:00Z",
+        "last_version": "4.12.1", "last_started_at": "2026-09-26T09:00:00Z"});
+    let jumped = told(&with(&[
+        ("/verdict", json!("jumped")),
+        ("/growth/is_told", json!(false)),
+        ("/cause/parts/0/share_low", json!(0.6)),
+        ("/cause/parts/0/share_high", json!(0.83)),
+        ("/cause/parts/0/replaces", json!(["migrate"])),
+        ("/change_points/0/range", range),
+        ("/since_change", json!({"deployments": 40, "verdict": "steady", "growth": null})),
+    ]));
+    assert_eq!(
+        jumped,
+        "deploys of checkout jumped, from 6m10s to 8m42s since 2026-09-01, and do not grow beside that: +3.8% a week (2.9 to \
+         4.7); 71% (60% to 83%) of it is `migrating`, which was `migrate`; `smoke-test` is new; the level jumped (from 6m20s to \
+         8m30s) with one of the 3 deployments from version 4.11.9 on 2026-09-24 to 4.12.1 on 2026-09-26, most probably 4.12.0, \
+         deployed by ann. Since then, in 40 deployments, it is steady."
+    );
+}
+
+#[test]
+fn what_may_be_so_by_chance_among_many_is_not_told() {
+    let told = told(&with(&[
+        ("/verdict", json!("steady")),
+        ("/q_value", json!(0.3)),
+        ("/growth/stopped_at", json!("2026-10-01T00:00:00Z")),
+        ("/cause/parts/2/change", json!(null)),
+    ]));
+    assert!(told.contains("are steady at about 8m42s") && told.ends_with("but not among so many trends."), "{told}");
+    assert!(!told.contains("until") && !told.contains("jumped"), "{told}");
 }
 
 #[test]
@@ -132,8 +180,8 @@ fn the_method_can_be_checked() {
     let answer = answer(&[with(&[("/growth/fitted_points", json!(6))])], "week");
     assert_eq!(
         method(&answer.trends[0]).unwrap().to_string(),
-        "Theil–Sen slope with its 95% confidence interval (percent of the fitted start, 6m08s); Mann–Kendall p < 0.001, \
-         tau = 0.62; 12 deployments, fitted as the medians of 6 groups that follow each other"
+        "a line through logarithms beside changes of the level, compound, with its 95% interval where noise may wander; \
+         p < 0.001; 12 deployments, fitted as the medians of 6 groups that follow each other"
     );
 }
 

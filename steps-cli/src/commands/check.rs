@@ -41,18 +41,19 @@ The newest successful deployment is judged, or that of --version; failed, runnin
 may be combined, and all are judged:
   max         No deployment may take longer.
   min         None may take less.
-  baseline    None may take longer than the percentile of the last 30
-              (--last) successful ones before it that were within, and 20%
-              (--margin) more, because single runs differ: what was over max
-              or the baseline is left out of later baselines. At least ten are needed. With
+  baseline    None may take longer than what the percentile of the last 30
+              (--last) successful ones before it lets expect of one more, and
+              20% (--margin) more, because single runs differ; nor may the
+              median of the last five, beside all medians of five before. What
+              was over max is left out. At least ten are needed. With
               --both-ways none may take less than the percentile at the other
-              end (p5 for p95), less the margin, either. What began more than 90 days before it does not count, so that a
-              new level is accepted after that time, or at once with --since
-              and the date of the change.
-  max-growth  They may not grow faster in a week. Over is where they grow
-              significantly (p < 0.05, as 'steps trend' tells it) and by more
-              than that, as of at least two of the last three deployments. A
-              jump of the level counts as growth until --since is after it.
+              end (p5 for p95), less the margin, either. What began more than
+              90 days before it, or before --since, does not count. Less than
+              --min-difference is no difference.
+  max-growth  They may not grow faster in a week. Over is where they surely
+              grow, and by more than that. It may be asked daily: the chance
+              of ever firing without growth is at most 5%. A jump of the level
+              counts as growth until --since is after it.
 
 Without a limit, the rules of the nearest .steps.toml upwards are judged, or of the user's file where it has none:
   [[check]]
@@ -144,6 +145,9 @@ struct LimitFlags {
     /// Growing no faster than this: 5%/week
     #[arg(long, value_name = "GROWTH", help_heading = "Limits")]
     max_growth: Option<GrowthLimit>,
+    /// The smallest difference from a baseline that matters [default: a hundredth of a deployment]
+    #[arg(long, value_name = "TIME", help_heading = "Limits", requires = "baseline")]
+    min_difference: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -9,7 +9,7 @@ use clap::{ArgGroup, ValueHint};
 use steps_shared::view::trend::{method, nothing, overview_note, sentences};
 use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
 use steps_shared::view::{Meaning, Table, Text};
-use steps_shared::{Component, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+use steps_shared::{Component, Duration, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
 
 use super::{listing, setup};
 use crate::client::block_on;
@@ -39,22 +39,24 @@ Examples:
   steps trend --format xlsx --output trends.xlsx
 
 Verdicts:
-  growing, shrinking  the growth is significant (p < 0.05 by Mann-Kendall,
-                      corrected for ties), and at least --min-change a week
-  steady              it is not
+  growing, shrinking  growth is a part of what explains the durations, goes on,
+                      and is at least --min-change a week
+  jumped, dropped     the level changed at once, by 5% or more, and does not
+                      grow
+  steady              nothing of it, or what changed has stopped or is mended
   not enough data     fewer than ten deployments, or less than two weeks
 
-The growth is the Theil-Sen slope with its 95% confidence interval (Sen 1968), in percent of where the fitted line \
-begins. More than 400 deployments are fitted as the medians of 400 groups of deployments that follow each other.
+One model explains the durations: their logarithms are a constant or a line, with up to four jumps, beside noise that may wander \
+for days. Growth compounds, and is told with its 95% interval. More than 400 deployments are fitted as the medians of 400 groups of \
+deployments that follow each other. What is less than --min-difference is not told. Of many components, those are told of which at \
+most 5% may be so by chance.
 
-A change of the level is a significant jump of 5% or more. It is shown with its version and who recorded it.
+A change of the level is told with the versions of which one began it, with a probability of 90%, and who deployed the likeliest.
 
-The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), step by \
-step: each instant counts for the step that holds the deployment up, for a waiting status such as approval only where \
-nobody works, and as (gaps) where no step is open. (--step is of \
+The cause compares the mean of the first and the last fifth of the deployments (5 to 50, outliers left out), and of both sides of a \
+jump, step by step: each instant counts for the step that holds the deployment up, of nested ones the innermost, for a waiting \
+status such as approval only where nobody works, and as (gaps) where no step is open. (--step is of \
 the step's own time, however much of it others took as well.)
-
-After a change of the level, the deployments since then are judged separately too: a jump is not continuing growth.
 
 Only successful deployments count; failed, abandoned and running ones do not. Weeks begin on Mondays, UTC, whatever --tz is: \
 that is of --since and --until. \
@@ -97,6 +99,9 @@ pub struct Args {
     /// The smallest growth in a week that matters [env: STEPS_MIN_CHANGE] [default: 1%]
     #[arg(long, value_name = "PERCENT")]
     min_change: Option<String>,
+    /// The smallest difference that matters [default: a hundredth of a deployment, and the recorded resolution]
+    #[arg(long, value_name = "TIME")]
+    min_difference: Option<Duration>,
     /// Write the chart to this file as SVG, which appears when it is complete
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "one")]
     svg: Option<PathBuf>,
@@ -115,7 +120,8 @@ fn period() -> impl TypedValueParser<Value = PeriodKind> {
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { component, component_flag, environment, step, since, until, by, .. } = args;
     let component = component.or(component_flag);
-    let Args { sprint_start, sprint_length, min_change, svg, ascii, output: place, zone, exclude_waiting, .. } = args;
+    let Args { sprint_start, sprint_length, min_change, min_difference, svg, ascii, .. } = args;
+    let Args { output: place, zone, exclude_waiting, .. } = args;
     let format = place.choose()?;
     let settings = setup::settings(connection)?.with_flags([
         (Key::SprintStart, sprint_start),
@@ -137,6 +143,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         by: by.unwrap_or(usual),
         sprints: settings.sprints()?,
         min_change: settings.min_change()?,
+        min_difference,
         exclude_waiting,
         format: Some(ListFormat::Json),
     };

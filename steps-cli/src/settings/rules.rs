@@ -35,7 +35,7 @@ pub struct Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line: _, component, environment, step, budget, exclude_waiting, since } = self;
-        let Budget { max, min, baseline, last, margin, both_ways, max_growth } = budget;
+        let Budget { max, min, baseline, last, margin, both_ways, max_growth, min_difference } = budget;
         let switch = |on: bool| on.then(|| on.to_string());
         let of_baseline = |value: String| baseline.map(|_| value);
         let values = [
@@ -49,6 +49,7 @@ impl fmt::Display for Rule {
             ("margin", of_baseline(margin.to_string())),
             ("both_ways", switch(*both_ways)),
             ("max_growth", max_growth.map(|growth| growth.to_string())),
+            ("min_difference", min_difference.map(steps_shared::Duration::to_exact_text)),
             ("exclude_waiting", switch(*exclude_waiting)),
             ("since", since.clone()),
         ];

@@ -1,21 +1,33 @@
-//! What makes the difference between the beginning of a series and its end.
+//! What makes the difference between the beginning of a series and its end, or between both sides of a jump.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steps_shared::{Cause, CauseShare, Duration, Status, StepPresence};
+use steps_shared::{Cause, CauseShare, Duration, Status};
 
+use super::parts::{Part, displaced, parts};
 use super::series::{Timed, seconds};
-use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation};
+use crate::analysis::statistics::{OUTLIER_DEVIATIONS, median_of, robust_deviation, rounded, share_interval};
 
 /// What one deployment spent its time on, in microseconds; the parts add up to its duration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cost {
     /// The time in which each step held it up; a step that never did has 0.
     pub steps: BTreeMap<Status, i64>,
+    /// How long each of them was open, whatever others were.
+    pub open: BTreeMap<Status, i64>,
+    /// When each of them first began, from the beginning on.
+    pub begins: BTreeMap<Status, i64>,
     /// Those of them in which nobody works.
     pub waiting: BTreeSet<Status>,
     /// The time in which no step was open.
     pub gaps: i64,
+}
+
+impl Cost {
+    /// How long it took in all.
+    fn whole(&self) -> i64 {
+        self.steps.values().sum::<i64>() + self.gaps
+    }
 }
 
 /// The deployments of one end that are compared: all but outliers, such as one that hung for an hour.
@@ -34,65 +46,53 @@ pub fn cause(before: &[Cost], after: &[Cost]) -> Option<Cause> {
     if before.is_empty() || after.is_empty() {
         return None;
     }
-    // Gaps are None.
-    let steps = before.iter().chain(after).flat_map(|cost| cost.steps.keys()).map(Some);
-    let names: BTreeSet<Option<&Status>> = steps.chain([None]).collect();
-    let sides: Vec<[Side; 2]> = names.iter().map(|name| [side(before, *name), side(after, *name)]).collect();
-    let means_before = means(sides.iter().map(|[was, _]| was.sum), before.len());
-    let means_after = means(sides.iter().map(|[_, is]| is.sum), after.len());
+    let parts: Vec<Part> = parts(before, after);
+    let mut means_before = means(parts.iter().map(|part| part.sum(before, true)), before.len());
+    let mut means_after = means(parts.iter().map(|part| part.sum(after, false)), after.len());
     let whole_before: i64 = means_before.iter().sum();
     let whole_after: i64 = means_after.iter().sum();
     let whole = whole_after - whole_before;
-    let is_waiting = |step: &Status| before.iter().chain(after).any(|cost| cost.waiting.contains(step));
-    let mut parts: Vec<(i64, CauseShare)> = names
-        .into_iter()
-        .zip(sides)
+    let open = parts.iter().map(|part| part.opened(after, false) - part.opened(before, true)).collect::<Vec<_>>();
+    let moved = displaced(&open, &mut means_before, &mut means_after);
+    let seconds =
+        |costs: &[Cost], of: &dyn Fn(&Cost) -> f64| costs.iter().map(|cost| of(cost) / 1e6).collect::<Vec<_>>();
+    let wholes = [before, after].map(|costs| seconds(costs, &|cost| cost.whole() as f64));
+    let mut told: Vec<(i64, CauseShare)> = parts
+        .iter()
         .zip(means_before.iter().zip(&means_after))
-        .filter(|((step, sides), _)| step.is_some() || sides.iter().any(|side| side.sum > 0))
-        .map(|((step, [was, is]), (mean_before, mean_after))| {
-            let change = mean_after - mean_before;
-            let part = CauseShare {
-                step: step.cloned(),
-                waiting: step.is_some_and(is_waiting),
-                before_seconds: to_seconds(*mean_before),
-                after_seconds: to_seconds(*mean_after),
+        .zip(moved)
+        .filter(|((part, (was, is)), _)| part.step.is_some() || **was > 0 || **is > 0)
+        .map(|((part, (was, is)), moved)| {
+            let change = is - was;
+            let of = [seconds(before, &|cost| part.of(cost, true)), seconds(after, &|cost| part.of(cost, false))];
+            let interval = share_interval([&of[0], &of[1]], [&wholes[0], &wholes[1]]).filter(|_| !moved);
+            let told = CauseShare {
+                step: part.step.cloned(),
+                waiting: part
+                    .step
+                    .is_some_and(|step| before.iter().chain(after).any(|cost| cost.waiting.contains(step))),
+                before_seconds: to_seconds(*was),
+                after_seconds: to_seconds(*is),
                 change_seconds: to_seconds(change),
                 share: (whole != 0).then(|| change as f64 / whole as f64),
-                change: match (step, was.present, is.present) {
-                    (Some(_), false, true) => Some(StepPresence::Appeared),
-                    (Some(_), true, false) => Some(StepPresence::Vanished),
-                    _ => None,
-                },
+                share_low: interval.map(|[low, _]| rounded(low)),
+                share_high: interval.map(|[_, high]| rounded(high)),
+                change: part.presence(before, after),
+                replaces: part.replaces().cloned().collect(),
             };
-            (change, part)
+            (change, told)
         })
         .collect();
     // The largest contribution comes first: to growth when it grew, to shrinking when it shrank.
-    parts.sort_by_key(|(change, _)| if whole < 0 { *change } else { -change });
+    told.sort_by_key(|(change, _)| if whole < 0 { *change } else { -change });
     Some(Cause {
         deployments_before: u32::try_from(before.len()).unwrap_or(u32::MAX),
         deployments_after: u32::try_from(after.len()).unwrap_or(u32::MAX),
         before: Duration::from_micros(whole_before)?,
         after: Duration::from_micros(whole_after)?,
         change_seconds: to_seconds(whole),
-        parts: parts.into_iter().map(|(_, part)| part).collect(),
+        parts: told.into_iter().map(|(_, part)| part).collect(),
     })
-}
-
-/// A step, or the gaps, in the deployments of one end.
-#[derive(Debug, Clone, Copy)]
-struct Side {
-    sum: i128,
-    present: bool,
-}
-
-fn side(costs: &[Cost], step: Option<&Status>) -> Side {
-    let of = |cost: &Cost| match step {
-        Some(step) => cost.steps.get(step).copied(),
-        None => Some(cost.gaps),
-    };
-    let found = || costs.iter().filter_map(of);
-    Side { sum: found().map(i128::from).sum(), present: found().next().is_some() }
 }
 
 /// The sums divided by a number, each rounded so that together they are the whole divided by it, rounded.
@@ -115,13 +115,20 @@ fn to_seconds(micros: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use steps_shared::StepPresence;
 
     use super::super::series::tests::series;
     use super::*;
 
-    fn cost(gaps: i64, steps: &[(&str, i64)]) -> Cost {
-        let steps = steps.iter().map(|(name, seconds)| (name.parse().unwrap(), seconds * 1_000_000)).collect();
-        Cost { steps, waiting: BTreeSet::new(), gaps: gaps * 1_000_000 }
+    fn cost(gaps: i64, order: &[(&str, i64)]) -> Cost {
+        let steps = order.iter().map(|(name, seconds)| (name.parse().unwrap(), seconds * 1_000_000)).collect();
+        let steps: BTreeMap<Status, i64> = steps;
+        let mut begin = 0;
+        let begins = order.iter().map(|(name, seconds)| {
+            begin += seconds * 1_000_000;
+            (name.parse().unwrap(), begin - seconds * 1_000_000)
+        });
+        Cost { open: steps.clone(), begins: begins.collect(), steps, waiting: BTreeSet::new(), gaps: gaps * 1_000_000 }
     }
 
     fn told(cause: &Cause) -> Vec<(&str, f64, Option<f64>, Option<StepPresence>)> {
@@ -175,7 +182,12 @@ mod tests {
     fn any_cost() -> impl Strategy<Value = Cost> {
         let steps =
             prop::collection::btree_map("[a-d]".prop_map(|name| name.parse().unwrap()), 0_i64..1_000_000_007, 0..4);
-        (steps, 0_i64..1_000_003).prop_map(|(steps, gaps)| Cost { steps, waiting: BTreeSet::new(), gaps })
+        (steps, 0_i64..1_000_003).prop_map(|(steps, gaps)| {
+            let steps: BTreeMap<Status, i64> = steps;
+            let open = steps.iter().map(|(name, micros)| (name.clone(), micros + micros % 1000)).collect();
+            let begins = steps.iter().map(|(name, micros)| (name.clone(), micros / 7)).collect();
+            Cost { steps, open, begins, waiting: BTreeSet::new(), gaps }
+        })
     }
 
     proptest! {

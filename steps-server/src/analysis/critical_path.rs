@@ -19,27 +19,70 @@ pub struct Interval {
 pub struct Shares {
     /// Each step's part.
     pub steps: Vec<i64>,
+    /// How long each step was open, whatever others were; a wrapper, where no step within it was.
+    pub open: Vec<i64>,
     /// The time in which no step was open.
     pub gaps: i64,
 }
 
+/// A step is a wrapper when the steps within it take at least this share of its time: a `steps run` around others.
+const WRAPPED: f64 = 0.8;
+
 /// Shares the time from `start` to `end` among steps: at each instant it is that of the open step that ends last, and
 /// where several end last together, it is shared equally between them. Waiting steps share the time in which nobody works.
+/// A wrapper holds nothing up while a step within it is open: the innermost counts (Zhang et al., "CRISP: Critical Path Analysis of
+/// Large-Scale Microservice Architectures", 2022).
 ///
 /// Time before `start` and after `end` does not count. Of microseconds that cannot be divided, the first steps get one
 /// more.
 #[must_use]
 pub fn shares(start: Timestamp, end: Timestamp, steps: &[Interval]) -> Shares {
     let clip = |time: Timestamp| time.clamp(start, end.max(start)).micros();
-    let open = |waiting: bool| {
+    let all = |waiting: bool| {
         let of_kind = steps.iter().enumerate().filter(move |(_, step)| step.waiting == waiting);
         of_kind.map(|(nth, step)| Open { nth, from: clip(step.from), to: clip(step.to) })
     };
-    let mut shared = vec![0; steps.len()];
-    let idle = Idle::new(hold((clip(start), clip(end)), open(false), &mut shared));
-    let waiting = open(true).map(|open| Open { from: idle.before(open.from), to: idle.before(open.to), ..open });
-    let gaps = hold((0, idle.whole()), waiting, &mut shared);
-    Shares { steps: shared, gaps: gaps.iter().map(|(from, to)| to - from).sum() }
+    let (mut shared, mut open) = (vec![0; steps.len()], vec![0; steps.len()]);
+    let working = innermost(&all(false).collect::<Vec<_>>());
+    working.iter().for_each(|piece| open[piece.nth] += (piece.to - piece.from).max(0));
+    let idle = Idle::new(hold((clip(start), clip(end)), working.into_iter(), &mut shared));
+    let waiting = all(true).map(|open| Open { from: idle.before(open.from), to: idle.before(open.to), ..open });
+    let waiting: Vec<Open> = waiting.collect();
+    waiting.iter().for_each(|piece| open[piece.nth] += (piece.to - piece.from).max(0));
+    let gaps = hold((0, idle.whole()), waiting.into_iter(), &mut shared);
+    Shares { steps: shared, open, gaps: gaps.iter().map(|(from, to)| to - from).sum() }
+}
+
+/// The steps, and of wrappers only what no step within them takes.
+fn innermost(steps: &[Open]) -> Vec<Open> {
+    let mut pieces = Vec::new();
+    for outer in steps {
+        let is_within = |inner: &&Open| {
+            inner.from < inner.to
+                && outer.from <= inner.from
+                && inner.to <= outer.to
+                && (outer.from, outer.to) != (inner.from, inner.to)
+        };
+        let mut within: Vec<(i64, i64)> = steps.iter().filter(is_within).map(|inner| (inner.from, inner.to)).collect();
+        within.sort_unstable();
+        let (mut free, mut now) = (Vec::new(), outer.from);
+        for (from, to) in within {
+            if from > now {
+                free.push(Open { from: now, to: from, ..*outer });
+            }
+            now = now.max(to);
+        }
+        if now < outer.to {
+            free.push(Open { from: now, ..*outer });
+        }
+        let length = outer.to - outer.from;
+        let left: i64 = free.iter().map(|piece| piece.to - piece.from).sum();
+        match (length - left) as f64 >= WRAPPED * length as f64 && left < length {
+            true => pieces.extend(free),
+            false => pieces.push(*outer),
+        }
+    }
+    pieces
 }
 
 /// The stretches of time in which nobody works, with how much of it there was before each.
@@ -134,7 +177,7 @@ mod tests {
     fn shared(end: i64, steps: &[(i64, i64)]) -> (Vec<i64>, i64) {
         let steps = steps.iter().map(|(from, to)| Interval { from: at(*from), to: at(*to), waiting: false });
         let steps: Vec<_> = steps.collect();
-        let Shares { steps, gaps } = shares(at(0), at(end), &steps);
+        let Shares { steps, gaps, .. } = shares(at(0), at(end), &steps);
         (steps, gaps)
     }
 
@@ -168,7 +211,7 @@ mod tests {
     fn waiting_counts_where_nobody_works() {
         let step = |from, to, waiting| Interval { from: at(from), to: at(to), waiting };
         let told = |steps: &[Interval]| {
-            let Shares { steps, gaps } = shares(at(0), at(100), steps);
+            let Shares { steps, gaps, .. } = shares(at(0), at(100), steps);
             (steps, gaps)
         };
         assert_eq!(told(&[step(0, 90, true), step(20, 50, false)]), (vec![60, 30], 10));
@@ -181,22 +224,37 @@ mod tests {
     /// The definition, instant by instant.
     fn by_definition(end: i64, steps: &[(i64, i64)]) -> (Vec<f64>, f64) {
         let (mut found, mut gaps) = (vec![0.0; steps.len()], 0.0);
+        let all: Vec<Open> = steps
+            .iter()
+            .enumerate()
+            .map(|(nth, (from, to))| Open { nth, from: (*from).min(end), to: (*to).min(end) })
+            .collect();
+        let pieces = innermost(&all);
         for now in 0..end {
-            let open = |step: &&(i64, i64)| step.0 <= now && step.1 > now;
-            match steps.iter().filter(open).map(|step| step.1.min(end)).max() {
+            let open = |piece: &&Open| piece.from <= now && piece.to > now;
+            match pieces.iter().filter(open).map(|piece| piece.to).max() {
                 None => gaps += 1.0,
                 Some(last) => {
-                    let holds = |step: &(i64, i64)| open(&step) && step.1.min(end) == last;
-                    let many = steps.iter().filter(|step| holds(step)).count() as f64;
-                    steps
-                        .iter()
-                        .zip(&mut found)
-                        .filter(|(step, _)| holds(step))
-                        .for_each(|(_, share)| *share += 1.0 / many);
+                    let holds: Vec<&Open> = pieces.iter().filter(open).filter(|piece| piece.to == last).collect();
+                    holds.iter().for_each(|piece| found[piece.nth] += 1.0 / holds.len() as f64);
                 }
             }
         }
         (found, gaps)
+    }
+
+    #[test]
+    fn a_wrapper_holds_nothing_up_but_what_is_its_own() {
+        assert_eq!(shared(100, &[(0, 100), (5, 60), (60, 95)]), (vec![10, 55, 35], 0));
+        assert_eq!(
+            shared(100, &[(0, 100), (0, 90), (2, 50), (50, 90)]),
+            (vec![10, 2, 48, 40], 0),
+            "a wrapper in a wrapper"
+        );
+        assert_eq!(shared(100, &[(0, 100), (0, 100)]), (vec![50, 50], 0), "neither is within the other");
+        let interval = |from, to| Interval { from: at(from), to: at(to), waiting: false };
+        let found = shares(at(0), at(100), &[interval(0, 100), interval(5, 60), interval(60, 95), interval(0, 20)]);
+        assert_eq!(found.open, [5, 55, 35, 20]);
     }
 
     proptest! {

@@ -2,8 +2,9 @@
 
 use steps_shared::{Duration, Estimate, Growth, Percent, Point, Timestamp, Verdict};
 
+use super::model::{Explanation, Least, explain};
 use super::series::{Timed, fitted};
-use crate::analysis::statistics::{mann_kendall, median_of, theil_sen};
+use crate::analysis::statistics::{mann_kendall, rounded};
 
 /// Fewer deployments are not enough data …
 pub const MIN_DEPLOYMENTS: usize = 10;
@@ -11,11 +12,8 @@ pub const MIN_DEPLOYMENTS: usize = 10;
 /// … and so is less time between the first and the last: two weeks.
 pub const MIN_MICROS: i64 = 2 * WEEK_MICROS;
 
-/// Growth in percent is relative to where the fitted line begins; there is none when that is less than this share of the
-/// median.
-const MIN_FITTED_START: f64 = 0.05;
-
-const WEEK_MICROS: i64 = 7 * 86_400_000_000;
+/// A week in microseconds.
+pub const WEEK_MICROS: i64 = 7 * 86_400_000_000;
 
 /// Whether a series is long enough to measure its growth.
 #[must_use]
@@ -24,114 +22,76 @@ pub fn is_enough(series: &[Timed]) -> bool {
     series.len() >= MIN_DEPLOYMENTS && last.started_at.micros() - first.started_at.micros() >= MIN_MICROS
 }
 
-/// How a series grows; `None` when there is not enough data.
+/// What a series is fitted as, and what explains it; no explanation where there is not enough data.
 #[must_use]
-pub fn growth_of(series: &[Timed], sprint: Duration) -> Option<Growth> {
-    if is_enough(series) { growth(&fitted(series), sprint) } else { None }
+pub fn explained(series: &[Timed], least: Least) -> (Vec<Point>, Option<Explanation>) {
+    let mut points = fitted(series);
+    let explanation = if is_enough(series) { explain(&weeks(&points), &points, least) } else { None };
+    if let Some(explanation) = &explanation {
+        let levels = points.iter_mut().zip(&explanation.levels);
+        levels.for_each(|(point, level)| point.fitted = Duration::from_seconds(*level).ok());
+    }
+    (points, explanation)
 }
 
-/// How the durations of points grow, that are in order of time: the line by Theil and Sen ([`theil_sen`]), and the test by
-/// Mann and Kendall ([`mann_kendall`]). `None` when all have the same time.
+/// When each point is, in weeks from the first.
+pub(super) fn weeks(points: &[Point]) -> Vec<f64> {
+    let first = points.first().map_or(0, |point| point.started_at.micros());
+    points.iter().map(|point| (point.started_at.micros() - first) as f64 / WEEK_MICROS as f64).collect()
+}
+
+/// The growth by an explanation of points.
 #[must_use]
-pub fn growth(points: &[Point], sprint: Duration) -> Option<Growth> {
+pub fn growth(points: &[Point], explanation: &Explanation, sprint: Duration) -> Option<Growth> {
     let first = points.first()?.started_at;
-    let weeks = |time: Timestamp| (time.micros() - first.micros()) as f64 / WEEK_MICROS as f64;
-    let x: Vec<f64> = points.iter().map(|point| weeks(point.started_at)).collect();
-    let y: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
-    let line = theil_sen(&x, &y)?;
-    let test = mann_kendall(&y);
-    let seconds_per_week = Estimate { value: line.slope, low: line.low, high: line.high };
-    let fitted_start = line.intercept;
-    let is_measure = fitted_start > MIN_FITTED_START * median_of(&y);
-    let percent_per_week = is_measure.then(|| seconds_per_week.times(100.0 / fitted_start));
+    let slope = &explanation.slope;
+    let weeks = weeks(points);
+    let until = slope.until.unwrap_or(f64::INFINITY);
+    let begun = weeks.partition_point(|week| *week < slope.from).min(points.len() - 1);
+    let ended = weeks.partition_point(|week| *week <= until).clamp(begun + 1, points.len()) - 1;
+    let (start, end) = (explanation.levels[begun], explanation.levels[ended]);
+    let middle = (start * end).sqrt();
+    let logs = Estimate { value: slope.value, low: slope.low, high: slope.high };
+    let compound = |weeks: f64| logs.map(|log| (log * weeks).exp_m1() * 100.0);
+    let seconds_per_week = logs.times(middle);
+    let told = |estimate: Estimate| estimate.map(rounded);
     let sprint_weeks = sprint.micros() as f64 / WEEK_MICROS as f64;
+    let moment = |weeks: f64| {
+        let micros = first.micros() + (weeks * WEEK_MICROS as f64).round() as i64;
+        Timestamp::from_micros(micros).unwrap_or(first)
+    };
+    let durations: Vec<f64> = points.iter().map(|point| point.duration.seconds()).collect();
     Some(Growth {
-        seconds_per_week,
-        percent_per_week,
-        seconds_per_sprint: seconds_per_week.times(sprint_weeks),
-        percent_per_sprint: percent_per_week.map(|percent| percent.times(sprint_weeks)),
-        fitted_start_seconds: fitted_start,
-        fitted_end_seconds: fitted_start + line.slope * x.last().copied().unwrap_or_default(),
-        p_value: test.p_value,
-        tau: test.tau,
+        seconds_per_week: told(seconds_per_week),
+        percent_per_week: Some(told(compound(1.0))),
+        seconds_per_sprint: told(seconds_per_week.times(sprint_weeks)),
+        percent_per_sprint: Some(told(compound(sprint_weeks))),
+        fitted_start_seconds: rounded(start),
+        fitted_end_seconds: rounded(end),
+        p_value: rounded(slope.p_value),
+        tau: mann_kendall(&durations).tau,
         fitted_points: u32::try_from(points.len()).unwrap_or(u32::MAX),
+        is_told: slope.told,
+        began_at: (slope.told && slope.from > 0.0).then(|| moment(slope.from)),
+        stopped_at: slope.until.map(moment),
     })
 }
 
-/// The verdict on growth: growing or shrinking when it is significant and at least `min_change` a week, else steady.
+/// The verdict: growing or shrinking where growth is a part of the explanation, goes on, and is at least `min_change` a week and
+/// `least` in all of its time; else jumped or dropped where the jumps together changed the level by as much; else steady.
 #[must_use]
-pub fn verdict(growth: Option<&Growth>, min_change: Percent) -> Verdict {
+pub fn verdict(growth: Option<&Growth>, jumped: (f64, f64), min_change: Percent, least: Least) -> Verdict {
     let Some(growth) = growth else { return Verdict::NotEnoughData };
-    let slope = growth.seconds_per_week.value;
-    // Where a line begins near zero, or below, its slope is more than any share of its beginning.
-    let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= min_change.value());
-    match growth.is_significant() && matters {
-        true if slope > 0.0 => Verdict::Growing,
-        true if slope < 0.0 => Verdict::Shrinking,
+    let matters = growth.percent_per_week.is_none_or(|percent| percent.value.abs() >= min_change.value())
+        && (growth.fitted_end_seconds - growth.fitted_start_seconds).abs() >= least.seconds;
+    let (before, after) = jumped;
+    let jumped = after - before;
+    let has_jumped = jumped.abs() >= least.seconds && jumped.abs() >= super::changes::MIN_CHANGE * before;
+    match growth.is_significant() && growth.stopped_at.is_none() && matters {
+        true if growth.seconds_per_week.value > 0.0 => Verdict::Growing,
+        true if growth.seconds_per_week.value < 0.0 => Verdict::Shrinking,
+        _ if has_jumped && jumped > 0.0 => Verdict::Jumped,
+        _ if has_jumped && jumped < 0.0 => Verdict::Dropped,
         _ => Verdict::Steady,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fitted;
-    use super::super::series::tests::{series, timed};
-    use super::*;
-
-    const FORTNIGHT: i64 = 2 * WEEK_MICROS;
-
-    fn grown(seconds: impl IntoIterator<Item = f64>) -> Growth {
-        growth(&fitted(&series(seconds)), Duration::from_micros(FORTNIGHT).unwrap()).unwrap()
-    }
-
-    fn one() -> Percent {
-        Percent::new(1.0).unwrap()
-    }
-
-    #[test]
-    fn is_told_by_week_and_by_sprint() {
-        // 21 deployments a week, each a second longer: 21 s a week.
-        let growth = grown((0..210).map(|nth| 420.0 + f64::from(nth)));
-        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found} {expected}");
-        near(growth.seconds_per_week.value, 21.0);
-        near(growth.percent_per_week.unwrap().value, 5.0);
-        near(growth.seconds_per_sprint.low, 42.0);
-        near(growth.percent_per_sprint.unwrap().high, 10.0);
-        near(growth.fitted_start_seconds, 420.0);
-        near(growth.fitted_end_seconds, 629.0);
-        assert_eq!(verdict(Some(&growth), one()), Verdict::Growing);
-        assert_eq!(verdict(Some(&growth), Percent::new(5.1).unwrap()), Verdict::Steady, "too little to matter");
-    }
-
-    #[test]
-    fn shrinking_and_steady_and_none() {
-        let falling = grown((0..100).map(|nth| 420.0 - f64::from(nth)));
-        assert_eq!(verdict(Some(&falling), one()), Verdict::Shrinking);
-        let constant = grown([420.0; 100]);
-        assert_eq!((verdict(Some(&constant), one()), constant.p_value), (Verdict::Steady, 1.0));
-        assert_eq!(verdict(Some(&constant), Percent::new(0.0).unwrap()), Verdict::Steady);
-        assert_eq!(verdict(None, one()), Verdict::NotEnoughData);
-        assert_eq!(growth(&[], Duration::default()), None);
-    }
-
-    #[test]
-    fn a_line_that_begins_below_zero_has_no_percentage_and_grows() {
-        let growth = grown((0..100).map(|nth| f64::from(nth).powi(4)));
-        assert!(growth.fitted_start_seconds < 0.0);
-        assert_eq!(growth.percent_per_week, None);
-        assert_eq!(verdict(Some(&growth), one()), Verdict::Growing);
-    }
-
-    #[test]
-    fn ten_over_two_weeks_are_enough() {
-        let over_two_weeks = |deployments: usize, less: f64| {
-            let minutes = (FORTNIGHT / 60_000_000) as f64 - less;
-            let at = |nth: usize| timed(minutes * nth as f64 / (deployments - 1) as f64, 60.0);
-            is_enough(&(0..deployments).map(at).collect::<Vec<_>>())
-        };
-        assert!(over_two_weeks(10, 0.0));
-        assert!(!over_two_weeks(9, 0.0));
-        assert!(!over_two_weeks(1000, 1e-7), "microseconds short of it");
-        assert!(!is_enough(&[]));
     }
 }

@@ -4,16 +4,25 @@
 pub mod budget;
 pub mod cause;
 pub mod changes;
+pub mod conclusion;
 pub mod critical_path;
+pub mod discovery;
 pub mod growth;
+pub mod model;
+mod parts;
 pub mod periods;
+mod recent;
+pub mod sequential;
 pub mod series;
 pub mod statistics;
+pub mod truth;
+pub mod usual;
 
 pub use budget::{Budgets, Lookback};
 pub use cause::{Cost, cause};
-pub use changes::{Changed, changes};
+pub use changes::Changed;
+pub use conclusion::{Conclusion, conclude};
 pub use critical_path::{Interval, shares};
-pub use growth::{growth, growth_of, is_enough, verdict};
+pub use growth::is_enough;
 pub use periods::periods;
-pub use series::{Timed, ends, fitted};
+pub use series::{Timed, ends};

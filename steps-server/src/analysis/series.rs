@@ -50,6 +50,7 @@ pub fn fitted(series: &[Timed]) -> Vec<Point> {
                 started_at: Timestamp::from_micros(median_of(&starts).round() as i64).unwrap_or_default(),
                 duration: median(group),
                 deployments: u32::try_from(group.len()).unwrap_or(u32::MAX),
+                fitted: None,
             }
         })
         .collect()
@@ -67,6 +68,16 @@ pub fn groups(deployments: usize) -> impl ExactSizeIterator<Item = Range<usize>>
 pub fn ends(series: &[Timed]) -> (&[Timed], &[Timed]) {
     let size = (series.len() / 5).clamp(5, 50).min(series.len());
     (&series[..size], &series[series.len() - size..])
+}
+
+/// The smallest difference that matters in a series where none is asked for: a hundredth of a whole deployment, and the resolution
+/// at which it was recorded; what would be shown as 0.00 s never does.
+#[must_use]
+pub fn least_difference(series: &[Timed], whole: Duration) -> Duration {
+    const SECOND: i64 = 1_000_000;
+    let in_whole_seconds = series.iter().all(|timed| timed.duration.micros() % SECOND == 0);
+    let resolution = if in_whole_seconds { SECOND } else { SECOND / 100 };
+    Duration::from_micros(resolution.max(whole.micros() / 100)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::compute::Cancellation;
 use super::trends::timed;
 use super::{App, Error};
 use crate::analysis::budget::LimitVerdict;
+use crate::analysis::series::least_difference;
 use crate::analysis::{Budgets, Lookback, Timed};
 use crate::store::{Access, SeriesKey};
 
@@ -43,6 +44,8 @@ impl App {
             Ok((newest, timed(reader.series(key, Timestamp::default(), None).await?)))
         });
         let (newest, series) = read.await?;
+        let whole = self.whole(access, key, &series, (Timestamp::default(), None)).await?;
+        let least = query.budget.min_difference.unwrap_or_else(|| least_difference(&series, whole));
         let at = match newest {
             Some(newest) => newest.and_then(|newest| series.iter().rposition(|timed| timed.id == newest.id)),
             None => series.len().checked_sub(1),
@@ -58,7 +61,7 @@ impl App {
         let computing = self.compute(slot, {
             let (series, budget) = (Arc::clone(&series), query.budget.clone());
             move |cancellation| {
-                let budgets = Budgets::new(&series, &budget, lookback);
+                let budgets = Budgets::new(&series, &budget, lookback, least);
                 let judged = at.map(|at| (budgets.judge(at), budgets.over_in_a_row(at)));
                 (judged, replayed_since.map(|since| replay(&budgets, &series, since, cancellation)))
             }

@@ -1,6 +1,6 @@
 //! Questions about deployments.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use steps_shared::{
     Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, Step, StepId, TimelineStep,
@@ -9,10 +9,17 @@ use steps_shared::{
 use super::steps::{Count, checked_limit};
 use super::{App, Error};
 use crate::analysis::statistics::median;
+use crate::analysis::usual::slow_from;
 use crate::store::{Access, Entry, Reader, Rows};
 
 /// What is usual is the median of this many deployments before.
-const USUAL_OF: u32 = 20;
+const USUAL_OF: usize = 20;
+
+/// What is unusually slow is told by so many of them, …
+const SLOW_OF: usize = 100;
+
+/// … or fewer, so that they have about this many steps.
+const MAX_STEPS: usize = 10_000;
 
 /// A deployment with its steps in order.
 #[derive(Debug, Clone)]
@@ -67,25 +74,39 @@ impl App {
     pub async fn detail(&self, access: &Access, timeline: Timeline) -> Result<DeploymentDetail, Error> {
         let Timeline { deployment, beside, steps } = timeline;
         let before = &deployment;
-        let (durations, timelines) = self
+        let many = (MAX_STEPS / steps.len().max(1)).clamp(USUAL_OF, SLOW_OF);
+        let (newest, durations, timelines) = self
             .read_unfolded(access, |reader| async move {
-                let before = reader.successful_before(before, USUAL_OF).await?;
+                let before = reader.successful_before(before, many as u32).await?;
                 let (ids, durations): (Vec<StepId>, Vec<Duration>) = before.into_iter().unzip();
-                Ok((durations, reader.timelines_of(&ids).await?))
+                let newest: HashSet<StepId> = ids.iter().take(USUAL_OF).copied().collect();
+                Ok((newest, durations, reader.timelines_of(&ids).await?))
             })
             .await?;
-        let mut by_status: HashMap<String, Vec<Duration>> = HashMap::new();
-        for timeline in &timelines {
+        // Of each status, how long it took in all of them, and in the newest.
+        let mut by_status: HashMap<String, (Vec<Duration>, Vec<Duration>)> = HashMap::new();
+        for (id, timeline) in &timelines {
             for Entry { status, ts, ended_at, .. } in timeline.entries()? {
-                if let Some(duration) = ended_at.and_then(|ended_at| Duration::from_micros(ended_at - ts)) {
-                    by_status.entry(status.to_owned()).or_default().push(duration);
+                let Some(duration) = ended_at.and_then(|ended_at| Duration::from_micros(ended_at - ts)) else {
+                    continue;
+                };
+                let (all, usual) = by_status.entry(status.to_owned()).or_default();
+                all.push(duration);
+                if newest.contains(id) {
+                    usual.push(duration);
                 }
             }
         }
-        let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|durations| median(durations));
+        let usual_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|(_, usual)| median(usual));
+        let slow_of = |step: &Step| by_status.get(step.status.as_str()).and_then(|(all, _)| slow_from(all));
         let kind_of = |step: &Step| self.fold.statuses.kind(step.status.as_str(), step.span);
-        let timeline =
-            steps.into_iter().map(|step| TimelineStep { kind: kind_of(&step), usual: usual_of(&step), step }).collect();
-        Ok(DeploymentDetail { deployment, usual: median(&durations), beside, timeline })
+        let timeline = steps.into_iter().map(|step| TimelineStep {
+            kind: kind_of(&step),
+            usual: usual_of(&step),
+            slow_from: slow_of(&step),
+            step,
+        });
+        let usual = median(&durations[..durations.len().min(USUAL_OF)]);
+        Ok(DeploymentDetail { deployment, usual, beside, timeline: timeline.collect() })
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use steps_shared::{
-    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, Percent,
-    Period, PeriodKind, Point, SinceChange, Sprints, StatusKind, StepId, Trend, TrendAnswer, TrendQuery, Verdict,
+    Bound, Cause, DEFAULT_LOOKBACK, Deployment, Duration, FieldError, FieldErrors, Growth, LevelChange, SinceChange,
+    StatusKind, StepId, Timestamp, Trend, TrendAnswer, TrendQuery, Verdict, VersionRange,
 };
 
 use super::{App, Error};
 use crate::analysis::cause::compared;
-use crate::analysis::{self, Changed, Cost, Interval, Timed};
+use crate::analysis::discovery::q_values;
+use crate::analysis::series::least_difference;
+use crate::analysis::{self, Changed, Conclusion, Cost, Interval, Timed};
 use crate::projection::statuses::Statuses;
 use crate::store::{Access, NAMES, Name, SeriesKey, SeriesRow, StepOf};
 
@@ -64,11 +66,15 @@ impl App {
             .buffered(READ_AHEAD)
             .map_ok(|series| stream::iter(series.into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|(key, series)| self.trend(access, key, series, query))
+            .map_ok(|(key, series)| async move {
+                let whole = self.whole(access, &key, &series, (since, until)).await?;
+                self.trend(access, key, series, whole, query).await
+            })
             .try_buffered(SERIES_AT_A_TIME)
             .try_collect()
             .await?;
         let mut trends: Vec<Trend> = found.into_iter().flatten().collect();
+        tell_discoveries(&mut trends);
         trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
         Ok(TrendAnswer {
             by: query.by.to_string(),
@@ -78,6 +84,7 @@ impl App {
             exclude_waiting: query.exclude_waiting,
             since,
             until,
+            false_discovery_rate: Growth::SIGNIFICANCE,
             trends,
         })
     }
@@ -88,24 +95,34 @@ impl App {
         access: &Access,
         key: SeriesKey,
         series: Vec<Timed>,
+        whole: Duration,
         query: &TrendQuery,
     ) -> Result<Option<Trend>, Error> {
         let (Some(first), Some(last)) = (series.first().copied(), series.last().copied()) else { return Ok(None) };
         let (kind, sprints, min_change) = (query.by, query.sprints, query.min_change.0);
         let series = Arc::new(series);
+        let least = query.min_difference.unwrap_or_else(|| least_difference(&series, whole));
         let slot = self.acquire(&self.slots.cpu).await?;
         let computing = self.compute(slot, {
             let series = Arc::clone(&series);
-            move |_| compute(&series, kind, sprints, min_change)
+            move |_| {
+                let conclusion = analysis::conclude(&series, sprints.length.duration(), min_change, least);
+                (since_change(&series, &conclusion), analysis::periods(&series, kind, sprints), conclusion)
+            }
         });
-        let Computed { points, growth, changes, since_change, periods } = computing.await?;
+        let (since_change, periods, Conclusion { points, growth, changes, verdict }) = computing.await?;
         let (before, after) = analysis::ends(&series);
-        let explained = growth.is_some() && key.step.is_none();
+        // What is not told to have changed has no cause.
+        let changed = !matches!(verdict, Verdict::Steady | Verdict::NotEnoughData);
+        let explained = changed && key.step.is_none();
         let cause = match explained {
             true => self.cause(access, compared(before), compared(after), key.exclude_waiting).await?,
             false => None,
         };
-        let change_points = self.level_changes(access, &series, &changes).await?;
+        let mut change_points = self.level_changes(access, &series, &changes).await?;
+        if explained {
+            self.explain_changes(access, &series, &changes, key.exclude_waiting, &mut change_points).await?;
+        }
         Ok(Some(Trend {
             component: key.component,
             environment: key.environment,
@@ -113,7 +130,9 @@ impl App {
             deployments: u32::try_from(series.len()).unwrap_or(u32::MAX),
             first_started_at: first.started_at,
             last_started_at: last.started_at,
-            verdict: analysis::verdict(growth.as_ref(), min_change),
+            verdict,
+            min_difference_seconds: least.seconds(),
+            q_value: None,
             start_median: analysis::series::median(before),
             now_median: analysis::series::median(after),
             growth,
@@ -125,6 +144,23 @@ impl App {
         }))
     }
 
+    /// How long the deployments usually take that a series of steps is of.
+    pub(super) async fn whole(
+        &self,
+        access: &Access,
+        key: &SeriesKey,
+        series: &[Timed],
+        (since, until): (Timestamp, Option<Timestamp>),
+    ) -> Result<Duration, Error> {
+        if key.step.is_none() {
+            return Ok(analysis::series::median(series));
+        }
+        let key = &SeriesKey { step: None, ..key.clone() };
+        let read =
+            self.read_unfolded(access, |reader| async move { Ok(timed(reader.series(key, since, until).await?)) });
+        Ok(analysis::series::median(&read.await?))
+    }
+
     /// The changes with the versions and owners of the deployments that they begin with.
     async fn level_changes(
         &self,
@@ -132,24 +168,50 @@ impl App {
         series: &[Timed],
         changes: &[Changed],
     ) -> Result<Vec<LevelChange>, Error> {
-        let ids: Vec<StepId> = changes.iter().filter_map(|change| Some(series.get(change.at)?.id)).collect();
-        let mut deployments = self.deployments_of(access, &ids).await?;
+        let places = |change: &Changed| [change.range.start, change.at, change.range.end - 1];
+        let ids: Vec<StepId> = changes.iter().flat_map(places).filter_map(|at| Some(series.get(at)?.id)).collect();
+        let deployments = self.deployments_of(access, &ids).await?;
         let named = changes.iter().filter_map(|change| {
-            let timed = series.get(change.at)?;
+            let of = |at: usize| deployments.get(&series.get(at)?.id);
             // Folding may have taken the deployment away meanwhile.
-            let Deployment { version, owner, .. } = deployments.remove(&timed.id)?;
+            let (first, chosen, last) = (of(change.range.start)?, of(change.at)?, of(change.range.end - 1)?);
             Some(LevelChange {
-                deployment_id: timed.id,
-                version,
-                owner,
-                started_at: timed.started_at,
+                deployment_id: chosen.id,
+                version: chosen.version.clone(),
+                owner: chosen.owner.clone(),
+                started_at: chosen.started_at,
                 before: Duration::from_seconds(change.before).unwrap_or_default(),
                 after: Duration::from_seconds(change.after).unwrap_or_default(),
                 change_percent: change.percent(),
                 p_value: change.p_value,
+                range: Some(VersionRange {
+                    deployments: u32::try_from(change.range.len()).unwrap_or(u32::MAX),
+                    first_version: first.version.clone(),
+                    first_started_at: first.started_at,
+                    last_version: last.version.clone(),
+                    last_started_at: last.started_at,
+                }),
+                cause: None,
             })
         });
         Ok(named.collect())
+    }
+
+    /// Adds the cause of each change: what differs between the deployments just before it and those just after it.
+    async fn explain_changes(
+        &self,
+        access: &Access,
+        series: &[Timed],
+        changes: &[Changed],
+        exclude_waiting: bool,
+        told: &mut [LevelChange],
+    ) -> Result<(), Error> {
+        for change in told {
+            let Some(nth) = changes.iter().position(|one| series[one.at].id == change.deployment_id) else { continue };
+            let (before, after) = analysis::changes::sides(series, changes, nth);
+            change.cause = self.cause(access, compared(before), compared(after), exclude_waiting).await?;
+        }
+        Ok(())
     }
 
     /// Those of the deployments that there are.
@@ -203,44 +265,49 @@ pub(super) fn timed(rows: Vec<SeriesRow>) -> Vec<Timed> {
     rows.into_iter().map(timed).collect()
 }
 
-/// The order of alarm: growing trends first, and among them the fastest.
+/// The order of alarm: what grows and what has jumped first, and among them what changed most.
 fn alarm(trend: &Trend) -> (u8, f64) {
     let kind = match trend.verdict {
-        Verdict::Growing => 3,
+        Verdict::Growing | Verdict::Jumped => 3,
         Verdict::Steady => 2,
-        Verdict::Shrinking => 1,
+        Verdict::Shrinking | Verdict::Dropped => 1,
         Verdict::NotEnoughData => 0,
     };
-    let growth = trend.growth.as_ref().map_or(0.0, |growth| match growth.percent_per_week {
-        Some(percent) => percent.value,
-        // Growth without a percentage is beyond any percentage.
-        None if growth.seconds_per_week.value == 0.0 => 0.0,
-        None => f64::INFINITY.copysign(growth.seconds_per_week.value),
+    let grown = trend.growth.as_ref().map_or(0.0, |growth| match growth.is_told {
+        true => (growth.fitted_end_seconds / growth.fitted_start_seconds).ln(),
+        false => 0.0,
     });
-    (kind, growth)
+    let jumped = |change: &LevelChange| change.change_percent.map_or(0.0, |percent| (percent / 100.0).ln_1p());
+    (kind, grown + trend.change_points.iter().map(jumped).sum::<f64>())
 }
 
-/// What is computed from a series alone.
-struct Computed {
-    points: Vec<Point>,
-    growth: Option<Growth>,
-    changes: Vec<Changed>,
-    since_change: Option<SinceChange>,
-    periods: Vec<Period>,
+/// Of many trends, some seem to change by chance: only those are told that are at most a share of false discoveries.
+fn tell_discoveries(trends: &mut [Trend]) {
+    let p_value = |trend: &Trend| {
+        let growth = trend.growth.as_ref()?;
+        let jumps = trend.change_points.iter().map(|change| change.p_value);
+        Some(jumps.fold(growth.p_value, f64::min))
+    };
+    let known: Vec<Option<f64>> = trends.iter().map(p_value).collect();
+    let mut q_values = q_values(&known.iter().copied().flatten().collect::<Vec<_>>()).into_iter();
+    for (trend, known) in trends.iter_mut().zip(known) {
+        trend.q_value = known.and_then(|_| q_values.next());
+        if trend.is_by_chance() {
+            (trend.verdict, trend.cause) = (Verdict::Steady, None);
+        }
+    }
 }
 
-fn compute(series: &[Timed], kind: PeriodKind, sprints: Sprints, min_change: Percent) -> Computed {
-    let sprint = sprints.length.duration();
-    let points = analysis::fitted(series);
-    let changes = analysis::changes(series, &points);
-    let since_change = changes.last().map(|change| {
-        let since = &series[change.at..];
-        let growth = analysis::growth_of(since, sprint);
-        let verdict = analysis::verdict(growth.as_ref(), min_change);
-        SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth }
-    });
-    let growth = if analysis::is_enough(series) { analysis::growth(&points, sprint) } else { None };
-    Computed { points, growth, changes, since_change, periods: analysis::periods(series, kind, sprints) }
+/// How it goes on since the last change of the level.
+fn since_change(series: &[Timed], conclusion: &Conclusion) -> Option<SinceChange> {
+    let since = &series[conclusion.changes.last()?.at..];
+    let goes_on = matches!(conclusion.verdict, Verdict::Growing | Verdict::Shrinking);
+    let (verdict, growth) = match analysis::is_enough(since) {
+        true if goes_on => (conclusion.verdict, conclusion.growth),
+        true => (Verdict::Steady, None),
+        false => (Verdict::NotEnoughData, None),
+    };
+    Some(SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth })
 }
 
 /// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
@@ -259,7 +326,7 @@ fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
     let intervals: Vec<Interval> = counted.iter().map(interval).collect();
     let shares = analysis::shares(*started_at, *ended_at, &intervals);
     let mut cost = Cost { gaps: shares.gaps, ..Cost::default() };
-    for (step, share) in counted.into_iter().zip(shares.steps) {
+    for ((step, share), open) in counted.into_iter().zip(shares.steps).zip(shares.open) {
         if is_waiting(step) {
             if exclude_waiting {
                 continue;
@@ -267,6 +334,9 @@ fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
             cost.waiting.insert(step.status.clone());
         }
         *cost.steps.entry(step.status.clone()).or_default() += share;
+        *cost.open.entry(step.status.clone()).or_default() += open;
+        let begin = step.from.micros() - started_at.micros();
+        cost.begins.entry(step.status.clone()).and_modify(|first| *first = begin.min(*first)).or_insert(begin);
     }
     cost
 }

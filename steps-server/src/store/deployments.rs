@@ -168,12 +168,13 @@ impl Reader {
     }
 
     /// The timelines of deployments, in no order.
-    pub async fn timelines_of(&self, deployments: &[StepId]) -> Result<Vec<Timeline>, StoreError> {
+    pub async fn timelines_of(&self, deployments: &[StepId]) -> Result<Vec<(StepId, Timeline)>, StoreError> {
         let mut tx = self.store.begin_reading().await?;
         let wholes = tx.wholes(&self.access, deployments).await?;
+        let ids: Vec<StepId> = wholes.iter().map(|whole| StepId(whole.id)).collect();
         let timelines = tx.timelines(wholes).await?;
         tx.end().await?;
-        Ok(timelines)
+        Ok(ids.into_iter().zip(timelines).collect())
     }
 
     /// The deployment before this one in its stream, where that looks as if it had gone on beside this one.

@@ -105,7 +105,7 @@ impl Target<'_> {
 impl LimitFlags {
     /// The limits; `None` where there are none.
     fn budget(self) -> Option<Budget> {
-        let Self { max, min, baseline, last, margin, both_ways, max_growth } = self;
+        let Self { max, min, baseline, last, margin, both_ways, max_growth, min_difference } = self;
         let usual = Budget::default();
         let budget = Budget {
             max,
@@ -115,6 +115,7 @@ impl LimitFlags {
             margin: margin.unwrap_or(usual.margin),
             both_ways,
             max_growth,
+            min_difference,
         };
         budget.given().next().is_some().then_some(budget)
     }

@@ -1,7 +1,5 @@
 //! The Mann–Kendall test: whether values rise or fall.
 
-use std::cmp::Ordering;
-
 use statrs::function::erf::erfc;
 
 use super::{ties, variance_term};
@@ -28,16 +26,11 @@ pub struct MannKendall {
 #[must_use]
 pub fn mann_kendall(values: &[f64]) -> MannKendall {
     let n = values.len();
-    let mut s = 0_i64;
-    for (later, value) in values.iter().enumerate() {
-        for earlier in &values[..later] {
-            s += match value.total_cmp(earlier) {
-                Ordering::Greater => 1,
-                Ordering::Equal => 0,
-                Ordering::Less => -1,
-            };
-        }
-    }
+    let rises = |(later, value): (usize, &f64)| {
+        let signs = values[..later].iter().map(|earlier| i32::from(value > earlier) - i32::from(value < earlier));
+        i64::from(signs.sum::<i32>())
+    };
+    let s: i64 = values.iter().enumerate().map(rises).sum();
     let s = s as f64;
     let tied: f64 = ties(values).into_iter().map(variance_term).sum();
     let variance = (variance_term(n) - tied) / 18.0;

@@ -1,16 +1,17 @@
 //! Statistics of durations. Pure: slices in, values out; no I/O, no clock. Each says where its definition is from.
 
 mod groups;
-mod level_changes;
 mod mann_kendall;
+mod outliers;
 mod quantile;
-mod theil_sen;
+mod student;
+pub mod whitening;
 
 pub use groups::{Asked, Group, Groups, Names, Parts, Sample, monday};
-pub use level_changes::level_changes;
 pub use mann_kendall::{MannKendall, mann_kendall};
-pub use quantile::{from_micros, median, median_of, quantile, robust_deviation};
-pub use theil_sen::{TheilSen, theil_sen};
+pub use outliers::without_outliers;
+pub use quantile::{NORMAL_DEVIATIONS, from_micros, median, median_of, predicted_quantile, robust_deviation, rounded};
+pub use student::{Weighted, log_sum, probabilities, quantile_of, share_interval, upper_tail};
 
 /// A value is an outlier when it is further than this many robust standard deviations from the median.
 pub const OUTLIER_DEVIATIONS: f64 = 3.0;

@@ -3,7 +3,7 @@
 use steps_shared::Duration;
 
 /// How many standard deviations of a normal distribution a median absolute deviation is: 1/Φ⁻¹(3/4).
-const NORMAL_DEVIATIONS: f64 = 1.482_602_218_505_602;
+pub const NORMAL_DEVIATIONS: f64 = 1.482_602_218_505_602;
 
 /// The value below which a share `q` of the sorted values lies, by linear interpolation between order statistics: type 7
 /// of Hyndman & Fan, "Sample Quantiles in Statistical Packages" (1996), which is NumPy's default and SQL's
@@ -14,6 +14,15 @@ pub fn quantile(sorted: &[i64], q: f64) -> Option<f64> {
     let low = *sorted.get(at.floor() as usize)? as f64;
     let high = *sorted.get(at.ceil() as usize)? as f64;
     Some(low + (high - low) * at.fract())
+}
+
+/// The value that one more value of the same kind stays below with a probability `q`: type 6 of Hyndman & Fan, whose order
+/// statistics divide what is to come into equal parts (Weibull 1939). Of few values it is the largest. `None` when there are none.
+#[must_use]
+pub fn predicted_quantile(sorted: &[i64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)? as f64;
+    let at = (q * (last + 2.0) - 1.0).clamp(0.0, last);
+    quantile(sorted, if last > 0.0 { at / last } else { 0.0 })
 }
 
 /// The median of durations, rounded to microseconds.
@@ -28,6 +37,12 @@ pub fn median(durations: &[Duration]) -> Option<Duration> {
 #[must_use]
 pub fn from_micros(micros: f64) -> Option<Duration> {
     Duration::from_micros(micros.round() as i64)
+}
+
+/// A number to nine significant digits. What follows depends on the machine's exponential and logarithm, and says nothing.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
 }
 
 /// The median of numbers in any order: of an even number, the mean of the middle two; of none, 0.
@@ -73,9 +88,29 @@ mod tests {
     }
 
     #[test]
+    fn predicts_as_weibull_does() {
+        // numpy.percentile([15, 20, 35, 40, 50], [5, 30, 40, 50, 95], method="weibull")
+        let values = [15, 20, 35, 40, 50];
+        let found = [0.05, 0.3, 0.4, 0.5, 0.95].map(|q| predicted_quantile(&values, q).unwrap());
+        for (found, expected) in found.into_iter().zip([15.0, 19.0, 26.0, 35.0, 50.0]) {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+        assert_eq!((predicted_quantile(&[], 0.5), predicted_quantile(&[7], 0.99)), (None, Some(7.0)));
+    }
+
+    #[test]
     fn medians_of_numbers() {
         assert_eq!([median_of(&[3.0, 1.0, 2.0]), median_of(&[4.0, 1.0, 2.0, 3.0]), median_of(&[])], [2.0, 2.5, 0.0]);
         assert_eq!(median_of(&[5.0, 5.0]), 5.0);
+    }
+
+    #[test]
+    fn nine_digits_are_kept() {
+        assert_eq!(
+            [1.0 / 3.0, 2e-9 / 3.0, 123_456_789_012.0, 0.0].map(rounded),
+            [0.333_333_333, 6.666_666_67e-10, 123_456_789_000.0, 0.0]
+        );
+        assert!(rounded(f64::INFINITY).is_infinite() && rounded(f64::NAN).is_nan());
     }
 
     #[test]
