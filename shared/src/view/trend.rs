@@ -194,7 +194,7 @@ pub fn overview_note(answer: &TrendAnswer, query: &TrendQuery) -> String {
             format!("; of those told as changed at most {} are so by chance", words::share(answer.false_discovery_rate))
         }
     };
-    format!("{what} since {}{until}; medians of {}s{chance}", since(answer, query), answer.by)
+    format!("{what} since {}{until}{chance}; medians of {}s", since(answer, query), answer.by)
 }
 
 /// That there is no trend to show.
