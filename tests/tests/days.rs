@@ -29,7 +29,7 @@ fn step(component: &str, nth: u64, status: &str, seconds: u64) -> Value {
     let (month, day) = (1 + day / 28, 1 + day % 28);
     let ts = format!("2026-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60);
     let owner = ["ann", "bob", "cä"][(nth % 3) as usize];
-    let environment = if nth % 4 == 0 { "staging" } else { "production" };
+    let environment = if nth.is_multiple_of(4) { "staging" } else { "production" };
     json!({
         "id": StepId::generate(), "component": component, "environment": environment, "version": "1", "owner": owner,
         "status": status, "ts": ts,
@@ -43,8 +43,13 @@ async fn history(server: &Server) {
         let component = ["checkout", "billing"][(nth % 2) as usize];
         steps.extend([step(component, nth, "started", 0), step(component, nth, "waiting", 60 + nth % 50)]);
         steps.push(step(component, nth, "building", 120 + nth % 70));
-        if nth % 20 != 0 {
-            steps.push(step(component, nth, if nth % 9 == 0 { "failed" } else { "succeeded" }, 300 + nth % 301));
+        if !nth.is_multiple_of(20) {
+            steps.push(step(
+                component,
+                nth,
+                if nth.is_multiple_of(9) { "failed" } else { "succeeded" },
+                300 + nth % 301,
+            ));
         }
     }
     for steps in steps.chunks(600) {
