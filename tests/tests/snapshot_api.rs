@@ -37,8 +37,8 @@ async fn with_example(db: &TestDb) -> (Server, Transcript) {
 
 async fn recording(db: TestDb) {
     let server = Server::start(&db).await;
-    // It is there once it is computed.
-    let mut seen = Transcript::default().hiding(&["deployment_id"]);
+    // They are there once they are computed.
+    let mut seen = Transcript::default().hiding(&["deployment_id", "result"]);
     let query = format!("/v1/steps?component=c&version=1&owner=o&status=started&ts=2026-01-05T09:30:01Z&id={}", id(1));
     seen.answered(&format!("POST {query}"), &server.post(&query).await);
     seen.answered("the same again", &server.post(&query).await);

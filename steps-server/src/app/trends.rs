@@ -112,9 +112,9 @@ impl App {
         });
         let (since_change, periods, Conclusion { points, growth, changes, verdict }) = computing.await?;
         let (before, after) = analysis::ends(&series);
-        // What is not told to have changed has no cause.
-        let changed = !matches!(verdict, Verdict::Steady | Verdict::NotEnoughData);
-        let explained = changed && key.step.is_none();
+        // Of many components, only what is told to have changed is explained.
+        let is_told = !matches!(verdict, Verdict::Steady | Verdict::NotEnoughData);
+        let explained = growth.is_some() && key.step.is_none() && (is_told || query.component.is_some());
         let cause = match explained {
             true => self.cause(access, compared(before), compared(after), key.exclude_waiting).await?,
             false => None,
@@ -293,7 +293,7 @@ fn tell_discoveries(trends: &mut [Trend]) {
     for (trend, known) in trends.iter_mut().zip(known) {
         trend.q_value = known.and_then(|_| q_values.next());
         if trend.is_by_chance() {
-            (trend.verdict, trend.cause) = (Verdict::Steady, None);
+            trend.verdict = Verdict::Steady;
         }
     }
 }

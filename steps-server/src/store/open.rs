@@ -84,8 +84,8 @@ const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
 pub(super) const LOCK: &str = "-lock";
 /// Connections of the recorder: one in use, and a spare one for when it breaks.
 const WRITERS: u32 = 2;
-/// Connections of the projector: two in use, and a spare one.
-const PROJECTORS: u32 = 3;
+/// Connections of the projector: of two folds at a time, or of one and a spare one for when it breaks.
+const PROJECTORS: u32 = 2;
 /// Cached statements: one for each number of rows in an INSERT, and all others.
 const STATEMENTS: usize = 256;
 
