@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
 use super::resume::{resumable, resume};
-use crate::store::{Bucket, Change, Store, StoreError, StreamKey, Tx};
+use crate::store::{Bucket, Change, NextChanges, Store, StoreError, StreamKey, Tx};
 
 /// Changes that a command folds in one transaction: so few that a recorder on the same SQLite file waits only briefly.
 const CHANGES: u32 = 400;
@@ -36,7 +36,7 @@ pub struct Next {
 /// # Errors
 /// The database does not answer, or another server folded the same at the same time.
 pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<bool, StoreError> {
-    let (buckets, more) = store.next_buckets(&next.wanted, next.start, next.limit).await?;
+    let NextChanges { buckets, until, more } = store.next_changes(&next.wanted, next.start, next.limit).await?;
     if buckets.is_empty() {
         return Ok(false);
     }
@@ -44,7 +44,7 @@ pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Re
     let known: Vec<Bucket> = buckets.iter().copied().flatten().collect();
     let changes = if known.len() == buckets.len() {
         tx.lock_buckets(&known).await?;
-        tx.changes(Some(&known), next.limit).await?
+        tx.changes(Some((&known, until)), next.limit).await?
     } else {
         // A server of the version before has noted some, and may be folding them.
         tx.lock_projection().await?;

@@ -15,6 +15,20 @@ pub type Bucket = i32;
 const BUCKETS_OF_COMPONENT: i32 = 4;
 const COMPONENTS: i32 = 16;
 
+/// Of so many changes, the oldest ones, those that nobody waits for are folded first.
+const OLDEST: i64 = 20_000;
+
+/// What is to be folded next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NextChanges {
+    /// The buckets; `None` is that of changes that the version before has noted.
+    pub buckets: Vec<Option<Bucket>>,
+    /// Changes of them before this one.
+    pub until: i64,
+    /// Whether there are more.
+    pub more: bool,
+}
+
 /// That a stream has changed from a moment on, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NewChange {
@@ -81,41 +95,50 @@ impl Store {
         }))
     }
 
-    /// The buckets of the next changes, as many changes as `limit`: of these buckets first, then of those from `start` on, then
-    /// of all before it. Also says whether there are more.
-    pub async fn next_buckets(
-        &self,
-        wanted: &[Bucket],
-        start: Bucket,
-        limit: u32,
-    ) -> Result<(Vec<Option<Bucket>>, bool), StoreError> {
-        let mut found: Vec<Option<Bucket>> = Vec::new();
+    /// What is to be folded next: as many changes as `limit`, of the wanted buckets first, then of those from `start` on, then of
+    /// all before it.
+    ///
+    /// Apart from the wanted ones they are among the oldest: what was recorded at one time lies together on the disk.
+    pub async fn next_changes(&self, wanted: &[Bucket], start: Bucket, limit: u32) -> Result<NextChanges, StoreError> {
+        let ends: (Option<i64>, Option<i64>) = with_pools!(self, pools => {
+            // Each by itself is one look into the index.
+            let ends = "SELECT (SELECT MIN(seq) FROM changes), (SELECT MAX(seq) FROM changes)";
+            sqlx::query_as(ends).fetch_one(&pools.project.get()).await?
+        });
+        let (Some(first), Some(last)) = ends else { return Ok(NextChanges::default()) };
+        let until = first.saturating_add(OLDEST);
         let limit = limit as usize;
         let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-        let mut conditions = vec!["bucket IS NULL".to_owned()];
+        let oldest = format!("seq < {until} AND bucket");
+        let mut conditions = vec![("bucket IS NULL".to_owned(), i64::MAX)];
+        let mut others = String::new();
         if !wanted.is_empty() {
-            conditions.push(format!("bucket IN ({})", wanted.join(", ")));
+            let wanted = wanted.join(", ");
+            conditions.push((format!("bucket IN ({wanted})"), i64::MAX));
+            others = format!(" AND bucket NOT IN ({wanted})");
         }
-        let others =
-            if wanted.is_empty() { String::new() } else { format!(" AND bucket NOT IN ({})", wanted.join(", ")) };
-        conditions.push(format!("bucket >= {start}{others}"));
-        conditions.push(format!("bucket < {start}{others}"));
-        for condition in conditions {
-            let most = limit - found.len();
+        conditions.push((format!("{oldest} >= {start}{others}"), until));
+        conditions.push((format!("{oldest} < {start}{others}"), until));
+        let mut next = NextChanges { buckets: Vec::new(), until: 0, more: false };
+        for (condition, until) in conditions {
+            let most = limit - next.buckets.len();
             if most == 0 {
                 break;
             }
-            let more: Vec<Option<Bucket>> = with_pools!(self, pools => {
+            let found: Vec<Option<Bucket>> = with_pools!(self, pools => {
                 let mut select = QueryBuilder::new("SELECT bucket FROM changes WHERE ");
                 select.push(condition).push(" ORDER BY bucket, seq LIMIT ").push(most as u64);
                 select.build_query_scalar().fetch_all(&pools.project.get()).await?
             });
-            found.extend(more);
+            if !found.is_empty() {
+                next.until = next.until.max(until);
+            }
+            next.buckets.extend(found);
         }
-        let is_full = found.len() == limit;
-        found.sort_unstable();
-        found.dedup();
-        Ok((found, is_full))
+        next.more = next.buckets.len() == limit || last >= until;
+        next.buckets.sort_unstable();
+        next.buckets.dedup();
+        Ok(next)
     }
 
     /// How many changes up to `until` wait to be folded, and the last of them.
@@ -160,12 +183,12 @@ impl Tx {
         Ok(())
     }
 
-    /// The oldest changes: of these buckets, or of all.
-    pub async fn changes(&mut self, buckets: Option<&[Bucket]>, limit: u32) -> Result<Vec<Change>, StoreError> {
+    /// The oldest changes: of these buckets, before a place in the queue, or of all.
+    pub async fn changes(&mut self, of: Option<(&[Bucket], i64)>, limit: u32) -> Result<Vec<Change>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes");
-            if let Some(buckets) = buckets {
-                select.push(" WHERE bucket IN (");
+            if let Some((buckets, until)) = of {
+                select.push(" WHERE seq < ").push_bind(until).push(" AND bucket IN (");
                 let mut list = select.separated(", ");
                 for bucket in buckets {
                     list.push_bind(*bucket);

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use sqlx::{MySql, Sqlite};
 use tokio::time::Instant;
 
-pub use changes::{Bucket, buckets_of};
+pub use changes::{Bucket, NextChanges, buckets_of};
 pub use day::Figure;
 pub use days::buckets_of_days;
 pub use error::StoreError;
