@@ -6,6 +6,7 @@ use async_stream::try_stream;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use sqlx::QueryBuilder;
 use steps_shared::{Attempt, Component, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::derived::{Derived, Known};
@@ -113,28 +114,17 @@ impl Reader {
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
-        let access = self.access.clone();
-        let mut tx = self.store.begin_reading().await?;
+        let tx = self.store.begin_reading().await?;
+        let (sender, mut parts) = mpsc::channel(1);
+        // While a part is being written to the client, the next one is read.
+        let reading = tokio::spawn(tx.send_parts(self.access.clone(), query, sender));
         Ok(try_stream! {
-            let StepQuery { filter, order, .. } = query;
-            let mut left = query.limit.unwrap_or(u64::MAX);
-            let (mut known, mut after) = (Known::default(), None);
-            while left > 0 {
-                let most = left.min(ROWS);
-                let rows = tx.step_rows((&access, &filter, order), after, most).await?;
-                let Some(last) = rows.last() else { break };
-                after = Some((last.ts, last.id));
-                left -= most;
-                let is_last = (rows.len() as u64) < most;
-                let derived = tx.derived(&rows, &mut known, (&access, &filter, order)).await?;
-                for (row, derived) in rows.into_iter().zip(derived) {
-                    yield row.into_step(derived)?;
-                }
-                if is_last {
-                    break;
+            while let Some(steps) = parts.recv().await {
+                for step in steps {
+                    yield step;
                 }
             }
-            tx.end().await?;
+            reading.await.map_err(|_| StoreError::TimedOut)??;
         }
         .boxed())
     }
@@ -185,6 +175,35 @@ impl Reader {
 }
 
 impl Tx {
+    /// Reads the steps of a list, some rows at a time, until nobody takes them.
+    async fn send_parts(
+        mut self,
+        access: Access,
+        query: StepQuery,
+        parts: mpsc::Sender<Vec<Step>>,
+    ) -> Result<(), StoreError> {
+        let StepQuery { filter, order, .. } = query;
+        let mut left = query.limit.unwrap_or(u64::MAX);
+        let (mut known, mut after) = (Known::default(), None);
+        while left > 0 {
+            let most = left.min(ROWS);
+            let rows = self.step_rows((&access, &filter, order), after, most).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some((last.ts, last.id));
+            left -= most;
+            let is_last = (rows.len() as u64) < most;
+            let derived = self.derived(&rows, &mut known, (&access, &filter, order)).await?;
+            let steps = rows.into_iter().zip(derived).map(|(row, derived)| row.into_step(derived));
+            if parts.send(steps.collect::<Result<_, _>>()?).await.is_err() {
+                return Ok(());
+            }
+            if is_last {
+                break;
+            }
+        }
+        self.end().await
+    }
+
     /// The next rows of a list behind a place in it.
     async fn step_rows(
         &mut self,
