@@ -12,7 +12,7 @@ use steps_shared::{
 use super::{App, Error};
 use crate::analysis::statistics::{Asked, Group, Groups, Names, Parts, Sample};
 use crate::projection::statuses::Statuses;
-use crate::store::{Access, Figure, Figures, SampleRow, StepSample};
+use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample};
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
@@ -32,36 +32,24 @@ impl App {
         // What began before now is all that there can be.
         let until = until.or(since.map(|_| self.now())).map(|until| until.min(self.now()));
         let mut groups = Groups::new(query.by.clone(), zone, Asked { since, until });
+        let (filter, component) = (&query.filter, query.filter.base.component.as_ref());
         if query.by.contains(&GroupBy::Status) {
-            self.add_steps(access, query, &mut groups).await?;
+            let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
+            self.each(rows.await?, |row| add_steps(&row, &self.fold.statuses, &mut groups)).await?;
         } else {
-            self.add_deployments(access, query, &mut groups).await?;
+            let rows = self.read(access, component, |reader| async move { Ok(reader.figures(filter).await?) });
+            self.each(rows.await?, |figures| add(&figures, query.exclude_waiting, &mut groups)).await?;
         }
         let by = query.by.iter().map(|by| by.name().to_owned()).collect();
         Ok(StatsAnswer { by, stats: groups.finish() })
     }
 
-    async fn add_steps(&self, access: &Access, query: &StatsQuery, groups: &mut Groups) -> Result<(), Error> {
-        let component = query.filter.base.component.as_ref();
-        let samples =
-            self.read(access, component, |reader| async move { Ok(reader.step_samples(&query.filter).await?) }).await?;
-        let mut samples = samples.ready_chunks(SAMPLES);
-        while let Some(rows) = self.within_deadline(async { Ok(samples.next().await) }).await? {
-            for row in rows {
-                add_steps(&row?, &self.fold.statuses, groups);
-            }
-        }
-        Ok(())
-    }
-
-    async fn add_deployments(&self, access: &Access, query: &StatsQuery, groups: &mut Groups) -> Result<(), Error> {
-        let component = query.filter.base.component.as_ref();
-        let figures =
-            self.read(access, component, |reader| async move { Ok(reader.figures(&query.filter).await?) }).await?;
-        let mut figures = figures.ready_chunks(SAMPLES);
-        while let Some(chunk) = self.within_deadline(async { Ok(figures.next().await) }).await? {
-            for figures in chunk {
-                add(&figures?, query.exclude_waiting, groups);
+    /// Takes rows one after the other; only a pause between them is bounded by the deadline.
+    async fn each<T>(&self, rows: Rows<T>, mut take: impl FnMut(T)) -> Result<(), Error> {
+        let mut rows = rows.ready_chunks(SAMPLES);
+        while let Some(chunk) = self.within_deadline(async { Ok(rows.next().await) }).await? {
+            for row in chunk {
+                take(row?);
             }
         }
         Ok(())
