@@ -37,17 +37,12 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
                 .say(from_to)
                 .say(began(growth));
         }
-        (Verdict::Jumped, Some(growth)) => {
+        (Verdict::Jumped | Verdict::Dropped, Some(growth)) => {
+            let is_jump = trend.verdict == Verdict::Jumped;
+            let (word, meaning) = if is_jump { ("jumped", Meaning::Bad) } else { ("dropped", Meaning::Good) };
             text.append(subject(answer, trend))
                 .say(" ")
-                .add("jumped", Meaning::Bad)
-                .say(from_to)
-                .say(format!(", and {}", beside_jumps(answer, growth, trend)));
-        }
-        (Verdict::Dropped, Some(growth)) => {
-            text.append(subject(answer, trend))
-                .say(" ")
-                .add("dropped", Meaning::Good)
+                .add(word, meaning)
                 .say(from_to)
                 .say(format!(", and {}", beside_jumps(answer, growth, trend)));
         }

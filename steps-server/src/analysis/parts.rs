@@ -1,6 +1,6 @@
 //! The parts that the difference between two kinds of deployments is split into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use steps_shared::{Status, StepPresence};
 
@@ -41,26 +41,25 @@ impl<'a> Part<'a> {
 
     /// Their sum over the deployments of one side.
     pub fn sum(&self, costs: &[Cost], before: bool) -> i128 {
-        let of = |cost: &Cost| match self.step {
-            None => cost.gaps,
-            Some(step) if self.replaced.is_empty() || !before => cost.steps.get(step).copied().unwrap_or(0),
-            Some(_) => self.replaced.iter().filter_map(|step| cost.steps.get(*step)).sum(),
-        };
-        let sum: i128 = costs.iter().map(|cost| i128::from(of(cost))).sum();
-        let (own, all) = if before { self.fraction } else { (1, 1) };
-        sum * i128::from(own) / i128::from(all)
+        self.total(costs, before, |cost| &cost.steps)
     }
 
     /// How long it was open, whatever others were, in the mean of one side.
     pub fn opened(&self, costs: &[Cost], before: bool) -> i64 {
+        let total = self.total(costs, before, |cost| &cost.open);
+        i64::try_from(total / costs.len().max(1) as i128).unwrap_or(i64::MAX)
+    }
+
+    /// The sum over the deployments of one side of what `times` says of its steps.
+    fn total(&self, costs: &[Cost], before: bool, times: fn(&Cost) -> &BTreeMap<Status, i64>) -> i128 {
         let of = |cost: &Cost| match self.step {
             None => cost.gaps,
-            Some(step) if self.replaced.is_empty() || !before => cost.open.get(step).copied().unwrap_or(0),
-            Some(_) => self.replaced.iter().filter_map(|step| cost.open.get(*step)).sum(),
+            Some(step) if self.replaced.is_empty() || !before => times(cost).get(step).copied().unwrap_or(0),
+            Some(_) => self.replaced.iter().filter_map(|step| times(cost).get(*step)).sum(),
         };
         let sum: i128 = costs.iter().map(|cost| i128::from(of(cost))).sum();
         let (own, all) = if before { self.fraction } else { (1, 1) };
-        i64::try_from(sum * i128::from(own) / i128::from(all) / costs.len().max(1) as i128).unwrap_or(i64::MAX)
+        sum * i128::from(own) / i128::from(all)
     }
 
     /// Whether it is new, or gone.
