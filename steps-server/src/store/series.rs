@@ -145,33 +145,23 @@ impl Reader {
 
     /// The newest deployment of a series that is of this version.
     pub async fn newest_of(&self, key: &SeriesKey, version: &Version) -> Result<Option<SeriesRow>, StoreError> {
-        Ok(self.newest(key, (Timestamp::default(), None), Some(version), 1).await?.pop())
-    }
-
-    async fn newest(
-        &self,
-        key: &SeriesKey,
-        times: (Timestamp, Option<Timestamp>),
-        version: Option<&Version>,
-        most: u32,
-    ) -> Result<Vec<SeriesRow>, StoreError> {
+        let ever = (Timestamp::default(), None);
         if let Some(step) = &key.step {
-            return self.newest_with_step(key, step, times, version, most).await;
+            return Ok(self.newest_with_step(key, step, ever, Some(version), 1).await?.pop());
         }
-        let rows: Vec<(Uuid, i64, i64)> = with_pools!(&self.store, pools => {
-            // All that is read stands in the index deployments_figures.
+        let row: Option<(Uuid, i64, i64)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new(match key.exclude_waiting {
                 true => "SELECT id, started_at, duration - COALESCE(waiting, 0) AS worked FROM deployments",
                 false => "SELECT id, started_at, duration FROM deployments",
             });
-            self.push_series(&mut select, key, times, version);
-            select.push(" ORDER BY started_at DESC, id DESC LIMIT ").push(most);
-            select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
+            self.push_series(&mut select, key, ever, Some(version));
+            select.push(" ORDER BY started_at DESC, id DESC LIMIT 1");
+            select.build_query_as().fetch_optional(&mut *pools.read.acquire().await?).await?
         });
-        Ok(rows.into_iter().map(series_row).collect::<Result<_, sqlx::Error>>()?)
+        Ok(row.map(series_row).transpose()?)
     }
 
-    /// The same of a step: deployments that have it, with the sum of its times.
+    /// The newest deployments of a series of a step: those that have it, with the sum of its times.
     async fn newest_with_step(
         &self,
         key: &SeriesKey,
