@@ -22,6 +22,7 @@ on_both_stores!(
     other_rules_fold_everything_again_while_serving,
     steps_of_the_version_before_get_their_deployments,
     a_long_deployment_is_the_same_step_by_step,
+    a_long_deployment_that_began_earlier_keeps_its_steps,
     memory_is_bounded,
 );
 
@@ -368,5 +369,25 @@ async fn memory_is_bounded(db: TestDb) {
     assert!(peak < MOST_MIB, "rebuild had {peak:.0} MiB");
     let count = Answer::of(server.request(Method::GET, "/v1/deployments/count")).await.json();
     assert!(count["count"].as_u64().unwrap() > STEPS as u64 / 10, "{count}");
+    verify(&db).ok();
+}
+
+/// The first step of many is delivered again, with the earlier time.
+async fn a_long_deployment_that_began_earlier_keeps_its_steps(db: TestDb) {
+    let server = Server::start(&db).await;
+    let step = |status: &str, age: u32| json!({"id": StepId::generate(), "component": "c", "version": "1", "owner": "o", "status": status, "age": age});
+    let mut steps: Vec<Value> = (0..300).map(|nth| step("part", 600 - nth)).collect();
+    server.batch(&steps).await;
+    let before = columns(&server.deployments("").await, ["id", "started_at", "steps"]);
+    steps[0]["age"] = json!(100_000);
+    server.batch(&steps[..1]).await;
+    let [[id, started_at, count]] = &columns(&server.deployments("").await, ["id", "started_at", "steps"])[..] else {
+        panic!("it is one")
+    };
+    assert_eq!((id, count.as_str()), (&before[0][0], "300"));
+    assert!(*started_at < before[0][1], "{started_at} {before:?}");
+    let timeline = server.get(&format!("/v1/deployments/{id}")).await.json();
+    assert_eq!(timeline["timeline"].as_array().map(Vec::len), Some(300));
+    server.stop().await;
     verify(&db).ok();
 }

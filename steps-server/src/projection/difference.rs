@@ -19,7 +19,7 @@ pub struct Difference {
     pub right: Vec<DeploymentRow>,
     /// Further parts of their timelines that should be stored, and are not.
     pub(super) parts: Vec<PartRow>,
-    /// Deployments of which an earlier first step has come.
+    /// Deployments whose first step began earlier than it was said to: those of [`Difference::right`] that leave a day.
     moved: Vec<Uuid>,
     /// The last part of the timelines that have become shorter.
     pub(super) ends: Vec<(Uuid, i32)>,
@@ -32,8 +32,8 @@ impl Difference {
         self.wrong.len() + self.right.len()
     }
 
-    /// Adds a deployment that differs from the stored one, or whose further parts do. `parts` are those from `first` on, as they
-    /// should be and as they are.
+    /// Adds a deployment that differs from the stored one, or whose further parts do: `parts` as they should be, `stored_parts`
+    /// as they are.
     pub(super) fn add(
         &mut self,
         stored: Option<&DeploymentRow>,
@@ -57,8 +57,8 @@ impl Difference {
 
     /// Stores what the fold says.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        // Those that have moved change two days.
-        tx.remove_deployments(&[self.wrong.as_slice(), &self.moved].concat()).await?;
+        tx.remove_deployments(&self.wrong).await?;
+        tx.mark_days_of(&self.moved).await?;
         tx.put_deployments(&self.right).await?;
         tx.put_parts(&self.parts).await?;
         for (deployment, last) in &self.ends {

@@ -3,10 +3,7 @@
 use steps_shared::Timestamp;
 
 use super::config::FoldConfig;
-use crate::store::{Store, StoreError, buckets_of_days};
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+use crate::store::{Store, StoreError, buckets_of_days, day_of};
 
 /// Packs some days: those that have changed, or the next ones. The present day and the one before it are not packed, because
 /// they still change. Returns whether there may be more.
@@ -27,7 +24,7 @@ pub async fn pack_some(store: &Store, config: &FoldConfig, now: Timestamp) -> Re
         tx.commit().await?;
         return Ok(true);
     }
-    let end = i32::try_from(now.micros() / DAY - 1).unwrap_or_default();
+    let end = day_of(now.micros()) - 1;
     if packed_until >= end {
         return Ok(false);
     }

@@ -15,7 +15,7 @@ use crate::projection::apply::{Next, fold_changes};
 use crate::projection::config::FoldConfig;
 use crate::projection::pack::pack_some;
 use crate::projection::rebuild::rebuild_if_outdated;
-use crate::store::{Bucket, Store, StoreError, buckets_of};
+use crate::store::{BUCKETS, Bucket, Store, StoreError, buckets_of};
 
 /// How long changes are collected before they are folded when no read waits.
 const COLLECT: Duration = Duration::from_millis(50);
@@ -140,7 +140,7 @@ impl Pace {
 
     /// What is folded next. Each server begins somewhere else, so that those of one database share the work.
     fn next(&self, wanted: Vec<Bucket>) -> Next {
-        let random = RandomState::new().build_hasher().finish() % 64;
+        let random = RandomState::new().build_hasher().finish() % u64::from(BUCKETS.unsigned_abs());
         Next { wanted, start: Bucket::try_from(random).unwrap_or_default(), limit: self.changes }
     }
 

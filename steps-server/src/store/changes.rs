@@ -15,6 +15,9 @@ pub type Bucket = i32;
 const BUCKETS_OF_COMPONENT: i32 = 4;
 const COMPONENTS: i32 = 16;
 
+/// How many buckets there are; `buckets` has a row for each.
+pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
+
 /// Of so many changes, the oldest ones, those that nobody waits for are folded first.
 const OLDEST: i64 = 20_000;
 
@@ -245,7 +248,7 @@ mod tests {
         for nth in 0..200_u8 {
             let component = format!("service-{nth}");
             let bucket = NewChange::new(&component, [nth; 16], 0).bucket;
-            assert!(buckets_of(&component).contains(&bucket) && (0..64).contains(&bucket), "{bucket}");
+            assert!(buckets_of(&component).contains(&bucket) && (0..BUCKETS).contains(&bucket), "{bucket}");
             used.insert(bucket);
         }
         assert!(used.len() > 55, "{}", used.len());

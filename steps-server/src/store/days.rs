@@ -11,14 +11,14 @@ use steps_shared::DeploymentOutcome;
 use uuid::Uuid;
 
 use super::changes::{Bucket, buckets_of};
-use super::day::{Day, Figure, Gathering, Packed};
+use super::day::{Figure, Gathering, Packed};
 use super::statements::{cut, cut_conditions, cut_ids, row_bytes};
 use super::steps::invalid;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
 
 /// Microseconds of a day.
-pub(super) const DAY: i64 = 86_400_000_000;
+const DAY: i64 = 86_400_000_000;
 /// How many deployments are packed in one transaction, unless one day has more.
 const DEPLOYMENTS: usize = 1000;
 /// Days that are packed again in one transaction.
@@ -26,6 +26,7 @@ const DAYS: u32 = 32;
 /// A day with more deployments of one component in one environment is not packed.
 const MOST_IN_DAY: usize = 20_000;
 
+const PACKED: i16 = 0;
 const CHANGED: i16 = 1;
 const TOO_LONG: i16 = 2;
 
@@ -38,8 +39,9 @@ pub struct DayKey {
     pub day: i32,
 }
 
-/// The day that a moment is in.
-pub(super) fn day_of(micros: i64) -> i32 {
+/// The day that a moment is in, in days since 1970.
+#[must_use]
+pub fn day_of(micros: i64) -> i32 {
     i32::try_from(micros.div_euclid(DAY)).unwrap_or(i32::MAX)
 }
 
@@ -146,8 +148,8 @@ impl Tx {
         Ok(())
     }
 
-    /// The days that deployments are in.
-    pub(super) async fn days_with(&mut self, deployments: &[Uuid]) -> Result<BTreeSet<DayKey>, StoreError> {
+    /// Says that the days have changed in which deployments are stored.
+    pub async fn mark_days_of(&mut self, deployments: &[Uuid]) -> Result<(), StoreError> {
         let mut days = BTreeSet::new();
         for ids in cut_ids(deployments) {
             let rows: Vec<(String, String, i64)> = with_connection!(self, connection => {
@@ -163,15 +165,14 @@ impl Tx {
             let key = |(component, environment, at)| DayKey { component, environment, day: day_of(at) };
             days.extend(rows.into_iter().map(key));
         }
-        Ok(days)
+        self.mark_days(days).await
     }
 
     /// Packs days again, within a transaction that has locked the buckets of their components.
     pub async fn pack_days(&mut self, days: &[DayKey]) -> Result<(), StoreError> {
-        let (mut gathered, mut count) = (BTreeMap::new(), 0);
-        let mut put = Vec::new();
+        let mut rows: Vec<FigureRow> = Vec::new();
         for days in cut_conditions(days) {
-            let rows: Vec<FigureRow> = with_connection!(self, connection => {
+            let more: Vec<FigureRow> = with_connection!(self, connection => {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments WHERE ");
                 for (at, DayKey { component, environment, day }) in days.into_iter().enumerate() {
@@ -183,25 +184,25 @@ impl Tx {
                 select.push(" LIMIT ").push((MOST_IN_DAY + 1) as u64);
                 select.build_query_as().fetch_all(connection).await?
             });
-            count += rows.len();
-            gather(&mut gathered, rows)?;
+            rows.extend(more);
         }
-        if count > MOST_IN_DAY && days.len() > 1 {
-            // One by one, so that what is too long is known.
-            for day in days {
-                Box::pin(self.pack_days(std::slice::from_ref(day))).await?;
+        match days {
+            [day] if rows.len() > MOST_IN_DAY => self.put_days(&[(day.clone(), TOO_LONG, None)]).await,
+            _ if rows.len() > MOST_IN_DAY => {
+                // One by one, so that what is too long is known.
+                for day in days {
+                    Box::pin(self.pack_days(std::slice::from_ref(day))).await?;
+                }
+                Ok(())
             }
-            return Ok(());
+            _ => {
+                let mut gathered = gather(rows)?;
+                // One without deployments is packed, too.
+                let figures = days.iter().map(|day| (day.clone(), gathered.remove(day).unwrap_or_default()));
+                let put: Vec<_> = figures.map(|(day, figures)| (day, PACKED, Some(packed(figures)))).collect();
+                self.put_days(&put).await
+            }
         }
-        for day in days {
-            let packed = match gathered.remove(day) {
-                None => Day::default().pack(),
-                Some(gathering) => packed(gathering),
-            };
-            let is_too_long = count > MOST_IN_DAY;
-            put.push(if is_too_long { (day.clone(), TOO_LONG, None) } else { (day.clone(), 0, Some(packed)) });
-        }
-        self.put_days(&put).await
     }
 
     /// Packs the next days before `end`, within a transaction that has locked the projection. Returns whether there may be more.
@@ -244,9 +245,7 @@ impl Tx {
             let key = |(component, environment)| (DayKey { component, environment, day: from }, CHANGED, None);
             names.into_iter().map(key).collect()
         } else {
-            let mut gathered = BTreeMap::new();
-            gather(&mut gathered, rows)?;
-            gathered.into_iter().map(|(key, gathering)| (key, 0, Some(packed(gathering)))).collect::<Vec<_>>()
+            gather(rows)?.into_iter().map(|(key, figures)| (key, PACKED, Some(packed(figures)))).collect::<Vec<_>>()
         };
         self.put_days(&put).await?;
         with_connection!(self, connection => {
@@ -264,15 +263,16 @@ pub fn buckets_of_days(days: &[DayKey]) -> Vec<Bucket> {
     buckets.into_iter().collect()
 }
 
-/// Sorts deployments by their days.
-fn gather(gathered: &mut BTreeMap<DayKey, Vec<(String, Figure)>>, rows: Vec<FigureRow>) -> Result<(), sqlx::Error> {
+/// Sorts deployments by their days; with each, who began it.
+fn gather(rows: Vec<FigureRow>) -> Result<BTreeMap<DayKey, Vec<(String, Figure)>>, sqlx::Error> {
+    let mut gathered: BTreeMap<DayKey, Vec<(String, Figure)>> = BTreeMap::new();
     for row in rows {
         let figure = row.figure()?;
         let FigureRow { component, environment, owner, .. } = row;
         let key = DayKey { component, environment, day: day_of(figure.started_at) };
         gathered.entry(key).or_default().push((owner, figure));
     }
-    Ok(())
+    Ok(gathered)
 }
 
 fn packed(mut figures: Vec<(String, Figure)>) -> Packed {

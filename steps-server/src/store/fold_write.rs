@@ -35,7 +35,7 @@ fn deployment_bytes(row: &DeploymentRow, names: &Names) -> usize {
 impl Tx {
     /// Removes deployments.
     pub async fn remove_deployments(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
-        let days = self.days_with(ids).await?;
+        self.mark_days_of(ids).await?;
         for ids in cut_ids(ids) {
             for delete in ["DELETE FROM deployments WHERE id IN (", "DELETE FROM timelines WHERE deployment IN ("] {
                 with_connection!(self, connection => {
@@ -49,7 +49,7 @@ impl Tx {
                 });
             }
         }
-        self.mark_days(days).await
+        Ok(())
     }
 
     /// Stores parts of timelines in the place of those that are there.

@@ -39,9 +39,9 @@ use std::sync::Arc;
 use sqlx::{MySql, Sqlite};
 use tokio::time::Instant;
 
-pub use changes::{Bucket, NextChanges, buckets_of};
+pub use changes::{BUCKETS, Bucket, NextChanges, buckets_of};
 pub use day::Figure;
-pub use days::buckets_of_days;
+pub use days::{buckets_of_days, day_of};
 pub use error::StoreError;
 pub use exclusions::Exclusion;
 pub use figures::{Figures, NAMES, Name};
