@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::StepOutcome;
@@ -38,7 +39,17 @@ pub enum NameError {
     },
 }
 
+/// Whether a name is of visible ASCII characters and blanks between them, as nearly all are.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().zip(bytes.last()).is_some_and(|(first, last)| first.is_ascii_graphic() && last.is_ascii_graphic())
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 fn check(text: &str, limit: usize) -> Result<&str, NameError> {
+    if is_plain(text) && text.len() <= limit {
+        return Ok(text);
+    }
     let text = text.trim();
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -63,7 +74,7 @@ macro_rules! names {
         /// Trimmed, no control characters, at least one visible character, any Unicode otherwise; compared by bytes.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $Name(String);
+        pub struct $Name(CompactString);
 
         impl $Name {
             /// The largest number of characters.
@@ -82,7 +93,7 @@ macro_rules! names {
                 let text = check(text, Self::LIMIT)?;
                 match text.chars().next() {
                     Some(first) if !has_visible(text) => Err(NameError::Invisible { first }),
-                    _ => Ok(Self(text.to_owned())),
+                    _ => Ok(Self(text.into())),
                 }
             }
         }
@@ -91,14 +102,21 @@ macro_rules! names {
         impl TryFrom<String> for $Name {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
-                let trimmed = check(&text, Self::LIMIT)?;
-                if trimmed.len() == text.len() { Ok(Self(text)) } else { Ok(Self(trimmed.to_owned())) }
+                Self::try_from(text.as_str())
+            }
+        }
+
+        /// The same.
+        impl TryFrom<&str> for $Name {
+            type Error = NameError;
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                Ok(Self(check(text, Self::LIMIT)?.into()))
             }
         }
 
         impl From<$Name> for String {
             fn from(name: $Name) -> String {
-                name.0
+                name.0.into_string()
             }
         }
 
@@ -130,14 +148,14 @@ names! {
 impl From<StepOutcome> for Status {
     /// The status that ends a deployment so.
     fn from(outcome: StepOutcome) -> Self {
-        Self(outcome.name().to_owned())
+        Self(outcome.name().into())
     }
 }
 
 impl Default for Environment {
     /// `production`.
     fn default() -> Self {
-        Self("production".to_owned())
+        Self("production".into())
     }
 }
 

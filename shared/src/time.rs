@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, MappedLocalTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Datelike as _, MappedLocalTime, TimeZone, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::written_time::Written;
@@ -84,16 +84,46 @@ impl Timestamp {
     /// RFC 3339 with microseconds: `2026-01-05T09:30:00.000000Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        self.to_datetime().to_rfc3339_opts(SecondsFormat::Micros, true)
+        self.rfc3339().map(char::from).iter().collect()
+    }
+
+    /// The same as ASCII. Exports write millions of them.
+    #[must_use]
+    pub fn rfc3339(self) -> [u8; 27] {
+        let time = self.to_datetime().naive_utc();
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        text[..4].copy_from_slice(&digits::<4>(time.year().unsigned_abs()));
+        text[5..7].copy_from_slice(&digits::<2>(time.month()));
+        text[8..10].copy_from_slice(&digits::<2>(time.day()));
+        text[11..13].copy_from_slice(&digits::<2>(time.hour()));
+        text[14..16].copy_from_slice(&digits::<2>(time.minute()));
+        text[17..19].copy_from_slice(&digits::<2>(time.second()));
+        text[20..26].copy_from_slice(&digits::<6>(time.nanosecond() / 1000));
+        text
     }
 
     /// The old service's form, in whole seconds: `2026-01-05 09:30:00`.
     #[must_use]
     pub fn to_seconds_text(self) -> String {
-        let mut text = self.to_rfc3339();
-        text.truncate(19);
-        text.replace('T', " ")
+        self.seconds_text().map(char::from).iter().collect()
     }
+
+    /// The same as ASCII.
+    #[must_use]
+    pub fn seconds_text(self) -> [u8; 19] {
+        let whole = self.rfc3339();
+        std::array::from_fn(|at| if at == 10 { b' ' } else { whole[at] })
+    }
+}
+
+/// The last `N` digits of a number.
+fn digits<const N: usize>(mut number: u32) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    digits
 }
 
 impl TryFrom<DateTime<Utc>> for Timestamp {
