@@ -1,14 +1,15 @@
 //! Records facts: everything that waits is committed together, then each caller is answered.
 //!
 //! No timer delays a commit: an idle server commits a fact at once, and under load the next batch gathers while the last
-//! one is being committed.
+//! one is being committed. Where the database takes several commits at a time, the long batches of an import have a writer of
+//! their own, so that a single step does not wait for one of them.
 
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::commit::{Queued, commit};
@@ -19,6 +20,8 @@ use crate::store::{Store, StoreError};
 
 /// A commit with this many facts takes no more of those that wait.
 const FACTS_PER_COMMIT: usize = 1000;
+/// A job of more facts than this is long.
+const LONG: usize = 100;
 /// How often a commit is tried within the deadline of a request when the database does not answer at all: the connection may
 /// be dead, and another one work.
 const TRIES: u32 = 2;
@@ -46,6 +49,8 @@ pub enum RecordError {
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::UnboundedSender<Job>,
+    /// Where long jobs wait: the same queue where the database takes one commit at a time.
+    long: mpsc::UnboundedSender<Job>,
     /// A permit for each fact that may wait; this bounds the queue.
     queue_slots: Arc<Semaphore>,
     deadline: Duration,
@@ -63,15 +68,24 @@ struct Job {
 }
 
 impl Recorder {
-    /// Starts the one writer. It ends, with its queue committed, when every [`Recorder`] has been dropped.
+    /// Starts the writers. They end, with their queues committed, when every [`Recorder`] has been dropped.
     #[must_use]
     pub fn start(store: Store, projector: Projector, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
         let queue_slots = Arc::new(Semaphore::new(queue as usize));
         let gate = Arc::new(Gate::default());
+        let has_one_writer = store.has_one_writer();
         let writer = Writer { store, projector, gate: Arc::clone(&gate), try_timeout: deadline / TRIES };
-        let writer = tokio::spawn(writer.write(receiver));
-        (Self { queue: sender, queue_slots, deadline, gate }, writer)
+        let (queue, receiver) = mpsc::unbounded_channel();
+        let writing = tokio::spawn(writer.clone().write(receiver));
+        if has_one_writer {
+            return (Self { long: queue.clone(), queue, queue_slots, deadline, gate }, writing);
+        }
+        let (long, receiver) = mpsc::unbounded_channel();
+        let writing_long = tokio::spawn(writer.write(receiver));
+        let both = tokio::spawn(async move {
+            let _: [Result<(), JoinError>; 2] = [writing.await, writing_long.await];
+        });
+        (Self { queue, long, queue_slots, deadline, gate }, both)
     }
 
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
@@ -105,7 +119,8 @@ impl Recorder {
         let deadline = Instant::now() + self.deadline;
         let (answer, answered) = oneshot::channel();
         let job = Job { facts, deadline, uncertain: false, answer, _slots: slots };
-        self.queue.send(job).map_err(|_| RecordError::TimedOut)?;
+        let queue = if count as usize > LONG { &self.long } else { &self.queue };
+        queue.send(job).map_err(|_| RecordError::TimedOut)?;
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(RecordError::TimedOut),
@@ -113,7 +128,8 @@ impl Recorder {
     }
 }
 
-/// The one task that commits.
+/// A task that commits.
+#[derive(Clone)]
 struct Writer {
     store: Store,
     projector: Projector,
