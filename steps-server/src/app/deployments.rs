@@ -40,7 +40,7 @@ impl App {
         access: &Access,
         query: DeploymentQuery,
         most: Option<u64>,
-    ) -> Result<Rows<Deployment>, Error> {
+    ) -> Result<Rows<Vec<Deployment>>, Error> {
         let limit = query.limit;
         let component = query.filter.base.component.clone();
         let open = || {

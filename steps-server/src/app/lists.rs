@@ -34,14 +34,14 @@ impl ListShare {
 }
 
 impl App {
-    /// Begins a list of at most `limit` rows with `open`, within the share of lists. It breaks off after an hour.
+    /// Begins a list of at most `limit` rows with `open`, within the share of lists. It comes in parts, and breaks off after an hour.
     ///
     /// # Errors
     /// [`Error::BusyWith`]: there is no room within the deadline; or `open` fails.
-    pub(super) async fn list<T, F>(&self, limit: Option<u64>, open: impl FnOnce() -> F) -> Result<Rows<T>, Error>
+    pub(super) async fn list<T, F>(&self, limit: Option<u64>, open: impl FnOnce() -> F) -> Result<Rows<Vec<T>>, Error>
     where
         T: Send + 'static,
-        F: Future<Output = Result<Rows<T>, Error>>,
+        F: Future<Output = Result<Rows<Vec<T>>, Error>>,
     {
         if limit.is_some_and(|limit| limit <= SHORT_LIST) {
             return open().await;
@@ -51,12 +51,12 @@ impl App {
         let slot = timeout_at(self.deadline_with_margin(), Arc::clone(&share.slots).acquire_owned()).await;
         share.waiting.fetch_sub(1, Ordering::Relaxed);
         let slot = slot.map_err(|_| Error::BusyWith("lists"))?.map_err(|_| Error::Stopping)?;
-        let mut rows = open().await?;
+        let mut parts = open().await?;
         let end = Instant::now() + LONGEST;
         Ok(try_stream! {
             let _slot = slot;
-            while let Some(row) = timeout_at(end, rows.next()).await.map_err(|_| StoreError::TimedOut)? {
-                yield row?;
+            while let Some(part) = timeout_at(end, parts.next()).await.map_err(|_| StoreError::TimedOut)? {
+                yield part?;
             }
         }
         .boxed())

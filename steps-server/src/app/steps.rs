@@ -44,7 +44,7 @@ impl App {
     ///
     /// # Errors
     /// There are more rows than that, too many lists are being read, or the database does not answer.
-    pub async fn steps(&self, access: &Access, query: StepQuery, most: Option<u64>) -> Result<Rows<Step>, Error> {
+    pub async fn steps(&self, access: &Access, query: StepQuery, most: Option<u64>) -> Result<Rows<Vec<Step>>, Error> {
         let limit = query.limit;
         let component = query.filter.component.clone();
         let open = || {

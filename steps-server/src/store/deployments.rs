@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_stream::try_stream;
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::StreamExt as _;
 use sqlx::QueryBuilder;
 use steps_shared::{
     Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Order, Step, StepId, Timestamp,
@@ -19,6 +19,8 @@ use super::timelines::{Timeline, WHOLE, WholeRow};
 use super::transaction::{Tx, with_connection};
 use super::{Access, Reader, StoreError, with_pools};
 
+/// The most rows of a list that are handed on together.
+const ROWS: usize = 256;
 const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
      duration, waiting, gaps, steps, clocks_differ, looks_concurrent, excluded";
 
@@ -60,15 +62,15 @@ impl DeploymentRow {
         });
         Ok(Deployment {
             id: StepId(row.id),
-            component: read("component", row.component)?,
-            environment: read("environment", row.environment)?,
-            version: read("version", row.version)?,
-            owner: read("owner", row.owner)?,
-            run: row.run.map(|run| read("run", run)).transpose()?,
+            component: read("component", &row.component)?,
+            environment: read("environment", &row.environment)?,
+            version: read("version", &row.version)?,
+            owner: read("owner", &row.owner)?,
+            run: row.run.as_deref().map(|run| read("run", run)).transpose()?,
             attempt: row.attempt.map(|number| attempt("attempt", number)).transpose()?,
-            retry: word("retry", row.retry)?,
+            retry: word("retry", row.retry.as_deref())?,
             outcome: if is_open { DeploymentOutcome::Running } else { outcome },
-            status: read("status", row.status)?,
+            status: read("status", &row.status)?,
             started_at: timestamp("started_at", row.started_at)?,
             ended_at: row.ended_at.filter(|_| !is_open).map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
             duration,
@@ -84,11 +86,11 @@ impl DeploymentRow {
 }
 
 impl Reader {
-    /// The deployments that `query` asks for, in its order, one by one.
+    /// The deployments that `query` asks for, in its order, some at a time.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
-    pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Deployment>, StoreError> {
+    pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Vec<Deployment>>, StoreError> {
         let (access, now) = (self.access.clone(), self.now);
         with_pools!(&self.store, pools => {
             let mut connection = pools.read.acquire().await?;
@@ -103,9 +105,10 @@ impl Reader {
                 if let Some(limit) = query.limit {
                     select.push(" LIMIT ").push(limit);
                 }
-                let mut rows = select.build_query_as::<DeploymentRow>().fetch(connection.reads());
-                while let Some(row) = rows.try_next().await? {
-                    yield row.at(now)?;
+                let rows = select.build_query_as::<DeploymentRow>().fetch(connection.reads());
+                let mut rows = rows.ready_chunks(ROWS);
+                while let Some(part) = rows.next().await {
+                    yield part.into_iter().map(|row| row?.at(now)).collect::<Result<_, _>>()?;
                 }
                 drop(rows);
                 connection.has_ended();
@@ -163,7 +166,7 @@ impl Reader {
         for Entry { id, ended_at, result, .. } in timeline.entries()? {
             derived.insert(id, Derived { deployment: whole.id, ended_at, result });
         }
-        let own = rows.into_iter().filter_map(|row| Some((derived.remove(&row.id)?, row)));
+        let own = rows.into_iter().filter_map(|row| Some((derived.remove(&row.0.id.0)?, row)));
         Ok(own.map(|(derived, row)| row.into_step(Some(derived))).collect::<Result<_, _>>()?)
     }
 

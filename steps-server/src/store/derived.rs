@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use sqlx::QueryBuilder;
-use steps_shared::{Order, StepFilter, StepOutcome};
+use steps_shared::{Order, StepFilter, StepId, StepOutcome};
 use uuid::Uuid;
 
-use super::filter::push_filter;
+use super::filter::{push_filter, push_ids};
 use super::fold_rows::StreamKey;
-use super::statements::cut_conditions;
-use super::steps::StepRow;
+use super::statements::{cut_conditions, cut_ids};
+use super::steps::{StepRow, word};
 use super::timelines::{WHOLE, WholeRow, entries};
 use super::transaction::{Tx, with_connection};
 use super::{Access, StoreError};
@@ -33,7 +34,7 @@ pub(super) struct Derived {
 /// What is known of the steps that come next in a list.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    steps: HashMap<Uuid, Derived>,
+    steps: HashMap<Uuid, Derived, RandomState>,
     /// Deployments that the version before has folded: the rows of their steps say what is derived of them.
     before: HashSet<Uuid>,
     /// Up to which start all deployments have been read.
@@ -60,11 +61,6 @@ impl Known {
         }
         Ok(())
     }
-
-    /// What is derived of a step; `None` where its deployment has not been read.
-    fn take(&mut self, row: &StepRow) -> Option<Derived> {
-        self.steps.remove(&row.id).or_else(|| row.derived_before().filter(|it| self.before.contains(&it.deployment)))
-    }
 }
 
 impl Tx {
@@ -82,22 +78,58 @@ impl Tx {
         if rows.len() >= MANY && !known.is_sparse {
             self.know_deployments_of_time(rows, known, (access, filter, order)).await?;
         }
-        let mut derived: Vec<Option<Derived>> = rows.iter().map(|row| known.take(row)).collect();
+        let mut derived = vec![None; rows.len()];
+        self.fill(rows, &mut derived, known).await?;
         let mut missing: HashMap<StreamKey, (i64, i64)> = HashMap::new();
         for (row, derived) in rows.iter().zip(&derived) {
-            if derived.is_none()
-                && let Ok(stream) = StreamKey::try_from(row.stream.as_slice())
-            {
-                let (first, last) = missing.entry(stream).or_insert((row.ts, row.ts));
-                (*first, *last) = (row.ts.min(*first), row.ts.max(*last));
+            if derived.is_none() {
+                let ts = row.0.ts.micros();
+                let (first, last) = missing.entry(row.0.stream()).or_insert((ts, ts));
+                (*first, *last) = (ts.min(*first), ts.max(*last));
             }
         }
         if !missing.is_empty() {
             self.know_deployments_of_streams(missing, known).await?;
-            for (row, derived) in rows.iter().zip(&mut derived) {
-                if derived.is_none() {
-                    *derived = known.take(row);
-                }
+            self.fill(rows, &mut derived, known).await?;
+        }
+        Ok(derived)
+    }
+
+    /// Fills in what is known of the rows by now.
+    async fn fill(
+        &mut self,
+        rows: &[StepRow],
+        derived: &mut [Option<Derived>],
+        known: &mut Known,
+    ) -> Result<(), StoreError> {
+        for (StepRow(step), derived) in rows.iter().zip(derived.iter_mut()).filter(|(_, derived)| derived.is_none()) {
+            *derived = known.steps.remove(&step.id.0);
+        }
+        if known.before.is_empty() {
+            return Ok(());
+        }
+        let missing = rows.iter().zip(derived.iter()).filter(|(_, derived)| derived.is_none());
+        let missing: Vec<StepId> = missing.map(|(StepRow(step), _)| step.id).collect();
+        let mut before = self.derived_by_the_version_before(&missing).await?;
+        before.retain(|_, derived| known.before.contains(&derived.deployment));
+        for (StepRow(step), derived) in rows.iter().zip(derived.iter_mut()).filter(|(_, derived)| derived.is_none()) {
+            *derived = before.remove(&step.id.0);
+        }
+        Ok(())
+    }
+
+    /// What the version before has derived of steps.
+    async fn derived_by_the_version_before(&mut self, steps: &[StepId]) -> Result<HashMap<Uuid, Derived>, StoreError> {
+        let mut derived = HashMap::new();
+        for steps in cut_ids(steps) {
+            let rows: Vec<(Uuid, Uuid, Option<i64>, Option<String>)> = with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT id, deployment_id, ended_at, result FROM steps");
+                select.push(" WHERE deployment_id IS NOT NULL");
+                push_ids(&mut select, "id", &steps);
+                select.build_query_as().fetch_all(connection).await?
+            });
+            for (id, deployment, ended_at, result) in rows {
+                derived.insert(id, Derived { deployment, ended_at, result: word("result", result.as_deref())? });
             }
         }
         Ok(derived)
@@ -111,6 +143,7 @@ impl Tx {
         (access, filter, order): (&Access, &StepFilter, Order),
     ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
+        let (first, last) = (first.0.ts.micros(), last.0.ts.micros());
         let most = rows.len() * DEPLOYMENTS_A_ROW;
         let filter = StepFilter { owner: None, status: None, since: None, until: None, ..filter.clone() };
         let deployments: Vec<WholeRow> = with_connection!(self, connection => {
@@ -123,14 +156,14 @@ impl Tx {
             };
             match known.reached {
                 Some(reached) => select.push(beyond).push_bind(reached),
-                None if order.ends_with("DESC") => select.push(" AND started_at <= ").push_bind(first.ts),
-                None => select.push(" AND started_at >= ").push_bind(first.ts),
+                None if order.ends_with("DESC") => select.push(" AND started_at <= ").push_bind(first),
+                None => select.push(" AND started_at >= ").push_bind(first),
             };
-            select.push(within).push_bind(last.ts).push(order).push(" LIMIT ").push(most as u64);
+            select.push(within).push_bind(last).push(order).push(" LIMIT ").push(most as u64);
             select.build_query_as().fetch_all(connection).await?
         });
         known.is_sparse = deployments.len() == most;
-        known.reached = Some(last.ts);
+        known.reached = Some(last);
         for row in &deployments {
             known.add(row, row.timeline.as_deref())?;
         }

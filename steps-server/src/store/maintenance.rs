@@ -123,7 +123,11 @@ impl Tx {
         });
         let all = (&Access::Everything, &StepFilter::default(), Order::Ascending);
         let derived = self.derived(&rows, &mut Known::for_few(), all).await?;
-        Ok(rows.iter().zip(derived).map(|(row, derived)| ((row.ts, row.id), derived.is_none())).collect())
+        Ok(rows
+            .iter()
+            .zip(derived)
+            .map(|(row, derived)| ((row.0.ts.micros(), row.0.id.0), derived.is_none()))
+            .collect())
     }
 
     /// Deletes single steps.

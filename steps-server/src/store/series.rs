@@ -72,7 +72,7 @@ impl Reader {
         });
         let names = rows
             .into_iter()
-            .map(|(component, environment)| Ok((read("component", component)?, read("environment", environment)?)));
+            .map(|(component, environment)| Ok((read("component", &component)?, read("environment", &environment)?)));
         Ok(names.collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -246,7 +246,7 @@ impl Reader {
                     deployment,
                     started_at,
                     ended_at,
-                    status: read("status", entry.status.to_owned())?,
+                    status: read("status", entry.status)?,
                     from: timestamp("ts", entry.ts)?,
                     to: timestamp("ended_at", to)?,
                     span: entry.span,

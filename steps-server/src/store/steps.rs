@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use async_stream::try_stream;
 use futures_util::stream::{BoxStream, StreamExt as _};
-use sqlx::QueryBuilder;
+use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 use steps_shared::{Attempt, Component, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -14,78 +14,73 @@ use super::filter::{push_access, push_after, push_filter};
 use super::transaction::{Tx, with_connection};
 use super::{Access, Reader, StoreError, with_pools};
 
-/// The columns of a [`StepRow`].
-pub(super) const COLUMNS: &str = "id, stream, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, \
-     finished_at, ended_at, deployment_id, result";
+/// The columns of a [`StepRow`], in its order. They come first in what is selected.
+pub(super) const COLUMNS: &str =
+    "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, finished_at";
 /// Rows that are read at a time.
 const ROWS: u64 = 1000;
 
-/// A step as the database holds it.
-#[derive(Debug, sqlx::FromRow)]
-pub(super) struct StepRow {
-    pub id: Uuid,
-    pub stream: Vec<u8>,
-    component: String,
-    environment: String,
-    version: String,
-    owner: String,
-    status: String,
-    pub ts: i64,
-    run: Option<String>,
-    attempt: Option<i32>,
-    span: bool,
-    outcome: Option<String>,
-    exit_code: Option<i32>,
-    finished_at: Option<i64>,
-    // What the version before has derived.
-    ended_at: Option<i64>,
-    deployment_id: Option<Uuid>,
-    result: Option<String>,
+/// A step as the database holds it, with nothing that is derived.
+#[derive(Debug)]
+pub(super) struct StepRow(pub Step);
+
+impl<'r, R: Row> FromRow<'r, R> for StepRow
+where
+    usize: ColumnIndex<R>,
+    Uuid: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+{
+    /// With the checks of a new step: a row that something else than the server wrote is an error, not an invalid answer.
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let text = |at: usize| row.try_get::<&'r str, _>(at);
+        let some_text = |at: usize| row.try_get::<Option<&'r str>, _>(at);
+        let finished_at: Option<i64> = row.try_get(12)?;
+        Ok(Self(Step {
+            id: StepId(row.try_get(0)?),
+            component: read("component", text(1)?)?,
+            environment: read("environment", text(2)?)?,
+            version: read("version", text(3)?)?,
+            owner: read("owner", text(4)?)?,
+            status: read("status", text(5)?)?,
+            ts: timestamp("ts", row.try_get(6)?)?,
+            run: some_text(7)?.map(|run| read("run", run)).transpose()?,
+            attempt: row.try_get::<Option<i32>, _>(8)?.map(|number| attempt("attempt", number)).transpose()?,
+            span: row.try_get(9)?,
+            outcome: word("outcome", some_text(10)?)?,
+            exit_code: row.try_get(11)?,
+            ended_at: finished_at.map(|ended_at| timestamp("finished_at", ended_at)).transpose()?,
+            deployment_id: None,
+            result: None,
+        }))
+    }
 }
 
 impl StepRow {
-    /// The step with what is derived of it, with the checks of a new step: a row that something else than the server wrote is an
-    /// error, not an invalid answer.
+    /// The step with what is derived of it.
     pub fn into_step(self, derived: Option<Derived>) -> Result<Step, sqlx::Error> {
-        let row = self;
+        let Self(mut step) = self;
+        let Some(Derived { deployment, ended_at, result }) = derived else { return Ok(step) };
         // The end of a span that was told is a fact; any other end is derived.
-        let ended_at = row.finished_at.or(derived.and_then(|derived| derived.ended_at));
-        Ok(Step {
-            id: StepId(row.id),
-            component: read("component", row.component)?,
-            environment: read("environment", row.environment)?,
-            version: read("version", row.version)?,
-            owner: read("owner", row.owner)?,
-            status: read("status", row.status)?,
-            ts: timestamp("ts", row.ts)?,
-            run: row.run.map(|run| read("run", run)).transpose()?,
-            attempt: row.attempt.map(|number| attempt("attempt", number)).transpose()?,
-            span: row.span,
-            outcome: word("outcome", row.outcome)?,
-            exit_code: row.exit_code,
-            ended_at: ended_at.map(|ended_at| timestamp("ended_at", ended_at)).transpose()?,
-            deployment_id: derived.map(|derived| StepId(derived.deployment)),
-            result: derived.and_then(|derived| derived.result),
-        })
-    }
-
-    /// What the version before has derived of it.
-    pub fn derived_before(&self) -> Option<Derived> {
-        let result = self.result.as_deref().and_then(|result| result.parse().ok());
-        Some(Derived { deployment: self.deployment_id?, ended_at: self.ended_at, result })
+        if let (None, Some(ended_at)) = (step.ended_at, ended_at) {
+            step.ended_at = Some(timestamp("ended_at", ended_at)?);
+        }
+        Ok(Step { deployment_id: Some(StepId(deployment)), result, ..step })
     }
 }
 
 /// A name as the database holds it.
-pub(super) fn read<T>(column: &str, text: String) -> Result<T, sqlx::Error>
+pub(super) fn read<'a, T>(column: &str, text: &'a str) -> Result<T, sqlx::Error>
 where
-    T: TryFrom<String, Error: std::fmt::Display>,
+    T: TryFrom<&'a str, Error: std::fmt::Display>,
 {
     T::try_from(text).map_err(|error| invalid(column, error))
 }
 
 /// A word of an enum as the database holds it.
-pub(super) fn word<T: FromStr<Err = String>>(column: &str, text: Option<String>) -> Result<Option<T>, sqlx::Error> {
+pub(super) fn word<T: FromStr<Err = String>>(column: &str, text: Option<&str>) -> Result<Option<T>, sqlx::Error> {
     text.map(|text| text.parse().map_err(|error| invalid(column, error))).transpose()
 }
 
@@ -104,7 +99,7 @@ pub(super) fn invalid(column: &str, error: impl std::fmt::Display) -> sqlx::Erro
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: format!("{column} {error}").into() }
 }
 
-/// A list as it comes from the database's cursor.
+/// Rows as they come from the database's cursor.
 pub type Rows<T> = BoxStream<'static, Result<T, StoreError>>;
 
 impl Reader {
@@ -113,16 +108,14 @@ impl Reader {
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
-    pub async fn steps(&self, query: StepQuery) -> Result<Rows<Step>, StoreError> {
+    pub async fn steps(&self, query: StepQuery) -> Result<Rows<Vec<Step>>, StoreError> {
         let tx = self.store.begin_reading().await?;
         let (sender, mut parts) = mpsc::channel(1);
         // While a part is being written to the client, the next one is read.
         let reading = tokio::spawn(tx.send_parts(self.access.clone(), query, sender));
         Ok(try_stream! {
             while let Some(steps) = parts.recv().await {
-                for step in steps {
-                    yield step;
-                }
+                yield steps;
             }
             reading.await.map_err(|_| StoreError::TimedOut)??;
         }
@@ -163,7 +156,7 @@ impl Reader {
             select.push(" AND id = ").push_bind(id.0);
             select.build_query_scalar().fetch_optional(&mut *pools.read.acquire().await?).await?
         });
-        Ok(component.map(|component| read("component", component)).transpose()?)
+        Ok(component.map(|component| read("component", &component)).transpose()?)
     }
 
     /// Some steps with what is derived of them.
@@ -189,7 +182,7 @@ impl Tx {
             let most = left.min(ROWS);
             let rows = self.step_rows((&access, &filter, order), after, most).await?;
             let Some(last) = rows.last() else { break };
-            after = Some((last.ts, last.id));
+            after = Some((last.0.ts.micros(), last.0.id.0));
             left -= most;
             let is_last = (rows.len() as u64) < most;
             let derived = self.derived(&rows, &mut known, (&access, &filter, order)).await?;
@@ -217,7 +210,9 @@ impl Tx {
             push_filter(&mut select, access, filter, "ts");
             push_after(&mut select, "ts", order, after);
             select.push(" LIMIT ").push(most);
-            select.build_query_as().fetch_all(connection).await?
+            // Made of whole rows: a stream would move each of them several times.
+            let rows = select.build().fetch_all(connection).await?;
+            rows.iter().map(StepRow::from_row).collect::<Result<_, _>>()?
         }))
     }
 }

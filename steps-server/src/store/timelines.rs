@@ -129,7 +129,7 @@ impl Tx {
 
 impl DerivedRow {
     fn entry(&self) -> Result<Entry<'_>, sqlx::Error> {
-        let result: Option<StepOutcome> = word("result", self.result.clone())?;
+        let result: Option<StepOutcome> = word("result", self.result.as_deref())?;
         let Self { id, ts, status, span, ended_at, .. } = self;
         Ok(Entry { id: *id, ts: *ts, status, span: *span, ended_at: *ended_at, result })
     }

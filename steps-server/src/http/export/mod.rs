@@ -9,6 +9,7 @@ mod workbook;
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use steps_shared::{ListFormat, Resource};
 use tokio::sync::OwnedSemaphorePermit;
 use warp::reply::Response;
@@ -52,12 +53,25 @@ pub async fn turn(context: &Context, format: ListFormat, limit: Option<u64>) -> 
 /// The database fails before the answer has begun.
 pub async fn answer<R: Resource>(
     context: &Arc<Context>,
-    rows: Rows<R>,
+    list: Rows<Vec<R>>,
     layout: Layout<R::Column>,
     Turn { workbook, parts }: Turn,
 ) -> Result<Response, ApiError> {
     match layout.format {
-        ListFormat::Xlsx => workbook::workbook(context, rows, layout, workbook).await,
-        ListFormat::Csv | ListFormat::Json | ListFormat::Jsonl => stream::text(context, rows, layout, parts).await,
+        ListFormat::Xlsx => workbook::workbook(context, list, layout, workbook).await,
+        ListFormat::Csv | ListFormat::Json | ListFormat::Jsonl => stream::text(context, list, layout, parts).await,
     }
+}
+
+/// The same with a list that is there already.
+///
+/// # Errors
+/// There is no room for a temporary file, or the list has more rows than a sheet.
+pub async fn whole<R: Resource>(
+    context: &Arc<Context>,
+    rows: Vec<R>,
+    layout: Layout<R::Column>,
+    turn: Turn,
+) -> Result<Response, ApiError> {
+    answer(context, futures_util::stream::iter([Ok(rows)]).boxed(), layout, turn).await
 }

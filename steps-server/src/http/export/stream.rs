@@ -38,23 +38,18 @@ pub type Part = Result<Bytes, io::Error>;
 /// The database fails before the answer has begun.
 pub async fn text<R: Resource>(
     context: &Arc<Context>,
-    rows: Rows<R>,
+    mut list: Rows<Vec<R>>,
     layout: Layout<R::Column>,
     waiting: usize,
 ) -> Result<Response, ApiError> {
     let format = layout.format;
-    let mut parts = rows.ready_chunks(ROWS);
-    let mut first = None;
-    if let Ok(part) = timeout(FIRST_ROWS, parts.next()).await {
-        first = Some(part.unwrap_or_default());
-        if let Some(Err(_)) = first.as_ref().and_then(|part| part.first()) {
-            let error = first.unwrap_or_default().swap_remove(0).err();
-            return Err(error.unwrap_or(StoreError::TimedOut).into());
-        }
-    }
+    let first = match timeout(FIRST_ROWS, list.next()).await {
+        Ok(part) => Some(Ok(part.transpose()?.unwrap_or_default())),
+        Err(_) => None,
+    };
     let (mut sender, receiver) = channel(context, waiting);
     tokio::spawn(async move {
-        let parts = stream::iter(first).chain(parts);
+        let parts = stream::iter(first).chain(list);
         if let Err(error) = send(parts, TextWriter::new(layout), &mut sender).await {
             sender.break_off(error, "a list broke off");
         }
@@ -116,7 +111,7 @@ impl Sender {
 }
 
 async fn send<R: Resource>(
-    parts: impl Stream<Item = Vec<Result<R, StoreError>>>,
+    parts: impl Stream<Item = Result<Vec<R>, StoreError>>,
     mut writer: TextWriter<R>,
     sender: &mut Sender,
 ) -> io::Result<()> {
@@ -124,10 +119,11 @@ async fn send<R: Resource>(
     sender.send(writer.head()?.into()).await?;
     let mut parts = std::pin::pin!(parts);
     while let Some(part) = next(&mut parts, stall).await? {
-        let rows = part.into_iter().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
-        sender.send(writer.rows(&rows)?.into()).await?;
-        // A list whose rows are all there must not keep the others from theirs.
-        tokio::task::yield_now().await;
+        for rows in part.map_err(io::Error::other)?.chunks(ROWS) {
+            sender.send(writer.rows(rows)?.into()).await?;
+            // A list whose rows are all there must not keep the others from theirs.
+            tokio::task::yield_now().await;
+        }
     }
     sender.send(Bytes::from_static(writer.foot())).await
 }

@@ -84,8 +84,8 @@ fn csv_field(csv: &mut CsvWriter, cell: Cell<'_>) -> csv::Result<()> {
         Cell::Empty => csv.write_field(""),
         Cell::Text(text) => csv.write_field(text),
         Cell::Id(id) => csv.write_field(id.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer())),
-        Cell::Time(time) => csv.write_field(time.to_rfc3339()),
-        Cell::TimeInSeconds(time) => csv.write_field(time.to_seconds_text()),
+        Cell::Time(time) => csv.write_field(time.rfc3339()),
+        Cell::TimeInSeconds(time) => csv.write_field(time.seconds_text()),
         Cell::Bool(value) => csv.write_field(if value { "true" } else { "false" }),
         Cell::Duration(_) | Cell::Integer(_) | Cell::Float(_) => csv.write_field(cell.to_string()),
     }

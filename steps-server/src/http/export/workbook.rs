@@ -6,7 +6,6 @@ use std::io::{self, Seek as _};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use futures_util::stream::StreamExt as _;
 use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
 use steps_shared::{Cell, ListColumn, ListFormat, Resource, Timestamp};
 use tokio::io::AsyncReadExt as _;
@@ -19,8 +18,6 @@ use crate::app::{self, Rows, StoreError};
 use crate::http::context::Context;
 use crate::http::problem::ApiError;
 
-/// Rows that are handed to the writer together.
-const ROWS: usize = 256;
 /// Bytes of the finished file that are sent together.
 const PART_BYTES: usize = 64 * 1024;
 /// Parts that may wait for the writer, or for the client.
@@ -38,7 +35,7 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm:ss.000";
 /// The database fails, there is no room for the temporary file, or the list has more rows than a sheet.
 pub async fn workbook<R: Resource>(
     context: &Arc<Context>,
-    list: Rows<R>,
+    mut list: Rows<Vec<R>>,
     layout: Layout<R::Column>,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Result<Response, ApiError> {
@@ -49,11 +46,9 @@ pub async fn workbook<R: Resource>(
         let _turn = turn;
         write::<R>(received, &layout)
     });
-    let mut parts = list.ready_chunks(ROWS);
-    while let Some(part) = next(&mut parts, stall).await.map_err(|_| StoreError::TimedOut)? {
-        let part = part.into_iter().collect::<Result<Vec<_>, _>>()?;
+    while let Some(part) = next(&mut list, stall).await.map_err(|_| StoreError::TimedOut)? {
         tokio::task::yield_now().await;
-        if rows.send(part).await.is_err() {
+        if rows.send(part?).await.is_err() {
             // The writer has ended early; its result says why.
             break;
         }

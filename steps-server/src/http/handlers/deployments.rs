@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _};
 use steps_shared::{
     DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, ListFormat, NewExclusion, NewInclusion,
     StepColumn,
@@ -39,9 +38,8 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
         ListFormat::Json => Ok(json(StatusCode::OK, &context.app.detail(&access, timeline).await?)),
         format => {
             let layout = Layout::new(format, &query.columns, StepColumn::ALL);
-            let steps = stream::iter(timeline.steps.into_iter().map(Ok)).boxed();
             let turn = export::turn(&context, format, None).await?;
-            export::answer(&context, steps, layout, turn).await
+            export::whole(&context, timeline.steps, layout, turn).await
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _};
 use steps_shared::{ListFormat, StatsColumn, StatsQuery};
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -20,9 +19,8 @@ pub async fn stats(context: Arc<Context>, request: Request) -> Result<Response, 
         ListFormat::Json => Ok(json(StatusCode::OK, &answer)),
         format => {
             let layout = Layout::new(format, &[], &StatsColumn::of(&query.by));
-            let rows = stream::iter(answer.stats.into_iter().map(Ok)).boxed();
             let turn = export::turn(&context, format, None).await?;
-            export::answer(&context, rows, layout, turn).await
+            export::whole(&context, answer.stats, layout, turn).await
         }
     }
 }

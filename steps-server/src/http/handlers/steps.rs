@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _};
 use steps_shared::{Filter as _, ListFormat, StepColumn, StepFilter, StepQuery};
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -54,7 +53,7 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
         ListFormat::Json => Ok(json(StatusCode::OK, &layout.object(&step))),
         _ => {
             let turn = export::turn(&context, format, None).await?;
-            export::answer(&context, stream::iter([Ok(step)]).boxed(), layout, turn).await
+            export::whole(&context, vec![step], layout, turn).await
         }
     }
 }
