@@ -125,6 +125,12 @@ pub enum Command {
     Include(include::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
+    /// Store a token for a server, after asking that whether it is right
+    Login(login::Args),
+    /// Forget the stored token of a server
+    Logout(logout::Args),
+    /// Make, list and revoke tokens
+    Token(token::Args),
     /// Show each setting, its value and where it came from
     Config(config::Args),
     /// Print the completions of a shell

@@ -16,6 +16,7 @@ pub mod pairs;
 #[cfg(test)]
 pub mod samples;
 pub mod screen;
+pub mod secret;
 pub mod sparkline;
 pub mod table;
 pub mod text;
