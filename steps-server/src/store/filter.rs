@@ -1,17 +1,55 @@
 //! Filters as conditions.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{DeploymentFilter, DeploymentOutcome, Order, StepFilter, StepId, Timestamp};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, Glob, Order, StepFilter, StepId, Timestamp};
 use uuid::Uuid;
 
-use super::Access;
+use super::{Access, Limits};
 
-/// Adds ` WHERE …` with what the caller may see; every query of a [`super::Reader`] begins its conditions with it. `table`
-/// qualifies the columns `component` and `environment`: it is empty, or ends with a dot.
-pub(super) fn push_access<DB: Database>(select: &mut QueryBuilder<DB>, access: &Access, _table: &str) {
-    match access {
-        Access::Everything => select.push(" WHERE 1 = 1"),
-    };
+/// Adds ` WHERE …` with what the caller may see; every query of a [`super::Reader`] begins its conditions with it.
+pub(super) fn push_access<DB>(select: &mut QueryBuilder<DB>, access: &Access)
+where
+    DB: Database,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    select.push(" WHERE 1 = 1");
+    if let Access::Only(limits) = access {
+        let Limits { components, environments } = limits.as_ref();
+        push_globs(select, "component", components);
+        push_globs(select, "environment", environments);
+    }
+}
+
+/// Adds ` AND (…)` with a condition for each pattern, none where there is no pattern. All compare bytes, as [`Glob::matches`] does,
+/// and a text before the first star is a range of an index.
+fn push_globs<DB>(select: &mut QueryBuilder<DB>, column: &str, globs: &[Glob])
+where
+    DB: Database,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    for (at, glob) in globs.iter().enumerate() {
+        select.push(if at == 0 { " AND (" } else { " OR " }).push(column);
+        match glob.exact() {
+            // The columns are of a binary collation. That of MySQL ignores blanks at the end, which neither side has.
+            Some(name) => select.push(" = ").push_bind(name.to_owned()),
+            None if DB::NAME == "SQLite" => select.push(" GLOB ").push_bind(sqlite_glob(glob)),
+            None => select.push(" LIKE ").push_bind(mysql_like(glob)).push(" ESCAPE '|'"),
+        };
+    }
+    if !globs.is_empty() {
+        select.push(")");
+    }
+}
+
+/// As SQLite's GLOB has it, where `?` and `[` have a meaning as well.
+fn sqlite_glob(glob: &Glob) -> String {
+    glob.as_str().replace('[', "[[]").replace('?', "[?]")
+}
+
+/// As MySQL's LIKE has it. The escape character is not its own, which is another one in one of its modes.
+fn mysql_like(glob: &Glob) -> String {
+    let escaped = glob.as_str().replace('|', "||").replace('%', "|%").replace('_', "|_");
+    escaped.replace('*', "%")
 }
 
 /// Adds ` WHERE …` with what the caller may see and every condition of the filter; `time` is the column that `since` and
@@ -23,7 +61,7 @@ where
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
     let StepFilter { component, version, owner, status, environment, run, since, until } = filter;
-    push_access(select, access, "");
+    push_access(select, access);
     let texts = [
         ("component", component.as_ref().map(ToString::to_string)),
         ("version", version.as_ref().map(ToString::to_string)),

@@ -49,7 +49,7 @@ pub use file::FileProblem;
 pub use fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
-pub use reader::{Access, Reader};
+pub use reader::{Access, Limits, Reader};
 pub use record::{EarlierStart, EndedSpan, NewRow, StoredStep, Writes};
 pub use restore::restore;
 pub use samples::{SampleRow, StepSample};
