@@ -5,9 +5,9 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery,
-    NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList,
-    TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Filter,
+    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery,
+    StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
 
 use super::{Client, MAX_DOCUMENT, RequestError};
@@ -83,9 +83,11 @@ impl Client {
         &self,
         id: StepId,
         format: ListFormat,
+        safe: bool,
         columns: &[impl ListColumn],
     ) -> Result<Response, Error> {
         let mut parameters = vec![("format", format.to_string())];
+        parameters.extend(safe.then(|| ("safe", safe.to_string())));
         if !columns.is_empty() {
             let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
             parameters.push(("columns", names.join(",")));

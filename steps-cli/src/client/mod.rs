@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SERVER,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    SERVER,
 };
 use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
@@ -127,6 +128,11 @@ impl Client {
 
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Where the token is from that every request has.
+    pub fn token(&self) -> Option<&TokenSource> {
+        self.token.as_ref()
     }
 
     /// The body of a successful answer.
@@ -292,6 +298,11 @@ impl RequestError {
         self.refusal
     }
 
+    /// Whether the server answers, and does not let this client do that.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+    }
+
     fn permanent(error: Error) -> Self {
         Self { error, transient: false, refusal: false, retry_after: None, status: None }
     }
@@ -366,7 +377,8 @@ fn authorization(token: &Token) -> Result<HeaderMap, Error> {
 
 /// The certificates in a file.
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, Error> {
-    let wrong = |reason: String| Error::Usage(format!("the certificates in {} cannot be used: {reason}", path.display()));
+    let wrong =
+        |reason: String| Error::Usage(format!("the certificates in {} cannot be used: {reason}", path.display()));
     let text = Opened::open(path, Links::Followed).and_then(|file| file.read(MAX_CA_BYTES));
     let text = text.map_err(|error| wrong(error.to_string()))?;
     let found = Certificate::from_pem_bundle(text.as_bytes()).map_err(|error| wrong(cause(&error)))?;

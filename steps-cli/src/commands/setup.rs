@@ -30,7 +30,9 @@ fn with_connection(settings: Settings, connection: &ConnectionFlags) -> Settings
     let ConnectionFlags { server, timeout, ca_file, token_file } = connection;
     settings.notes.iter().for_each(terminal::note);
     let flags = [(Key::Server, server.clone()), (Key::Timeout, timeout.clone()), (Key::CaFile, ca_file.clone())];
-    Settings { token_file: token_file.clone(), ..settings.with_flags(flags) }
+    let mut settings = settings.with_flags(flags);
+    settings.token_file.clone_from(token_file);
+    settings
 }
 
 /// A client for the server of the settings. Nothing is sent yet.

@@ -1,17 +1,17 @@
 //! `steps token`.
 
 use clap::Subcommand;
-use steps_shared::view::safe::Safe;
 use steps_shared::{
-    CreatedToken, Duration, Glob, ListColumn as _, ListFormat, NewToken, Owner, Resource as _, Scopes, Selected, Token,
-    TokenColumn, TokenName,
+    CreatedToken, Duration, Glob, ListFormat, NewToken, Owner, Resource as _, Scopes, Selected, Token, TokenColumn,
+    TokenName,
 };
 
 use super::setup;
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
-use crate::terminal::pairs::PairsFormat;
+use crate::terminal::csv_text::csv_text;
+use crate::terminal::pairs::{PairsFlags, PairsFormat};
 use crate::terminal::{self, table};
 
 /// The flags of `steps token`.
@@ -35,7 +35,7 @@ enum Action {
     /// Make a token; its text is printed on the standard output, this once
     Create(Create),
     /// List tokens: what each may do, and when it was used
-    List(List),
+    List(PairsFlags),
     /// End a token, by its name or its id
     Revoke {
         /// The token
@@ -66,23 +66,16 @@ struct Create {
     expires: Option<Duration>,
 }
 
-#[derive(Debug, clap::Args)]
-struct List {
-    /// How it is printed [default: a table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<PairsFormat>,
-    /// Of CSV: an apostrophe before each cell that a spreadsheet would run as a formula
-    #[arg(long)]
-    safe: bool,
-}
-
 /// Manages tokens.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let settings = setup::settings(connection)?;
     let client = setup::client(&settings)?;
     match args.action {
         Action::Create(new) => create(&client, new),
-        Action::List(list) => show(&block_on(client.tokens())?.tokens, list),
+        Action::List(flags) => {
+            flags.choose()?;
+            show(&block_on(client.tokens())?.tokens, flags)
+        }
         Action::Revoke { token } => revoke(&client, &token),
     }
 }
@@ -93,21 +86,19 @@ fn create(client: &Client, new: Create) -> Result<(), Error> {
         NewToken { name, scopes: scope, components: component, environments: environment, owner, expires_in: expires };
     let CreatedToken { token, secret } = block_on(client.create_token(&new))?;
     let until = token.expires_at.map_or_else(|| "for ever".to_owned(), |time| format!("until {time}"));
-    terminal::note(format!("steps: the token {} ({}) is valid {until}; it is shown only now", token.name, token.scopes));
+    terminal::note(format!(
+        "steps: the token {} ({}) is valid {until}; it is shown only now",
+        token.name, token.scopes
+    ));
     terminal::print(format!("{}\n", secret.expose()))
 }
 
-fn show(tokens: &[Token], List { format, safe }: List) -> Result<(), Error> {
+fn show(tokens: &[Token], flags: PairsFlags) -> Result<(), Error> {
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the tokens: {error}"));
-    let default = if terminal::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
-    let format = format.unwrap_or(default);
-    if safe && !matches!(format, PairsFormat::Csv) {
-        return Err(Error::Usage("--safe is of csv: a table and json run nowhere".to_owned()));
-    }
     let cells = |token: &Token| -> Vec<String> {
         TokenColumn::ALL.iter().map(|column| token.cell(*column).to_string()).collect()
     };
-    match format {
+    match flags.choose()? {
         PairsFormat::Table if tokens.is_empty() => {
             terminal::note("no tokens");
             Ok(())
@@ -117,14 +108,9 @@ fn show(tokens: &[Token], List { format, safe }: List) -> Result<(), Error> {
             terminal::show(table::render(&names, tokens.iter().map(cells)))
         }
         PairsFormat::Csv => {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            let mut write = |cells: Vec<String>| writer.write_record(&cells).map_err(|error| unwritable(&error));
-            write(TokenColumn::ALL.iter().map(|column| column.name().to_owned()).collect())?;
-            for token in tokens {
-                let cells = cells(token).into_iter();
-                write(cells.map(|cell| if safe { Safe(&cell).to_string() } else { cell }).collect())?;
-            }
-            let text = writer.into_inner().map_err(|error| unwritable(&error.error()))?;
+            let header = TokenColumn::ALL.iter().map(|column| column.name().to_owned()).collect();
+            let text = csv_text(std::iter::once(header).chain(tokens.iter().map(cells)), flags.safe);
+            let text = text.map_err(|error| unwritable(&error))?;
             terminal::print_data(&text, ListFormat::Csv)
         }
         PairsFormat::Json => {

@@ -113,9 +113,8 @@ pub fn given(settings: &Settings) -> Option<TokenSource> {
 /// Warns where a token can be read on its way to the server.
 pub fn plain_text_warning(server: &Url) -> Option<String> {
     let origin = Origin::of(server);
-    (server.scheme() == "http" && !is_loopback(server)).then(|| {
-        format!("warning: the token goes to {origin} without TLS: whoever is on the way can read and use it")
-    })
+    (server.scheme() == "http" && !is_loopback(server))
+        .then(|| format!("warning: the token goes to {origin} without TLS: whoever is on the way can read and use it"))
 }
 
 fn is_set(name: &str) -> bool {

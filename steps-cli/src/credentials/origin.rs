@@ -51,7 +51,8 @@ mod tests {
     fn loopback_is_told_by_the_address() {
         let is = |text: &str| is_loopback(&text.parse().unwrap());
         assert!(is("http://127.0.0.1:1") && is("http://127.9.9.9") && is("http://[::1]:1") && is("http://localhost"));
-        for other in ["http://localhost.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1", "http://[::2]"] {
+        for other in ["http://localhost.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1", "http://[::2]"]
+        {
             assert!(!is(other), "{other}");
         }
     }

@@ -8,6 +8,7 @@ mod arguments;
 pub mod bar;
 pub mod canvas;
 pub mod chart;
+pub mod csv_text;
 pub mod destination;
 pub mod export;
 pub mod line_ends;

@@ -7,8 +7,9 @@ use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
 use super::context::{Context, Memory};
+use super::export::{self, Output};
 use super::problem::ApiError;
-use super::{export, fields, query};
+use super::{fields, query};
 use crate::app::{Access, Fact};
 
 /// A request to an endpoint.
@@ -45,9 +46,13 @@ impl Request {
         query::pairs(self.query.as_bytes())
     }
 
-    /// The format of the answer: the parameter's, else the one that the Accept header prefers.
-    pub fn format(&self, parameter: Option<ListFormat>) -> Option<ListFormat> {
-        parameter.or_else(|| export::accepted(&self.headers))
+    /// How the answer is written: in the parameter's format, else the one that the Accept header prefers, else in `default`.
+    ///
+    /// # Errors
+    /// `safe` of another format than CSV.
+    pub fn output(&self, parameter: Option<ListFormat>, safe: bool, default: ListFormat) -> Result<Output, ApiError> {
+        let format = parameter.or_else(|| export::accepted(&self.headers)).unwrap_or(default);
+        Ok(Output::new(format, safe)?)
     }
 
     /// The whole body of a request to record. When the queue is full, the request is refused before its body is read.
