@@ -11,6 +11,9 @@ pub enum Error {
     /// Fields or parameters are missing or wrong.
     #[error(transparent)]
     Fields(#[from] FieldErrors),
+    /// These fields name what the caller may not record.
+    #[error("{0}")]
+    Forbidden(FieldErrors),
     /// What was sent contradicts what is recorded.
     #[error("{}", .0.message)]
     Conflict(FieldError),

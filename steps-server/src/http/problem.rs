@@ -88,7 +88,7 @@ impl ApiError {
 
     fn fields(&self) -> &[FieldError] {
         match self {
-            Self::App(app::Error::Fields(FieldErrors(errors))) => errors,
+            Self::App(app::Error::Fields(FieldErrors(errors)) | app::Error::Forbidden(FieldErrors(errors))) => errors,
             Self::App(app::Error::Conflict(error)) => std::slice::from_ref(error),
             _ => &[],
         }
@@ -165,6 +165,7 @@ pub fn of_no_request(status: StatusCode, request_id: String) -> String {
 fn status(error: &app::Error) -> StatusCode {
     match error {
         app::Error::Fields(_) | app::Error::Refused(_) | app::Error::TooManyRows(_) => StatusCode::BAD_REQUEST,
+        app::Error::Forbidden(_) => StatusCode::FORBIDDEN,
         app::Error::Conflict(_) => StatusCode::CONFLICT,
         app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) => StatusCode::NOT_FOUND,
         app::Error::NotRecorded(_)
