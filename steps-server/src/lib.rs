@@ -23,13 +23,14 @@ use tokio::net::TcpListener;
 
 pub use crate::analysis::statistics::{MannKendall, mann_kendall};
 pub use crate::analysis::truth;
-pub use crate::maintenance::{Command, restore, run as maintain};
+pub use crate::maintenance::{Command, TokenCommand, generate_token, restore, run as maintain};
+pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::{Args, Settings};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
-use crate::app::App;
-use crate::http::Context;
+use crate::app::{Anonymous, App, Tokens};
+use crate::http::{Context, Limits as RequestLimits};
 use crate::setup::descriptors;
 use crate::setup::listener::{self, Limits, Shutdown};
 
@@ -50,15 +51,32 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    let tokens = Tokens::start(store.clone(), now, settings.deadline.into()).await.map_err(std::io::Error::other)?;
+    let anonymous = match (settings.allow_anonymous, is_loopback) {
+        (true, _) => Anonymous::Allowed,
+        (false, true) => Anonymous::WithoutTokens,
+        (false, false) => Anonymous::Refused,
+    };
+    if anonymous == Anonymous::Allowed || (is_loopback && tokens.has_seen_none()) {
+        let until = if anonymous == Anonymous::Allowed { "--allow-anonymous is given" } else { "there is no token" };
+        tracing::warn!("whoever reaches this server may record and read everything, because {until}");
+    }
     let options = app::Options {
         fold: settings.fold_config(),
         now,
         queue: settings.queue,
         deadline: settings.deadline.into(),
         connections: settings.database_connections,
+        anonymous,
     };
-    let (app, writer) = App::start(store.clone(), options)?;
-    let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
+    let (app, writer) = App::start(store.clone(), tokens, options)?;
+    let context = Arc::new(Context::new(
+        app,
+        settings.stall_timeout.into(),
+        is_loopback,
+        RequestLimits::new(settings.requests_per_second),
+    ));
     let service = warp::service(http::service(Arc::clone(&context)));
     let connections = descriptors::raise(settings.connections, settings.database_connections);
     let limits = Limits { connections, stall_timeout: settings.stall_timeout.into() };

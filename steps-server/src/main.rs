@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
-use steps_server::{Args, Command, OpenError, OpenOptions, Settings, Store};
+use steps_server::{AccessError, Args, Command, OpenError, OpenOptions, Settings, Store, TokenCommand};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
-            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)));
+            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_))) || error.is::<AccessError>();
             ExitCode::from(if wrong_setting { USAGE } else { FAILED })
         }
     }
@@ -59,6 +59,9 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     // What is to be replaced may be damaged, or not there.
     if let Some(Command::Restore { file }) = &command {
         return steps_server::restore(&settings.database_url, file, now()).await.map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(Command::Token { command: TokenCommand::Generate }) = &command {
+        return steps_server::generate_token().map(|()| ExitCode::SUCCESS);
     }
     let options = OpenOptions {
         url: settings.database_url.clone(),
@@ -89,6 +92,7 @@ async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>
         () = clock_is_set() => {}
         () = &mut stop => return Ok(()),
     }
+    steps_server::prepare_access(&store, settings, now()).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;

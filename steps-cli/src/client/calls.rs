@@ -124,7 +124,7 @@ impl Client {
     }
 
     pub async fn tokens(&self) -> Result<TokenList, Error> {
-        let request = self.http.get(self.url("/v1/tokens")).query(&[("format", "json")]);
+        let request = self.http.get(self.url("/v1/tokens"));
         Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, list)| list)?)
     }
 

@@ -30,10 +30,11 @@ impl App {
     /// Records one fact. Returns the step as it is then, and whether the fact was recorded now.
     ///
     /// # Errors
-    /// It contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
+    /// It is none that the caller may record, it contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
     pub async fn record(&self, access: &Access, fact: Fact) -> Result<(Step, bool), Error> {
+        forbidden(access, &fact).map_err(Error::Forbidden)?;
         let is_new = matches!(fact, Fact::Step { .. });
-        match self.recorder.record(vec![fact]).await?.pop() {
+        match self.recorder.record(access, vec![fact]).await?.pop() {
             Some(RecordOutcome::Recorded(step)) if is_new => Ok((step, true)),
             Some(RecordOutcome::Recorded(step)) => Ok((self.with_derived(access, step).await, true)),
             Some(RecordOutcome::AlreadyRecorded(step)) => Ok((self.with_derived(access, step).await, false)),
@@ -60,18 +61,30 @@ impl App {
     /// a blocking thread where there are many.
     ///
     /// # Errors
-    /// Nothing of it could be committed now.
+    /// A step in it is none that the caller may record, or nothing of it could be committed now.
     pub async fn record_batch<T: Send + 'static>(
         &self,
+        access: &Access,
         lines: Vec<(usize, Result<Fact, LineErrors>)>,
         finish: impl FnOnce(BatchAnswer) -> T + Send + 'static,
     ) -> Result<T, Error> {
+        // All or nothing: a line that is refused would be given up by its sender, which should rather get another token.
+        let mut wrong = Vec::new();
+        for (line, fact) in &lines {
+            if let Some(Err(FieldErrors(errors))) = fact.as_ref().ok().map(|fact| forbidden(access, fact)) {
+                let at = |error: FieldError| FieldError { message: format!("step {line}: {}", error.message), ..error };
+                wrong.extend(errors.into_iter().map(at));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(Error::Forbidden(FieldErrors(wrong)));
+        }
         let mut facts = Vec::with_capacity(lines.len());
         let mut read = Vec::with_capacity(lines.len());
         for (line, fact) in lines {
             read.push((line, fact.map(|fact| facts.push(fact))));
         }
-        let outcomes = self.recorder.record(facts).await?;
+        let outcomes = self.recorder.record(access, facts).await?;
         let is_long = read.len() > LONG_BATCH;
         let finish = move || Ok(finish(batch_answer(read, outcomes)?));
         if !is_long {
@@ -80,6 +93,20 @@ impl App {
         // It takes no slot: the steps are recorded, and that must be answered.
         tokio::task::spawn_blocking(finish).await.map_err(|error| Error::Internal(error.to_string()))?
     }
+}
+
+/// Says which fields of a fact name what the caller may not see. Of the end of a span nothing is known yet.
+///
+/// # Errors
+/// [`FieldErrors`], of what was sent alone.
+fn forbidden(access: &Access, fact: &Fact) -> Result<(), FieldErrors> {
+    let Fact::Step { step, .. } = fact else { return Ok(()) };
+    let wrong = |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
+    let component = (!access.may_see_component(&step.component)).then(|| wrong("component", step.component.as_str()));
+    let environment = !access.may_see_environment(&step.environment);
+    let environment = environment.then(|| wrong("environment", step.environment.as_str()));
+    let errors: Vec<FieldError> = component.into_iter().chain(environment).collect();
+    if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
 }
 
 /// A batch of more steps is answered for on a blocking thread: it may have many errors.

@@ -2,12 +2,14 @@
 
 mod activity;
 mod answering;
+mod auth;
 mod body;
 mod context;
 mod endpoints;
 mod export;
 mod fields;
 mod handlers;
+mod limits;
 mod problem;
 mod query;
 mod received;
@@ -17,6 +19,7 @@ mod service;
 
 pub use activity::{Activity, Doing};
 pub use context::Context;
+pub use limits::Limits;
 pub use problem::HEAD_BYTES;
 pub use received::Received;
 pub use service::{answer, answer_no_request, service};

@@ -1,8 +1,10 @@
 //! A request as its handler gets it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
+use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, StepId};
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
@@ -10,7 +12,10 @@ use super::context::{Context, Memory};
 use super::export::{self, Output};
 use super::problem::ApiError;
 use super::{fields, query};
-use crate::app::{Access, Fact};
+use crate::app::{Access, Caller, Fact};
+
+/// The largest JSON object that is no step, in bytes.
+const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// A request to an endpoint.
 pub struct Request {
@@ -19,6 +24,8 @@ pub struct Request {
     /// The query string; empty where there is none.
     pub query: String,
     pub headers: HeaderMap,
+    /// Who sends it.
+    pub caller: Arc<Caller>,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
@@ -26,7 +33,7 @@ pub struct Request {
 impl Request {
     /// What the caller may see.
     pub fn access(&self) -> Access {
-        Access::Everything
+        self.caller.access.clone()
     }
 
     /// The `{id}` of the path.
@@ -46,13 +53,38 @@ impl Request {
         query::pairs(self.query.as_bytes())
     }
 
-    /// How the answer is written: in the parameter's format, else the one that the Accept header prefers, else in `default`.
+    /// Refuses parameters where there are none.
     ///
     /// # Errors
-    /// `safe` of another format than CSV.
-    pub fn output(&self, parameter: Option<ListFormat>, safe: bool, default: ListFormat) -> Result<Output, ApiError> {
+    /// There is one.
+    pub fn no_parameters(&self) -> Result<(), ApiError> {
+        match self.parameters()?.next() {
+            Some((name, _)) => {
+                Err(FieldErrors::from(FieldError::wrong(&name, "is not a parameter here; there are none")).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The members of a JSON object that is the body.
+    ///
+    /// # Errors
+    /// The body cannot be read, or is of another type.
+    pub async fn json_members(&mut self, context: &Context) -> Result<JsonFields, ApiError> {
+        let limit = Limit { bytes: MAX_JSON_BYTES, memory: Memory::Body };
+        let body = body::read(context, &self.headers, &mut self.body, limit).await?;
+        if MediaType::of(&self.headers) != MediaType::Json {
+            return Err(ApiError::MediaType("application/json, and say so in Content-Type"));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|error| ApiError::Malformed(format!("the body is not a JSON object: {error}")))
+    }
+
+    /// How the answer is written: in the parameter's format, else the one that the Accept header prefers, else in `default`.
+    pub fn output(&self, parameter: Option<ListFormat>, safe: bool, default: ListFormat) -> Output {
         let format = parameter.or_else(|| export::accepted(&self.headers)).unwrap_or(default);
-        Ok(Output::new(format, safe)?)
+        // Nothing runs the texts of the other formats.
+        Output { format, safe: safe && format == ListFormat::Csv }
     }
 
     /// The whole body of a request to record. When the queue is full, the request is refused before its body is read.
@@ -69,7 +101,21 @@ impl Request {
     /// # Errors
     /// The body cannot be read, or a field is missing or wrong.
     pub async fn fact(&mut self, context: &Context, end_of: Option<StepId>) -> Result<Fact, ApiError> {
-        Ok(Fact::from_fields(self.fields(context).await?, end_of, context.app.now())?)
+        let fields = match end_of {
+            Some(_) => self.fields(context).await?,
+            None => self.fields_with_owner(context).await?,
+        };
+        Ok(Fact::from_fields(fields, end_of, context.app.now())?)
+    }
+
+    /// The same fields as [`Request::fields`], with the owner that the caller records as where none is sent.
+    ///
+    /// # Errors
+    /// As [`Request::fields`].
+    pub async fn fields_with_owner(&mut self, context: &Context) -> Result<Vec<(String, String)>, ApiError> {
+        let mut fields = self.fields(context).await?;
+        self.caller.add_owner(&mut fields);
+        Ok(fields)
     }
 
     /// The fields of the query string and the body of a request to record.

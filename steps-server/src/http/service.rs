@@ -1,6 +1,7 @@
 //! What every request goes through: its id, its route, its line in the log.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +21,8 @@ use super::endpoints::{Endpoint, Route, allowed_methods};
 use super::problem::{self, ApiError, HEAD_BYTES};
 use super::received::Received;
 use super::request::Request;
-use super::{query, request_id};
+use super::{auth, query, request_id};
+use crate::app::Caller;
 
 /// The Server header; `steps status` shows it.
 const SERVER: &str = concat!("steps-server/", env!("CARGO_PKG_VERSION"));
@@ -30,18 +32,28 @@ pub fn service(
     context: Arc<Context>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::ext::get::<&'static Endpoint>()
+        .and(warp::ext::get::<IpAddr>())
         .and(warp::path::full())
         .and(query::raw())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |endpoint: &'static Endpoint, path: FullPath, query: String, headers: HeaderMap, body| {
+        .then(move |endpoint: &'static Endpoint, peer, path: FullPath, query: String, headers: HeaderMap, body| {
             let body = bytes(body).boxed();
-            let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
-            let answer = (endpoint.handler)(Arc::clone(&context), Request { parameter, query, headers, body });
             let context = Arc::clone(&context);
             async move {
-                let answer = async { answering::reserve(&context, answer.await?) };
-                answer.await.unwrap_or_else(ApiError::into_response)
+                let caller = match auth::identify(&context, endpoint, peer, &headers).await {
+                    Ok(caller) => caller,
+                    Err(error) => return error.into_response(),
+                };
+                let answer = async {
+                    auth::authorize(&context, endpoint, &caller)?;
+                    let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
+                    let request = Request { parameter, query, headers, caller: Arc::clone(&caller), body };
+                    answering::reserve(&context, (endpoint.handler)(Arc::clone(&context), request).await?)
+                };
+                let mut response = answer.await.unwrap_or_else(ApiError::into_response);
+                response.extensions_mut().insert(caller);
+                response
             }
         })
 }
@@ -78,6 +90,7 @@ where
             _ if !head_fits => ApiError::HeadTooLarge.into_response(),
             Route::Endpoint(endpoint) => {
                 request.extensions_mut().insert(endpoint);
+                request.extensions_mut().insert(activity.peer.ip());
                 service.call(request).await.unwrap_or_else(|never| match never {})
             }
             Route::OtherMethod(path) => ApiError::Method(allowed_methods(path)).into_response(),
@@ -99,10 +112,12 @@ where
     if let Ok(id_header) = id_header {
         headers.insert(request_id::HEADER, id_header);
     }
+    let caller = response.extensions_mut().remove::<Arc<Caller>>();
+    let caller = caller.as_ref().map_or("", |caller| &*caller.name);
     let (operation, route) = (route.operation(), route.label());
     let ms = began.elapsed().as_secs_f64() * 1e3;
     let peer = activity.peer.ip();
-    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, "request");
+    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");
     Ok(Answering::new(response, &activity))
 }
 

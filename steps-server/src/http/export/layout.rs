@@ -1,7 +1,7 @@
 //! Which columns a list has in its format.
 
 use serde::ser::{Serialize, Serializer};
-use steps_shared::{FieldError, FieldErrors, ListColumn, ListFormat, Resource, Selected};
+use steps_shared::{ListColumn, ListFormat, Resource, Selected};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,17 +9,6 @@ pub struct Output {
     pub format: ListFormat,
     /// Of CSV: without what a spreadsheet runs as a formula.
     pub safe: bool,
-}
-
-impl Output {
-    /// # Errors
-    /// `safe` of another format than CSV: nothing runs the texts of the others, and who asks for it means CSV.
-    pub fn new(format: ListFormat, safe: bool) -> Result<Self, FieldErrors> {
-        if safe && format != ListFormat::Csv {
-            return Err(FieldError::wrong("safe", format!("is of format=csv; in {format} no text is run")).into());
-        }
-        Ok(Self { format, safe })
-    }
 }
 
 /// The columns of a list in its format.

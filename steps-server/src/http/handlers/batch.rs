@@ -28,7 +28,7 @@ pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Respo
     let media_type = MediaType::of(&request.headers);
     let now = context.app.now();
     let facts = context.app.parse(body.len(), move || facts(&body, &media_type, now)).await??;
-    Ok(context.app.record_batch(facts, |answer| json(StatusCode::OK, &answer)).await?)
+    Ok(context.app.record_batch(&request.access(), facts, |answer| json(StatusCode::OK, &answer)).await?)
 }
 
 /// The steps of a batch with their places, or what is wrong with each.

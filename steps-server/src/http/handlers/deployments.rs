@@ -19,7 +19,7 @@ use crate::http::request::Request;
 
 pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = DeploymentQuery::from_parameters(request.parameters()?)?;
-    let output = request.output(query.format, query.safe, ListFormat::Csv)?;
+    let output = request.output(query.format, query.safe, ListFormat::Csv);
     let layout = Layout::new(output, &query.columns, DeploymentColumn::ALL);
     let turn = export::turn(&context, output.format, query.limit).await?;
     let deployments = context.app.deployments(&request.access(), query, output.format.max_rows()).await?;
@@ -33,7 +33,7 @@ pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, 
 
 pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = query::of_one(&request.query)?;
-    let output = request.output(query.format, query.safe, ListFormat::Json)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let access = request.access();
     let timeline = context.app.timeline(&access, request.id()?).await?;
     match output.format {
@@ -49,12 +49,14 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
 
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    let new = NewExclusion::from_fields(request.fields(&context).await?)?;
+    let new = NewExclusion::from_fields(request.fields_with_owner(&context).await?)?;
+    request.caller.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.exclude(&request.access(), id, new).await?))
 }
 
 pub async fn include(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    let new = NewInclusion::from_fields(request.fields(&context).await?)?;
+    let new = NewInclusion::from_fields(request.fields_with_owner(&context).await?)?;
+    request.caller.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.include(&request.access(), id, new).await?))
 }

@@ -33,7 +33,7 @@ pub async fn finish(context: Arc<Context>, mut request: Request) -> Result<Respo
 
 pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = StepQuery::from_parameters(request.parameters()?)?;
-    let output = request.output(query.format, query.safe, ListFormat::Csv)?;
+    let output = request.output(query.format, query.safe, ListFormat::Csv);
     let layout = Layout::new(output, &query.columns, StepColumn::ALL);
     let turn = export::turn(&context, output.format, query.limit).await?;
     let steps = context.app.steps(&request.access(), query, output.format.max_rows()).await?;
@@ -48,7 +48,7 @@ pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, 
 pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = query::of_one(&request.query)?;
     let step = context.app.step(&request.access(), request.id()?).await?;
-    let output = request.output(query.format, query.safe, ListFormat::Json)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let layout = Layout::new(output, &query.columns, StepColumn::ALL);
     match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &layout.object(&step))),

@@ -15,7 +15,7 @@ use crate::http::request::Request;
 
 pub async fn trend(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = TrendQuery::from_parameters(request.parameters()?)?;
-    let output = request.output(query.format, query.safe, ListFormat::Json)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let answer = context.app.trends(&request.access(), &query).await?;
     match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &answer)),
