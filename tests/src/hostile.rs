@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::{PATIENCE, Run};
 
@@ -173,7 +174,7 @@ pub fn on_terminal(command: &mut Command) -> (i32, String) {
     (status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).replace("\r\n", "\n"))
 }
 
-/// Runs a command whose terminal is all it has, types `typed` once it has written `prompt`, and returns its exit code and its
+/// Runs a command whose terminal is all it has, types `typed` once it has written `prompt` and the terminal shows nothing, and returns its exit code and its
 /// screen.
 ///
 /// # Panics
@@ -215,7 +216,8 @@ pub fn type_on_terminal(command: &mut Command, prompt: &str, typed: &str) -> (i3
                 }
             }
         }
-        if !is_typed && String::from_utf8_lossy(&shown).contains(prompt) {
+        let is_hidden = tcgetattr(&screen).is_ok_and(|terminal| !terminal.local_modes.contains(LocalModes::ECHO));
+        if !is_typed && is_hidden && String::from_utf8_lossy(&shown).contains(prompt) {
             screen.write_all(typed.as_bytes()).expect("the terminal takes what is typed");
             is_typed = true;
         }
