@@ -19,6 +19,8 @@ mod json_fields;
 mod name;
 mod neutral;
 mod new_step;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod parameters;
 mod percent;
 mod projection;

@@ -35,6 +35,7 @@ pub struct TimeZone(String);
 
 /// The statistics of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatsRow {
     /// What the group is of: a value for each of [`StatsQuery::by`], by its name. Flat members in JSON.
     #[serde(flatten, deserialize_with = "groups")]
@@ -85,6 +86,7 @@ pub struct StatsRow {
 
 /// The answer of `GET /v1/stats` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatsAnswer {
     /// What the groups are of.
     pub by: Vec<String>,

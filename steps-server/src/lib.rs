@@ -34,6 +34,12 @@ use crate::http::{Context, Limits as RequestLimits};
 use crate::setup::descriptors;
 use crate::setup::listener::{self, Limits, Shutdown};
 
+/// The description of the HTTP API (OpenAPI 3.1), as a server answers it that lets nobody in without a token.
+#[must_use]
+pub fn api_description() -> bytes::Bytes {
+    http::openapi::json(false)
+}
+
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -114,7 +114,7 @@ async fn a_limited_token_is_told_what_is_missing(db: TestDb) {
         assert!(refused.contains(scope), "{refused}");
     }
     // What waits goes with a token that may record it.
-    let spool = reader.spool_file("").parent().unwrap().parent().unwrap().display().to_string();
+    let spool = reader.spool_file("waiting").ancestors().nth(2).unwrap().display().to_string();
     let delivered = writer.run(&["flush", "--spool-dir", &spool]).ok();
     assert!(delivered.starts_with("delivered 2 steps"), "{delivered}");
 }

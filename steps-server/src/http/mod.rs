@@ -10,6 +10,7 @@ mod export;
 mod fields;
 mod handlers;
 mod limits;
+pub mod openapi;
 mod problem;
 mod query;
 mod received;
