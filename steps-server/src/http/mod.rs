@@ -3,20 +3,26 @@
 mod activity;
 mod answering;
 mod body;
+mod client;
 mod context;
 mod endpoints;
 mod export;
 mod fields;
 mod handlers;
+mod head;
 mod problem;
 mod query;
 mod received;
 mod request;
 mod request_id;
+mod security_headers;
 mod service;
 
-pub use activity::{Activity, Doing};
+#[cfg(test)]
+pub use activity::Exchange;
+pub use activity::{Activity, Doing, LEAST_SPEED};
+pub use client::{Front, Network};
 pub use context::Context;
-pub use problem::HEAD_BYTES;
+pub use head::{HEAD_BYTES, MAX_HEADERS};
 pub use received::Received;
-pub use service::{answer, answer_no_request, service};
+pub use service::{answer, answer_no_request, answer_without_tls, service};

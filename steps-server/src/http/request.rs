@@ -6,6 +6,7 @@ use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
+use super::client::Client;
 use super::context::{Context, Memory};
 use super::problem::ApiError;
 use super::{export, fields, query};
@@ -18,6 +19,9 @@ pub struct Request {
     /// The query string; empty where there is none.
     pub query: String,
     pub headers: HeaderMap,
+    /// Who sends it.
+    #[expect(dead_code, reason = "limits by address and session cookies need it")]
+    pub client: Client,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
