@@ -8,6 +8,7 @@ use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, Owner, StepI
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
+use super::client::Client;
 use super::context::{Context, Memory};
 use super::problem::ApiError;
 use super::{export, fields, query};
@@ -25,6 +26,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Who sends it.
     pub caller: Arc<Caller>,
+    #[expect(dead_code, reason = "limits by address and session cookies need it")]
+    pub client: Client,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
