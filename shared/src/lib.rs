@@ -6,6 +6,8 @@
 mod attempt;
 mod batch;
 mod bound;
+#[cfg(test)]
+mod campaign_tests;
 mod deployment;
 mod duration;
 mod error;

@@ -6,14 +6,15 @@
 use std::sync::OnceLock;
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, RefBuilder, SchemaFormat, SchemaType, Type,
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, RefBuilder, SchemaFormat,
+    SchemaType, Type,
 };
 use utoipa::openapi::{KnownFormat, OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
     Attempt, Duration, Glob, Percent, Scope, Scopes, Step, StepColumn, StepId, TimeZone, Timestamp, TokenId,
-    TokenSecret, is_hidden,
+    TokenSecret,
 };
 
 /// Describes a type by an expression.
@@ -65,7 +66,8 @@ fn sent(limit: usize) -> Schema {
         [format!("^[^{control}]*{seen}[^{control}]*$"), format!("^[{blank}]*{seen}{{1,16}}[{blank}]*$")]
     });
     let whole = name(limit).pattern(Some(whole.as_str())).build().into();
-    let trimmed = text().pattern(Some(trimmed.as_str())).description(Some("Blanks and line ends around it are cut off"));
+    let trimmed =
+        text().pattern(Some(trimmed.as_str())).description(Some("Blanks and line ends around it are cut off"));
     either([whole, trimmed.build().into()])
 }
 
@@ -239,15 +241,21 @@ pub fn new_step() -> Schema {
         ObjectBuilder::new()
             .property("component", sent_name(Component::LIMIT, "What is deployed"))
             .property("version", sent_name(Version::LIMIT, "Which version"))
-            .property("owner", sent_name(Owner::LIMIT, "Who is responsible"))
             .property(
-                "status",
-                sent_name(Status::LIMIT, "The phase that begins, or how the deployment ends"),
+                "owner",
+                sent_name(Owner::LIMIT, "Who is responsible; where the token has an owner, it may be left out"),
             )
+            .property("status", sent_name(Status::LIMIT, "The phase that begins, or how the deployment ends"))
             .property("environment", optional([sent_name(Environment::LIMIT, "")], "Where to; production by default"))
             .property("run", optional([sent_name(Run::LIMIT, "")], "The CI run that it belongs to"))
-            .property("attempt", optional(whole(1, 1_000_000, "^0*([1-9][0-9]{0,5}|1000000)$"), "Which attempt of that run"))
-            .property("id", optional([id().build().into()], "Its identity, a UUID that is not nil; made by the server by default"))
+            .property(
+                "attempt",
+                optional(whole(1, 1_000_000, "^0*([1-9][0-9]{0,5}|1000000)$"), "Which attempt of that run"),
+            )
+            .property(
+                "id",
+                optional([id().build().into()], "Its identity, a UUID that is not nil; made by the server by default"),
+            )
             .required("component")
             .required("version")
             .required("owner")
@@ -256,13 +264,22 @@ pub fn new_step() -> Schema {
     };
     let ts = || {
         optional(
-            [pattern(SENT_TIME)],
+            [pattern(SENT_TIME).build().into()],
             "When it began: RFC 3339, or YYYY-MM-DD hh:mm:ss in UTC; at most five minutes in the future",
         )
     };
-    let age = || optional([number().maximum(Some(MAX_AGE)).build().into(), pattern("^[0-9]{1,8}(\\.[0-9]*)?$").build().into()], "How many seconds ago it began, in place of ts");
-    let span = |truth: bool| {
-        boolean().enum_values(Some([truth])).description(Some("Whether its end is recorded, rather than the next step"))
+    let age = || {
+        optional(
+            [number().maximum(Some(MAX_AGE)).build().into(), pattern("^[0-9]{1,8}(\\.[0-9]*)?$").build().into()],
+            "How many seconds ago it began, in place of ts",
+        )
+    };
+    let span = |truth: bool| boolean().enum_values(Some([truth]));
+    let is_span = || {
+        let forms = [span(true), one_of(["true"])];
+        either(
+            forms.map(|form| form.description(Some("Its end is recorded, rather than the next step")).build().into()),
+        )
     };
     let no_span = || optional([span(false).build().into(), one_of(["false"]).build().into()], "Not a span");
     let ended = |object: ObjectBuilder| finish(object.property("span", is_span()).required("span"));
@@ -272,7 +289,12 @@ pub fn new_step() -> Schema {
         step().property("ts", ts()).property("span", is_span()).required("span").build().into(),
         step().property("age", age()).property("span", is_span()).required("span").build().into(),
         ended(step().property("ts", ts())).property("duration", duration()).required("duration").build().into(),
-        ended(step().property("ts", pattern(SENT_TIME).description(Some("When it began")))).required("ts").property("ended_at", ended_at()).required("ended_at").build().into(),
+        ended(step().property("ts", pattern(SENT_TIME).description(Some("When it began"))))
+            .required("ts")
+            .property("ended_at", ended_at())
+            .required("ended_at")
+            .build()
+            .into(),
     ];
     either(shapes)
 }
@@ -293,7 +315,13 @@ fn finish(object: ObjectBuilder) -> ObjectBuilder {
     let outcomes = crate::StepOutcome::ALL.iter().map(|outcome| outcome.name());
     object
         .property("outcome", one_of(outcomes).description(Some("How it ended")))
-        .property("exit_code", optional(whole(i32::MIN.into(), i32::MAX.into(), "^[+-]?0*[0-9]{1,9}$"), "The exit code of the command that it timed"))
+        .property(
+            "exit_code",
+            optional(
+                whole(i32::MIN.into(), i32::MAX.into(), "^[+-]?0*[0-9]{1,9}$"),
+                "The exit code of the command that it timed",
+            ),
+        )
         .required("outcome")
 }
 
@@ -346,10 +374,7 @@ pub fn new_token() -> Schema {
     };
     let expires = [number().minimum(Some(1.0)).maximum(Some(MAX_DURATION)), pattern(SENT_SPAN)];
     ObjectBuilder::new()
-        .property(
-            "name",
-            sent_name(crate::TokenName::LIMIT, "What it is called; no other has this name"),
-        )
+        .property("name", sent_name(crate::TokenName::LIMIT, "What it is called; no other has this name"))
         .property("scopes", either([scopes.build().into(), scope().build().into()]))
         .property("components", globs("Patterns of the components that it is for; all by default"))
         .property("environments", globs("Patterns of the environments that it is for; all by default"))

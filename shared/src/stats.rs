@@ -254,7 +254,9 @@ impl StatsQuery {
                 .map(|by| self.by = by)
                 .map_err(|error| FieldError::wrong(name, error)),
             "tz" => {
-                self.tz = TimeZone(value.to_owned());
+                if !value.is_empty() {
+                    self.tz = TimeZone(value.to_owned());
+                }
                 Ok(())
             }
             "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),

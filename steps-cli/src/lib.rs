@@ -16,6 +16,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
+#[cfg(test)]
+mod campaign_tests;
 mod client;
 mod clock;
 mod commands;

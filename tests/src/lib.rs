@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod http;
 pub mod server;
 pub mod steps;
+pub mod tls;
 pub mod transcript;
 
 use std::future::Future;

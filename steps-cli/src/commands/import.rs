@@ -119,3 +119,18 @@ fn refusal(refused: u64, verb: &str, name: &str) -> Result<(), Error> {
         _ => Err(Error::Refused(format!("{refused} lines of {name} {verb} refused; they are named above"))),
     }
 }
+
+/// Reads bytes as a file of each format, to its end.
+#[cfg(test)]
+pub fn read_whatever_it_is(bytes: &[u8], format: usize, is_safe: bool) {
+    let format = [FileFormat::Csv, FileFormat::Json, FileFormat::Jsonl][format];
+    let columns = Columns::new(Vec::new(), Tz::UTC).unwrap();
+    let source = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let Ok(rows) = Rows::begin(format, source, columns, is_safe) else { return };
+    let mut rows = Numbered::new(rows);
+    let mut last = 0;
+    while let Ok(Some((place, _))) = rows.next() {
+        assert!(place.line >= last, "the lines go on");
+        last = place.line;
+    }
+}

@@ -1,8 +1,8 @@
 //! Each operation: what it does, what it is given, what it answers.
 
 use steps_shared::{
-    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, GroupBy,
-    ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
+    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, GroupBy, ProjectionQuery,
+    StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
 };
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::request_body::RequestBody;
@@ -54,10 +54,7 @@ pub fn describe(operation: &str) -> Described {
                 "The same id with the same content again changes nothing, and is answered 200.",
                 bodies::json("NewStep"),
             ),
-            [
-                (201, answers::recorded("It is recorded now")),
-                (200, answers::recorded("It was recorded before")),
-            ],
+            [(201, answers::recorded("It is recorded now")), (200, answers::recorded("It was recorded before"))],
         ),
         "record_batch" => answering(
             recording(
@@ -165,7 +162,10 @@ pub fn describe(operation: &str) -> Described {
                 body: Some(bodies::json("NewToken")),
                 ..Described::default()
             },
-            [(201, answers::json("The token with its text", "CreatedToken").link("revoke", answers::by_id("revoke_token")))],
+            [(
+                201,
+                answers::json("The token with its text", "CreatedToken").link("revoke", answers::by_id("revoke_token")),
+            )],
         ),
         "get_caller" => of(
             "Tokens",

@@ -128,7 +128,10 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
             (words(PeriodKind::ALL.iter().map(|kind| kind.name()).collect()), "Medians of these")
         }
         "by" => (list(columns), "The groups, in this order; none is one group of everything"),
-        "tz" => (words(chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect()), "The zone of days, weeks and months; UTC by default"),
+        "tz" => (
+            words(chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect()),
+            "The zone of days, weeks and months; UTC by default",
+        ),
         "exclude_waiting" => (all(boolean()), "Durations without the time in which only waiting statuses were open"),
         "sprint_start" => (
             form("^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$"),
