@@ -129,56 +129,66 @@ pub fn all(endpoint: &Endpoint, successes: Vec<(u16, ResponseBuilder)>) -> Respo
     for (status, response) in successes {
         add(status, with_headers(response).build());
     }
-    for (status, about) in problems(endpoint) {
-        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-        let mut response = with_headers(ResponseBuilder::new().description(about).content(PROBLEM, problem));
-        if matches!(status, 429 | 503) {
-            response = response.header(
-                "Retry-After",
-                header(steps_shared::openapi::integer(0, i64::MAX), "In how many seconds to try again"),
-            );
-        }
-        if status == 401 {
-            response = response.header("WWW-Authenticate", header(text(), "Bearer (RFC 6750)"));
-        }
-        add(status, response.build());
+    for status in problems(endpoint) {
+        responses.responses.insert(status.to_string(), RefOr::Ref(Ref::from_response_name(problem_name(status))));
     }
     responses
 }
+
+fn problem_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// The answers that are problems, by their names.
+pub fn problem_responses() -> impl Iterator<Item = (String, RefOr<Response>)> {
+    PROBLEMS.iter().map(|(status, about)| {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let mut response = with_headers(ResponseBuilder::new().description(*about).content(PROBLEM, problem));
+        if matches!(status, 429 | 503) {
+            let seconds = steps_shared::openapi::integer(0, i64::MAX);
+            response = response.header("Retry-After", header(seconds, "In how many seconds to try again"));
+        }
+        if *status == 401 {
+            response = response.header("WWW-Authenticate", header(text(), "Bearer (RFC 6750)"));
+        }
+        (problem_name(*status), response.into())
+    })
+}
+
+/// Every problem, by its status.
+const PROBLEMS: [(u16, &str); 14] = [
+    (400, "A parameter, a field or the body is wrong; every wrong one is named"),
+    (401, "A token is needed, or the one that was sent is not accepted"),
+    (403, "The token lacks a scope, or may not see or record this"),
+    (404, "There is none with this id"),
+    (408, "The body did not arrive in time"),
+    (409, "Something else is recorded under the same identity or name"),
+    (413, "The body is too large"),
+    (414, "The address of the request is too long"),
+    (415, "The body is of another type, or compressed"),
+    (421, "A server without tokens answers only to names of its own machine"),
+    (429, "Too many requests, or too many wrong tokens"),
+    (431, "The head of the request is too large"),
+    (500, "A fault of the server"),
+    (503, "The server is busy, stops, or its database does not answer; nothing was recorded"),
+];
 
 /// What every answer has.
 fn with_headers(response: ResponseBuilder) -> ResponseBuilder {
     response.header("X-Request-Id", header(text().min_length(Some(1)), "The id of the request, as in the server's log"))
 }
 
-fn problems(endpoint: &Endpoint) -> Vec<(u16, &'static str)> {
-    let mut problems =
-        vec![(414, "The address of the request is too long"), (431, "The head of the request is too large")];
+/// The statuses of the problems that an endpoint may have.
+fn problems(endpoint: &Endpoint) -> Vec<u16> {
+    let mut problems = vec![414, 431];
     if endpoint.needs == Needs::Nothing {
-        if endpoint.path == "/readyz" {
-            problems.push((503, "The server cannot work now"));
-        }
+        problems.extend((endpoint.path == "/readyz").then_some(503));
         return problems;
     }
-    problems.extend([
-        (400, "A parameter, a field or the body is wrong; every wrong one is named"),
-        (401, "A token is needed, or the one that was sent is not accepted"),
-        (403, "The token lacks a scope, or may not see or record this"),
-        (421, "A server without tokens answers only to names of its own machine"),
-        (429, "Too many requests, or too many wrong tokens"),
-        (500, "A fault of the server"),
-        (503, "The server is busy, stops, or its database does not answer; nothing was recorded"),
-    ]);
-    if endpoint.path.contains('{') {
-        problems.push((404, "There is none with this id"));
-    }
+    problems.extend([400, 401, 403, 421, 429, 500, 503]);
+    problems.extend(endpoint.path.contains('{').then_some(404));
     if endpoint.method == Method::POST {
-        problems.extend([
-            (408, "The body did not arrive in time"),
-            (409, "Something else is recorded under the same identity or name"),
-            (413, "The body is too large"),
-            (415, "The body is of another type, or compressed"),
-        ]);
+        problems.extend([408, 409, 413, 415]);
     }
     problems
 }

@@ -133,6 +133,7 @@ fn components() -> Components {
     components.schemas.extend(sent_names());
     components.schemas.extend(bodies::schemas());
     components.schemas.extend(answers::rows());
+    components.responses.extend(answers::problem_responses());
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description = Some(
         "A token of this server (steps token create), or one of a configured issuer of OpenID Connect. A requirement names the \

@@ -83,6 +83,7 @@ fn page(document: &[u8]) -> Markup {
 
 /// A method of a path.
 struct Operation<'a> {
+    document: &'a Value,
     method: String,
     path: &'a str,
     value: &'a Value,
@@ -91,7 +92,7 @@ struct Operation<'a> {
 fn operations(document: &Value) -> Vec<Operation<'_>> {
     members(&document["paths"])
         .flat_map(|(path, item)| {
-            members(item).map(move |(method, value)| Operation { method: method.to_uppercase(), path, value })
+            members(item).map(move |(method, value)| Operation { document, method: method.to_uppercase(), path, value })
         })
         .collect()
 }
@@ -103,6 +104,14 @@ impl Operation<'_> {
 
     fn is_of(&self, tag: &Value) -> bool {
         items(&self.value["tags"]).any(|name| *name == tag["name"])
+    }
+
+    /// An answer, which may stand with those that several operations have.
+    fn resolved<'a>(&'a self, answer: &'a Value) -> &'a Value {
+        match answer["$ref"].as_str().and_then(|reference| self.document.pointer(reference.trim_start_matches('#'))) {
+            Some(answer) => answer,
+            None => answer,
+        }
     }
 
     fn show(&self) -> Markup {
@@ -135,7 +144,7 @@ impl Operation<'_> {
                 table {
                     thead { tr { th { "Status" } th { "Meaning" } th { "Body" } } }
                     tbody {
-                        @for (status, answer) in members(&self.value["responses"]) {
+                        @for (status, answer) in members(&self.value["responses"]).map(|(status, answer)| (status, self.resolved(answer))) {
                             tr {
                                 td { code { (status) } }
                                 td { (text(&answer["description"])) }
