@@ -146,7 +146,7 @@ impl TlsFiles {
 
     /// A connection of HTTP/2.
     pub async fn http2(&self, server: &Server) -> Http2 {
-        self.http2_with(server, &h2::client::Builder::new()).await
+        self.http2_with(server, h2::client::Builder::new().initial_max_send_streams(100)).await
     }
 
     /// The same, with windows and limits.
