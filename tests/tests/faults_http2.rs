@@ -41,10 +41,10 @@ async fn readers_that_do_not_read(db: TestDb) {
     {
         let mut builder = h2::client::Builder::new();
         builder.initial_window_size(window).initial_max_send_streams(100);
-        let connections = join_all((0..8).map(|_| files.http2_with(&server, &builder))).await;
+        let connections = join_all((0..3).map(|_| files.http2_with(&server, &builder))).await;
         let mut answers = Vec::new();
         for http2 in &connections {
-            for _ in 0..20 {
+            for _ in 0..10 {
                 let request = http2.request("GET", path).body(()).unwrap();
                 let mut send = http2.send.clone().ready().await.expect("room for a request");
                 answers.push(send.send_request(request, true).expect("it is sent").0);

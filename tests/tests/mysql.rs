@@ -308,8 +308,8 @@ fn the_rights_that_the_readme_grants_are_enough() {
         let span = [STEP.as_slice(), &[("span", "true")]].concat();
         let id = server.record(&span).await.recorded().id;
         assert_eq!(server.post(&format!("/v1/steps/{id}/finish?outcome=succeeded&duration=2")).await.status, 200);
-        let deployments = server.deployments("format=json").await;
-        let deployment = serde_json::from_str::<Value>(&deployments).unwrap()[0]["id"].as_str().unwrap().to_owned();
+        let deployments = server.get("/v1/deployments?format=jsonl&limit=1").await;
+        let deployment = deployments.json()["id"].as_str().unwrap().to_owned();
         for act in ["exclude?reason=test&owner=o", "include?owner=o"] {
             assert_eq!(server.post(&format!("/v1/deployments/{deployment}/{act}")).await.status, 200);
         }
