@@ -45,6 +45,11 @@ impl JsonFields {
         self
     }
 
+    /// The members as they are.
+    pub(crate) fn into_members(self) -> Vec<(String, Value)> {
+        self.0
+    }
+
     /// The members as texts; `null` counts as not given, and only fields that hold a number or a boolean may be one in JSON.
     ///
     /// # Errors

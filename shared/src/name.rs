@@ -125,6 +125,8 @@ names! {
     Run, at most 255;
     /// Why a deployment is left out of every figure.
     Reason, at most 1000;
+    /// What a token is called.
+    TokenName, at most 64;
 }
 
 impl From<StepOutcome> for Status {

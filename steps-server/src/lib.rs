@@ -23,14 +23,15 @@ use tokio::net::TcpListener;
 
 pub use crate::analysis::statistics::{MannKendall, mann_kendall};
 pub use crate::analysis::truth;
-pub use crate::maintenance::{Command, restore, run as maintain};
+pub use crate::maintenance::{Command, TokenCommand, generate_token, restore, run as maintain};
+pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::priority::give_way;
 pub use crate::setup::{Args, Settings, Tls, TlsError};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
-use crate::app::App;
-use crate::http::{Context, Front};
+use crate::app::{Anonymous, App, Tokens};
+use crate::http::{Context, Front, Limits};
 use crate::setup::listener::{self, Shutdown};
 use crate::setup::{Serving, descriptors};
 
@@ -53,15 +54,32 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    let tokens = Tokens::start(store.clone(), now, settings.deadline.into()).await.map_err(std::io::Error::other)?;
+    let anonymous = match (settings.allow_anonymous, is_loopback) {
+        (true, _) => Anonymous::Allowed,
+        (false, true) => Anonymous::WithoutTokens,
+        (false, false) => Anonymous::Refused,
+    };
+    if anonymous == Anonymous::Allowed || (is_loopback && tokens.has_seen_none()) {
+        let until = if anonymous == Anonymous::Allowed { "--allow-anonymous is given" } else { "there is no token" };
+        tracing::warn!("whoever reaches this server may record and read everything, because {until}");
+    }
     let options = app::Options {
         fold: settings.fold_config(),
         now,
         queue: settings.queue,
         deadline: settings.deadline.into(),
         connections: settings.database_connections,
+        anonymous,
     };
-    let (app, writer) = App::start(store.clone(), options)?;
-    let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
+    let (app, writer) = App::start(store.clone(), tokens, options)?;
+    let context = Arc::new(Context::new(
+        app,
+        settings.stall_timeout.into(),
+        is_loopback,
+        Limits::new(settings.requests_per_second),
+    ));
     let service = warp::service(http::service(Arc::clone(&context)));
     let connections = descriptors::raise(settings.connections, settings.database_connections);
     let serving = Serving {

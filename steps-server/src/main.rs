@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
-use steps_server::{Args, Command, OpenError, OpenOptions, Settings, Store, Tls, TlsError};
+use steps_server::{AccessError, Args, Command, OpenError, OpenOptions, Settings, Store, Tls, TlsError, TokenCommand};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
-            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_))) || error.is::<TlsError>();
+            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)))
+                || error.is::<TlsError>()
+                || error.is::<AccessError>();
             ExitCode::from(if wrong_setting { USAGE } else { FAILED })
         }
     }
@@ -60,6 +62,9 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     // What is to be replaced may be damaged, or not there.
     if let Some(Command::Restore { file }) = &command {
         return steps_server::restore(&settings.database_url, file, now()).await.map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(Command::Token { command: TokenCommand::Generate }) = &command {
+        return steps_server::generate_token().map(|()| ExitCode::SUCCESS);
     }
     let tls = if command.is_none() { Tls::load(settings)? } else { None };
     let options = OpenOptions {
@@ -96,6 +101,7 @@ async fn serve(
         () = clock_is_set() => {}
         () = &mut stop => return Ok(()),
     }
+    steps_server::prepare_access(&store, settings, now()).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;

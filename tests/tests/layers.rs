@@ -14,8 +14,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("projection", &["store"]),
     ("app", &["projection", "analysis", "store"]),
     ("http", &["app"]),
-    ("maintenance", &["projection", "store"]),
-    ("setup", &["maintenance", "projection", "store", "http"]),
+    ("maintenance", &["app", "projection", "store"]),
+    ("setup", &["app", "maintenance", "projection", "store", "http"]),
 ];
 
 /// Folders and files of the command: each may import what stands before it.

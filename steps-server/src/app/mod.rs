@@ -1,5 +1,6 @@
 //! What the server does: it records facts and answers questions. Knows neither HTTP nor SQL.
 
+mod caller;
 mod checks;
 mod commit;
 mod compute;
@@ -14,13 +15,14 @@ mod recorder;
 mod recording;
 mod stats;
 mod steps;
+mod tokens;
 mod trends;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use steps_shared::Timestamp;
+use steps_shared::{Scopes, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::projection::config::FoldConfig;
@@ -28,12 +30,14 @@ use crate::projection::worker::Projector;
 use crate::store::Store;
 
 pub use crate::store::{Access, Rows, StoreError};
+pub use caller::Caller;
 pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
 pub use recorder::RecordError;
 pub use recording::LineErrors;
 pub use steps::Count;
+pub use tokens::{TokenRefusal, Tokens, bootstrap, create as create_token, random_secret};
 
 use compute::Slots;
 use lists::ListShare;
@@ -50,7 +54,20 @@ pub struct App {
     deadline: Duration,
     slots: Slots,
     lists: ListShare,
+    tokens: Arc<Tokens>,
+    anonymous: Anonymous,
     stopping: AtomicBool,
+}
+
+/// Whether who sends no token may do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    /// Never.
+    Refused,
+    /// While there is no token.
+    WithoutTokens,
+    /// Always.
+    Allowed,
 }
 
 /// What an [`App`] needs to know.
@@ -66,6 +83,8 @@ pub struct Options {
     pub deadline: Duration,
     /// The most connections that read at the same time.
     pub connections: u32,
+    /// Whether who sends no token may do everything.
+    pub anonymous: Anonymous,
 }
 
 impl App {
@@ -73,20 +92,38 @@ impl App {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections } = options;
+    pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let Options { fold, now, queue, deadline, connections, anonymous } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
-        Ok((Self { store, recorder, projector, fold, now, deadline, slots, lists, stopping }, writer))
+        let app = Self { store, recorder, projector, fold, now, deadline, slots, lists, tokens, anonymous, stopping };
+        Ok((app, writer))
     }
 
     /// The clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.now)()
+    }
+
+    /// The tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Who sends no token, where they may do something.
+    #[must_use]
+    pub fn anonymous(&self) -> Option<Arc<Caller>> {
+        let is_allowed = match self.anonymous {
+            Anonymous::Refused => false,
+            Anonymous::WithoutTokens => self.tokens.has_seen_none(),
+            Anonymous::Allowed => true,
+        };
+        is_allowed.then(|| Arc::new(Caller::anonymous(Some(Scopes::all()))))
     }
 
     /// From now on the server is not ready for new work.

@@ -2,6 +2,7 @@
 
 mod activity;
 mod answering;
+mod auth;
 mod body;
 mod client;
 mod context;
@@ -10,6 +11,7 @@ mod export;
 mod fields;
 mod handlers;
 mod head;
+mod limits;
 mod problem;
 mod query;
 mod received;
@@ -24,5 +26,6 @@ pub use activity::{Activity, Doing, LEAST_SPEED};
 pub use client::{Front, Network};
 pub use context::Context;
 pub use head::{HEAD_BYTES, MAX_HEADERS};
+pub use limits::Limits;
 pub use received::Received;
 pub use service::{answer, answer_no_request, answer_without_tls, service};

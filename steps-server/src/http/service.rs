@@ -22,7 +22,8 @@ use super::endpoints::{Endpoint, Route, allowed_methods};
 use super::problem::{self, ApiError};
 use super::received::Received;
 use super::request::Request;
-use super::{head, query, request_id, security_headers};
+use super::{auth, head, query, request_id, security_headers};
+use crate::app::Caller;
 
 /// Answers the requests that [`answer`] has found an endpoint for.
 pub fn service(
@@ -36,13 +37,22 @@ pub fn service(
         .and(warp::body::stream())
         .then(move |endpoint: &'static Endpoint, client: Client, path: FullPath, query, headers: HeaderMap, body| {
             let body = bytes(body).boxed();
-            let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
-            let request = Request { parameter, query, headers, client, body };
-            let answer = (endpoint.handler)(Arc::clone(&context), request);
             let context = Arc::clone(&context);
             async move {
-                let answer = async { answering::reserve(&context, client.is_stream, answer.await?) };
-                answer.await.unwrap_or_else(ApiError::into_response)
+                let caller = match auth::identify(&context, endpoint, client.address, &headers).await {
+                    Ok(caller) => caller,
+                    Err(error) => return error.into_response(),
+                };
+                let answer = async {
+                    auth::authorize(&context, endpoint, &caller)?;
+                    let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
+                    let request = Request { parameter, query, headers, client, caller: Arc::clone(&caller), body };
+                    let answer = (endpoint.handler)(Arc::clone(&context), request).await?;
+                    answering::reserve(&context, client.is_stream, answer)
+                };
+                let mut response = answer.await.unwrap_or_else(ApiError::into_response);
+                response.extensions_mut().insert(caller);
+                response
             }
         })
 }
@@ -93,6 +103,8 @@ where
         }
     };
     let mut response = request_id::scope(id.clone(), answer).await;
+    let caller = response.extensions_mut().remove::<Arc<Caller>>();
+    let caller = caller.as_ref().map_or("", |caller| &*caller.name);
     // The rest of the body stands before the next request of the connection; HTTP/2 tells them apart.
     if (!body.finish(client_waits).await || must_close) && !is_stream {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -111,7 +123,7 @@ where
     let (operation, route) = (route.operation(), route.label());
     let ms = began.elapsed().as_secs_f64() * 1e3;
     let peer = client.address;
-    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, "request");
+    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");
     Ok(Answering::new(response, exchange, is_stream))
 }
 

@@ -3,6 +3,7 @@
 mod backup;
 mod prune;
 mod restore;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use crate::projection::rebuild;
 use crate::store::Store;
 use prune::PruneFlags;
 pub use restore::run as restore;
+pub use tokens::{TokenCommand, generate as generate_token};
 
 /// What the program does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -80,6 +82,12 @@ One that never ended goes by its last step. Steps of ignored statuses go with th
 component, environment, version and run. To leave a deployment out of figures and keep it: steps exclude."
     )]
     Prune(PruneFlags),
+    /// Make, list and revoke tokens, past any server: for the first one
+    Token {
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
 }
 
 /// `verify` found differences.
@@ -121,6 +129,7 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
         Command::Restore { file: _ } => anyhow::bail!("restore opens no database"),
+        Command::Token { command } => tokens::run(command, store, now).await.map(|()| ExitCode::SUCCESS),
         Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }
 }

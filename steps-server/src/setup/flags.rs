@@ -32,6 +32,10 @@ pub struct Args {
     /// A file that holds the database URL, for secrets that are mounted
     #[arg(long, global = true, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
     pub database_url_file: Option<PathBuf>,
+    /// A file that holds a token which is stored at the start and permits everything; STEPS_BOOTSTRAP_TOKEN holds the token
+    /// itself
+    #[arg(long, global = true, env = "STEPS_BOOTSTRAP_TOKEN_FILE", value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) settings: SettingFlags,
     /// What to do; without one, serve
@@ -105,6 +109,15 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,
+    /// Lets whoever sends no token do everything, on any address; tokens that are sent are checked all the same
+    #[arg(long, global = true, env = "STEPS_ALLOW_ANONYMOUS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_anonymous: Option<bool>,
+    /// The most requests a second of one token; twice as many at once. More are answered 429. 0 is any number [default: 1000]
+    #[arg(long, global = true, env = "STEPS_REQUESTS_PER_SECOND", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_second: Option<u32>,
     /// Statuses that end a deployment well, whatever their case, blanks, - and _
     #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
         long_help = status_help("Statuses that end a deployment well, whatever their case, blanks, - and _", SUCCESS))]

@@ -1,5 +1,6 @@
 //! What the program needs before it serves: its flags, its settings, its log, its listener.
 
+pub mod access;
 mod connection;
 mod connections;
 pub mod descriptors;

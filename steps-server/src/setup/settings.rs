@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use steps_shared::Duration;
+use steps_shared::{Duration, TokenSecret};
 
+use super::access::bootstrap_token;
 use super::flags::Args;
 use crate::http::Network;
 use crate::projection::config::FoldConfig;
@@ -56,6 +57,13 @@ pub struct Settings {
     pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,
+    /// The token that is stored at the start; no key of the file.
+    #[serde(skip)]
+    pub bootstrap_token: Option<TokenSecret>,
+    /// Whether who sends no token may do everything.
+    pub allow_anonymous: bool,
+    /// The most requests a second of one token, on average; 0 is any number.
+    pub requests_per_second: u32,
     /// Statuses that end a deployment well.
     pub success_statuses: Vec<String>,
     /// Statuses that end a deployment badly.
@@ -84,7 +92,7 @@ impl Settings {
     /// # Errors
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
-        let Args { config, database_url_file, settings: mut given, command: _ } = args;
+        let Args { config, database_url_file, bootstrap_token_file, settings: mut given, command: _ } = args;
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
@@ -101,7 +109,8 @@ impl Settings {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
         table.extend(toml::Table::try_from(given)?);
-        let settings: Self = table.try_into()?;
+        let mut settings: Self = table.try_into()?;
+        settings.bootstrap_token = bootstrap_token(bootstrap_token_file.as_deref())?;
         anyhow::ensure!(
             !settings.database_url.expose().is_empty(),
             "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
@@ -153,6 +162,9 @@ impl Default for Settings {
             stall_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::default(),
             connections: 4096,
+            bootstrap_token: None,
+            allow_anonymous: false,
+            requests_per_second: 1000,
             success_statuses: success,
             failure_statuses: failure,
             start_statuses: start,
@@ -241,6 +253,7 @@ mod tests {
             default.deadline.to_exact_text(),
             default.stall_timeout.to_exact_text(),
             default.connections.to_string(),
+            default.requests_per_second.to_string(),
             default.log,
             "auto".to_owned(),
         ];

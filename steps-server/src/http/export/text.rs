@@ -87,6 +87,6 @@ fn csv_field(csv: &mut CsvWriter, cell: Cell<'_>) -> csv::Result<()> {
         Cell::Time(time) => csv.write_field(time.to_rfc3339()),
         Cell::TimeInSeconds(time) => csv.write_field(time.to_seconds_text()),
         Cell::Bool(value) => csv.write_field(if value { "true" } else { "false" }),
-        Cell::Duration(_) | Cell::Integer(_) | Cell::Float(_) => csv.write_field(cell.to_string()),
+        Cell::Duration(_) | Cell::Integer(_) | Cell::Float(_) | Cell::List(_) => csv.write_field(cell.to_string()),
     }
 }

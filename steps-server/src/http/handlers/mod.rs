@@ -7,6 +7,7 @@ pub mod health;
 pub mod projection;
 pub mod stats;
 pub mod steps;
+pub mod tokens;
 pub mod trend;
 
 use serde::Serialize;
