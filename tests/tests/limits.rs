@@ -98,7 +98,8 @@ fn the_longest_fields_fit_into_a_url() {
     block_on(async {
         let both = Both::start(&db).await;
         let longest = |count: usize| "%F0%9F%92%A5".repeat(count);
-        let lengths = [("component", 255), ("version", 255), ("owner", 255), ("run", 255), ("status", 64), ("environment", 64)];
+        let lengths =
+            [("component", 255), ("version", 255), ("owner", 255), ("run", 255), ("status", 64), ("environment", 64)];
         let fields = lengths.map(|(name, count)| format!("{name}={}", longest(count)));
         let path = format!("/v1/steps?{}", fields.join("&"));
         for (version, answer) in both.ask("POST", &path, &[], b"").await {
@@ -155,6 +156,8 @@ fn every_answer_has_the_security_headers() {
         for (version, answer) in both.get("/healthz", &headers(110, 1)).await {
             assert_secure(version, &answer.headers, true);
         }
+        let asked = both.server.request(Method::GET, "/healthz").header("host", "localhost:7878");
+        assert_secure("localhost", &Answer::of(asked).await.headers, false);
         let said = read_to_end(&mut raw(&plain, b"nonsense\r\n\r\n").await).await;
         let mut found = HeaderMap::new();
         let head = said.split("\r\n\r\n").next().unwrap();
@@ -205,5 +208,35 @@ fn only_trusted_proxies_are_believed() {
 
         let run = Builder::on(&db.url()).args(&["--trusted-proxy", "proxy.example.com"]).run_with(&[]);
         assert!(run.code == 2 && run.stderr.contains("no address and no network"), "{run:?}");
+    });
+}
+
+/// A proxy on the same machine hands on what comes from anywhere: a server that is open on loopback is not open to that.
+#[test]
+fn what_a_proxy_hands_on_is_not_of_this_machine() {
+    let db = TestDb::new(DatabaseKind::Sqlite);
+    block_on(async {
+        let trusting = Builder::on(&db.url()).args(&["--trusted-proxy", "127.0.0.1"]).start().await;
+        let other = Server::start(&db).await;
+        let ask = async |server: &Server, name: &str, value: &str| {
+            let path = "/v1/steps?component=c&version=1&owner=o&status=s";
+            let posted = Answer::of(server.request(Method::POST, path).header(name, value)).await;
+            let listed = Answer::of(server.request(Method::GET, "/v1/steps").header(name, value)).await;
+            (posted.status, listed.status)
+        };
+        for server in [&trusting, &other] {
+            for (name, value) in [
+                ("x-forwarded-for", "192.0.2.1"),
+                ("x-forwarded-for", "127.0.0.1"),
+                ("x-forwarded-for", ""),
+                ("forwarded", "for=192.0.2.1"),
+                ("via", "1.1 proxy"),
+            ] {
+                assert_eq!(ask(server, name, value).await, (401, 401), "{name}: {value}");
+            }
+            assert_eq!(ask(server, "x-whatever", "192.0.2.1").await, (201, 200));
+        }
+        trusting.stop().await;
+        other.stop().await;
     });
 }
