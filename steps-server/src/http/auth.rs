@@ -12,6 +12,9 @@ use super::endpoints::{Endpoint, Needs};
 use super::problem::ApiError;
 use crate::app::{Caller, TokenRefusal};
 
+/// What proxies add to a request that they hand on.
+const FORWARDED: [&str; 3] = ["forwarded", "via", "x-forwarded-for"];
+
 /// Finds out who a request is from.
 ///
 /// # Errors
@@ -25,7 +28,9 @@ pub async fn identify(
     if matches!(endpoint.needs, Needs::Nothing) {
         return Ok(Arc::new(Caller::anonymous(None)));
     }
-    let anonymous = context.app.anonymous();
+    // What a proxy on this machine hands on may come from anywhere.
+    let is_local = peer.is_loopback() && FORWARDED.iter().all(|name| !headers.contains_key(*name));
+    let anonymous = context.app.anonymous(is_local);
     match (credential(headers)?, anonymous) {
         (Credential::Token(text), _) => by_token(context, peer, text).await,
         // Another scheme is of a proxy before the server, which asks for passwords of its own.
