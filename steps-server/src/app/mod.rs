@@ -10,6 +10,7 @@ mod exclusions;
 mod fact;
 mod gate;
 mod lists;
+mod new_tokens;
 mod reading;
 mod recorder;
 mod recording;
@@ -34,10 +35,11 @@ pub use caller::Caller;
 pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
+pub use new_tokens::{bootstrap, create as create_token, random_secret};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
 pub use steps::Count;
-pub use tokens::{TokenRefusal, Tokens, bootstrap, create as create_token, random_secret};
+pub use tokens::{TokenRefusal, Tokens};
 
 use compute::Slots;
 use lists::ListShare;
@@ -56,6 +58,8 @@ pub struct App {
     lists: ListShare,
     tokens: Arc<Tokens>,
     anonymous: Anonymous,
+    /// Who sends no token, where that is enough.
+    nobody: Arc<Caller>,
     stopping: AtomicBool,
 }
 
@@ -99,7 +103,9 @@ impl App {
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
-        let app = Self { store, recorder, projector, fold, now, deadline, slots, lists, tokens, anonymous, stopping };
+        let nobody = Arc::new(Caller::anonymous(Some(Scopes::all())));
+        let app =
+            Self { store, recorder, projector, fold, now, deadline, slots, lists, tokens, anonymous, nobody, stopping };
         Ok((app, writer))
     }
 
@@ -123,7 +129,7 @@ impl App {
             Anonymous::WithoutTokens => is_local && self.tokens.has_seen_none(),
             Anonymous::Allowed => true,
         };
-        is_allowed.then(|| Arc::new(Caller::anonymous(Some(Scopes::all()))))
+        is_allowed.then(|| Arc::clone(&self.nobody))
     }
 
     /// From now on the server is not ready for new work.
