@@ -10,6 +10,7 @@ mod exclusions;
 mod fact;
 mod gate;
 mod lists;
+mod oidc;
 mod reading;
 mod recorder;
 mod recording;
@@ -34,6 +35,7 @@ pub use caller::Caller;
 pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
+pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
 pub use steps::Count;
@@ -55,6 +57,7 @@ pub struct App {
     slots: Slots,
     lists: ListShare,
     tokens: Arc<Tokens>,
+    issuers: Issuers,
     anonymous: Anonymous,
     stopping: AtomicBool,
 }
@@ -83,6 +86,8 @@ pub struct Options {
     pub deadline: Duration,
     /// The most connections that read at the same time.
     pub connections: u32,
+    /// The issuers whose tokens are accepted beside the server's own.
+    pub issuers: Issuers,
     /// Whether who sends no token may do everything.
     pub anonymous: Anonymous,
 }
@@ -93,13 +98,26 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections, anonymous } = options;
+        let Options { fold, now, queue, deadline, connections, issuers, anonymous } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
-        let app = Self { store, recorder, projector, fold, now, deadline, slots, lists, tokens, anonymous, stopping };
+        let app = Self {
+            store,
+            recorder,
+            projector,
+            fold,
+            now,
+            deadline,
+            slots,
+            lists,
+            tokens,
+            issuers,
+            anonymous,
+            stopping,
+        };
         Ok((app, writer))
     }
 
@@ -113,6 +131,12 @@ impl App {
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The issuers of other tokens.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// Who sends no token, where they may do something.

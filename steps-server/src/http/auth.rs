@@ -10,7 +10,7 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use super::context::Context;
 use super::endpoints::{Endpoint, Needs};
 use super::problem::ApiError;
-use crate::app::{Caller, TokenRefusal};
+use crate::app::{Caller, Issuers, OidcRefusal, TokenRefusal};
 
 /// Finds out who a request is from.
 ///
@@ -91,6 +91,13 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, ApiError> {
 async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc<Caller>, ApiError> {
     // The token first, then the failures: others behind the same address must not lock a valid one out.
     let reason = match text.parse::<TokenSecret>() {
+        Err(_) if Issuers::may_be_token(text) && !context.app.issuers().is_empty() => {
+            match context.app.issuers().authenticate(text).await {
+                Ok(caller) => return Ok(caller),
+                Err(refusal @ OidcRefusal::Unavailable(_)) => return Err(ApiError::Unverifiable(refusal.to_string())),
+                Err(refusal) => format!("the token {refusal}"),
+            }
+        }
         Err(error) => format!("what was sent {error}"),
         Ok(secret) => match context.app.tokens().find(&secret) {
             Ok(caller) => return Ok(caller),

@@ -44,6 +44,9 @@ pub enum ApiError {
     /// The token that was sent is not accepted.
     #[error("{0}")]
     BadToken(String),
+    /// The token that was sent cannot be checked now.
+    #[error("the token {0}; try again a little later")]
+    Unverifiable(String),
     /// The caller's token does not permit this scope.
     #[error("the token does not permit this: it lacks the scope {0}")]
     ScopeMissing(Scope),
@@ -112,6 +115,7 @@ impl ApiError {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unauthenticated(_) | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
             Self::ScopeMissing(_) | Self::LimitedAdmin | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Unverifiable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyFailures(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoSuchPath => StatusCode::NOT_FOUND,

@@ -8,6 +8,7 @@ use steps_shared::{Duration, TokenSecret};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
+use crate::app::IssuerSettings;
 use crate::projection::config::FoldConfig;
 use crate::projection::fold::FoldRules;
 use crate::projection::statuses::{StatusWords, Statuses};
@@ -54,6 +55,8 @@ pub struct Settings {
     pub allow_anonymous: bool,
     /// The most requests a second of one token, on average; 0 is any number.
     pub requests_per_second: u32,
+    /// The issuers whose tokens are accepted beside the server's own; only of the file.
+    pub oidc: Vec<IssuerSettings>,
     /// Statuses that end a deployment well.
     pub success_statuses: Vec<String>,
     /// Statuses that end a deployment badly.
@@ -139,6 +142,7 @@ impl Default for Settings {
             bootstrap_token: None,
             allow_anonymous: false,
             requests_per_second: 1000,
+            oidc: Vec::new(),
             success_statuses: success,
             failure_statuses: failure,
             start_statuses: start,
