@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// The most keys of an issuer.
 const MOST_KEYS: usize = 64;
 /// How long nothing is fetched because of an unknown key after it has been fetched, …
-const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(15);
 /// … and after that has failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 

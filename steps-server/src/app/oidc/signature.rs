@@ -87,3 +87,40 @@ impl Verifier<Vec<u8>> for Ring {
         verified.map_err(|_| signature::Error::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::crypto::verify;
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"the same text for all";
+    /// Made with Python's cryptography; the private keys are gone.
+    const N: &str = "zkz6T49O4J5lxlK28C5qpu9cXEV7g9qWNm8Ker5qgd8S1hcTMbq_mn7hTTiWOLjKyMbeZLRapDl_AK8dwdZKlaTcNYohd-iKyjLVEG3tcqSlha3JaOlTkI5UBxp2QYxffH8RS6xB9V3oOyRP-mlF-94EW3ClgzdMmk-aba17aFKDNcqrR8TkVw_hNc_Gjm-56h9w1LfvyyQNT1g5osOGNwd0fzoiVbUm6g6uCxuDIU7pQ73VAHhag5lBLpZ2PKP6NpdAo-mjmXS_OLTtYwMs53jtby7XDb_e6Sg7e0Ae_gKgrtTuQUV-XrjkQKt1fv9O4ymVBdKER_jt4lcXno_Kgw";
+    const RS256: &str = "ihb2S2jpKJlrwXXob0ZA0s4kPp7kV5x3_na-JuSV9bXZX9ohdcT3TJ10UWzND6TU8moKLbx7mDlg8IqAe2R7beIN5GvcmpTEOSkZho4FglAUscWR56DWVMqRVCWhY32SQDx6G7TxjgtErKi85RfKqu2P_9jFHLdLq5jGzTGTRXSD3Xk2683J5LVhQ0sld0ncp8Z_quibOlaQ1tbSjAA6cPtBT4bp0ZsjDRUHAq_picFKjoH23LWmGvYEorh2IW6lI9tAw2esPJn4rn7Jk4r4sNn80lOo1Pn_6ABbydtaMrQsb1MtegbnVAMDUjrtik_lhTGrVKfvNQYmJO8hmp1oBw";
+    const PS256: &str = "ULAlexCJB4KgNUgC_DtmcQf9yf6XbUsA7FoERgmj1kYIa4zzqs7bce1g-el73KYOJIHmAj9Bdq0s2qFl5VDZipwkQItDY1xwQrYSDnbuRj24Qz8BXDYEJe4F79xeU42Wt2nRFOBTqwF64IhohdpzICCfkamZKLcwaEH-1TtxkB1OqeI9W6r7YuSp1hPp17SZ7ItlljwEl7kvfUr2DU9wgK4umSexyu1rZukfu83XT_-Khk0zwN3bq5-zprLo1Z1IBPxLktqGOUHySMX_vUsWLKA_xaDeBnTePhUuay5yB66MlNFBFnWMYL7NoUqJ0Dfh22H28Kt2vHs_Wf2OVR2mDA";
+    /// A key of 1024 bits, and a right signature of it.
+    const SHORT_N: &str = "vx5V81i2r7Rk3GFuLVujpntwcKeBrNr9eGydZqzBizcxAR51KaIauRjIYb2csMpcRa3PCy1f_BM2iteWDUB8_pkEcO8IW1DrORtk9pQACsy_sLvCMhNQf5oKN4oHeXOxuNUgHmYpAyXuHMbRoxogNNDifgD8hxihfN5L8935K2E";
+    const SHORT_RS256: &str = "lio4JEGkRVW3TTBvHeHDSQ3JpzLFzvcLv9jC9gvw3qkohNCsHU_6NakxWDuBNxw9Gwc6R-1d4XqveeGqrqYJdREndLzcszjtfr3ISl5zo_DDM6H5vvrqFbxE6TaT989Vy5q3Lb1XA8Ux2Hq-DXgvQkqQvvtL0aUMKatjSgEwFtU";
+
+    #[test]
+    fn rsa_signatures_are_checked_and_weak_keys_are_not_used() {
+        install();
+        let check = |n: &str, signature: &str, message: &[u8], algorithm| {
+            verify(signature, message, &DecodingKey::from_rsa_components(n, "AQAB").unwrap(), algorithm)
+        };
+        assert!(check(N, RS256, MESSAGE, Algorithm::RS256).unwrap());
+        assert!(check(N, PS256, MESSAGE, Algorithm::PS256).unwrap());
+        assert!(!check(N, RS256, b"another text", Algorithm::RS256).unwrap());
+        assert!(!check(N, RS256, MESSAGE, Algorithm::RS512).unwrap());
+        assert!(!check(N, PS256, MESSAGE, Algorithm::RS256).unwrap());
+        assert!(!check(SHORT_N, SHORT_RS256, MESSAGE, Algorithm::RS256).unwrap());
+        assert!(!check(N, "", MESSAGE, Algorithm::RS256).unwrap());
+        // The key of one family is not one of another.
+        for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::EdDSA] {
+            assert!(check(N, RS256, MESSAGE, algorithm).is_err(), "{algorithm:?}");
+        }
+        let secret = DecodingKey::from_secret(N.as_bytes());
+        assert!([Algorithm::HS256, Algorithm::RS256].iter().all(|it| verify(RS256, MESSAGE, &secret, *it).is_err()));
+    }
+}
