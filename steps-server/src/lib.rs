@@ -26,13 +26,14 @@ pub use crate::analysis::truth;
 pub use crate::maintenance::{Command, TokenCommand, generate_token, restore, run as maintain};
 pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::log::start as start_log;
-pub use crate::setup::{Args, Settings};
+pub use crate::setup::priority::give_way;
+pub use crate::setup::{Args, Settings, Tls, TlsError};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
 use crate::app::{Anonymous, App, Issuers, Tokens};
-use crate::http::{Context, Limits as RequestLimits};
-use crate::setup::descriptors;
-use crate::setup::listener::{self, Limits, Shutdown};
+use crate::http::{Context, Front, Limits};
+use crate::setup::listener::{self, Shutdown};
+use crate::setup::{Serving, descriptors};
 
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,12 +41,14 @@ const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the connections to the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
+/// Serves on `listener`, with TLS where there is one, until `shutdown` is ready; then finishes what is under way, commits the
+/// queue, and returns.
 ///
 /// # Errors
 /// The system gives no thread.
 pub async fn run(
     listener: TcpListener,
+    tls: Option<Tls>,
     store: Store,
     settings: &Settings,
     now: fn() -> Timestamp,
@@ -77,19 +80,25 @@ pub async fn run(
         app,
         settings.stall_timeout.into(),
         is_loopback,
-        RequestLimits::new(settings.requests_per_second),
+        Limits::new(settings.requests_per_second),
     ));
     let service = warp::service(http::service(Arc::clone(&context)));
     let connections = descriptors::raise(settings.connections, settings.database_connections);
-    let limits = Limits { connections, stall_timeout: settings.stall_timeout.into() };
+    let serving = Serving {
+        app: service,
+        stall_timeout: settings.stall_timeout.into(),
+        front: Arc::new(Front::new(settings.trusted_proxy.clone())),
+        tls: tls.as_ref().map(Tls::acceptor),
+    };
     let signal = async {
         shutdown.await;
         context.app.stop();
     };
     let shutdown = Shutdown { signal, delay: settings.shutdown_delay.into() };
     tokio::select! {
-        () = listener::serve(listener, service, limits, shutdown) => {}
+        () = listener::serve(listener, serving, connections, shutdown) => {}
         () = store.keep_file() => {}
+        () = keep_loaded(tls) => {}
     }
     drop(context);
     if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {
@@ -97,4 +106,11 @@ pub async fn run(
     }
     let _: Result<(), _> = tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(())
+}
+
+async fn keep_loaded(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls.keep_loaded().await,
+        None => std::future::pending().await,
+    }
 }

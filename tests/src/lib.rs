@@ -15,6 +15,7 @@ pub mod http;
 pub mod issuer;
 pub mod server;
 pub mod steps;
+pub mod tls;
 pub mod transcript;
 
 use std::future::Future;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use steps_shared::{CallerKind, CurrentCaller, FieldError, FieldErrors, Owner, Scope, Scopes, Timestamp, Token};
+use steps_shared::{CallerKind, CurrentCaller, FieldError, Owner, Scope, Scopes, Timestamp, Token};
 
-use super::{Access, Error};
+use super::Access;
 use crate::store::Limits;
 
 /// Who asks, and what they may do.
@@ -64,21 +64,15 @@ impl Caller {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Whether they may record as this owner.
-    #[must_use]
-    pub fn may_record_as(&self, owner: &Owner) -> bool {
-        self.owner.as_ref().is_none_or(|own| own == owner)
-    }
-
     /// Checks the owner that a request names.
     ///
     /// # Errors
-    /// [`Error::Forbidden`].
-    pub fn check_owner(&self, owner: &Owner) -> Result<(), Error> {
-        let wrong =
-            |own: &Owner| FieldError::wrong("owner", format!("must be {:?}, not {:?}", own.as_str(), owner.as_str()));
-        match self.owner.as_ref().filter(|_| !self.may_record_as(owner)) {
-            Some(own) => Err(Error::Forbidden(FieldErrors(vec![wrong(own)]))),
+    /// The caller records as another one.
+    pub fn check_owner(&self, owner: &Owner) -> Result<(), FieldError> {
+        match self.owner.as_ref().filter(|own| *own != owner) {
+            Some(own) => {
+                Err(FieldError::wrong("owner", format!("must be {:?}, not {:?}", own.as_str(), owner.as_str())))
+            }
             None => Ok(()),
         }
     }

@@ -37,8 +37,8 @@ fn stored(fact: &Fact) -> HashMap<StepId, StoredStep> {
 
 /// The numbers of steps and ends to be written, and the outcomes.
 fn plan(facts: &[Fact], stored: &HashMap<StepId, StoredStep>) -> (usize, usize, Vec<RecordOutcome>) {
-    let queued: Vec<_> =
-        facts.iter().map(|fact| Queued { fact, access: &Access::Everything, uncertain: false }).collect();
+    let caller = Caller::anonymous(None);
+    let queued: Vec<_> = facts.iter().map(|fact| Queued { fact, caller: &caller, uncertain: false }).collect();
     let Plan { writes, outcomes, .. } = Plan::new(&queued, stored);
     (writes.steps.len(), writes.ends.len(), outcomes)
 }
@@ -94,7 +94,7 @@ fn what_an_uncertain_commit_has_made_is_recorded() {
     let fact = step(StepId::generate(), &[]);
     let stored = stored(&fact);
     let outcomes = [true, false].map(|uncertain| {
-        Plan::new(&[Queued { fact: &fact, access: &Access::Everything, uncertain }], &stored).outcomes
+        Plan::new(&[Queued { fact: &fact, caller: &Caller::anonymous(None), uncertain }], &stored).outcomes
     });
     assert!(matches!(outcomes[0][0], RecordOutcome::Recorded(_)));
     assert!(matches!(outcomes[1][0], RecordOutcome::AlreadyRecorded(_)));

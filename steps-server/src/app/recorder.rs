@@ -11,11 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::Caller;
 use super::commit::{Queued, commit};
 use super::fact::{Fact, RecordOutcome};
 use super::gate::Gate;
 use crate::projection::worker::Projector;
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// A commit with this many facts takes no more of those that wait.
 const FACTS_PER_COMMIT: usize = 1000;
@@ -55,8 +56,8 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Job {
     facts: Vec<Fact>,
-    /// What their sender may see.
-    access: Access,
+    /// Who sent them.
+    caller: Arc<Caller>,
     deadline: Instant,
     /// See [`Queued::uncertain`].
     uncertain: bool,
@@ -97,7 +98,7 @@ impl Recorder {
     ///
     /// # Errors
     /// The queue is full, or the database did not answer within the deadline.
-    pub async fn record(&self, access: &Access, facts: Vec<Fact>) -> Result<Vec<RecordOutcome>, RecordError> {
+    pub async fn record(&self, caller: &Arc<Caller>, facts: Vec<Fact>) -> Result<Vec<RecordOutcome>, RecordError> {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
@@ -106,7 +107,7 @@ impl Recorder {
         let slots = Arc::clone(&self.queue_slots).try_acquire_many_owned(count).map_err(|_| RecordError::Full)?;
         let deadline = Instant::now() + self.deadline;
         let (answer, answered) = oneshot::channel();
-        let job = Job { facts, access: access.clone(), deadline, uncertain: false, answer, _slots: slots };
+        let job = Job { facts, caller: Arc::clone(caller), deadline, uncertain: false, answer, _slots: slots };
         self.queue.send(job).map_err(|_| RecordError::TimedOut)?;
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
@@ -150,8 +151,8 @@ impl Writer {
             let committed = {
                 let facts: Vec<Queued<'_>> = waiting
                     .iter()
-                    .flat_map(|Job { facts, access, uncertain, .. }| {
-                        facts.iter().map(|fact| Queued { fact, access, uncertain: *uncertain })
+                    .flat_map(|Job { facts, caller, uncertain, .. }| {
+                        facts.iter().map(|fact| Queued { fact, caller, uncertain: *uncertain })
                     })
                     .collect();
                 let commit = commit(&self.store, &facts);

@@ -1,9 +1,11 @@
 //! Recording: one fact, or a batch of steps.
 
+use std::sync::Arc;
+
 use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult, Step};
 
 use super::fact::{Fact, RecordOutcome};
-use super::{App, Error};
+use super::{App, Caller, Error};
 use crate::store::Access;
 
 /// What is wrong with a line of a batch.
@@ -31,14 +33,16 @@ impl App {
     ///
     /// # Errors
     /// It is none that the caller may record, it contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
-    pub async fn record(&self, access: &Access, fact: Fact) -> Result<(Step, bool), Error> {
-        forbidden(access, &fact).map_err(Error::Forbidden)?;
+    pub async fn record(&self, caller: &Arc<Caller>, fact: Fact) -> Result<(Step, bool), Error> {
+        forbidden(caller, &fact).map_err(Error::Forbidden)?;
+        let access = &caller.access;
         let is_new = matches!(fact, Fact::Step { .. });
-        match self.recorder.record(access, vec![fact]).await?.pop() {
+        match self.recorder.record(caller, vec![fact]).await?.pop() {
             Some(RecordOutcome::Recorded(step)) if is_new => Ok((step, true)),
             Some(RecordOutcome::Recorded(step)) => Ok((self.with_derived(access, step).await, true)),
             Some(RecordOutcome::AlreadyRecorded(step)) => Ok((self.with_derived(access, step).await, false)),
             Some(RecordOutcome::Conflict(_, error)) => Err(Error::Conflict(error)),
+            Some(RecordOutcome::Forbidden(_, error)) => Err(Error::Forbidden(error.into())),
             Some(RecordOutcome::NoSuchStep(id)) => Err(Error::NoSuchStep(id)),
             Some(RecordOutcome::Invalid(_, errors)) => Err(errors.into()),
             Some(RecordOutcome::Refused(_, reason)) => Err(Error::Refused(reason)),
@@ -64,14 +68,14 @@ impl App {
     /// A step in it is none that the caller may record, or nothing of it could be committed now.
     pub async fn record_batch<T: Send + 'static>(
         &self,
-        access: &Access,
+        caller: &Arc<Caller>,
         lines: Vec<(usize, Result<Fact, LineErrors>)>,
         finish: impl FnOnce(BatchAnswer) -> T + Send + 'static,
     ) -> Result<T, Error> {
         // All or nothing: a line that is refused would be given up by its sender, which should rather get another token.
         let mut wrong = Vec::new();
         for (line, fact) in &lines {
-            if let Some(Err(FieldErrors(errors))) = fact.as_ref().ok().map(|fact| forbidden(access, fact)) {
+            if let Some(Err(FieldErrors(errors))) = fact.as_ref().ok().map(|fact| forbidden(caller, fact)) {
                 let at = |error: FieldError| FieldError { message: format!("step {line}: {}", error.message), ..error };
                 wrong.extend(errors.into_iter().map(at));
             }
@@ -84,7 +88,7 @@ impl App {
         for (line, fact) in lines {
             read.push((line, fact.map(|fact| facts.push(fact))));
         }
-        let outcomes = self.recorder.record(access, facts).await?;
+        let outcomes = self.recorder.record(caller, facts).await?;
         let is_long = read.len() > LONG_BATCH;
         let finish = move || Ok(finish(batch_answer(read, outcomes)?));
         if !is_long {
@@ -95,17 +99,19 @@ impl App {
     }
 }
 
-/// Says which fields of a fact name what the caller may not see. Of the end of a span nothing is known yet.
+/// Says which fields of a fact name what the caller may not record. Of the end of a span nothing is known yet.
 ///
 /// # Errors
 /// [`FieldErrors`], of what was sent alone.
-fn forbidden(access: &Access, fact: &Fact) -> Result<(), FieldErrors> {
+fn forbidden(caller: &Caller, fact: &Fact) -> Result<(), FieldErrors> {
     let Fact::Step { step, .. } = fact else { return Ok(()) };
     let wrong = |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
-    let component = (!access.may_see_component(&step.component)).then(|| wrong("component", step.component.as_str()));
-    let environment = !access.may_see_environment(&step.environment);
+    let component =
+        (!caller.access.may_see_component(&step.component)).then(|| wrong("component", step.component.as_str()));
+    let environment = !caller.access.may_see_environment(&step.environment);
     let environment = environment.then(|| wrong("environment", step.environment.as_str()));
-    let errors: Vec<FieldError> = component.into_iter().chain(environment).collect();
+    let errors: Vec<FieldError> =
+        component.into_iter().chain(environment).chain(caller.check_owner(&step.owner).err()).collect();
     if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
 }
 
@@ -132,7 +138,9 @@ fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {
     let (result, id, errors) = match outcome {
         RecordOutcome::Recorded(step) => (LineResult::Recorded, step.id, Vec::new()),
         RecordOutcome::AlreadyRecorded(step) => (LineResult::AlreadyRecorded, step.id, Vec::new()),
-        RecordOutcome::Conflict(id, error) => (LineResult::Refused, id, vec![error]),
+        RecordOutcome::Conflict(id, error) | RecordOutcome::Forbidden(id, error) => {
+            (LineResult::Refused, id, vec![error])
+        }
         RecordOutcome::NoSuchStep(id) => (LineResult::Refused, id, vec![FieldError::wrong("id", "is of no step")]),
         RecordOutcome::Invalid(id, FieldErrors(errors)) => (LineResult::Refused, id, errors),
         RecordOutcome::Refused(id, reason) => (LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),

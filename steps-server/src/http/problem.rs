@@ -10,9 +10,8 @@ use warp::reply::Response;
 use super::request_id;
 use crate::app::{self, StoreError};
 
-/// The largest head of a request, in bytes (64 KiB).
-pub const HEAD_BYTES: usize = 64 * 1024;
 const HEAD_TOO_LARGE: &str = "the head of the request is too large: 64 KiB and 100 headers are read";
+const URL_TOO_LONG: &str = "the address of the request is too long: 32 KiB are read; send fields in the body";
 
 /// Why a request was not fulfilled.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +25,12 @@ pub enum ApiError {
     /// The body is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// The head is larger than [`HEAD_BYTES`].
+    /// The head is larger than a head may be, or has more headers.
     #[error("{HEAD_TOO_LARGE}")]
     HeadTooLarge,
+    /// The URL is longer than it may be.
+    #[error("{URL_TOO_LONG}")]
+    UrlTooLong,
     /// The body is of a type that is not read here; these are.
     #[error("the body must be {0}")]
     MediaType(&'static str),
@@ -111,6 +113,7 @@ impl ApiError {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UrlTooLong => StatusCode::URI_TOO_LONG,
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unauthenticated(_) | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
@@ -196,13 +199,17 @@ impl ApiError {
     }
 }
 
-/// The problem document of what is no request.
-pub fn of_no_request(status: StatusCode, request_id: String) -> String {
-    let detail = match status {
+/// What is wrong with what is no request, by the status of its answer.
+pub fn detail_of_no_request(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => HEAD_TOO_LARGE,
-        StatusCode::URI_TOO_LONG => "the address of the request is too long",
+        StatusCode::URI_TOO_LONG => URL_TOO_LONG,
         _ => "this is not a request of HTTP/1.1 that can be understood",
-    };
+    }
+}
+
+/// The problem document of what is no request.
+pub fn of_no_request(status: StatusCode, detail: &str, request_id: String) -> String {
     let problem = Problem {
         kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or_default().to_owned(),

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, StepId};
+use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, Owner, StepId};
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
+use super::client::Client;
 use super::context::{Context, Memory};
 use super::problem::ApiError;
 use super::{export, fields, query};
-use crate::app::{Access, Caller, Fact};
+use crate::app::{self, Access, Caller, Fact};
 
 /// The largest JSON object that is no step, in bytes.
 const MAX_JSON_BYTES: usize = 256 * 1024;
@@ -25,6 +26,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Who sends it.
     pub caller: Arc<Caller>,
+    #[expect(dead_code, reason = "limits by address and session cookies need it")]
+    pub client: Client,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
@@ -113,6 +116,15 @@ impl Request {
         let mut fields = self.fields(context).await?;
         self.caller.add_owner(&mut fields);
         Ok(fields)
+    }
+
+    /// Checks the owner that the request names.
+    ///
+    /// # Errors
+    /// The caller records as another one.
+    pub fn check_owner(&self, owner: &Owner) -> Result<(), ApiError> {
+        let forbidden = |error: FieldError| app::Error::Forbidden(error.into());
+        Ok(self.caller.check_owner(owner).map_err(forbidden)?)
     }
 
     /// The fields of the query string and the body of a request to record.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use steps_shared::Duration;
 
 use super::settings::LogFormat;
+use crate::http::Network;
 use crate::maintenance::Command;
 use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::store::DatabaseUrl;
@@ -60,6 +61,20 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
+    /// A certificate with its chain, a PEM file: the server then speaks TLS. It is read again when it changes, and on
+    /// SIGHUP
+    #[arg(long, global = true, env = "STEPS_TLS_CERT", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, a PEM file without a passphrase
+    #[arg(long, global = true, env = "STEPS_TLS_KEY", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// An address or a network (10.0.0.0/8) of proxies; what they say in X-Forwarded-For and X-Forwarded-Proto is believed.
+    /// May be repeated
+    #[arg(long, global = true, env = "STEPS_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_proxy: Option<Vec<Network>>,
     /// mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH [default: sqlite:steps/steps.db in the user's data folder]
     #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -49,13 +49,13 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let new = NewExclusion::from_fields(request.fields_with_owner(&context).await?)?;
-    request.caller.check_owner(&new.owner)?;
+    request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.exclude(&request.access(), id, new).await?))
 }
 
 pub async fn include(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let new = NewInclusion::from_fields(request.fields_with_owner(&context).await?)?;
-    request.caller.check_owner(&new.owner)?;
+    request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.include(&request.access(), id, new).await?))
 }

@@ -16,7 +16,7 @@ use crate::http::request::Request;
 
 pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let fact = request.fact(&context, None).await?;
-    let (step, is_new) = context.app.record(&request.access(), fact).await?;
+    let (step, is_new) = context.app.record(&request.caller, fact).await?;
     let mut response = json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &step);
     if let Ok(location) = HeaderValue::try_from(format!("/v1/steps/{}", step.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -27,7 +27,7 @@ pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Respo
 pub async fn finish(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let fact = request.fact(&context, Some(id)).await?;
-    let (step, _) = context.app.record(&request.access(), fact).await?;
+    let (step, _) = context.app.record(&request.caller, fact).await?;
     Ok(json(StatusCode::OK, &step))
 }
 
