@@ -238,3 +238,31 @@ async fn keep_fetching(issuer: Weak<Issuer>) {
         sleep(pause).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in the server's file.
+    #[derive(Deserialize)]
+    struct File {
+        oidc: Vec<IssuerSettings>,
+    }
+
+    #[test]
+    fn the_examples_of_the_readme_are_read() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        let blocks = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let example = blocks.into_iter().find(|block| block.contains("[[oidc]]")).unwrap();
+        let File { oidc } = toml::from_str(example).unwrap();
+        assert_eq!(oidc.iter().map(|issuer| issuer.rules.len()).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn only_what_has_two_dots_may_be_a_token_of_an_issuer() {
+        assert!(Issuers::may_be_token("a.b.c") && Issuers::may_be_token(".."));
+        assert!(
+            !Issuers::may_be_token("steps_0123") && !Issuers::may_be_token("a.b") && !Issuers::may_be_token("a.b.c.d")
+        );
+    }
+}
