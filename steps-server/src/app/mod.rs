@@ -14,6 +14,7 @@ mod oidc;
 mod reading;
 mod recorder;
 mod recording;
+mod sessions;
 mod stats;
 mod steps;
 mod tokens;
@@ -38,6 +39,7 @@ pub use lists::SHORT_LIST;
 pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
+pub use sessions::SessionSecret;
 pub use steps::Count;
 pub use tokens::{TokenRefusal, Tokens, bootstrap, create as create_token, random_secret};
 

@@ -7,9 +7,11 @@ use steps_shared::{Scope, TokenSecret};
 use warp::http::uri::Authority;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use super::client::Client;
 use super::context::Context;
 use super::endpoints::{Endpoint, Needs};
 use super::problem::ApiError;
+use super::session;
 use crate::app::{Caller, Issuers, OidcRefusal, TokenRefusal};
 
 /// Finds out who a request is from.
@@ -19,15 +21,21 @@ use crate::app::{Caller, Issuers, OidcRefusal, TokenRefusal};
 pub async fn identify(
     context: &Context,
     endpoint: &Endpoint,
-    peer: IpAddr,
+    client: &Client,
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, ApiError> {
     if matches!(endpoint.needs, Needs::Nothing) {
         return Ok(Arc::new(Caller::anonymous(None)));
     }
-    let anonymous = context.app.anonymous();
-    match (credential(headers)?, anonymous) {
-        (Credential::Token(text), _) => by_token(context, peer, text).await,
+    let credential = credential(headers)?;
+    // What is said in Authorization counts, and a browser says nothing there by itself.
+    if !matches!(credential, Credential::Token(_))
+        && let Some(caller) = session::caller(context, endpoint, client, headers).await?
+    {
+        return Ok(caller);
+    }
+    match (credential, context.app.anonymous()) {
+        (Credential::Token(text), _) => by_token(context, client.address, text).await,
         // Another scheme is of a proxy before the server, which asks for passwords of its own.
         (Credential::None | Credential::Other, Some(anonymous)) => {
             check_site(endpoint, context.is_loopback, headers)?;
@@ -88,7 +96,11 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, ApiError> {
     }
 }
 
-async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc<Caller>, ApiError> {
+/// Who holds a token; wrong ones are counted.
+///
+/// # Errors
+/// As [`identify`].
+pub async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc<Caller>, ApiError> {
     // The token first, then the failures: others behind the same address must not lock a valid one out.
     let reason = match text.parse::<TokenSecret>() {
         Err(_) if Issuers::may_be_token(text) && !context.app.issuers().is_empty() => {
