@@ -32,7 +32,8 @@ const COMMANDS: [(&str, &[&str]); 18] = [
 ];
 
 /// Operations that are for other programs and for browsers.
-const OF_NO_COMMAND: [&str; 4] = ["hello", "get_health", "get_description", "get_docs"];
+const OF_NO_COMMAND: [&str; 7] =
+    ["hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
 
 fn printed() -> (String, Value) {
     let text = Builder::bare().run("openapi").ok();

@@ -13,15 +13,15 @@ use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::request::Request;
 
-pub async fn json(context: Arc<Context>, _: Request) -> Result<Response, ApiError> {
-    let is_open = context.app.anonymous().is_some();
+pub async fn json(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    let is_open = context.app.anonymous(request.client.address.is_loopback()).is_some();
     let mut response = Response::new(made(move || openapi::json(is_open)).await?.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
-pub async fn page(context: Arc<Context>, _: Request) -> Result<Response, ApiError> {
-    let is_open = context.app.anonymous().is_some();
+pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    let is_open = context.app.anonymous(request.client.address.is_loopback()).is_some();
     let mut response = warp::reply::html(made(move || openapi::page::html(is_open)).await?).into_response();
     if let Ok(policy) = HeaderValue::try_from(openapi::page::policy()) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

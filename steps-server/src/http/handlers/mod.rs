@@ -5,6 +5,7 @@ pub mod check;
 pub mod deployments;
 pub mod description;
 pub mod health;
+pub mod login;
 pub mod projection;
 pub mod stats;
 pub mod steps;

@@ -181,6 +181,10 @@ fn with_headers(response: ResponseBuilder) -> ResponseBuilder {
 /// The statuses of the problems that an endpoint may have.
 fn problems(endpoint: &Endpoint) -> Vec<u16> {
     let mut problems = vec![414, 431];
+    if endpoint.needs == Needs::Nothing && endpoint.method == Method::POST {
+        problems.extend([400, 401, 403, 408, 413, 415, 429, 500, 503]);
+        return problems;
+    }
     if endpoint.needs == Needs::Nothing {
         problems.extend((endpoint.path == "/readyz").then_some(503));
         return problems;

@@ -7,8 +7,9 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Content, Ref, RefOr, Required, Schema};
 
 /// The schemas that requests refer to.
-pub fn schemas() -> [(String, RefOr<Schema>); 5] {
+pub fn schemas() -> [(String, RefOr<Schema>); 6] {
     [
+        ("NewSession".to_owned(), new_session().into()),
         ("NewStep".to_owned(), new_step().into()),
         ("NewFinish".to_owned(), new_finish().into()),
         ("NewExclusion".to_owned(), new_exclusion().into()),
@@ -21,6 +22,21 @@ pub fn schemas() -> [(String, RefOr<Schema>); 5] {
 pub fn json(schema: &str) -> RequestBody {
     let content = Content::new(Some(Ref::from_schema_name(schema)));
     RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
+}
+
+/// A form, or a JSON object.
+pub fn form_or_json(schema: &str) -> RequestBody {
+    let content = || Content::new(Some(Ref::from_schema_name(schema)));
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/x-www-form-urlencoded", content())
+        .content("application/json", content())
+        .build()
+}
+
+fn new_session() -> ObjectBuilder {
+    let token = text().description(Some("A token of this server"));
+    ObjectBuilder::new().property("token", token).required("token").description(Some("What begins a session"))
 }
 
 /// Many steps: an array, or one a line. What is wrong with one is told of that one, and refuses none of the others.

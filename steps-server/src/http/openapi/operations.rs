@@ -12,11 +12,12 @@ use super::super::query::PARAMETERS_OF_ONE;
 use super::{answers, bodies, parameters, state};
 
 /// The groups of operations.
-pub const TAGS: [(&str, &str); 5] = [
+pub const TAGS: [(&str, &str); 6] = [
     ("Recording", "What happens is recorded, and never changed"),
     ("Reading", "Lists, and single steps and deployments"),
     ("Telling", "Statistics, trends and checks"),
     ("Tokens", "Who may do what"),
+    ("Sessions", "How a page keeps who has signed in"),
     ("Server", "How the server is, and what it can do"),
 ];
 
@@ -176,6 +177,29 @@ pub fn describe(operation: &str) -> Described {
         "revoke_token" => answering(
             Described { tag: "Tokens", summary: "End a token", ..Described::default() },
             [(204, ResponseBuilder::new().description("It is valid no more"))],
+        ),
+        "login_page" => {
+            of("Sessions", "A page that asks for a token", Vec::new(), answers::page("A page", "text/html"))
+        }
+        "login" => answering(
+            Described {
+                tag: "Sessions",
+                summary: "Exchange a token for a session",
+                about: "A session is a cookie that permits what the token does, for twelve hours at most.",
+                body: Some(bodies::form_or_json("NewSession")),
+                ..Described::default()
+            },
+            [
+                (200, answers::json("The session's cookie, and the caller; to JSON", "CurrentCaller")),
+                (303, ResponseBuilder::new().description("The session's cookie; to a form")),
+            ],
+        ),
+        "logout" => answering(
+            Described { tag: "Sessions", summary: "End a session", ..Described::default() },
+            [
+                (204, ResponseBuilder::new().description("It is valid no more")),
+                (303, ResponseBuilder::new().description("The same, to who accepts a page")),
+            ],
         ),
         "hello" => of("Server", "A greeting", Vec::new(), answers::page("A line of text", "text/plain")),
         "get_health" => of("Server", "Whether the process lives", Vec::new(), answers::of("It does", state("ok"))),
