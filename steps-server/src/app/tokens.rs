@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use steps_shared::{
-    CallerKind, CreatedToken, FieldError, FieldErrors, NewToken, Timestamp, Token, TokenId, TokenSecret,
-};
+use steps_shared::{CreatedToken, NewToken, Timestamp, Token, TokenId, TokenSecret};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
