@@ -6,6 +6,8 @@
 mod attempt;
 mod batch;
 mod bound;
+#[cfg(test)]
+mod campaign_tests;
 mod deployment;
 mod duration;
 mod error;
@@ -13,10 +15,14 @@ mod exclusion;
 mod fields;
 mod filter;
 mod format;
+mod glob;
 mod id;
 mod json_fields;
 mod name;
+mod neutral;
 mod new_step;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod parameters;
 mod percent;
 mod projection;
@@ -26,6 +32,8 @@ mod span;
 mod stats;
 mod step;
 mod time;
+mod token;
+mod token_secret;
 mod trend;
 pub mod view;
 mod visible;
@@ -45,18 +53,25 @@ pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
 pub use exclusion::{NewExclusion, NewInclusion};
 pub use filter::{DeploymentFilter, Filter, StepFilter};
 pub use format::ListFormat;
+pub use glob::{Glob, GlobError};
 pub use id::{ImportIds, StepId};
 pub use json_fields::{JsonFields, MAX_FIELDS};
-pub use name::{Component, Environment, NameError, Owner, Reason, Run, Status, Version};
+pub use name::{Component, Environment, NameError, Owner, Reason, Run, Status, TokenName, Version};
+pub use neutral::{looks_neutralized, neutralized, original};
 pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;
 pub use projection::{Projection, ProjectionQuery};
 pub use query::{DeploymentQuery, ListQuery, Order, StepQuery};
-pub use resource::{Cell, ListColumn, Resource, Selected};
+pub use resource::{Cell, List, ListColumn, Resource, Selected};
 pub use span::{Finish, NewFinish, SpanEnd, StepOutcome};
 pub use stats::{GroupBy, StatsAnswer, StatsColumn, StatsQuery, StatsRow, TimeZone};
 pub use step::{Step, StepColumn};
 pub use time::{TimeError, TimeInterval, Timestamp};
+pub use token::{
+    CallerKind, CreatedToken, CurrentCaller, MAX_PATTERNS, NewToken, Scope, Scopes, Token, TokenColumn, TokenId,
+    TokenList,
+};
+pub use token_secret::{TokenError, TokenSecret};
 pub use trend::{
     Baseline, Budget, BudgetAnswer, BudgetKind, Cause, CauseShare, CheckAnswer, CheckQuery, CheckResult,
     DEFAULT_LOOKBACK, Estimate, Firing, Growth, GrowthLimit, Judged, LevelChange, Period, PeriodKind, Point, Replay,

@@ -120,6 +120,16 @@ macro_rules! names {
             }
         }
 
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $Name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                crate::openapi::name(Self::LIMIT).into()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $Name {}
+
         impl fmt::Display for $Name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(&self.0)
@@ -143,6 +153,8 @@ names! {
     Run, at most 255;
     /// Why a deployment is left out of every figure.
     Reason, at most 1000;
+    /// What a token is called.
+    TokenName, at most 64;
 }
 
 impl From<StepOutcome> for Status {

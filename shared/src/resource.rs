@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::{Duration, StepId, Timestamp};
+use crate::{Duration, Glob, Scope, StepId, Timestamp};
 
 /// The columns of one kind of list.
 pub trait ListColumn: Copy + PartialEq + fmt::Debug + FromStr<Err = String> + Send + Sync + 'static {
@@ -46,6 +46,28 @@ pub enum Cell<'a> {
     Float(f64),
     /// True or false.
     Bool(bool),
+    /// Several words; CSV has commas between them.
+    List(List<'a>),
+}
+
+/// Several words in one cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum List<'a> {
+    /// What a token permits.
+    Scopes(&'a [Scope]),
+    /// Patterns of names.
+    Globs(&'a [Glob]),
+}
+
+impl<'a> List<'a> {
+    /// Each of them.
+    #[must_use]
+    pub fn words(self) -> Vec<&'a str> {
+        match self {
+            Self::Scopes(scopes) => scopes.iter().map(|scope| scope.name()).collect(),
+            Self::Globs(globs) => globs.iter().map(Glob::as_str).collect(),
+        }
+    }
 }
 
 impl Cell<'_> {
@@ -95,6 +117,7 @@ impl fmt::Display for Cell<'_> {
             Self::Integer(number) => number.fmt(f),
             Self::Float(number) => number.fmt(f),
             Self::Bool(value) => value.fmt(f),
+            Self::List(list) => f.pad(&list.words().join(",")),
         }
     }
 }
@@ -110,6 +133,7 @@ impl Serialize for Cell<'_> {
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::List(list) => list.words().serialize(serializer),
         }
     }
 }

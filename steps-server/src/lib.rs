@@ -23,15 +23,23 @@ use tokio::net::TcpListener;
 
 pub use crate::analysis::statistics::{MannKendall, mann_kendall};
 pub use crate::analysis::truth;
-pub use crate::maintenance::{Command, restore, run as maintain};
+pub use crate::maintenance::{Command, TokenCommand, generate_token, restore, run as maintain};
+pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::log::start as start_log;
-pub use crate::setup::{Args, Settings};
+pub use crate::setup::priority::give_way;
+pub use crate::setup::{Args, Settings, Tls, TlsError};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
-use crate::app::App;
-use crate::http::Context;
-use crate::setup::descriptors;
-use crate::setup::listener::{self, Limits, Shutdown};
+use crate::app::{Anonymous, App, Issuers, Tokens};
+use crate::http::{Context, Front, Limits};
+use crate::setup::listener::{self, Shutdown};
+use crate::setup::{Serving, descriptors};
+
+/// The description of the HTTP API (OpenAPI 3.1), as a server answers it that lets nobody in without a token.
+#[must_use]
+pub fn api_description() -> bytes::Bytes {
+    http::openapi::json(false)
+}
 
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,37 +47,64 @@ const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the connections to the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Serves on `listener` until `shutdown` is ready; then finishes what is under way, commits the queue, and returns.
+/// Serves on `listener`, with TLS where there is one, until `shutdown` is ready; then finishes what is under way, commits the
+/// queue, and returns.
 ///
 /// # Errors
 /// The system gives no thread.
 pub async fn run(
     listener: TcpListener,
+    tls: Option<Tls>,
     store: Store,
     settings: &Settings,
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    let tokens = Tokens::start(store.clone(), now, settings.deadline.into()).await.map_err(std::io::Error::other)?;
+    let issuers = Issuers::start(&settings.oidc)?;
+    let anonymous = match (settings.allow_anonymous, is_loopback && issuers.is_empty()) {
+        (true, _) => Anonymous::Allowed,
+        (false, true) => Anonymous::WithoutTokens,
+        (false, false) => Anonymous::Refused,
+    };
+    if anonymous == Anonymous::Allowed || (anonymous == Anonymous::WithoutTokens && tokens.has_seen_none()) {
+        let until = if anonymous == Anonymous::Allowed { "--allow-anonymous is given" } else { "there is no token" };
+        tracing::warn!("whoever reaches this server may record and read everything, because {until}");
+    }
     let options = app::Options {
         fold: settings.fold_config(),
         now,
         queue: settings.queue,
         deadline: settings.deadline.into(),
         connections: settings.database_connections,
+        issuers,
+        anonymous,
     };
-    let (app, writer) = App::start(store.clone(), options)?;
-    let context = Arc::new(Context::new(app, settings.stall_timeout.into()));
+    let (app, writer) = App::start(store.clone(), tokens, options)?;
+    let context = Arc::new(Context::new(
+        app,
+        settings.stall_timeout.into(),
+        is_loopback && !settings.allow_anonymous,
+        Limits::new(settings.requests_per_second),
+    ));
     let service = warp::service(http::service(Arc::clone(&context)));
     let connections = descriptors::raise(settings.connections, settings.database_connections);
-    let limits = Limits { connections, stall_timeout: settings.stall_timeout.into() };
+    let serving = Serving {
+        app: service,
+        stall_timeout: settings.stall_timeout.into(),
+        front: Arc::new(Front::new(settings.trusted_proxy.clone())),
+        tls: tls.as_ref().map(Tls::acceptor),
+    };
     let signal = async {
         shutdown.await;
         context.app.stop();
     };
     let shutdown = Shutdown { signal, delay: settings.shutdown_delay.into() };
     tokio::select! {
-        () = listener::serve(listener, service, limits, shutdown) => {}
+        () = listener::serve(listener, serving, connections, shutdown) => {}
         () = store.keep_file() => {}
+        () = keep_loaded(tls) => {}
     }
     drop(context);
     if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {
@@ -77,4 +112,11 @@ pub async fn run(
     }
     let _: Result<(), _> = tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(())
+}
+
+async fn keep_loaded(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls.keep_loaded().await,
+        None => std::future::pending().await,
+    }
 }

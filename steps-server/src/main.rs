@@ -1,10 +1,11 @@
 //! The `steps-server` program: settings, database, listener; then the library serves.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
-use steps_server::{Args, Command, OpenError, OpenOptions, Settings, Store};
+use steps_server::{AccessError, Args, Command, OpenError, OpenOptions, Settings, Store, Tls, TlsError, TokenCommand};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,12 +36,15 @@ fn main() -> ExitCode {
         );
     }
     // One thread is enough for the work between the sockets; on a small machine a second one costs more than it gives.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(compute_last).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(steps_server::give_way).build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings))) {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
-            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)));
+            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)))
+                || error.is::<TlsError>()
+                || error.is::<AccessError>();
             ExitCode::from(if wrong_setting { USAGE } else { FAILED })
         }
     }
@@ -60,6 +64,14 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     if let Some(Command::Restore { file }) = &command {
         return steps_server::restore(&settings.database_url, file, now()).await.map(|()| ExitCode::SUCCESS);
     }
+    if let Some(Command::Token { command: TokenCommand::Generate }) = &command {
+        return steps_server::generate_token().map(|()| ExitCode::SUCCESS);
+    }
+    if matches!(command, Some(Command::Openapi)) {
+        std::io::stdout().lock().write_all(&steps_server::api_description())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tls = if command.is_none() { Tls::load(settings)? } else { None };
     let options = OpenOptions {
         url: settings.database_url.clone(),
         wait: settings.database_wait.into(),
@@ -71,7 +83,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     };
     let fold = settings.fold_config();
     match command {
-        None => serve(store, settings, stop).await.map(|()| ExitCode::SUCCESS),
+        None => serve(store, tls, settings, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => {
             let done = tokio::select! {
                 done = steps_server::maintain(command, &store, &fold, now()) => done,
@@ -83,17 +95,30 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     }
 }
 
-async fn serve(store: Store, settings: &Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+async fn serve(
+    store: Store,
+    tls: Option<Tls>,
+    settings: &Settings,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(stop);
     tokio::select! {
         () = clock_is_set() => {}
         () = &mut stop => return Ok(()),
     }
+    steps_server::prepare_access(&store, settings, now()).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
-    tracing::info!(database = %settings.database_url, "listening on http://{}", listener.local_addr()?);
-    steps_server::run(listener, store, settings, now, stop).await?;
+    if settings.is_readable_on_the_way() {
+        tracing::warn!(
+            "whoever is between a client and this address can read and change what is sent; give --tls-cert and --tls-key, \
+             or --trusted-proxy with the address of a proxy that speaks TLS"
+        );
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(database = %settings.database_url, "listening on {scheme}://{}", listener.local_addr()?);
+    steps_server::run(listener, tls, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -106,13 +131,6 @@ async fn clock_is_set() {
     }
     while now() == Timestamp::default() {
         tokio::time::sleep(CLOCK_PAUSE).await;
-    }
-}
-
-/// The threads that compute and read large bodies give way to the one that serves.
-fn compute_last() {
-    if let Err(error) = rustix::process::nice(10) {
-        tracing::debug!(%error, "a thread keeps its priority");
     }
 }
 

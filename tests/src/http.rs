@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::Value;
 use steps_shared::{Problem, Step};
 
@@ -13,12 +13,18 @@ use steps_shared::{Problem, Step};
 /// Where none can be built.
 #[must_use]
 pub fn client() -> Client {
+    builder().build().expect("an HTTP client")
+}
+
+/// The same, about to be built.
+#[must_use]
+pub fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another client of this process may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client")
+    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
 /// A whole answer.

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::http::{Answer, client};
+use crate::tls::TlsFiles;
 use crate::{Run, TestDb, binary, eventually};
 
 /// A running `steps-server`; it is killed with this.
@@ -115,9 +116,20 @@ impl Builder {
 
     /// Starts the server, and waits until it listens.
     pub async fn start(self) -> Server {
+        self.start_for(client()).await
+    }
+
+    /// The same; this client asks it.
+    pub async fn start_for(self, client: Client) -> Server {
         let mut process = self.spawn();
         let url = process.listening().await;
-        Server { process, url, client: client() }
+        Server { process, url, client }
+    }
+
+    /// With TLS, by these files.
+    #[must_use]
+    pub fn tls(self, files: &TlsFiles) -> Self {
+        self.env("STEPS_TLS_CERT", &files.cert).env("STEPS_TLS_KEY", &files.key)
     }
 }
 
@@ -163,9 +175,10 @@ impl Process {
     pub async fn listening(&mut self) -> String {
         eventually("steps-server listens", async || {
             let log = self.log();
-            if let Some((_, rest)) = log.split_once("listening on http://") {
+            if let Some((_, rest)) = log.split_once("listening on ") {
+                let (scheme, rest) = rest.split_once("://").unwrap_or_default();
                 let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:[]".contains(*c)).collect();
-                return Some(format!("http://{address}"));
+                return Some(format!("{scheme}://{address}"));
             }
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("steps-server ended before it listened: {status}\n{log}");
@@ -178,6 +191,11 @@ impl Process {
     /// Waits until its log has this in it.
     pub async fn logged(&self, text: &str) {
         eventually(&format!("the log has {text:?}"), async || self.log().contains(text).then_some(())).await;
+    }
+
+    /// Asks it to read its certificate again: SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// Asks it to stop, as an operator would: SIGTERM.

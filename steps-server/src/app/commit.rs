@@ -7,6 +7,7 @@ use std::iter;
 
 use steps_shared::{FieldError, NewFinish, SpanEnd, Step, StepId, Timestamp};
 
+use super::Caller;
 use super::fact::{Fact, RecordOutcome};
 use crate::store::{EarlierStart, EndedSpan, NewRow, Store, StoreError, StoredStep, Writes};
 
@@ -14,6 +15,8 @@ use crate::store::{EarlierStart, EndedSpan, NewRow, Store, StoreError, StoredSte
 #[derive(Debug, Clone, Copy)]
 pub struct Queued<'a> {
     pub fact: &'a Fact,
+    /// Who sent it.
+    pub caller: &'a Caller,
     /// An earlier commit of it failed, and the database may have made it nevertheless.
     pub uncertain: bool,
 }
@@ -109,7 +112,7 @@ impl<'a> Plan<'a> {
         let writes = Writes { steps: Vec::with_capacity(facts.len()), ..Writes::default() };
         let outcomes = Vec::with_capacity(facts.len());
         let mut plan = Self { writes, outcomes, known: HashMap::with_capacity(facts.len()) };
-        for Queued { fact, uncertain } in facts {
+        for Queued { fact, caller, uncertain } in facts {
             let id = fact.id();
             if let Some(before) = stored.get(&id) {
                 plan.known.entry(id).or_insert((Cow::Borrowed(&before.step), before.aged));
@@ -121,12 +124,13 @@ impl<'a> Plan<'a> {
                         plan.writes.steps.push(NewRow { step, aged: !sent_ts });
                         RecordOutcome::Recorded(step.clone())
                     }
+                    Entry::Occupied(known) if !sees(caller, &known.get().0) => taken(id),
                     // What comes again within a commit has not been tried before.
                     Entry::Occupied(_) => plan.again(step, *sent_ts, *uncertain && stored.contains_key(&id)),
                 },
                 Fact::SpanEnd { end, received_at, .. } => {
                     let span = plan.known.get(&id).map(|(span, _)| span.as_ref());
-                    let outcome = judge_end(id, span, *end, *received_at);
+                    let outcome = judge_end(caller, id, span, *end, *received_at);
                     if let RecordOutcome::Recorded(span) = &outcome {
                         plan.writes.ends.extend(EndedSpan::of(span));
                         plan.set_known(span);
@@ -193,16 +197,20 @@ impl<'a> Plan<'a> {
 
     /// Answers the ends of spans that another server has ended between the plan and the commit; `spans` are as they are now.
     fn judge_again(&mut self, facts: &[Queued<'_>], ended_before: &[StepId], spans: &HashMap<StepId, StoredStep>) {
-        for (Queued { fact, uncertain }, outcome) in facts.iter().zip(&mut self.outcomes) {
+        for (Queued { fact, caller, uncertain }, outcome) in facts.iter().zip(&mut self.outcomes) {
             let id = fact.id();
             if !ended_before.contains(&id) {
                 continue;
             }
             let span = spans.get(&id).map(|stored| &stored.step);
             match (fact, span) {
-                (Fact::SpanEnd { end, received_at, .. }, _) => *outcome = judge_end(id, span, *end, *received_at),
-                (Fact::Step { step, sent_ts }, Some(span)) => *outcome = compare(span, step, *sent_ts, *uncertain),
-                (Fact::Step { .. }, None) => {}
+                (Fact::SpanEnd { end, received_at, .. }, _) => {
+                    *outcome = judge_end(caller, id, span, *end, *received_at);
+                }
+                (Fact::Step { step, sent_ts }, Some(span)) if sees(caller, span) => {
+                    *outcome = compare(span, step, *sent_ts, *uncertain)
+                }
+                (Fact::Step { .. }, _) => {}
             }
         }
     }
@@ -214,6 +222,16 @@ impl<'a> Plan<'a> {
             }
         }
     }
+}
+
+/// Whether a step is one that the sender of a fact may see.
+fn sees(caller: &Caller, step: &Step) -> bool {
+    caller.access.may_see(&step.component, &step.environment)
+}
+
+/// What a step is answered whose id is that of one which its sender may not see: the same whatever that one is.
+fn taken(id: StepId) -> RecordOutcome {
+    RecordOutcome::Conflict(id, FieldError::wrong("id", format!("{id} is taken; send the step with another one")))
 }
 
 /// The step as it is when it began so many microseconds earlier; how long it took stays.
@@ -237,9 +255,18 @@ fn compare(before: &Step, step: &Step, sent_ts: bool, uncertain: bool) -> Record
 }
 
 /// What the end of a span is answered: [`RecordOutcome::Recorded`], with the ended span, when it is to be written.
-fn judge_end(id: StepId, span: Option<&Step>, end: NewFinish, received_at: Timestamp) -> RecordOutcome {
+fn judge_end(
+    caller: &Caller,
+    id: StepId,
+    span: Option<&Step>,
+    end: NewFinish,
+    received_at: Timestamp,
+) -> RecordOutcome {
     let conflict = |reason: String| RecordOutcome::Conflict(id, FieldError::wrong("id", reason));
-    let Some(span) = span else { return RecordOutcome::NoSuchStep(id) };
+    let Some(span) = span.filter(|span| sees(caller, span)) else { return RecordOutcome::NoSuchStep(id) };
+    if let Err(error) = caller.check_owner(&span.owner) {
+        return RecordOutcome::Forbidden(id, error);
+    }
     if !span.span {
         return conflict(format!("{id} is not a span; it ends when the next step begins"));
     }

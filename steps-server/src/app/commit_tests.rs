@@ -37,7 +37,8 @@ fn stored(fact: &Fact) -> HashMap<StepId, StoredStep> {
 
 /// The numbers of steps and ends to be written, and the outcomes.
 fn plan(facts: &[Fact], stored: &HashMap<StepId, StoredStep>) -> (usize, usize, Vec<RecordOutcome>) {
-    let queued: Vec<_> = facts.iter().map(|fact| Queued { fact, uncertain: false }).collect();
+    let caller = Caller::anonymous(None);
+    let queued: Vec<_> = facts.iter().map(|fact| Queued { fact, caller: &caller, uncertain: false }).collect();
     let Plan { writes, outcomes, .. } = Plan::new(&queued, stored);
     (writes.steps.len(), writes.ends.len(), outcomes)
 }
@@ -92,7 +93,9 @@ fn an_end_without_a_time_is_the_same_at_each_try() {
 fn what_an_uncertain_commit_has_made_is_recorded() {
     let fact = step(StepId::generate(), &[]);
     let stored = stored(&fact);
-    let outcomes = [true, false].map(|uncertain| Plan::new(&[Queued { fact: &fact, uncertain }], &stored).outcomes);
+    let outcomes = [true, false].map(|uncertain| {
+        Plan::new(&[Queued { fact: &fact, caller: &Caller::anonymous(None), uncertain }], &stored).outcomes
+    });
     assert!(matches!(outcomes[0][0], RecordOutcome::Recorded(_)));
     assert!(matches!(outcomes[1][0], RecordOutcome::AlreadyRecorded(_)));
 }

@@ -1,6 +1,6 @@
 //! Why a request was not fulfilled. Knows no statuses: HTTP maps it in one place.
 
-use steps_shared::{FieldError, FieldErrors, StepId};
+use steps_shared::{FieldError, FieldErrors, StepId, TokenId};
 
 use super::recorder::RecordError;
 use crate::store::StoreError;
@@ -11,6 +11,9 @@ pub enum Error {
     /// Fields or parameters are missing or wrong.
     #[error(transparent)]
     Fields(#[from] FieldErrors),
+    /// These fields name what the caller may not record.
+    #[error("{0}")]
+    Forbidden(FieldErrors),
     /// What was sent contradicts what is recorded.
     #[error("{}", .0.message)]
     Conflict(FieldError),
@@ -20,6 +23,9 @@ pub enum Error {
     /// No deployment has this id.
     #[error("no deployment has the id {0}; it is the id of its first step")]
     NoSuchDeployment(StepId),
+    /// No token has this id.
+    #[error("no token has the id {0}")]
+    NoSuchToken(TokenId),
     /// The database can never store what was sent, for this reason.
     #[error("{0}")]
     Refused(String),

@@ -34,6 +34,8 @@ pub enum RecordOutcome {
     Conflict(StepId, FieldError),
     /// The end of a span that is not recorded.
     NoSuchStep(StepId),
+    /// The end of a span that another owner has recorded.
+    Forbidden(StepId, FieldError),
     /// The end does not fit the beginning of its span.
     Invalid(StepId, FieldErrors),
     /// The database can never store it, for this reason.

@@ -1,5 +1,6 @@
 //! What the server does: it records facts and answers questions. Knows neither HTTP nor SQL.
 
+mod caller;
 mod checks;
 mod commit;
 mod compute;
@@ -9,18 +10,22 @@ mod exclusions;
 mod fact;
 mod gate;
 mod lists;
+mod new_tokens;
+mod oidc;
 mod reading;
 mod recorder;
 mod recording;
+mod sessions;
 mod stats;
 mod steps;
+mod tokens;
 mod trends;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use steps_shared::Timestamp;
+use steps_shared::{Scopes, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::projection::config::FoldConfig;
@@ -28,12 +33,17 @@ use crate::projection::worker::Projector;
 use crate::store::Store;
 
 pub use crate::store::{Access, Rows, StoreError};
+pub use caller::Caller;
 pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
+pub use new_tokens::{bootstrap, create as create_token, random_secret};
+pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
+pub use sessions::SessionSecret;
 pub use steps::Count;
+pub use tokens::{TokenRefusal, Tokens};
 
 use compute::Slots;
 use lists::ListShare;
@@ -50,7 +60,23 @@ pub struct App {
     deadline: Duration,
     slots: Slots,
     lists: ListShare,
+    tokens: Arc<Tokens>,
+    issuers: Issuers,
+    anonymous: Anonymous,
+    /// Who sends no token, where that is enough.
+    nobody: Arc<Caller>,
     stopping: AtomicBool,
+}
+
+/// Whether who sends no token may do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    /// Never.
+    Refused,
+    /// While there is no token.
+    WithoutTokens,
+    /// Always.
+    Allowed,
 }
 
 /// What an [`App`] needs to know.
@@ -66,6 +92,10 @@ pub struct Options {
     pub deadline: Duration,
     /// The most connections that read at the same time.
     pub connections: u32,
+    /// The issuers whose tokens are accepted beside the server's own.
+    pub issuers: Issuers,
+    /// Whether who sends no token may do everything.
+    pub anonymous: Anonymous,
 }
 
 impl App {
@@ -73,20 +103,59 @@ impl App {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(store: Store, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections } = options;
+    pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let Options { fold, now, queue, deadline, connections, issuers, anonymous } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
-        Ok((Self { store, recorder, projector, fold, now, deadline, slots, lists, stopping }, writer))
+        let nobody = Arc::new(Caller::anonymous(Some(Scopes::all())));
+        let app = Self {
+            store,
+            recorder,
+            projector,
+            fold,
+            now,
+            deadline,
+            slots,
+            lists,
+            tokens,
+            issuers,
+            anonymous,
+            nobody,
+            stopping,
+        };
+        Ok((app, writer))
     }
 
     /// The clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.now)()
+    }
+
+    /// The tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The issuers of other tokens.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// Who sends no token, where they may do something; `is_local`: from this machine.
+    #[must_use]
+    pub fn anonymous(&self, is_local: bool) -> Option<Arc<Caller>> {
+        let is_allowed = match self.anonymous {
+            Anonymous::Refused => false,
+            Anonymous::WithoutTokens => is_local && self.tokens.has_seen_none(),
+            Anonymous::Allowed => true,
+        };
+        is_allowed.then(|| Arc::clone(&self.nobody))
     }
 
     /// From now on the server is not ready for new work.

@@ -26,14 +26,13 @@ impl App {
     {
         let reader = self.store.reader(access, (self.now)());
         let answer = async {
-            match self
-                .projector
-                .wait_until_folded(component.map(Component::as_str), self.deadline_with_margin())
-                .await?
-            {
-                true => question(reader).await,
-                false => Err(Error::Behind),
+            // How long the wait would be tells whether something is being recorded of the component.
+            let waits = component.is_none_or(|component| access.may_see_component(component));
+            let (component, until) = (component.map(Component::as_str), self.deadline_with_margin());
+            if waits && !self.projector.wait_until_folded(component, until).await? {
+                return Err(Error::Behind);
             }
+            question(reader).await
         };
         self.within_deadline(answer).await
     }
@@ -88,9 +87,9 @@ impl App {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
+    pub async fn projection(&self, access: &Access, query: ProjectionQuery) -> Result<Projection, Error> {
         self.projector.notify_read_waits();
-        self.within_deadline(async { Ok(self.store.waiting_changes(query.until).await?) }).await
+        self.read_unfolded(access, |reader| async move { Ok(reader.waiting_changes(query.until).await?) }).await
     }
 
     /// Whether the clock and the database's file are what they should be.

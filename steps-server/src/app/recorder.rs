@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use super::Caller;
 use super::commit::{Queued, commit};
 use super::fact::{Fact, RecordOutcome};
 use super::gate::Gate;
@@ -60,6 +61,8 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Job {
     facts: Vec<Fact>,
+    /// Who sent them.
+    caller: Arc<Caller>,
     deadline: Instant,
     /// See [`Queued::uncertain`].
     uncertain: bool,
@@ -105,11 +108,11 @@ impl Recorder {
         self.gate.reason().map_or(Ok(()), |reason| Err(RecordError::Unwritable(reason)))
     }
 
-    /// Records facts and says what became of each, in their order. All are part of one commit.
+    /// Records facts of one sender and says what became of each, in their order. All are part of one commit.
     ///
     /// # Errors
     /// The queue is full, or the database did not answer within the deadline.
-    pub async fn record(&self, facts: Vec<Fact>) -> Result<Vec<RecordOutcome>, RecordError> {
+    pub async fn record(&self, caller: &Arc<Caller>, facts: Vec<Fact>) -> Result<Vec<RecordOutcome>, RecordError> {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
@@ -118,7 +121,7 @@ impl Recorder {
         let slots = Arc::clone(&self.queue_slots).try_acquire_many_owned(count).map_err(|_| RecordError::Full)?;
         let deadline = Instant::now() + self.deadline;
         let (answer, answered) = oneshot::channel();
-        let job = Job { facts, deadline, uncertain: false, answer, _slots: slots };
+        let job = Job { facts, caller: Arc::clone(caller), deadline, uncertain: false, answer, _slots: slots };
         let queue = if count as usize > LONG { &self.long } else { &self.queue };
         queue.send(job).map_err(|_| RecordError::TimedOut)?;
         match tokio::time::timeout_at(deadline, answered).await {
@@ -164,7 +167,9 @@ impl Writer {
             let committed = {
                 let facts: Vec<Queued<'_>> = waiting
                     .iter()
-                    .flat_map(|job| job.facts.iter().map(|fact| Queued { fact, uncertain: job.uncertain }))
+                    .flat_map(|Job { facts, caller, uncertain, .. }| {
+                        facts.iter().map(|fact| Queued { fact, caller, uncertain: *uncertain })
+                    })
                     .collect();
                 let commit = commit(&self.store, &facts);
                 let tried = tokio::time::timeout_at(deadline.min(began + self.try_timeout), commit).await;

@@ -1,9 +1,11 @@
 //! Recording: one fact, or a batch of steps.
 
+use std::sync::Arc;
+
 use steps_shared::{BatchAnswer, FieldError, FieldErrors, LineAnswer, LineResult, Step};
 
 use super::fact::{Fact, RecordOutcome};
-use super::{App, Error};
+use super::{App, Caller, Error};
 use crate::store::Access;
 
 /// What is wrong with a line of a batch.
@@ -30,14 +32,17 @@ impl App {
     /// Records one fact. Returns the step as it is then, and whether the fact was recorded now.
     ///
     /// # Errors
-    /// It contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
-    pub async fn record(&self, access: &Access, fact: Fact) -> Result<(Step, bool), Error> {
+    /// It is none that the caller may record, it contradicts what is recorded, it is the end of a step that is not there, or it could not be committed now.
+    pub async fn record(&self, caller: &Arc<Caller>, fact: Fact) -> Result<(Step, bool), Error> {
+        forbidden(caller, &fact).map_err(Error::Forbidden)?;
+        let access = &caller.access;
         let is_new = matches!(fact, Fact::Step { .. });
-        match self.recorder.record(vec![fact]).await?.pop() {
+        match self.recorder.record(caller, vec![fact]).await?.pop() {
             Some(RecordOutcome::Recorded(step)) if is_new => Ok((step, true)),
             Some(RecordOutcome::Recorded(step)) => Ok((self.with_derived(access, step).await, true)),
             Some(RecordOutcome::AlreadyRecorded(step)) => Ok((self.with_derived(access, step).await, false)),
             Some(RecordOutcome::Conflict(_, error)) => Err(Error::Conflict(error)),
+            Some(RecordOutcome::Forbidden(_, error)) => Err(Error::Forbidden(error.into())),
             Some(RecordOutcome::NoSuchStep(id)) => Err(Error::NoSuchStep(id)),
             Some(RecordOutcome::Invalid(_, errors)) => Err(errors.into()),
             Some(RecordOutcome::Refused(_, reason)) => Err(Error::Refused(reason)),
@@ -60,18 +65,30 @@ impl App {
     /// a blocking thread where there are many.
     ///
     /// # Errors
-    /// Nothing of it could be committed now.
+    /// A step in it is none that the caller may record, or nothing of it could be committed now.
     pub async fn record_batch<T: Send + 'static>(
         &self,
+        caller: &Arc<Caller>,
         lines: Vec<(usize, Result<Fact, LineErrors>)>,
         finish: impl FnOnce(BatchAnswer) -> T + Send + 'static,
     ) -> Result<T, Error> {
+        // All or nothing: a line that is refused would be given up by its sender, which should rather get another token.
+        let mut wrong = Vec::new();
+        for (line, fact) in &lines {
+            if let Some(Err(FieldErrors(errors))) = fact.as_ref().ok().map(|fact| forbidden(caller, fact)) {
+                let at = |error: FieldError| FieldError { message: format!("step {line}: {}", error.message), ..error };
+                wrong.extend(errors.into_iter().map(at));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(Error::Forbidden(FieldErrors(wrong)));
+        }
         let mut facts = Vec::with_capacity(lines.len());
         let mut read = Vec::with_capacity(lines.len());
         for (line, fact) in lines {
             read.push((line, fact.map(|fact| facts.push(fact))));
         }
-        let outcomes = self.recorder.record(facts).await?;
+        let outcomes = self.recorder.record(caller, facts).await?;
         let is_long = read.len() > LONG_BATCH;
         let finish = move || Ok(finish(batch_answer(read, outcomes)?));
         if !is_long {
@@ -80,6 +97,22 @@ impl App {
         // It takes no slot: the steps are recorded, and that must be answered.
         tokio::task::spawn_blocking(finish).await.map_err(|error| Error::Internal(error.to_string()))?
     }
+}
+
+/// Says which fields of a fact name what the caller may not record. Of the end of a span nothing is known yet.
+///
+/// # Errors
+/// [`FieldErrors`], of what was sent alone.
+fn forbidden(caller: &Caller, fact: &Fact) -> Result<(), FieldErrors> {
+    let Fact::Step { step, .. } = fact else { return Ok(()) };
+    let wrong = |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
+    let component =
+        (!caller.access.may_see_component(&step.component)).then(|| wrong("component", step.component.as_str()));
+    let environment = !caller.access.may_see_environment(&step.environment);
+    let environment = environment.then(|| wrong("environment", step.environment.as_str()));
+    let errors: Vec<FieldError> =
+        component.into_iter().chain(environment).chain(caller.check_owner(&step.owner).err()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
 }
 
 /// A batch of more steps is answered for on a blocking thread: it may have many errors.
@@ -105,7 +138,9 @@ fn line_answer(line: usize, outcome: RecordOutcome) -> LineAnswer {
     let (result, id, errors) = match outcome {
         RecordOutcome::Recorded(step) => (LineResult::Recorded, step.id, Vec::new()),
         RecordOutcome::AlreadyRecorded(step) => (LineResult::AlreadyRecorded, step.id, Vec::new()),
-        RecordOutcome::Conflict(id, error) => (LineResult::Refused, id, vec![error]),
+        RecordOutcome::Conflict(id, error) | RecordOutcome::Forbidden(id, error) => {
+            (LineResult::Refused, id, vec![error])
+        }
         RecordOutcome::NoSuchStep(id) => (LineResult::Refused, id, vec![FieldError::wrong("id", "is of no step")]),
         RecordOutcome::Invalid(id, FieldErrors(errors)) => (LineResult::Refused, id, errors),
         RecordOutcome::Refused(id, reason) => (LineResult::Refused, id, vec![FieldError::wrong("step", reason)]),

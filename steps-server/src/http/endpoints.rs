@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use steps_shared::Scope;
 use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
-use super::handlers::{batch, check, deployments, health, projection, stats, steps, trend};
+use super::handlers::{batch, check, deployments, description, health, login, projection, stats, steps, tokens, trend};
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -21,15 +22,35 @@ pub struct Endpoint {
     /// The path, with `{…}` for a segment that varies.
     pub path: &'static str,
     pub operation: &'static str,
+    pub needs: Needs,
     pub handler: Handler,
 }
 
+/// What a caller needs for an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing; nobody is asked who they are.
+    Nothing,
+    /// To be known, or to be let in without.
+    Caller,
+    /// All of these scopes.
+    Scopes(&'static [Scope]),
+}
+
+const NOTHING: Needs = Needs::Nothing;
+const CALLER: Needs = Needs::Caller;
+const RECORD: Needs = Needs::Scopes(&[Scope::Record]);
+const READ: Needs = Needs::Scopes(&[Scope::Read]);
+const RECORD_AND_READ: Needs = Needs::Scopes(&[Scope::Record, Scope::Read]);
+const ADMIN: Needs = Needs::Scopes(&[Scope::Admin]);
+
 macro_rules! endpoints {
-    ($($method:ident $path:literal $operation:literal $handler:path;)+) => {
+    ($($method:ident $path:literal $operation:literal $needs:ident $handler:path;)+) => {
         &[$(Endpoint {
             method: Method::$method,
             path: $path,
             operation: $operation,
+            needs: $needs,
             handler: |context, request| Box::pin($handler(context, request)),
         }),+]
     };
@@ -37,24 +58,33 @@ macro_rules! endpoints {
 
 /// Every endpoint. Of the paths that match, the first counts. Recording is first, because it happens most.
 pub static ENDPOINTS: &[Endpoint] = endpoints! {
-    POST "/v1/steps" "record_step" steps::record;
-    GET "/v1/steps" "list_steps" steps::list;
-    POST "/v1/steps/batch" "record_batch" batch::record;
-    GET "/v1/steps/count" "count_steps" steps::count;
-    GET "/v1/steps/{id}" "get_step" steps::one;
-    POST "/v1/steps/{id}/finish" "finish_step" steps::finish;
-    GET "/v1/deployments" "list_deployments" deployments::list;
-    GET "/v1/deployments/count" "count_deployments" deployments::count;
-    GET "/v1/deployments/{id}" "get_deployment" deployments::one;
-    POST "/v1/deployments/{id}/exclude" "exclude_deployment" deployments::exclude;
-    POST "/v1/deployments/{id}/include" "include_deployment" deployments::include;
-    GET "/v1/stats" "get_stats" stats::stats;
-    GET "/v1/trend" "get_trend" trend::trend;
-    GET "/v1/check" "check_budget" check::check;
-    GET "/v1/projection" "get_projection" projection::projection;
-    GET "/" "hello" health::hello;
-    GET "/healthz" "get_health" health::alive;
-    GET "/readyz" "get_readiness" health::ready;
+    POST "/v1/steps" "record_step" RECORD steps::record;
+    GET "/v1/steps" "list_steps" READ steps::list;
+    POST "/v1/steps/batch" "record_batch" RECORD batch::record;
+    GET "/v1/steps/count" "count_steps" READ steps::count;
+    GET "/v1/steps/{id}" "get_step" READ steps::one;
+    POST "/v1/steps/{id}/finish" "finish_step" RECORD steps::finish;
+    GET "/v1/deployments" "list_deployments" READ deployments::list;
+    GET "/v1/deployments/count" "count_deployments" READ deployments::count;
+    GET "/v1/deployments/{id}" "get_deployment" READ deployments::one;
+    POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
+    POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
+    GET "/v1/stats" "get_stats" READ stats::stats;
+    GET "/v1/trend" "get_trend" READ trend::trend;
+    GET "/v1/check" "check_budget" READ check::check;
+    GET "/v1/projection" "get_projection" READ projection::projection;
+    GET "/v1/tokens" "list_tokens" ADMIN tokens::list;
+    POST "/v1/tokens" "create_token" ADMIN tokens::create;
+    GET "/v1/tokens/current" "get_caller" CALLER tokens::current;
+    DELETE "/v1/tokens/{id}" "revoke_token" ADMIN tokens::revoke;
+    GET "/login" "login_page" NOTHING login::page;
+    POST "/login" "login" NOTHING login::login;
+    POST "/logout" "logout" NOTHING login::logout;
+    GET "/" "hello" NOTHING health::hello;
+    GET "/healthz" "get_health" NOTHING health::alive;
+    GET "/readyz" "get_readiness" NOTHING health::ready;
+    GET "/openapi.json" "get_description" NOTHING description::json;
+    GET "/docs" "get_docs" NOTHING description::page;
 };
 
 /// What a request is for.

@@ -2,21 +2,32 @@
 
 mod activity;
 mod answering;
+mod auth;
 mod body;
+mod client;
 mod context;
 mod endpoints;
 mod export;
 mod fields;
 mod handlers;
+mod head;
+mod limits;
+pub mod openapi;
 mod problem;
 mod query;
 mod received;
 mod request;
 mod request_id;
+mod security_headers;
 mod service;
+mod session;
 
-pub use activity::{Activity, Doing};
+#[cfg(test)]
+pub use activity::Exchange;
+pub use activity::{Activity, Doing, LEAST_SPEED};
+pub use client::{Front, Network};
 pub use context::Context;
-pub use problem::HEAD_BYTES;
+pub use head::{HEAD_BYTES, MAX_HEADERS};
+pub use limits::Limits;
 pub use received::Received;
-pub use service::{answer, answer_no_request, service};
+pub use service::{answer, answer_no_request, answer_without_tls, service};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steps_shared::{FieldError, FieldErrors, MAX_ERRORS, Problem};
+use steps_shared::{FieldError, FieldErrors, MAX_ERRORS, Problem, Scope};
 use warp::Reply as _;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -10,9 +10,8 @@ use warp::reply::Response;
 use super::request_id;
 use crate::app::{self, StoreError};
 
-/// The largest head of a request, in bytes (64 KiB).
-pub const HEAD_BYTES: usize = 64 * 1024;
 const HEAD_TOO_LARGE: &str = "the head of the request is too large: 64 KiB and 100 headers are read";
+const URL_TOO_LONG: &str = "the address of the request is too long: 32 KiB are read; send fields in the body";
 
 /// Why a request was not fulfilled.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +25,12 @@ pub enum ApiError {
     /// The body is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// The head is larger than [`HEAD_BYTES`].
+    /// The head is larger than a head may be, or has more headers.
     #[error("{HEAD_TOO_LARGE}")]
     HeadTooLarge,
+    /// The URL is longer than it may be.
+    #[error("{URL_TOO_LONG}")]
+    UrlTooLong,
     /// The body is of a type that is not read here; these are.
     #[error("the body must be {0}")]
     MediaType(&'static str),
@@ -38,6 +40,41 @@ pub enum ApiError {
     /// The client did not send its body in time.
     #[error("the body did not arrive in time")]
     BodyTimeout,
+    /// Nothing says who the caller is; this would.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The token that was sent is not accepted.
+    #[error("{0}")]
+    BadToken(String),
+    /// A token is to be exchanged for a session where everybody on the way can read it.
+    #[error("signing in needs TLS: the token and the session could be read on the way")]
+    PlainLogin,
+    /// The token that was sent cannot be checked now.
+    #[error("the token {0}; try again a little later")]
+    Unverifiable(String),
+    /// The caller's token does not permit this scope.
+    #[error("the token does not permit this: it lacks the scope {0}")]
+    ScopeMissing(Scope),
+    /// The caller's token is one of an administrator, with limits.
+    #[error(
+        "only a token without components, environments and owner manages tokens: one with limits could make itself another"
+    )]
+    LimitedAdmin,
+    /// The address has sent too many wrong tokens; how long it should wait.
+    #[error("too many wrong tokens came from this address; try again later")]
+    TooManyFailures(Duration),
+    /// The caller asks too often; how long it should wait.
+    #[error("the token asks more often than --requests-per-second permits; try again a little later")]
+    TooManyRequests(Duration),
+    /// The request is for another name than one of this machine.
+    #[error(
+        "this server needs no token on its own machine, and so answers only to names of it: use localhost or 127.0.0.1, make a \
+         token (steps-server token create), or start it with --allow-anonymous"
+    )]
+    Misdirected,
+    /// A page of another site sends it.
+    #[error("a page of another site may not send this: the Origin of the request is not this server")]
+    ForeignOrigin,
     /// No such path.
     #[error("Not found")]
     NoSuchPath,
@@ -79,8 +116,16 @@ impl ApiError {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UrlTooLong => StatusCode::URI_TOO_LONG,
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Unauthenticated(_) | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
+            Self::ScopeMissing(_) | Self::LimitedAdmin | Self::ForeignOrigin | Self::PlainLogin => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Unverifiable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyFailures(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -88,17 +133,29 @@ impl ApiError {
 
     fn fields(&self) -> &[FieldError] {
         match self {
-            Self::App(app::Error::Fields(FieldErrors(errors))) => errors,
+            Self::App(app::Error::Fields(FieldErrors(errors)) | app::Error::Forbidden(FieldErrors(errors))) => errors,
             Self::App(app::Error::Conflict(error)) => std::slice::from_ref(error),
             _ => &[],
         }
     }
 
-    /// When a client that was answered 503 may try again.
+    /// When a client that was answered 503 or 429 may try again.
     fn retry_after(&self) -> Duration {
         match self {
+            Self::TooManyFailures(wait) | Self::TooManyRequests(wait) => *wait,
             Self::App(app::Error::Busy | app::Error::BusyWith(_)) => RETRY_COMPUTING_AFTER,
             _ => RETRY_AFTER,
+        }
+    }
+
+    /// What the WWW-Authenticate header says (RFC 6750).
+    fn challenge(&self) -> Option<String> {
+        const REALM: &str = "Bearer realm=\"steps\"";
+        match self {
+            Self::Unauthenticated(_) => Some(REALM.to_owned()),
+            Self::BadToken(_) => Some(format!("{REALM}, error=\"invalid_token\"")),
+            Self::ScopeMissing(scope) => Some(format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\"")),
+            _ => None,
         }
     }
 
@@ -133,20 +190,31 @@ impl ApiError {
         {
             headers.insert(header::ALLOW, allowed);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after().as_secs()));
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
+            // Whole seconds, and never before the time.
+            let seconds = self.retry_after().as_secs_f64().ceil().max(1.0) as u64;
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge()
+            && let Ok(challenge) = HeaderValue::from_str(&challenge)
+        {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
 }
 
-/// The problem document of what is no request.
-pub fn of_no_request(status: StatusCode, request_id: String) -> String {
-    let detail = match status {
+/// What is wrong with what is no request, by the status of its answer.
+pub fn detail_of_no_request(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => HEAD_TOO_LARGE,
-        StatusCode::URI_TOO_LONG => "the address of the request is too long",
+        StatusCode::URI_TOO_LONG => URL_TOO_LONG,
         _ => "this is not a request of HTTP/1.1 that can be understood",
-    };
+    }
+}
+
+/// The problem document of what is no request.
+pub fn of_no_request(status: StatusCode, detail: &str, request_id: String) -> String {
     let problem = Problem {
         kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or_default().to_owned(),
@@ -165,8 +233,11 @@ pub fn of_no_request(status: StatusCode, request_id: String) -> String {
 fn status(error: &app::Error) -> StatusCode {
     match error {
         app::Error::Fields(_) | app::Error::Refused(_) | app::Error::TooManyRows(_) => StatusCode::BAD_REQUEST,
+        app::Error::Forbidden(_) => StatusCode::FORBIDDEN,
         app::Error::Conflict(_) => StatusCode::CONFLICT,
-        app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) => StatusCode::NOT_FOUND,
+        app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) | app::Error::NoSuchToken(_) => {
+            StatusCode::NOT_FOUND
+        }
         app::Error::NotRecorded(_)
         | app::Error::Store(_)
         | app::Error::OutOfOrder(_)

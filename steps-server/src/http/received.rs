@@ -11,7 +11,7 @@ use futures_util::future::poll_fn;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-use super::activity::{Activity, Doing};
+use super::activity::Exchange;
 
 /// How much of a body that nobody reads is read and dropped before the answer, and for how long, so that the connection can
 /// take the next request.
@@ -25,7 +25,7 @@ pub struct Received(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     body: Mutex<Incoming>,
-    activity: Arc<Activity>,
+    exchange: Arc<Exchange>,
     /// Whether reading has begun: a client that waits for "100 Continue" has been sent it then.
     begun: AtomicBool,
     /// It has been received whole.
@@ -35,11 +35,11 @@ struct Shared {
 }
 
 impl Received {
-    /// Of a connection.
-    pub fn new(body: Incoming, activity: Arc<Activity>) -> Self {
+    /// Of a request.
+    pub fn new(body: Incoming, exchange: Arc<Exchange>) -> Self {
         let ended = AtomicBool::new(body.is_end_stream());
         let (begun, broken) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Shared { body: Mutex::new(body), activity, begun, ended, broken }))
+        Self(Arc::new(Shared { body: Mutex::new(body), exchange, begun, ended, broken }))
     }
 
     /// Reads and drops what is left when that is little; whether the body has been received whole. `client_waits`: for "100
@@ -85,7 +85,11 @@ impl Body for Received {
             }
             polled
         };
-        shared.activity.set(if polled.is_pending() { Doing::Sending } else { Doing::Waiting });
+        if polled.is_pending() {
+            shared.exchange.sends();
+        } else {
+            shared.exchange.waits();
+        }
         polled
     }
 

@@ -1,15 +1,22 @@
 //! A request as its handler gets it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use steps_shared::{FieldError, FieldErrors, ListFormat, StepId};
+use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, Owner, StepId};
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
+use super::client::Client;
 use super::context::{Context, Memory};
+use super::export::{self, Output};
 use super::problem::ApiError;
-use super::{export, fields, query};
-use crate::app::{Access, Fact};
+use super::{fields, query};
+use crate::app::{self, Access, Caller, Fact};
+
+/// The largest JSON object that is no step, in bytes.
+const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// A request to an endpoint.
 pub struct Request {
@@ -18,6 +25,9 @@ pub struct Request {
     /// The query string; empty where there is none.
     pub query: String,
     pub headers: HeaderMap,
+    /// Who sends it.
+    pub caller: Arc<Caller>,
+    pub client: Client,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
@@ -25,7 +35,7 @@ pub struct Request {
 impl Request {
     /// What the caller may see.
     pub fn access(&self) -> Access {
-        Access::Everything
+        self.caller.access.clone()
     }
 
     /// The `{id}` of the path.
@@ -45,9 +55,38 @@ impl Request {
         query::pairs(self.query.as_bytes())
     }
 
-    /// The format of the answer: the parameter's, else the one that the Accept header prefers.
-    pub fn format(&self, parameter: Option<ListFormat>) -> Option<ListFormat> {
-        parameter.or_else(|| export::accepted(&self.headers))
+    /// Refuses parameters where there are none.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn no_parameters(&self) -> Result<(), ApiError> {
+        match self.parameters()?.next() {
+            Some((name, _)) => {
+                Err(FieldErrors::from(FieldError::wrong(&name, "is not a parameter here; there are none")).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The members of a JSON object that is the body.
+    ///
+    /// # Errors
+    /// The body cannot be read, or is of another type.
+    pub async fn json_members(&mut self, context: &Context) -> Result<JsonFields, ApiError> {
+        let limit = Limit { bytes: MAX_JSON_BYTES, memory: Memory::Body };
+        let body = body::read(context, &self.headers, &mut self.body, limit).await?;
+        if MediaType::of(&self.headers) != MediaType::Json {
+            return Err(ApiError::MediaType("application/json, and say so in Content-Type"));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|error| ApiError::Malformed(format!("the body is not a JSON object: {error}")))
+    }
+
+    /// How the answer is written: in the parameter's format, else the one that the Accept header prefers, else in `default`.
+    pub fn output(&self, parameter: Option<ListFormat>, safe: bool, default: ListFormat) -> Output {
+        let format = parameter.or_else(|| export::accepted(&self.headers)).unwrap_or(default);
+        // Nothing runs the texts of the other formats.
+        Output { format, safe: safe && format == ListFormat::Csv }
     }
 
     /// The whole body of a request to record. When the queue is full, the request is refused before its body is read.
@@ -64,7 +103,30 @@ impl Request {
     /// # Errors
     /// The body cannot be read, or a field is missing or wrong.
     pub async fn fact(&mut self, context: &Context, end_of: Option<StepId>) -> Result<Fact, ApiError> {
-        Ok(Fact::from_fields(self.fields(context).await?, end_of, context.app.now())?)
+        let fields = match end_of {
+            Some(_) => self.fields(context).await?,
+            None => self.fields_with_owner(context).await?,
+        };
+        Ok(Fact::from_fields(fields, end_of, context.app.now())?)
+    }
+
+    /// The same fields as [`Request::fields`], with the owner that the caller records as where none is sent.
+    ///
+    /// # Errors
+    /// As [`Request::fields`].
+    pub async fn fields_with_owner(&mut self, context: &Context) -> Result<Vec<(String, String)>, ApiError> {
+        let mut fields = self.fields(context).await?;
+        self.caller.add_owner(&mut fields);
+        Ok(fields)
+    }
+
+    /// Checks the owner that the request names.
+    ///
+    /// # Errors
+    /// The caller records as another one.
+    pub fn check_owner(&self, owner: &Owner) -> Result<(), ApiError> {
+        let forbidden = |error: FieldError| app::Error::Forbidden(error.into());
+        Ok(self.caller.check_owner(owner).map_err(forbidden)?)
     }
 
     /// The fields of the query string and the body of a request to record.

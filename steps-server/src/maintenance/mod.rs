@@ -3,6 +3,7 @@
 mod backup;
 mod prune;
 mod restore;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,10 +20,19 @@ use crate::projection::rebuild;
 use crate::store::Store;
 use prune::PruneFlags;
 pub use restore::run as restore;
+pub use tokens::{TokenCommand, generate as generate_token};
 
 /// What the program does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Bring the schema up to date and end, as a user who may make tables; servers then need only read and write
+    #[command(after_help = "\
+Examples:
+  STEPS_DATABASE_URL=mysql://steps_migrate:secret@db:3306/steps steps-server migrate
+  STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server
+
+A server migrates by itself at its start where its user may.")]
+    Migrate,
     /// Fold every deployment again from the recorded steps; safe while servers are serving
     Rebuild,
     /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
@@ -72,6 +82,14 @@ One that never ended goes by its last step. Steps of ignored statuses go with th
 component, environment, version and run. To leave a deployment out of figures and keep it: steps exclude."
     )]
     Prune(PruneFlags),
+    /// Make, list and revoke tokens, past any server: for the first one
+    Token {
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Print the description of the HTTP API: the /openapi.json of a server that wants tokens
+    Openapi,
 }
 
 /// `verify` found differences.
@@ -84,6 +102,11 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
     let mut found = Found::default();
     match command {
+        // It is done by opening the database.
+        Command::Migrate => {
+            println!("the schema is up to date");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Rebuild => {
             rebuild::rebuild(store, config, |streams, difference| found.add(streams, difference, &bar)).await?;
             bar.set_message("packing days");
@@ -107,7 +130,8 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
-        Command::Restore { file: _ } => anyhow::bail!("restore opens no database"),
+        Command::Restore { file: _ } | Command::Openapi => anyhow::bail!("this command opens no database"),
+        Command::Token { command } => tokens::run(command, store, now).await.map(|()| ExitCode::SUCCESS),
         Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }
 }

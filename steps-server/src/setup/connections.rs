@@ -92,22 +92,26 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Exchange;
 
     #[tokio::test]
     async fn the_longest_idle_gives_its_place() {
         let connections = Arc::new(Connections::new(3));
-        let open = async |doing| {
-            let activity = Arc::new(Activity::new(([127, 0, 0, 1], 1).into()));
-            activity.set(doing);
-            (connections.place(&activity).await, activity)
+        let open = async |waits: bool| {
+            let activity = Arc::new(Activity::new(([127, 0, 0, 1], 1).into(), false));
+            let exchange = Exchange::begin(&activity);
+            if !waits {
+                exchange.end();
+            }
+            (connections.place(&activity).await, activity, exchange)
         };
-        let _waits = open(Doing::Waiting).await;
-        let first = open(Doing::Nothing).await;
-        let _second = open(Doing::Nothing).await;
+        let _waits = open(true).await;
+        let first = open(false).await;
+        let _second = open(false).await;
         let closing = async {
             first.1.told_to_close().await;
             drop(first.0);
         };
-        tokio::join!(open(Doing::Nothing), closing);
+        tokio::join!(open(false), closing);
     }
 }

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use serde::Serialize;
 use steps_shared::Duration;
 
 use super::settings::LogFormat;
+use crate::http::Network;
 use crate::maintenance::Command;
 use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::store::DatabaseUrl;
@@ -30,6 +32,10 @@ pub struct Args {
     /// A file that holds the database URL, for secrets that are mounted
     #[arg(long, global = true, env = "STEPS_DATABASE_URL_FILE", value_name = "FILE")]
     pub database_url_file: Option<PathBuf>,
+    /// A file that holds a token which is stored at the start and permits everything; STEPS_BOOTSTRAP_TOKEN holds the token
+    /// itself
+    #[arg(long, global = true, env = "STEPS_BOOTSTRAP_TOKEN_FILE", value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) settings: SettingFlags,
     /// What to do; without one, serve
@@ -56,6 +62,20 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
+    /// A certificate with its chain, a PEM file: the server then speaks TLS. It is read again when it changes, and on
+    /// SIGHUP
+    #[arg(long, global = true, env = "STEPS_TLS_CERT", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, a PEM file without a passphrase
+    #[arg(long, global = true, env = "STEPS_TLS_KEY", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// An address or a network (10.0.0.0/8) of proxies; what they say in X-Forwarded-For and X-Forwarded-Proto is believed.
+    /// May be repeated
+    #[arg(long, global = true, env = "STEPS_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_proxy: Option<Vec<Network>>,
     /// mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:PATH [default: sqlite:steps/steps.db in the user's data folder]
     #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +109,15 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,
+    /// Lets whoever sends no token do everything, on any address; tokens that are sent are checked all the same
+    #[arg(long, global = true, env = "STEPS_ALLOW_ANONYMOUS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_anonymous: Option<bool>,
+    /// The most requests a second of one token; twice as many at once. More are answered 429. 0 is any number [default: 1000]
+    #[arg(long, global = true, env = "STEPS_REQUESTS_PER_SECOND", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_second: Option<u32>,
     /// Statuses that end a deployment well, whatever their case, blanks, - and _
     #[arg(long, global = true, env = "STEPS_SUCCESS_STATUSES", value_name = "A,B,…", value_delimiter = ',',
         long_help = status_help("Statuses that end a deployment well, whatever their case, blanks, - and _", SUCCESS))]

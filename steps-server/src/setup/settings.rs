@@ -1,12 +1,16 @@
 //! The settings in force: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use steps_shared::Duration;
+use steps_shared::{Duration, TokenSecret};
 
+use super::access::bootstrap_token;
 use super::flags::Args;
+use crate::app::IssuerSettings;
+use crate::http::Network;
 use crate::projection::config::FoldConfig;
 use crate::projection::fold::FoldRules;
 use crate::projection::statuses::{StatusWords, Statuses};
@@ -30,6 +34,14 @@ pub enum LogFormat {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The file of the certificate; `None`: without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The file of its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// The proxies that are believed.
+    pub trusted_proxy: Vec<Network>,
     /// Which database.
     pub database_url: DatabaseUrl,
     /// How long to wait for it at start.
@@ -46,6 +58,15 @@ pub struct Settings {
     pub shutdown_delay: Duration,
     /// The most connections from clients.
     pub connections: u32,
+    /// The token that is stored at the start; no key of the file.
+    #[serde(skip)]
+    pub bootstrap_token: Option<TokenSecret>,
+    /// Whether who sends no token may do everything.
+    pub allow_anonymous: bool,
+    /// The most requests a second of one token, on average; 0 is any number.
+    pub requests_per_second: u32,
+    /// The issuers whose tokens are accepted beside the server's own; only of the file.
+    pub oidc: Vec<IssuerSettings>,
     /// Statuses that end a deployment well.
     pub success_statuses: Vec<String>,
     /// Statuses that end a deployment badly.
@@ -74,7 +95,7 @@ impl Settings {
     /// # Errors
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
-        let Args { config, database_url_file, settings: mut given, command: _ } = args;
+        let Args { config, database_url_file, bootstrap_token_file, settings: mut given, command: _ } = args;
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
@@ -84,17 +105,31 @@ impl Settings {
             table.clone().try_into::<Self>().map_err(|error| wrong(error.to_string()))?;
         }
         // A variable that is set but empty counts as not set.
+        given.tls_cert = given.tls_cert.filter(|path| !path.as_os_str().is_empty());
+        given.tls_key = given.tls_key.filter(|path| !path.as_os_str().is_empty());
         given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
         if let (None, Some(path)) = (&given.database_url, database_url_file) {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
         table.extend(toml::Table::try_from(given)?);
-        let settings: Self = table.try_into()?;
+        let mut settings: Self = table.try_into()?;
+        settings.bootstrap_token = bootstrap_token(bootstrap_token_file.as_deref())?;
         anyhow::ensure!(
             !settings.database_url.expose().is_empty(),
             "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
         );
+        anyhow::ensure!(
+            settings.tls_cert.is_some() == settings.tls_key.is_some(),
+            "--tls-cert and --tls-key belong together; give both, or neither"
+        );
         Ok(settings)
+    }
+
+    /// Whether what is sent may be read by others on the way: without TLS, on an address that other machines reach, and without a
+    /// proxy that speaks TLS with clients.
+    #[must_use]
+    pub fn is_readable_on_the_way(&self) -> bool {
+        self.tls_cert.is_none() && self.trusted_proxy.is_empty() && !self.listen.ip().to_canonical().is_loopback()
     }
 
     /// What each status means, and how long is long.
@@ -119,6 +154,9 @@ impl Default for Settings {
         let data = dirs::data_dir().map(|folder| format!("sqlite:{}", folder.join("steps/steps.db").display()));
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            tls_cert: None,
+            tls_key: None,
+            trusted_proxy: Vec::new(),
             database_url: DatabaseUrl::from(data.unwrap_or_default()),
             database_wait: Duration::from_secs(60),
             database_connections: 8,
@@ -127,6 +165,10 @@ impl Default for Settings {
             stall_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::default(),
             connections: 4096,
+            bootstrap_token: None,
+            allow_anonymous: false,
+            requests_per_second: 1000,
+            oidc: Vec::new(),
             success_statuses: success,
             failure_statuses: failure,
             start_statuses: start,
@@ -171,6 +213,37 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key_belong_together() {
+        for alone in ["--tls-cert", "--tls-key"] {
+            let error = settings(&[alone, "x.pem"]).unwrap_err().to_string();
+            assert!(error.contains("--tls-cert and --tls-key"), "{error}");
+        }
+        let both = settings(&["--tls-cert", "a.pem", "--tls-key", "b.pem"]).unwrap();
+        assert_eq!((both.tls_cert, both.tls_key), (Some("a.pem".into()), Some("b.pem".into())));
+        assert!(settings(&["--tls-cert", "", "--tls-key", ""]).unwrap().tls_cert.is_none());
+    }
+
+    #[test]
+    fn proxies_are_read_from_flags_and_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.toml");
+        std::fs::write(&file, "trusted_proxy = ['10.0.0.0/8', 'fd00::1']\n").unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!(settings(&["--config", file]).unwrap().trusted_proxy.len(), 2);
+        let given = settings(&["--config", file, "--trusted-proxy", "10.0.0.7"]).unwrap().trusted_proxy;
+        assert_eq!(given, ["10.0.0.7".parse().unwrap()]);
+        assert!(settings(&["--trusted-proxy", "proxy.example.com"]).is_err());
+    }
+
+    #[test]
+    fn what_is_readable_on_the_way() {
+        let readable = |args: &[&str]| settings(args).unwrap().is_readable_on_the_way();
+        assert!(!readable(&[]) && !readable(&["--listen", "[::1]:1"]) && readable(&["--listen", "0.0.0.0:1"]));
+        assert!(!readable(&["--listen", "0.0.0.0:1", "--trusted-proxy", "10.0.0.7"]));
+        assert!(!readable(&["--listen", "0.0.0.0:1", "--tls-cert", "a", "--tls-key", "b"]));
+    }
+
+    #[test]
     fn help_tells_every_default() {
         use clap::CommandFactory as _;
         let help = Args::command().render_long_help().to_string();
@@ -184,6 +257,7 @@ mod tests {
             default.deadline.to_exact_text(),
             default.stall_timeout.to_exact_text(),
             default.connections.to_string(),
+            default.requests_per_second.to_string(),
             default.log,
             "auto".to_owned(),
         ];

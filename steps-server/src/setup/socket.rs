@@ -1,5 +1,4 @@
-//! A client's socket, as hyper reads and writes it: with a least speed for who reads, a problem document for what is no
-//! request, and a close after which the last answer still arrives.
+//! A client's socket: with a least speed for who reads, and a close after which the last answer still arrives.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,10 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::http::{self, Activity};
+use crate::http::{Activity, LEAST_SPEED};
 
-/// The least speed at which an answer must be read, in bytes a second.
-const LEAST_SPEED: f64 = 8.0 * 1024.0;
 /// How much is read and dropped after the last answer, and for how long: what arrives at a closed socket makes the system
 /// throw away the answer that the client has not read yet.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
@@ -29,8 +26,6 @@ pub struct Socket {
     behind: Duration,
     /// Since when a write waits for the client, and until when it may.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
-    /// What is written in place of hyper's own answer, and how much of it has been.
-    own: (Vec<u8>, usize),
     linger: Option<Linger>,
 }
 
@@ -43,7 +38,7 @@ impl Socket {
     /// A client's socket; `stall` is how far the client may fall behind while it reads.
     pub fn new(stream: TcpStream, activity: Arc<Activity>, stall: Duration) -> Self {
         let (behind, waiting) = (Duration::ZERO, None);
-        Self { stream, activity, stall, behind, waiting, own: (Vec::new(), 0), linger: None }
+        Self { stream, activity, stall, behind, waiting, linger: None }
     }
 
     /// Counts what was written, or fails a write that has waited for too long.
@@ -76,25 +71,6 @@ impl Socket {
         tracing::warn!(peer = %self.activity.peer.ip(), "a client reads its answer too slowly; it is cut off");
         io::Error::new(io::ErrorKind::TimedOut, "the client reads too slowly")
     }
-
-    /// Writes what is left of an answer of our own.
-    fn poll_own(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.own.0.get(self.own.1..).filter(|rest| !rest.is_empty()) {
-            let written = Pin::new(&mut self.stream).poll_write(context, rest);
-            self.own.1 += ready!(self.paced(context, written))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Takes hyper's answer to what is no request, and writes our own in its place.
-    fn replaced(&mut self, bytes: &[u8]) -> bool {
-        if self.activity.has_handed_on() {
-            return false;
-        }
-        let Some(status) = hypers_own(bytes) else { return false };
-        self.own = (http::answer_no_request(status, &self.activity), 0);
-        true
-    }
 }
 
 impl Drop for Socket {
@@ -108,39 +84,18 @@ impl Drop for Socket {
     }
 }
 
-/// The status of an answer that hyper made by itself: an error of a client, without any header of ours, and without a body.
-fn hypers_own(bytes: &[u8]) -> Option<u16> {
-    let head = bytes.strip_prefix(b"HTTP/1.1 4")?.strip_suffix(b"\r\n\r\n")?;
-    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
-    let status = lines.next()?.get(..2)?.parse::<u16>().ok()?;
-    let known = |line: &str| {
-        let name = line.split(':').next().unwrap_or_default();
-        ["connection", "content-length", "date"].iter().any(|known| known.eq_ignore_ascii_case(name))
-    };
-    lines.all(known).then_some(400 + status)
-}
-
 impl AsyncRead for Socket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.received();
-        }
-        read
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_own(context))?;
-        if self.replaced(bytes) {
-            return Poll::Ready(Ok(bytes.len()));
-        }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.paced(context, written)
     }
@@ -150,12 +105,6 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_own(context))?;
-        if let [first] = slices
-            && self.replaced(first)
-        {
-            return Poll::Ready(Ok(first.len()));
-        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.paced(context, written)
     }
@@ -165,14 +114,12 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_own(context))?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     /// Says that nothing more comes, and reads what the client is still sending until it closes, too.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        ready!(this.poll_own(context))?;
         let linger = match &mut this.linger {
             Some(linger) => linger,
             None => {
@@ -192,21 +139,5 @@ impl AsyncWrite for Socket {
             }
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_hypers_own_answers_are_replaced() {
-        let own = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        assert_eq!(hypers_own(own), Some(431));
-        let ours = b"HTTP/1.1 404 Not Found\r\nserver: steps-server/1\r\ncontent-length: 0\r\n\r\n";
-        assert_eq!(
-            (hypers_own(ours), hypers_own(b"HTTP/1.1 200 OK\r\n\r\n"), hypers_own(b"4\r\n\r\n")),
-            (None, None, None)
-        );
     }
 }

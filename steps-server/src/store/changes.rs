@@ -3,10 +3,11 @@
 use sqlx::{Database, Encode, QueryBuilder, Type};
 use steps_shared::Projection;
 
+use super::filter::push_access;
 use super::fold_rows::{Change, StreamKey};
 use super::statements::{cut, cut_ids, row_bytes};
 use super::transaction::{Tx, with_connection};
-use super::{Store, StoreError, with_pools};
+use super::{Access, Reader, Store, StoreError, with_pools};
 
 /// A share of all streams: one server folds it at a time.
 pub type Bucket = i32;
@@ -143,14 +144,29 @@ impl Store {
         next.buckets.dedup();
         Ok(next)
     }
+}
 
+impl Reader {
     /// How many changes up to `until` wait to be folded, and the last of them.
+    ///
+    /// A caller who may not see everything is told how many of its own wait, and no place: places are numbered through, so that two
+    /// of them tell how much others have recorded in between.
     pub async fn waiting_changes(&self, until: Option<i64>) -> Result<Projection, StoreError> {
-        let (waiting, last): (i64, Option<i64>) = with_pools!(self, pools => {
-            sqlx::query_as("SELECT COUNT(*), MAX(seq) FROM changes WHERE seq <= ?")
-                .bind(until.unwrap_or(i64::MAX))
-                .fetch_one(&mut *pools.read.acquire().await?)
-                .await?
+        let sees_all = self.access == Access::Everything;
+        let (waiting, last): (i64, Option<i64>) = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new(match sees_all {
+                true => "SELECT COUNT(*), MAX(seq) FROM changes",
+                // All steps of a stream are of one component and environment.
+                false => "SELECT COUNT(*), NULL FROM (SELECT \
+                    (SELECT component FROM steps WHERE steps.stream = changes.stream LIMIT 1) AS component, \
+                    (SELECT environment FROM steps WHERE steps.stream = changes.stream LIMIT 1) AS environment \
+                    FROM changes) AS waiting",
+            });
+            push_access(&mut select, &self.access);
+            if let Some(until) = until.filter(|_| sees_all) {
+                select.push(" AND seq <= ").push_bind(until);
+            }
+            select.build_query_as().fetch_one(&mut *pools.read.acquire().await?).await?
         });
         Ok(Projection { waiting: waiting.unsigned_abs(), last })
     }

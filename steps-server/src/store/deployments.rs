@@ -138,7 +138,7 @@ impl Reader {
             with_pools!(&self.store, pools => {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(COLUMNS).push(" FROM deployments");
-                push_access(&mut select, &self.access, "");
+                push_access(&mut select, &self.access);
                 push_ids(&mut select, "id", &ids);
                 rows.extend(select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?);
             });
@@ -155,7 +155,7 @@ impl Reader {
         let rows: Vec<StepRow> = with_connection!(&mut tx, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(STEP_COLUMNS).push(" FROM steps");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             select.push(" AND stream = ").push_bind(whole.stream.clone());
             select.push(" AND ts >= ").push_bind(whole.started_at).push(" AND ts <= ").push_bind(whole.last_ts);
             select.push(" ORDER BY ts, id");
@@ -187,7 +187,7 @@ impl Reader {
         }
         let before: Option<(Uuid, bool)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT id, looks_concurrent FROM deployments");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             select.push(" AND component = ").push_bind(deployment.component.as_str());
             select.push(" AND environment = ").push_bind(deployment.environment.as_str());
             select.push(" AND version = ").push_bind(deployment.version.as_str());
@@ -208,7 +208,7 @@ impl Reader {
     ) -> Result<Vec<(StepId, Duration)>, StoreError> {
         let rows: Vec<(Uuid, i64)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT id, duration FROM deployments");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             select.push(" AND component = ").push_bind(deployment.component.as_str()).push(" AND environment = ").push_bind(deployment.environment.as_str());
             select.push(" AND outcome = 'succeeded' AND counted = 1 AND duration IS NOT NULL AND started_at < ");
             select.push_bind(deployment.started_at.micros()).push(" AND open_until <= ").push_bind(self.now.micros());
@@ -231,7 +231,7 @@ impl Tx {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new("SELECT ");
                 select.push(WHOLE).push(" FROM deployments");
-                push_access(&mut select, access, "");
+                push_access(&mut select, access);
                 push_ids(&mut select, "id", &ids);
                 rows.extend(select.build_query_as::<WholeRow>().fetch_all(&mut *connection).await?);
             });

@@ -180,7 +180,7 @@ impl Tx {
             let rows: Vec<DayRow> = with_connection!(self, connection => {
                 let mut select = QueryBuilder::new("SELECT component, environment, day, data, ");
                 select.push(if with_ids { "ids" } else { "NULL AS ids" }).push(" FROM days");
-                push_access(&mut select, access, "");
+                push_access(&mut select, access);
                 for (at, (component, environment)) in names.into_iter().enumerate() {
                     select.push(if at == 0 { " AND ((" } else { " OR (" }).push("component = ");
                     select.push_bind(component.to_string()).push(" AND environment = ");
@@ -224,7 +224,7 @@ impl Tx {
         Ok(with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM deployments");
-            push_access(&mut select, access, "");
+            push_access(&mut select, access);
             push_times(&mut select, names, times, "counted = 1");
             if times.len() == 1 {
                 push_after(&mut select, "started_at", Order::Ascending, after);

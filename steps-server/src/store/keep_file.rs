@@ -234,6 +234,7 @@ impl Pools<Sqlite> {
         let closed = async {
             self.write.suspend().await;
             self.read.suspend().await;
+            self.tokens.suspend().await;
         };
         match wait {
             Some(wait) => drop(timeout(wait, closed).await),
@@ -244,6 +245,7 @@ impl Pools<Sqlite> {
     fn resume(&self) {
         self.write.resume();
         self.read.resume();
+        self.tokens.resume();
     }
 }
 

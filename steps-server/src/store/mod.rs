@@ -27,10 +27,12 @@ mod renewable;
 mod restore;
 mod samples;
 mod series;
+mod sessions;
 mod statements;
 mod steps;
 mod timeline;
 mod timelines;
+mod tokens;
 mod transaction;
 mod url;
 
@@ -49,13 +51,15 @@ pub use file::FileProblem;
 pub use fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
-pub use reader::{Access, Reader};
+pub use reader::{Access, Limits, Reader};
 pub use record::{EarlierStart, EndedSpan, NewRow, StoredStep, Writes};
 pub use restore::restore;
 pub use samples::{SampleRow, StepSample};
 pub use series::{SeriesKey, SeriesRow, StepOf};
+pub use sessions::StoredSession;
 pub use steps::Rows;
 pub use timeline::{Entry, LAYOUT, Part, pack, unpack};
+pub use tokens::StoredToken;
 pub use transaction::Tx;
 pub use url::DatabaseUrl;
 
@@ -79,6 +83,8 @@ pub struct Pools<DB: sqlx::Database> {
     write: Arc<RenewablePool<DB>>,
     /// The projector's connections; SQLite has one writer, so they are the same there.
     project: Arc<RenewablePool<DB>>,
+    /// For reading tokens: who waits for a connection must not wait for lists, nor for folds.
+    tokens: RenewablePool<DB>,
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
@@ -134,6 +140,7 @@ impl Store {
             pools.read.get().close().await;
             pools.write.get().close().await;
             pools.project.get().close().await;
+            pools.tokens.get().close().await;
             if let Some(file) = &pools.file {
                 file.close().await;
             }

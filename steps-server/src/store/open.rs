@@ -86,6 +86,8 @@ pub(super) const LOCK: &str = "-lock";
 const WRITERS: u32 = 3;
 /// Connections of the projector: of two folds at a time, or of one and a spare one for when it breaks.
 const PROJECTORS: u32 = 2;
+/// Connections that read tokens.
+const TOKEN_READERS: u32 = 1;
 /// Cached statements: one for each number of rows in an INSERT, and all others.
 const STATEMENTS: usize = 256;
 
@@ -119,7 +121,8 @@ impl Store {
         let pools = Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
-            project: Arc::new(RenewablePool::new(project, connect)),
+            project: Arc::new(RenewablePool::new(project, connect.clone())),
+            tokens: RenewablePool::new(pool(TOKEN_READERS), connect),
             begin: "START TRANSACTION",
             several_at_once: SeveralAtOnce::default(),
             file: None,
@@ -155,6 +158,7 @@ impl Store {
         Ok(Self::Sqlite(Arc::new(Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             project: Arc::clone(&write),
+            tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
             write,
             begin: "BEGIN IMMEDIATE",
             several_at_once: SeveralAtOnce::default(),

@@ -64,7 +64,7 @@ impl Reader {
     ) -> Result<Vec<Name>, StoreError> {
         let rows: Vec<(String, String)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             push_text(&mut select, "component", component.map(ToString::to_string));
             push_text(&mut select, "environment", environment.map(ToString::to_string));
             select.push(" ORDER BY component, environment");
@@ -123,7 +123,7 @@ impl Reader {
                 // All that is read stands in the index deployments_figures.
                 let mut select =
                     QueryBuilder::new("SELECT component, environment, id, started_at, duration, waiting FROM deployments");
-                push_access(&mut select, &self.access, "");
+                push_access(&mut select, &self.access);
                 select.push(" AND duration IS NOT NULL AND open_until <= ").push_bind(self.now.micros());
                 push_times(&mut select, names, &times, "outcome = 'succeeded' AND counted = 1");
                 select.build_query_as().fetch_all(connection).await?
@@ -215,7 +215,7 @@ impl Reader {
         String: for<'q> Encode<'q, DB> + Type<DB>,
         i64: for<'q> Encode<'q, DB> + Type<DB>,
     {
-        push_access(select, &self.access, "");
+        push_access(select, &self.access);
         select.push(" AND outcome = 'succeeded' AND counted = 1 AND duration IS NOT NULL AND open_until <= ");
         select.push_bind(self.now.micros()).push(" AND started_at >= ").push_bind(since.micros());
         if let Some(until) = until {

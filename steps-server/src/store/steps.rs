@@ -139,7 +139,7 @@ impl Reader {
         let row: Option<StepRow> = with_connection!(&mut tx, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM steps");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             select.push(" AND id = ").push_bind(id.0);
             select.build_query_as().fetch_optional(connection).await?
         });
@@ -152,7 +152,7 @@ impl Reader {
     pub async fn component_of(&self, id: StepId) -> Result<Option<Component>, StoreError> {
         let component: Option<String> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT component FROM steps");
-            push_access(&mut select, &self.access, "");
+            push_access(&mut select, &self.access);
             select.push(" AND id = ").push_bind(id.0);
             select.build_query_scalar().fetch_optional(&mut *pools.read.acquire().await?).await?
         });

@@ -7,11 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::PROBE;
-use crate::http::client;
 use crate::{PATIENCE, Server, block_on, eventually};
 
 /// An attack that goes on, on a thread of its own with little priority, until it is stopped.
@@ -78,11 +78,10 @@ impl Recordings {
     /// Four clients record for as long; every one of their recordings must be answered 201.
     pub async fn of_four(server: &Server, time: Duration) -> Self {
         let one = async || {
-            let (client, url, began) = (client(), format!("{}/v1/steps", server.url()), Instant::now());
-            let mut took = Vec::new();
+            let (began, mut took) = (Instant::now(), Vec::new());
             while began.elapsed() < time || took.is_empty() {
                 let asked = Instant::now();
-                let send = || client.post(&url).form(&PROBE).timeout(PATIENCE).send();
+                let send = || server.request(Method::POST, "/v1/steps").form(&PROBE).timeout(PATIENCE).send();
                 // The server may close a connection that has been idle in the moment in which it is used again; then every client
                 // of HTTP sends again, on another one.
                 let sent = match send().await {
@@ -139,7 +138,7 @@ pub async fn slow_reader(address: &str, request: &[u8]) -> TcpStream {
 /// Where the server listens, as HOST:PORT.
 #[must_use]
 pub fn address(server: &Server) -> &str {
-    server.url().trim_start_matches("http://")
+    server.url().split_once("://").map_or(server.url(), |(_, address)| address)
 }
 
 /// All that comes until the server closes the connection.

@@ -130,6 +130,7 @@ fn write_row<R: Resource>(
             Cell::Integer(number) => drop(sheet.write_number(at_row, at, number as f64)?),
             Cell::Float(number) => drop(sheet.write_number(at_row, at, number)?),
             Cell::Bool(value) => drop(sheet.write_boolean(at_row, at, value)?),
+            Cell::List(list) => drop(sheet.write_string(at_row, at, list.words().join(","))?),
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::json;
-use crate::app::{Fact, LineErrors};
+use crate::app::{Caller, Fact, LineErrors};
 use crate::http::body::{Limit, MediaType};
 use crate::http::context::{Context, Memory};
 use crate::http::problem::ApiError;
@@ -26,15 +26,15 @@ pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Respo
     let limit = Limit { bytes: MAX_BATCH_BYTES, memory: Memory::Batch };
     let body = request.body_to_record(&context, limit).await?;
     let media_type = MediaType::of(&request.headers);
-    let now = context.app.now();
-    let facts = context.app.parse(body.len(), move || facts(&body, &media_type, now)).await??;
-    Ok(context.app.record_batch(facts, |answer| json(StatusCode::OK, &answer)).await?)
+    let (now, caller) = (context.app.now(), Arc::clone(&request.caller));
+    let facts = context.app.parse(body.len(), move || facts(&body, &media_type, &caller, now)).await??;
+    Ok(context.app.record_batch(&request.caller, facts, |answer| json(StatusCode::OK, &answer)).await?)
 }
 
 /// The steps of a batch with their places, or what is wrong with each.
 type Facts = Vec<(usize, Result<Fact, LineErrors>)>;
 
-fn facts(body: &[u8], media_type: &MediaType, now: Timestamp) -> Result<Facts, ApiError> {
+fn facts(body: &[u8], media_type: &MediaType, caller: &Caller, now: Timestamp) -> Result<Facts, ApiError> {
     let lines = match media_type {
         MediaType::Json => array(body)?,
         MediaType::Ndjson => lines(body),
@@ -56,7 +56,7 @@ fn facts(body: &[u8], media_type: &MediaType, now: Timestamp) -> Result<Facts, A
         room -= errors.len();
         LineErrors { errors, more }
     };
-    Ok(lines.into_iter().map(|(line, text)| (line, fact(text, now).map_err(&mut listed))).collect())
+    Ok(lines.into_iter().map(|(line, text)| (line, fact(text, caller, now).map_err(&mut listed))).collect())
 }
 
 /// The elements of a JSON array, numbered from 1: one more than may be at the most.
@@ -98,12 +98,14 @@ impl<'de> Deserialize<'de> for Elements<'de> {
     }
 }
 
-fn fact(text: &[u8], now: Timestamp) -> Result<Fact, FieldErrors> {
+fn fact(text: &[u8], caller: &Caller, now: Timestamp) -> Result<Fact, FieldErrors> {
     if text.len() > MAX_STEP_BYTES {
         let reason = format!("is {} bytes long; at most {MAX_STEP_BYTES} are read", text.len());
         return Err(FieldError::wrong("step", reason).into());
     }
     let fields: JsonFields =
         serde_json::from_slice(text).map_err(|error| FieldError::wrong("step", format!("cannot be read: {error}")))?;
-    Fact::from_fields(fields.into_texts()?, None, now)
+    let mut fields = fields.into_texts()?;
+    caller.add_owner(&mut fields);
+    Fact::from_fields(fields, None, now)
 }

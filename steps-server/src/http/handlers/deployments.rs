@@ -18,10 +18,10 @@ use crate::http::request::Request;
 
 pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = DeploymentQuery::from_parameters(request.parameters()?)?;
-    let format = request.format(query.format).unwrap_or_default();
-    let layout = Layout::new(format, &query.columns, DeploymentColumn::ALL);
-    let turn = export::turn(&context, format, query.limit).await?;
-    let deployments = context.app.deployments(&request.access(), query, format.max_rows()).await?;
+    let output = request.output(query.format, query.safe, ListFormat::Csv);
+    let layout = Layout::new(output, &query.columns, DeploymentColumn::ALL);
+    let turn = export::turn(&context, output.format, query.limit).await?;
+    let deployments = context.app.deployments(&request.access(), query, output.format.max_rows()).await?;
     export::answer(&context, deployments, layout, turn).await
 }
 
@@ -32,12 +32,13 @@ pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, 
 
 pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = query::of_one(&request.query)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let access = request.access();
     let timeline = context.app.timeline(&access, request.id()?).await?;
-    match request.format(query.format).unwrap_or(ListFormat::Json) {
+    match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &context.app.detail(&access, timeline).await?)),
         format => {
-            let layout = Layout::new(format, &query.columns, StepColumn::ALL);
+            let layout = Layout::new(output, &query.columns, StepColumn::ALL);
             let turn = export::turn(&context, format, None).await?;
             export::whole(&context, timeline.steps, layout, turn).await
         }
@@ -46,12 +47,14 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
 
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    let new = NewExclusion::from_fields(request.fields(&context).await?)?;
+    let new = NewExclusion::from_fields(request.fields_with_owner(&context).await?)?;
+    request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.exclude(&request.access(), id, new).await?))
 }
 
 pub async fn include(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    let new = NewInclusion::from_fields(request.fields(&context).await?)?;
+    let new = NewInclusion::from_fields(request.fields_with_owner(&context).await?)?;
+    request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.include(&request.access(), id, new).await?))
 }

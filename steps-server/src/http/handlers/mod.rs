@@ -3,10 +3,13 @@
 pub mod batch;
 pub mod check;
 pub mod deployments;
+pub mod description;
 pub mod health;
+pub mod login;
 pub mod projection;
 pub mod stats;
 pub mod steps;
+pub mod tokens;
 pub mod trend;
 
 use serde::Serialize;

@@ -13,5 +13,5 @@ use crate::http::request::Request;
 
 pub async fn projection(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = ProjectionQuery::from_parameters(request.parameters()?)?;
-    Ok(json(StatusCode::OK, &context.app.projection(query).await?))
+    Ok(json(StatusCode::OK, &context.app.projection(&request.access(), query).await?))
 }

@@ -1,0 +1,108 @@
+//! Who asks, and what they may do.
+
+use std::sync::Arc;
+
+use steps_shared::{CallerKind, CurrentCaller, FieldError, Owner, Scope, Scopes, Timestamp, Token};
+
+use super::Access;
+use crate::store::Limits;
+
+/// Who asks, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// How the server knows them.
+    pub kind: CallerKind,
+    /// What they are called in the log and in answers.
+    pub name: Arc<str>,
+    /// What they may do; `None` is nothing.
+    pub scopes: Option<Scopes>,
+    /// What they may see, and record.
+    pub access: Access,
+    /// Who they record as; `None` is anybody.
+    pub owner: Option<Owner>,
+    /// From when on they may do nothing.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Caller {
+    /// Who sent nothing that says who they are, and may do these things.
+    #[must_use]
+    pub fn anonymous(scopes: Option<Scopes>) -> Self {
+        let name = CallerKind::Anonymous.name().into();
+        Self { kind: CallerKind::Anonymous, name, scopes, access: Access::Everything, owner: None, expires_at: None }
+    }
+
+    /// Who holds a token.
+    #[must_use]
+    pub fn of_token(token: &Token) -> Self {
+        let Token { name, scopes, components, environments, owner, expires_at, .. } = token.clone();
+        Self {
+            kind: CallerKind::Token,
+            name: name.as_str().into(),
+            scopes: Some(scopes),
+            access: Access::within(Limits { components, environments }),
+            owner,
+            expires_at,
+        }
+    }
+
+    /// Whether they may do what needs this scope.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.as_ref().is_some_and(|scopes| scopes.permit(scope))
+    }
+
+    /// Whether they may do everything, without a limit. Who may less could give themselves more by making a token.
+    #[must_use]
+    pub fn may_manage_tokens(&self) -> bool {
+        self.may(Scope::Admin) && self.access == Access::Everything && self.owner.is_none()
+    }
+
+    /// Whether their time is over at `now`.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Checks the owner that a request names.
+    ///
+    /// # Errors
+    /// The caller records as another one.
+    pub fn check_owner(&self, owner: &Owner) -> Result<(), FieldError> {
+        match self.owner.as_ref().filter(|own| *own != owner) {
+            Some(own) => {
+                Err(FieldError::wrong("owner", format!("must be {:?}, not {:?}", own.as_str(), owner.as_str())))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Gives fields without an owner the caller's own.
+    pub fn add_owner(&self, fields: &mut Vec<(String, String)>) {
+        if let Some(owner) = &self.owner
+            && !fields.iter().any(|(field, _)| field == "owner")
+        {
+            fields.push(("owner".to_owned(), owner.as_str().to_owned()));
+        }
+    }
+
+    /// What they are told about themselves; `None` when they may do nothing.
+    #[must_use]
+    pub fn describe(&self) -> Option<CurrentCaller> {
+        let Self { kind, name, scopes, access, owner, expires_at } = self.clone();
+        let limits = match access {
+            Access::Everything => Limits::default(),
+            Access::Only(limits) => Limits::clone(&limits),
+        };
+        let Limits { components, environments } = limits;
+        Some(CurrentCaller {
+            kind,
+            name: name.to_string(),
+            scopes: scopes?,
+            components,
+            environments,
+            owner,
+            expires_at,
+        })
+    }
+}
