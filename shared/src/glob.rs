@@ -43,8 +43,6 @@ pub enum GlobError {
 impl Glob {
     /// The largest number of characters.
     pub const LIMIT: usize = Component::LIMIT;
-    /// The largest number of patterns that may stand in one list.
-    pub const MOST: usize = 32;
 
     /// Whether the name is one of those that the pattern stands for.
     #[must_use]

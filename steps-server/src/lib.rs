@@ -30,7 +30,7 @@ pub use crate::setup::priority::give_way;
 pub use crate::setup::{Args, Settings, Tls, TlsError};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
-use crate::app::{Anonymous, App, Tokens};
+use crate::app::{Anonymous, App, Issuers, Tokens};
 use crate::http::{Context, Front, Limits};
 use crate::setup::listener::{self, Shutdown};
 use crate::setup::{Serving, descriptors};
@@ -56,12 +56,13 @@ pub async fn run(
 ) -> std::io::Result<()> {
     let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     let tokens = Tokens::start(store.clone(), now, settings.deadline.into()).await.map_err(std::io::Error::other)?;
-    let anonymous = match (settings.allow_anonymous, is_loopback) {
+    let issuers = Issuers::start(&settings.oidc)?;
+    let anonymous = match (settings.allow_anonymous, is_loopback && issuers.is_empty()) {
         (true, _) => Anonymous::Allowed,
         (false, true) => Anonymous::WithoutTokens,
         (false, false) => Anonymous::Refused,
     };
-    if anonymous == Anonymous::Allowed || (is_loopback && tokens.has_seen_none()) {
+    if anonymous == Anonymous::Allowed || (anonymous == Anonymous::WithoutTokens && tokens.has_seen_none()) {
         let until = if anonymous == Anonymous::Allowed { "--allow-anonymous is given" } else { "there is no token" };
         tracing::warn!("whoever reaches this server may record and read everything, because {until}");
     }
@@ -71,13 +72,14 @@ pub async fn run(
         queue: settings.queue,
         deadline: settings.deadline.into(),
         connections: settings.database_connections,
+        issuers,
         anonymous,
     };
     let (app, writer) = App::start(store.clone(), tokens, options)?;
     let context = Arc::new(Context::new(
         app,
         settings.stall_timeout.into(),
-        is_loopback && !settings.allow_anonymous,
+        is_loopback,
         Limits::new(settings.requests_per_second),
     ));
     let service = warp::service(http::service(Arc::clone(&context)));

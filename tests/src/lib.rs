@@ -3,6 +3,7 @@
 //!
 //! Nothing here sleeps for a guessed time: [`eventually`] asks again until a deadline.
 
+pub mod access;
 pub mod cli;
 pub mod clock;
 pub mod db;
@@ -11,6 +12,7 @@ pub mod faults;
 pub mod history;
 pub mod hostile;
 pub mod http;
+pub mod issuer;
 pub mod server;
 pub mod steps;
 pub mod tls;

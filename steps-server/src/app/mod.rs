@@ -11,9 +11,11 @@ mod fact;
 mod gate;
 mod lists;
 mod new_tokens;
+mod oidc;
 mod reading;
 mod recorder;
 mod recording;
+mod sessions;
 mod stats;
 mod steps;
 mod tokens;
@@ -36,8 +38,10 @@ pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
 pub use new_tokens::{bootstrap, create as create_token, random_secret};
+pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
+pub use sessions::SessionSecret;
 pub use steps::Count;
 pub use tokens::{TokenRefusal, Tokens};
 
@@ -57,6 +61,7 @@ pub struct App {
     slots: Slots,
     lists: ListShare,
     tokens: Arc<Tokens>,
+    issuers: Issuers,
     anonymous: Anonymous,
     /// Who sends no token, where that is enough.
     nobody: Arc<Caller>,
@@ -87,6 +92,8 @@ pub struct Options {
     pub deadline: Duration,
     /// The most connections that read at the same time.
     pub connections: u32,
+    /// The issuers whose tokens are accepted beside the server's own.
+    pub issuers: Issuers,
     /// Whether who sends no token may do everything.
     pub anonymous: Anonymous,
 }
@@ -97,15 +104,28 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections, anonymous } = options;
+        let Options { fold, now, queue, deadline, connections, issuers, anonymous } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
         let nobody = Arc::new(Caller::anonymous(Some(Scopes::all())));
-        let app =
-            Self { store, recorder, projector, fold, now, deadline, slots, lists, tokens, anonymous, nobody, stopping };
+        let app = Self {
+            store,
+            recorder,
+            projector,
+            fold,
+            now,
+            deadline,
+            slots,
+            lists,
+            tokens,
+            issuers,
+            anonymous,
+            nobody,
+            stopping,
+        };
         Ok((app, writer))
     }
 
@@ -119,6 +139,18 @@ impl App {
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The issuers of other tokens.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// Whether who sends no token may do everything, whatever tokens there are.
+    #[must_use]
+    pub fn lets_everybody_in(&self) -> bool {
+        self.anonymous == Anonymous::Allowed
     }
 
     /// Who sends no token, where they may do something.

@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use steps_shared::{
-    CallerKind, CreatedToken, FieldError, FieldErrors, NewToken, Timestamp, Token, TokenId, TokenSecret,
-};
+use steps_shared::{CreatedToken, NewToken, Timestamp, Token, TokenId, TokenSecret};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -70,10 +68,10 @@ impl Known {
 }
 
 #[derive(Debug)]
-struct KnownToken {
-    id: TokenId,
+pub(super) struct KnownToken {
+    pub id: TokenId,
     sha256: [u8; 32],
-    caller: Arc<Caller>,
+    pub caller: Arc<Caller>,
     /// Microseconds; 0 is never.
     used_at: AtomicI64,
     /// The last use that is stored.
@@ -123,6 +121,11 @@ impl Tokens {
     /// # Errors
     /// [`TokenRefusal`].
     pub fn find(&self, secret: &TokenSecret) -> Result<Arc<Caller>, TokenRefusal> {
+        Ok(Arc::clone(&self.find_token(secret)?.caller))
+    }
+
+    /// The same with its identity.
+    pub(super) fn find_token(&self, secret: &TokenSecret) -> Result<Arc<KnownToken>, TokenRefusal> {
         let sha256 = secret.sha256();
         let known = self.known();
         let same_start = known.by_start.get(&start_of(&sha256)).into_iter().flatten();
@@ -132,13 +135,23 @@ impl Tokens {
                 found = Some(token);
             }
         }
-        let token = found.ok_or(TokenRefusal::Unknown)?;
+        self.usable(found.ok_or(TokenRefusal::Unknown)?)
+    }
+
+    /// Who holds the token with this id, where it permits something now.
+    pub(super) fn with_id(&self, id: TokenId) -> Option<Arc<Caller>> {
+        let known = self.known();
+        let token = known.by_start.values().flatten().find(|token| token.id == id)?;
+        Some(Arc::clone(&self.usable(token).ok()?.caller))
+    }
+
+    fn usable(&self, token: &Arc<KnownToken>) -> Result<Arc<KnownToken>, TokenRefusal> {
         let now = (self.now)();
         match token.caller.expires_at {
             Some(expires_at) if token.caller.has_expired(now) => Err(TokenRefusal::Expired(expires_at)),
             _ => {
                 token.used_at.fetch_max(now.micros(), Ordering::Relaxed);
-                Ok(Arc::clone(&token.caller))
+                Ok(Arc::clone(token))
             }
         }
     }

@@ -7,10 +7,12 @@ use steps_shared::{Scope, TokenSecret};
 use warp::http::uri::Authority;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use super::client::Client;
 use super::context::Context;
 use super::endpoints::{Endpoint, Needs};
 use super::problem::ApiError;
-use crate::app::{Caller, TokenRefusal};
+use super::session;
+use crate::app::{Caller, Issuers, OidcRefusal, TokenRefusal};
 
 /// Finds out who a request is from.
 ///
@@ -19,18 +21,26 @@ use crate::app::{Caller, TokenRefusal};
 pub async fn identify(
     context: &Context,
     endpoint: &Endpoint,
-    peer: IpAddr,
+    client: &Client,
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, ApiError> {
     if matches!(endpoint.needs, Needs::Nothing) {
         return Ok(Arc::new(Caller::anonymous(None)));
     }
-    let anonymous = context.app.anonymous();
-    match (credential(headers)?, anonymous) {
-        (Credential::Token(text), _) => by_token(context, peer, text).await,
+    let credential = credential(headers)?;
+    // What is said in Authorization counts, and a browser says nothing there by itself.
+    if !matches!(credential, Credential::Token(_))
+        && let Some(caller) = session::caller(context, endpoint, client, headers).await?
+    {
+        return Ok(caller);
+    }
+    match (credential, context.app.anonymous()) {
+        (Credential::Token(text), _) => by_token(context, client.address, text).await,
         // Another scheme is of a proxy before the server, which asks for passwords of its own.
         (Credential::None | Credential::Other, Some(anonymous)) => {
-            check_site(endpoint, context.checks_host, headers)?;
+            // Whoever lets everybody in may have a proxy on this machine, and the names of that are not known.
+            let checks_host = context.is_loopback && !context.app.lets_everybody_in();
+            check_site(endpoint, checks_host, headers)?;
             Ok(anonymous)
         }
         (Credential::None, None) => {
@@ -88,9 +98,20 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, ApiError> {
     }
 }
 
-async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc<Caller>, ApiError> {
+/// Who holds a token; wrong ones are counted.
+///
+/// # Errors
+/// As [`identify`].
+pub async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc<Caller>, ApiError> {
     // The token first, then the failures: others behind the same address must not lock a valid one out.
     let reason = match text.parse::<TokenSecret>() {
+        Err(_) if Issuers::may_be_token(text) && !context.app.issuers().is_empty() => {
+            match context.app.issuers().authenticate(text).await {
+                Ok(caller) => return Ok(caller),
+                Err(refusal @ OidcRefusal::Unavailable(_)) => return Err(ApiError::Unverifiable(refusal.to_string())),
+                Err(refusal) => format!("the token {refusal}"),
+            }
+        }
         Err(error) => format!("what was sent {error}"),
         Ok(secret) => match context.app.tokens().find(&secret) {
             Ok(caller) => return Ok(caller),

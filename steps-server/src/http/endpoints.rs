@@ -8,7 +8,7 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
-use super::handlers::{batch, check, deployments, health, projection, stats, steps, tokens, trend};
+use super::handlers::{batch, check, deployments, health, login, projection, stats, steps, tokens, trend};
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -77,6 +77,9 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     POST "/v1/tokens" "create_token" ADMIN tokens::create;
     GET "/v1/tokens/current" "get_caller" CALLER tokens::current;
     DELETE "/v1/tokens/{id}" "revoke_token" ADMIN tokens::revoke;
+    GET "/login" "login_page" NOTHING login::page;
+    POST "/login" "login" NOTHING login::login;
+    POST "/logout" "logout" NOTHING login::logout;
     GET "/" "hello" NOTHING health::hello;
     GET "/healthz" "get_health" NOTHING health::alive;
     GET "/readyz" "get_readiness" NOTHING health::ready;

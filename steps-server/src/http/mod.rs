@@ -19,6 +19,7 @@ mod request;
 mod request_id;
 mod security_headers;
 mod service;
+mod session;
 
 #[cfg(test)]
 pub use activity::Exchange;

@@ -46,6 +46,12 @@ pub enum ApiError {
     /// The token that was sent is not accepted.
     #[error("{0}")]
     BadToken(String),
+    /// A token is to be exchanged for a session where everybody on the way can read it.
+    #[error("signing in needs TLS: the token and the session could be read on the way")]
+    PlainLogin,
+    /// The token that was sent cannot be checked now.
+    #[error("the token {0}; try again a little later")]
+    Unverifiable(String),
     /// The caller's token does not permit this scope.
     #[error("the token does not permit this: it lacks the scope {0}")]
     ScopeMissing(Scope),
@@ -114,7 +120,10 @@ impl ApiError {
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unauthenticated(_) | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
-            Self::ScopeMissing(_) | Self::LimitedAdmin | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::ScopeMissing(_) | Self::LimitedAdmin | Self::ForeignOrigin | Self::PlainLogin => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Unverifiable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyFailures(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoSuchPath => StatusCode::NOT_FOUND,

@@ -26,7 +26,6 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Who sends it.
     pub caller: Arc<Caller>,
-    #[expect(dead_code, reason = "limits by address and session cookies need it")]
     pub client: Client,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,

@@ -39,7 +39,7 @@ pub fn service(
             let body = bytes(body).boxed();
             let context = Arc::clone(&context);
             async move {
-                let caller = match auth::identify(&context, endpoint, client.address, &headers).await {
+                let caller = match auth::identify(&context, endpoint, &client, &headers).await {
                     Ok(caller) => caller,
                     Err(error) => return error.into_response(),
                 };

@@ -38,7 +38,7 @@ pub async fn prepare(store: &Store, settings: &Settings, now: Timestamp) -> anyh
         app::bootstrap(store, secret, now).await?;
     }
     let is_loopback = settings.listen.ip().to_canonical().is_loopback();
-    if is_loopback || settings.allow_anonymous || !store.token_ids().await?.is_empty() {
+    if is_loopback || settings.allow_anonymous || !settings.oidc.is_empty() || !store.token_ids().await?.is_empty() {
         return Ok(());
     }
     Err(AccessError::Open(settings.listen).into())

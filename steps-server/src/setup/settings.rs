@@ -9,6 +9,7 @@ use steps_shared::{Duration, TokenSecret};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
+use crate::app::IssuerSettings;
 use crate::http::Network;
 use crate::projection::config::FoldConfig;
 use crate::projection::fold::FoldRules;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub allow_anonymous: bool,
     /// The most requests a second of one token, on average; 0 is any number.
     pub requests_per_second: u32,
+    /// The issuers whose tokens are accepted beside the server's own; only of the file.
+    pub oidc: Vec<IssuerSettings>,
     /// Statuses that end a deployment well.
     pub success_statuses: Vec<String>,
     /// Statuses that end a deployment badly.
@@ -165,6 +168,7 @@ impl Default for Settings {
             bootstrap_token: None,
             allow_anonymous: false,
             requests_per_second: 1000,
+            oidc: Vec::new(),
             success_statuses: success,
             failure_statuses: failure,
             start_statuses: start,

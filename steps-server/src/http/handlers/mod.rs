@@ -4,6 +4,7 @@ pub mod batch;
 pub mod check;
 pub mod deployments;
 pub mod health;
+pub mod login;
 pub mod projection;
 pub mod stats;
 pub mod steps;

@@ -1,0 +1,130 @@
+//! `/login` and `/logout`: a token is exchanged for a session, which a browser keeps.
+
+use std::sync::Arc;
+
+use steps_shared::{FieldError, FieldErrors, TokenSecret};
+use warp::Reply as _;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::json;
+use crate::app::Error;
+use crate::http::body::{self, Limit, MediaType};
+use crate::http::context::{Context, Memory};
+use crate::http::problem::ApiError;
+use crate::http::request::Request;
+use crate::http::{auth, fields, session};
+
+/// The most bytes of a token with what is around it.
+const MOST_BYTES: usize = 4096;
+
+/// What the page may do: send its form to this server. There is no script and no style.
+const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const PAGE: &str = "<!doctype html>
+<html lang=\"en\">
+<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>steps: sign in</title></head>
+<body>
+<main>
+<h1>steps</h1>
+<form method=\"post\" action=\"/login\">
+<p><label for=\"token\">Token</label></p>
+<p><input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus size=\"60\"></p>
+<p><button>Sign in</button></p>
+</form>
+</main>
+</body>
+</html>
+";
+
+pub async fn page(_: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    request.no_parameters()?;
+    let mut response = warp::reply::html(PAGE).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // With no-referrer, browsers hide the origin of the form from this server too.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    Ok(response)
+}
+
+pub async fn login(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
+    // A query string is logged by proxies, and kept by browsers.
+    request.no_parameters()?;
+    check_site(&request)?;
+    if !request.client.has_tls && !context.is_loopback {
+        return Err(ApiError::PlainLogin);
+    }
+    let limit = Limit { bytes: MOST_BYTES, memory: Memory::Body };
+    let body = body::read(&context, &request.headers, &mut request.body, limit).await?;
+    let media_type = MediaType::of(&request.headers);
+    let text = token(fields::read("", &media_type, &body)?)?;
+    let refused = || ApiError::BadToken("only a token of this server can be exchanged for a session".to_owned());
+    auth::by_token(&context, request.client.address, &text).await?;
+    let secret: TokenSecret = text.parse().map_err(|_| refused())?;
+    let begun = context.app.begin_session(&secret).await?.ok_or_else(refused)?;
+    tracing::info!(token = %begun.caller.name, "a session has begun");
+    let mut response = match media_type {
+        MediaType::Json => json(StatusCode::OK, &begun.caller.describe()),
+        _ => see_other("/"),
+    };
+    let cookie = session::set_cookie(&request.client, &begun.secret, begun.lasts);
+    put_cookie(&mut response, cookie)?;
+    Ok(response)
+}
+
+pub async fn logout(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    request.no_parameters()?;
+    check_site(&request)?;
+    if let Some(secret) = session::sent(&request.client, &request.headers) {
+        if !session::is_of_this_site(&request.client, &request.headers) {
+            return Err(ApiError::ForeignOrigin);
+        }
+        context.app.end_session(&secret).await?;
+    }
+    let accepts = request.headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    let mut response = match accepts.contains("text/html") {
+        true => see_other("/login"),
+        false => StatusCode::NO_CONTENT.into_response(),
+    };
+    put_cookie(&mut response, session::forget_cookie(&request.client))?;
+    Ok(response)
+}
+
+/// Whoever has no cookie yet must be no page of another site either: it could sign somebody in as somebody else.
+fn check_site(request: &Request) -> Result<(), ApiError> {
+    let headers = &request.headers;
+    let is_browser = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    match is_browser && !session::is_of_this_site(&request.client, headers) {
+        true => Err(ApiError::ForeignOrigin),
+        false => Ok(()),
+    }
+}
+
+fn token(fields: Vec<(String, String)>) -> Result<String, ApiError> {
+    let unknown: Vec<FieldError> = fields
+        .iter()
+        .filter(|(name, _)| name != "token")
+        .map(|(name, _)| FieldError::unknown(name, &["token"]))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(FieldErrors(unknown).into());
+    }
+    let mut values = fields.into_iter().map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (None, _) => Err(FieldErrors::from(FieldError::missing("token")).into()),
+        (Some(_), Some(_)) => Err(FieldErrors::from(FieldError::repeated("token")).into()),
+        (Some(value), None) => Ok(value.trim().to_owned()),
+    }
+}
+
+fn see_other(path: &'static str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(path));
+    response
+}
+
+fn put_cookie(response: &mut Response, cookie: Option<HeaderValue>) -> Result<(), ApiError> {
+    let cookie = cookie.ok_or_else(|| Error::Internal("a cookie could not be written".to_owned()))?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(())
+}
