@@ -19,6 +19,9 @@ pub const PASSWORD: &str = "correct-horse-battery";
 
 const PREFIX: &str = "steps_test_";
 
+/// What the names of the users of a database end in.
+const ENDS: [&str; 2] = ["", "_m"];
+
 /// Which of the two stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseKind {
@@ -123,12 +126,22 @@ impl TestDb {
     /// On an SQLite file.
     #[must_use]
     pub fn with_password(&self) -> String {
+        self.user("", "ALL")
+    }
+
+    /// The same for a user who may do only this; the names of several differ in their ends.
+    ///
+    /// # Panics
+    /// On an SQLite file.
+    #[must_use]
+    pub fn user(&self, end: &str, rights: &str) -> String {
         let Self::MySql { server, name } = self else { panic!("SQLite knows no passwords") };
-        let user = user_of(name);
+        assert!(ENDS.contains(&end), "it would not be dropped");
+        let user = format!("{}{end}", user_of(name));
         in_a_thread(|| async {
             let mut connection = connect(server).await;
             execute(&mut connection, &format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")).await;
-            execute(&mut connection, &format!("GRANT ALL ON {name}.* TO '{user}'@'%'")).await;
+            execute(&mut connection, &format!("GRANT {rights} ON {name}.* TO '{user}'@'%'")).await;
         });
         let mut url = parsed(&self.url());
         // MySQL takes a password over TLS only.
@@ -243,7 +256,9 @@ async fn sweep(connection: &mut MySqlConnection) {
 
 async fn drop_database(connection: &mut MySqlConnection, name: &str) {
     execute(connection, &format!("DROP DATABASE IF EXISTS {name}")).await;
-    execute(connection, &format!("DROP USER IF EXISTS '{}'@'%'", user_of(name))).await;
+    for end in ENDS {
+        execute(connection, &format!("DROP USER IF EXISTS '{}{end}'@'%'", user_of(name))).await;
+    }
 }
 
 /// The user of a database; MySQL allows 32 characters.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request, StatusCode};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use reqwest::Client;
+use reqwest::{Client, ClientBuilder};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
@@ -113,8 +113,17 @@ impl TlsFiles {
     /// Where none can be built.
     #[must_use]
     pub fn client(&self) -> Client {
+        self.client_builder().build().expect("a client")
+    }
+
+    /// The same, about to be built.
+    ///
+    /// # Panics
+    /// Where the authority is none.
+    #[must_use]
+    pub fn client_builder(&self) -> ClientBuilder {
         let authority = reqwest::Certificate::from_pem(self.issuer.pem().as_bytes()).expect("a certificate");
-        builder().tls_certs_only([authority]).build().expect("a client")
+        builder().tls_certs_only([authority])
     }
 
     /// A client of TLS that trusts the authority and offers these protocols.
@@ -146,7 +155,7 @@ impl TlsFiles {
 
     /// A connection of HTTP/2.
     pub async fn http2(&self, server: &Server) -> Http2 {
-        self.http2_with(server, &h2::client::Builder::new()).await
+        self.http2_with(server, h2::client::Builder::new().initial_max_send_streams(100)).await
     }
 
     /// The same, with windows and limits.

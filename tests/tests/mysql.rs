@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 use steps_tests::db::PASSWORD;
 use steps_tests::faults::Proxy;
 use steps_tests::server::Builder;
-use steps_tests::{DatabaseKind, TestDb, block_on, eventually};
+use steps_tests::{DatabaseKind, TestDb, block_on, eventually, repository};
 
 const STEP: [(&str, &str); 4] = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "started")];
 
@@ -65,11 +65,13 @@ fn errors_that_waiting_does_not_help_end_it_at_once() {
         // On an empty database, and then on one that has its tables.
         let (making, using) = (["CREATE", "ALTER", "INDEX", "DROP"], ["SELECT", "INSERT", "UPDATE", "DELETE"]);
         let all = [making, using].concat();
-        for missing in all.iter().chain(&using) {
+        for (nth, missing) in all.iter().chain(&using).enumerate() {
             let others: Vec<_> = all.iter().filter(|right| *right != missing).copied().collect();
             db.execute(&format!("REVOKE ALL ON {name}.* FROM '{user}'@'%'")).await;
             db.execute(&format!("GRANT {} ON {name}.* TO '{user}'@'%'", others.join(", "))).await;
-            refuses_at_once(&url, &["denied", &format!("GRANT ALL ON `{name}`.*"), &user]).await;
+            // Whoever may not read cannot know either whether something is missing.
+            let needs = if nth < all.len() || *missing == "SELECT" { "ALL" } else { "SELECT, INSERT, UPDATE, DELETE" };
+            refuses_at_once(&url, &["denied", &format!("GRANT {needs} ON `{name}`.*"), &user]).await;
             if *missing == "DELETE" {
                 db.execute(&format!("GRANT DELETE ON {name}.* TO '{user}'@'%'")).await;
                 works(&url).await;
@@ -267,5 +269,74 @@ fn a_long_statement_is_noticed() {
         let long = format!("SELECT '{}'", "x".repeat(40_000));
         sqlx::raw_sql(AssertSqlSafe(long)).execute(&mut connection).await.unwrap();
         assert_eq!(proxy.full_records(), 2);
+    });
+}
+
+/// What README says that the users of the server and of migrations need.
+fn rights(of: &str) -> String {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("GRANT ") && line.contains(&format!("TO {of}@")));
+    let line = line.unwrap_or_else(|| panic!("README.md grants {of} nothing"));
+    line.trim_start_matches("GRANT ").split(" ON ").next().unwrap().to_owned()
+}
+
+/// Migrated by one user, served by another, with what README grants each.
+#[test]
+fn the_rights_that_the_readme_grants_are_enough() {
+    let db = TestDb::new(DatabaseKind::MySql);
+    let (serves, migrates) = (rights("steps"), rights("steps_migrate"));
+    assert!(!serves.contains("ALL") && !serves.contains("CREATE"), "{serves}");
+    let (url, migrate_url) = (db.user("", &serves), db.user("_m", &migrates));
+    block_on(async {
+        let maintain = |url: &str, args: Vec<&'static str>| {
+            let builder = Builder::bare().args(&["--database-url", url]);
+            tokio::task::spawn_blocking(move || builder.run_with(&args))
+        };
+        // Nothing is there yet: the server's user may not make it, and is told who may.
+        refuses_at_once(&url, &["denied", "steps-server migrate", &format!("GRANT ALL ON `{}`.*", db.name())]).await;
+        let refused = maintain(&url, vec!["migrate"]).await.unwrap();
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+        for _ in 0..2 {
+            let migrated = maintain(&migrate_url, vec!["migrate"]).await.unwrap();
+            assert_eq!((migrated.code, migrated.stdout.as_str()), (0, "the schema is up to date\n"), "{migrated:?}");
+        }
+
+        let server = Builder::on(&url).start().await;
+        server.record(&STEP).await.recorded();
+        server.record_example().await;
+        server.batch(&steps(20, 8)).await;
+        let span = [STEP.as_slice(), &[("span", "true")]].concat();
+        let id = server.record(&span).await.recorded().id;
+        assert_eq!(server.post(&format!("/v1/steps/{id}/finish?outcome=succeeded&duration=2")).await.status, 200);
+        let deployments = server.get("/v1/deployments?format=jsonl&limit=1").await;
+        let deployment = deployments.json()["id"].as_str().unwrap().to_owned();
+        for act in ["exclude?reason=test&owner=o", "include?owner=o"] {
+            assert_eq!(server.post(&format!("/v1/deployments/{deployment}/{act}")).await.status, 200);
+        }
+        for path in [
+            "/v1/steps?format=xlsx",
+            "/v1/steps/count?status=started",
+            "/v1/deployments/count",
+            "/v1/stats?by=component,week",
+            "/v1/stats?by=status",
+            "/v1/trend?since=3y",
+            "/v1/check?component=checkout&max=10m&baseline=p95&replay=90d",
+            "/v1/projection",
+            "/readyz",
+        ] {
+            let answer = server.get(path).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+        for args in [
+            vec!["migrate"],
+            vec!["rebuild"],
+            vec!["verify", "--abandon-after", "3650d"],
+            vec!["prune", "--older-than", "1d", "--dry-run"],
+            vec!["prune", "--older-than", "1d"],
+        ] {
+            let run = maintain(&url, args).await.unwrap();
+            assert_eq!(run.code, 0, "{run:?}");
+        }
+        server.stop().await;
     });
 }

@@ -153,12 +153,12 @@ impl App {
         self.anonymous == Anonymous::Allowed
     }
 
-    /// Who sends no token, where they may do something.
+    /// Who sends no token, where they may do something; `is_local`: from this machine.
     #[must_use]
-    pub fn anonymous(&self) -> Option<Arc<Caller>> {
+    pub fn anonymous(&self, is_local: bool) -> Option<Arc<Caller>> {
         let is_allowed = match self.anonymous {
             Anonymous::Refused => false,
-            Anonymous::WithoutTokens => self.tokens.has_seen_none(),
+            Anonymous::WithoutTokens => is_local && self.tokens.has_seen_none(),
             Anonymous::Allowed => true,
         };
         is_allowed.then(|| Arc::clone(&self.nobody))

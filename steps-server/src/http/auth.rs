@@ -14,6 +14,9 @@ use super::problem::ApiError;
 use super::session;
 use crate::app::{Caller, Issuers, OidcRefusal, TokenRefusal};
 
+/// What proxies add to a request that they hand on.
+const FORWARDED: [&str; 3] = ["forwarded", "via", "x-forwarded-for"];
+
 /// Finds out who a request is from.
 ///
 /// # Errors
@@ -34,7 +37,9 @@ pub async fn identify(
     {
         return Ok(caller);
     }
-    match (credential, context.app.anonymous()) {
+    // What a proxy on this machine hands on may come from anywhere.
+    let is_local = client.address.is_loopback() && FORWARDED.iter().all(|name| !headers.contains_key(*name));
+    match (credential, context.app.anonymous(is_local)) {
         (Credential::Token(text), _) => by_token(context, client.address, text).await,
         // Another scheme is of a proxy before the server, which asks for passwords of its own.
         (Credential::None | Credential::Other, Some(anonymous)) => {

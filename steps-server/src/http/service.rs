@@ -85,6 +85,7 @@ where
     head::name_host(&mut request);
     let head = head::check(&request).and_then(|bytes| front.reserve_head(is_stream, bytes));
     let client = front.client(&activity, request.headers(), is_stream);
+    let binds_to_tls = client.has_tls && !security_headers::is_for_localhost(request.headers());
     let (parts, body) = request.into_parts();
     let body = Received::new(body, Arc::clone(&exchange));
     let mut request = warp::http::Request::from_parts(parts, body.clone());
@@ -116,7 +117,7 @@ where
         response = Response::from_parts(parts, warp::reply::Response::default().into_body());
     }
     let headers = response.headers_mut();
-    security_headers::add(headers, client.has_tls);
+    security_headers::add(headers, binds_to_tls);
     if let Ok(id_header) = id_header {
         headers.insert(request_id::HEADER, id_header);
     }

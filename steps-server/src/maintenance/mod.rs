@@ -25,6 +25,14 @@ pub use tokens::{TokenCommand, generate as generate_token};
 /// What the program does besides serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Bring the schema up to date and end, as a user who may make tables; servers then need only read and write
+    #[command(after_help = "\
+Examples:
+  STEPS_DATABASE_URL=mysql://steps_migrate:secret@db:3306/steps steps-server migrate
+  STEPS_DATABASE_URL=mysql://steps:secret@db:3306/steps steps-server
+
+A server migrates by itself at its start where its user may.")]
+    Migrate,
     /// Fold every deployment again from the recorded steps; safe while servers are serving
     Rebuild,
     /// Compare every deployment with a fold from scratch, and change nothing; exit code 4 when something differs
@@ -92,6 +100,11 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")?);
     let mut found = Found::default();
     match command {
+        // It is done by opening the database.
+        Command::Migrate => {
+            println!("the schema is up to date");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Rebuild => {
             rebuild::rebuild(store, config, |streams, difference| found.add(streams, difference, &bar)).await?;
             bar.set_message("packing days");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use serde::Serialize;
 use steps_shared::Duration;
 
@@ -63,11 +64,11 @@ pub(super) struct SettingFlags {
     listen: Option<SocketAddr>,
     /// A certificate with its chain, a PEM file: the server then speaks TLS. It is read again when it changes, and on
     /// SIGHUP
-    #[arg(long, global = true, env = "STEPS_TLS_CERT", value_name = "FILE")]
+    #[arg(long, global = true, env = "STEPS_TLS_CERT", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls_cert: Option<PathBuf>,
     /// The key of the certificate, a PEM file without a passphrase
-    #[arg(long, global = true, env = "STEPS_TLS_KEY", value_name = "FILE")]
+    #[arg(long, global = true, env = "STEPS_TLS_KEY", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls_key: Option<PathBuf>,
     /// An address or a network (10.0.0.0/8) of proxies; what they say in X-Forwarded-For and X-Forwarded-Proto is believed.

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// The most bytes of each file.
 const FILE_BYTES: u64 = 1024 * 1024;
 /// The most handshakes that are under way. When there are more, those that have said nothing for longest are closed.
-const HANDSHAKES: u32 = 256;
+const HANDSHAKES: u32 = 1024;
 
 /// Why there is no TLS. None of them holds anything of the key.
 #[derive(Debug, thiserror::Error)]

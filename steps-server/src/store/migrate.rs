@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::{MySqlConnection, MySqlPool, SqlitePool};
 
 use super::OpenError;
-use super::mysql::{MySqlServer, close};
+use super::mysql::{MySqlServer, Rights, close};
 
 static MYSQL: Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -64,20 +64,30 @@ const CHECK_RIGHTS: [&str; 4] = [
     "DELETE FROM changes WHERE 1 = 0",
 ];
 
-/// The same on MySQL, after a look at what its user may do.
+/// The same on MySQL, after a look at what its user may do. Where nothing is missing, the user need not be one who may make tables:
+/// the library would ask for that even then.
 pub(super) async fn migrate_mysql(pool: &MySqlPool, server: &MySqlServer) -> Result<(), OpenError> {
     let mut holder = lock_database(pool).await.map_err(|error| server.not_migrated(error))?;
-    let statements: &[_] = if is_up_to_date(&mut holder).await { &CHECK_RIGHTS } else { &TRY_RIGHTS };
-    server.check_rights(&mut holder, statements).await?;
+    if is_up_to_date(&mut holder).await {
+        server.check_rights(&mut holder, &CHECK_RIGHTS, Rights::Serve).await?;
+        close(holder).await;
+        return Ok(());
+    }
+    server.check_rights(&mut holder, &TRY_RIGHTS, Rights::Migrate).await?;
     let migrated = unlocked(&MYSQL).run(&mut holder).await;
     close(holder).await;
     migrated.map_err(|error| server.not_migrated(error))
 }
 
+/// Whether every migration that is known here has succeeded, as it stands here.
 async fn is_up_to_date(connection: &mut MySqlConnection) -> bool {
-    let applied: Result<i64, _> =
-        sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success = 1").fetch_one(connection).await;
-    applied.is_ok_and(|applied| usize::try_from(applied).is_ok_and(|applied| applied >= MYSQL.iter().count()))
+    let applied: Result<Vec<(i64, bool, Vec<u8>)>, _> =
+        sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations").fetch_all(connection).await;
+    let Ok(applied) = applied else { return false };
+    let is_applied = |known: &Migration| {
+        applied.iter().any(|(version, _, checksum)| *version == known.version && **checksum == *known.checksum)
+    };
+    applied.iter().all(|(_, success, _)| *success) && MYSQL.iter().all(is_applied)
 }
 
 /// A connection that holds the lock of the one that migrates, until it is closed. sqlx's own lock does nothing on MariaDB: it

@@ -21,6 +21,18 @@ pub(super) struct MySqlServer {
     has_password: bool,
 }
 
+/// What the user must be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// To read and write rows.
+    Serve,
+    /// To make and change tables, too.
+    Migrate,
+}
+
+/// The errors of a user who may not: the database, a command, a column, something else than tables.
+const DENIED: [u16; 4] = [1044, 1142, 1143, 1227];
+
 /// How long one try to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -104,14 +116,29 @@ impl MySqlServer {
         &self,
         connection: &mut MySqlConnection,
         statements: &[&'static str],
+        rights: Rights,
     ) -> Result<(), OpenError> {
         for statement in statements {
             let Err(error) = connection.execute(*statement).await else { continue };
             if let Some(remedy) = self.remedy(&error) {
+                let remedy = if is_denied(&error) { self.grant(rights) } else { remedy };
                 return Err(self.refused(error, remedy));
             }
         }
         Ok(())
+    }
+
+    /// How the user gets these rights.
+    fn grant(&self, rights: Rights) -> String {
+        let name = self.options.get_database().unwrap_or_default();
+        let user = self.options.get_username();
+        match rights {
+            Rights::Serve => format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{name}`.* TO the user '{user}'"),
+            Rights::Migrate => format!(
+                "the schema has to be brought up to date, and the user '{user}' may not: run `steps-server migrate` with the URL of \
+                 a user who may, or GRANT ALL ON `{name}`.* TO the user '{user}'"
+            ),
+        }
     }
 
     fn refused(&self, error: sqlx::Error, remedy: String) -> OpenError {
@@ -164,8 +191,7 @@ impl MySqlServer {
             1045 | 1698 => "check the user and the password in the URL, from which hosts that user may connect, and whether it has \
                  to show a certificate (ssl-cert and ssl-key)"
                 .to_owned(),
-            // Denied: the database, a command, a column, something else than tables.
-            1044 | 1142 | 1143 | 1227 => format!("GRANT ALL ON `{name}`.* TO the user '{user}'; more is not needed"),
+            _ if DENIED.contains(&number) => format!("GRANT ALL ON `{name}`.* TO the user '{user}'; more is not needed"),
             // Unknown database.
             1049 => format!("CREATE DATABASE `{name}`, or name another one in the URL"),
             1115 | 1273 => "leave charset and collation out of the URL".to_owned(),
@@ -181,6 +207,11 @@ impl MySqlServer {
             _ => return None,
         })
     }
+}
+
+fn is_denied(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    error.is_some_and(|error| DENIED.contains(&error.number()))
 }
 
 /// Closes a connection that has done its work. That the other side has hung up first is as good.
