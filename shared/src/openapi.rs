@@ -13,7 +13,7 @@ use utoipa::openapi::{KnownFormat, OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    Attempt, Duration, Glob, Percent, Scope, Scopes, Step, StepColumn, StepId, TimeZone, Timestamp, TokenId,
+    Age, Attempt, Duration, Glob, Percent, Scope, Scopes, Step, StepColumn, StepId, TimeZone, Timestamp, TokenId,
     TokenSecret,
 };
 
@@ -148,7 +148,7 @@ pub fn id() -> ObjectBuilder {
 }
 
 /// A date, a time and an offset, as they may be sent. The days are those that every month has.
-pub const SENT_TIME: &str = "^(197[1-9]|19[89][0-9]|20[0-1][0-9])-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?$";
+pub const SENT_TIME: &str = "^(197[1-9]|19[89][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?$";
 
 /// A duration as it may be sent: `500ms`, `90s`, `1h30m`, or seconds.
 pub const SENT_DURATION: &str = "^(0*([0-9]{1,9}(\\.[0-9]*)?|\\.[0-9]+)|([0-9]{1,6}(ms|s|m|h|d|w|y) ?){1,6})$";
@@ -237,77 +237,78 @@ const LEFT_OUT: &str = "May be left out, null or empty, which is the same";
 #[must_use]
 pub fn new_step() -> Schema {
     use crate::{Component, Environment, Owner, Run, Status, Version};
+    let owner = "Who is responsible; where the token has an owner, it may be left out";
+    let environment = optional([sent_name(Environment::LIMIT, "")], "Where to; production by default");
+    let run = optional([sent_name(Run::LIMIT, "")], "The CI run that it belongs to");
+    let attempt = optional(whole(1, 1_000_000, "^0*([1-9][0-9]{0,5}|1000000)$"), "Which attempt of that run");
+    let id = optional([id().build().into()], "Its identity, a UUID that is not nil; made by the server by default");
+    let not_a_span = || optional([span(false), one_of(["false"]).build().into()], "It is not a span");
     let step = || {
-        ObjectBuilder::new()
+        let object = ObjectBuilder::new()
             .property("component", sent_name(Component::LIMIT, "What is deployed"))
             .property("version", sent_name(Version::LIMIT, "Which version"))
-            .property(
-                "owner",
-                sent_name(Owner::LIMIT, "Who is responsible; where the token has an owner, it may be left out"),
-            )
+            .property("owner", sent_name(Owner::LIMIT, owner))
             .property("status", sent_name(Status::LIMIT, "The phase that begins, or how the deployment ends"))
-            .property("environment", optional([sent_name(Environment::LIMIT, "")], "Where to; production by default"))
-            .property("run", optional([sent_name(Run::LIMIT, "")], "The CI run that it belongs to"))
-            .property(
-                "attempt",
-                optional(whole(1, 1_000_000, "^0*([1-9][0-9]{0,5}|1000000)$"), "Which attempt of that run"),
-            )
-            .property(
-                "id",
-                optional([id().build().into()], "Its identity, a UUID that is not nil; made by the server by default"),
-            )
-            .required("component")
-            .required("version")
-            .required("owner")
-            .required("status")
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-    };
-    let ts = || {
-        optional(
-            [pattern(SENT_TIME).build().into()],
-            "When it began: RFC 3339, or YYYY-MM-DD hh:mm:ss in UTC; at most five minutes in the future",
+            .property("environment", environment.clone())
+            .property("run", run.clone())
+            .property("attempt", attempt.clone())
+            .property("id", id.clone())
+            .property("span", not_a_span());
+        let required = ["component", "version", "owner", "status"];
+        without(
+            required.into_iter().fold(object, ObjectBuilder::required),
+            &["ts", "age", "outcome", "duration", "ended_at", "exit_code"],
         )
     };
-    let age = || {
-        optional(
-            [number().maximum(Some(MAX_AGE)).build().into(), pattern("^[0-9]{1,8}(\\.[0-9]*)?$").build().into()],
-            "How many seconds ago it began, in place of ts",
-        )
+    let ts = "When it began: RFC 3339, or YYYY-MM-DD hh:mm:ss in UTC; at most five minutes in the future";
+    let at = || step().property("ts", optional([pattern(SENT_TIME).build().into()], ts));
+    let ages = || {
+        [number().maximum(Some(Age::MAX_SECONDS)).build().into(), pattern("^[0-9]{1,8}(\\.[0-9]*)?$").build().into()]
     };
-    let span = |truth: bool| boolean().enum_values(Some([truth]));
-    let is_span = || {
-        let forms = [span(true), one_of(["true"])];
-        either(
-            forms.map(|form| form.description(Some("Its end is recorded, rather than the next step")).build().into()),
-        )
-    };
-    let no_span = || optional([span(false).build().into(), one_of(["false"]).build().into()], "Not a span");
-    let ended = |object: ObjectBuilder| finish(object.property("span", is_span()).required("span"));
-    let shapes: [Schema; 6] = [
-        step().property("ts", ts()).property("span", no_span()).build().into(),
-        step().property("age", age()).property("span", no_span()).build().into(),
-        step().property("ts", ts()).property("span", is_span()).required("span").build().into(),
-        step().property("age", age()).property("span", is_span()).required("span").build().into(),
-        ended(step().property("ts", ts())).property("duration", duration()).required("duration").build().into(),
-        ended(step().property("ts", pattern(SENT_TIME).description(Some("When it began"))))
-            .required("ts")
-            .property("ended_at", ended_at())
-            .required("ended_at")
-            .build()
-            .into(),
+    let ago = || step().property("age", optional(ages(), "How many seconds ago it began, in place of ts"));
+    let is_span = || either([span(true), one_of(["true"]).build().into()]);
+    let begun = |object: ObjectBuilder| object.property("span", is_span()).required("span");
+    let known = || step().property("ts", pattern(SENT_TIME).description(Some(ts))).required("ts");
+    let lasted = |object| finish(begun(object)).property("duration", duration()).required("duration");
+    let ended = |object| finish(begun(object)).property("ended_at", ended_at()).required("ended_at");
+    let shapes = [
+        (at(), "A step"),
+        (ago(), "A step of a moment ago"),
+        (begun(at()), "A span, which ends later"),
+        (begun(ago()), "A span of a moment ago, which ends later"),
+        (lasted(at()), "A span that has ended, and how long it took"),
+        (lasted(ago()), "A span of a moment ago, and how long it took"),
+        (ended(known()), "A span that has ended, and when"),
+        (ended(ago()), "A span of a moment ago, and when it ended"),
     ];
-    either(shapes)
+    either(shapes.map(|(shape, about)| shape.description(Some(about)).build().into()))
+}
+
+/// Whether something is a span.
+fn span(truth: bool) -> Schema {
+    boolean()
+        .enum_values(Some([truth]))
+        .description(Some("Whether its end is recorded, rather than the next step"))
+        .build()
+        .into()
+}
+
+/// The same object, in which these members may only be null or empty, which is as if they were left out; and no others.
+fn without(object: ObjectBuilder, members: &[&str]) -> ObjectBuilder {
+    let object =
+        members.iter().fold(object, |object, member| object.property(*member, optional([], "Not with the others")));
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false)))
 }
 
 /// The end of a span as it may be sent.
 #[must_use]
 pub fn new_finish() -> Schema {
-    let object = || finish(ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false))));
-    either([
-        object().build().into(),
-        object().property("duration", duration()).required("duration").build().into(),
-        object().property("ended_at", ended_at()).required("ended_at").build().into(),
-    ])
+    let object = || finish(without(ObjectBuilder::new(), &["duration", "ended_at"]));
+    let [lasted, ended] = [
+        object().property("duration", optional(durations(), DURATION)),
+        object().property("ended_at", optional([ended_at().build().into()], "By default when the server hears of it")),
+    ];
+    either([lasted.build().into(), ended.build().into()])
 }
 
 /// What every end of a span has.
@@ -325,15 +326,15 @@ fn finish(object: ObjectBuilder) -> ObjectBuilder {
         .required("outcome")
 }
 
+const DURATION: &str = "How long it took: seconds, or such as 1h30m; it ends at most five minutes in the future";
+
+fn durations() -> [Schema; 2] {
+    [number().maximum(Some(MAX_DURATION)), pattern(SENT_DURATION)]
+        .map(|form| form.description(Some(DURATION)).build().into())
+}
+
 fn duration() -> Schema {
-    let forms = [number().maximum(Some(MAX_DURATION)), pattern(SENT_DURATION)];
-    either(forms.map(|form| {
-        form.description(Some(
-            "How long it took: seconds, or such as 1h30m; it ends at most five minutes in the future",
-        ))
-        .build()
-        .into()
-    }))
+    either(durations())
 }
 
 fn ended_at() -> ObjectBuilder {
@@ -372,7 +373,7 @@ pub fn new_token() -> Schema {
         let list = ArrayBuilder::new().items(glob()).max_items(Some(crate::MAX_PATTERNS)).description(Some(what));
         either([list.build().into(), glob().build().into(), null()])
     };
-    let expires = [number().minimum(Some(1.0)).maximum(Some(MAX_DURATION)), pattern(SENT_SPAN)];
+    let expires = [number().minimum(Some(0.000_001)).maximum(Some(MAX_DURATION)), pattern(SENT_SPAN)];
     ObjectBuilder::new()
         .property("name", sent_name(crate::TokenName::LIMIT, "What it is called; no other has this name"))
         .property("scopes", either([scopes.build().into(), scope().build().into()]))
@@ -387,9 +388,8 @@ pub fn new_token() -> Schema {
         .into()
 }
 
-/// The longest age and duration of the description, in seconds; those of the server are a little longer.
-const MAX_AGE: f64 = 3e8;
-const MAX_DURATION: f64 = 3e8;
+/// The longest duration, in seconds.
+const MAX_DURATION: f64 = 3.2e9;
 
 /// A pattern of names: no control character, no blank at its ends, and not the character that stands for what was not read.
 const GLOB: &str = "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufffd]([^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufffd])?$";

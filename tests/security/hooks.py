@@ -34,8 +34,10 @@ def set_times(body):
     now = datetime.datetime.now(datetime.timezone.utc)
     if body.get("ts"):
         body["ts"] = "2020" + str(body["ts"])[4:]
-    if "ended_at" in body:
+    if body.get("ended_at"):
         # A span that is ended later may have begun a moment ago.
         body["ended_at"] = body.get("ts") or now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if "component" in body and not body.get("ts"):
+            body["age"] = 60
     if body.get("duration"):
-        body["duration"] = "90s" if isinstance(body["duration"], str) else min(body["duration"], 60)
+        body["duration"] = "60s" if isinstance(body["duration"], str) else min(body["duration"], 60)

@@ -22,6 +22,7 @@ BODIES = {
     "exclude_deployment": {"reason": "a test", "owner": "ann"},
     "include_deployment": {"owner": "ann"},
     "create_token": {"name": "ci", "scopes": ["read"], "components": ["a*"], "environments": ["b*"], "owner": "ann", "expires_in": "1d"},
+    "login": {"token": "steps_0000000000000000000000000000000000000000000000000"},
 }
 
 

@@ -76,7 +76,10 @@ async fn the_description_is_served_as_it_is_printed(db: TestDb) {
     let open: Value = server.get("/openapi.json").await.json();
     let (text, document) = printed();
     // Until there is a token, nobody needs one.
-    assert_eq!(open["paths"]["/v1/steps"]["get"]["security"].to_string(), r#"[{},{"token":["read"]}]"#);
+    assert_eq!(
+        open["paths"]["/v1/steps"]["get"]["security"].to_string(),
+        r#"[{},{"token":["read"]},{"session":["read"]}]"#
+    );
     let cli = Cli::of(&server);
     cli.run(&["token", "create", "admin", "--scope", "admin"]).ok();
     let answer = server.get("/openapi.json").await;

@@ -158,7 +158,7 @@ async fn readers_that_do_not_read(db: TestDb) {
     let args = ["--stall-timeout", "3s", "--database-connections", "4"];
     let server = Builder::on(&db.url()).args(&args).start().await;
     fill(&server, 2).await;
-    let list = "GET /v1/steps?format=jsonl HTTP/1.1\r\nHost: steps\r\n\r\n";
+    let list = "GET /v1/steps?format=jsonl HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let target = address(&server).to_owned();
     // Two read at the same time; the list that is to find its place waits for as long as half of the others take.
     let attack = Attack::start(short_or_long(4, 12), move || {
@@ -246,7 +246,7 @@ async fn an_idle_flood(db: TestDb) {
 /// Bodies of which a part comes, and then nothing: they hold neither every place nor all memory.
 async fn bodies_that_never_end(db: TestDb) {
     let server = Builder::on(&db.url()).args(&["--connections", "64"]).start().await;
-    let head = "POST /v1/steps/batch HTTP/1.1\r\nHost: steps\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n\r\n";
+    let head = "POST /v1/steps/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n\r\n";
     let body = [head.as_bytes(), &vec![b' '; 7_000_000]].concat();
     let mut open = join_all((0..8).map(|_| raw(&server, &body))).await;
     let full = eventually("batches are refused", async || {
@@ -258,7 +258,7 @@ async fn bodies_that_never_end(db: TestDb) {
     full.await.problem(503);
     Recordings::of_four(&server, Duration::from_millis(200)).await;
     let post =
-        b"POST /v1/steps HTTP/1.1\r\nHost: steps\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+        b"POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     let _more = join_all((0..100).map(|_| raw(&server, post))).await;
     Recordings::of_four(&server, Duration::from_millis(200)).await;
     Answer::of(server.request(Method::GET, "/healthz")).await.ok();

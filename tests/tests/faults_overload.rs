@@ -99,8 +99,10 @@ async fn connect(server: &Server, head: &str) -> TcpStream {
 async fn clients_that_stall_are_cut_off(db: TestDb) {
     let server = Builder::on(&db.url()).args(&["--stall-timeout", "1s"]).start().await;
     let post =
-        "POST /v1/steps HTTP/1.1\r\nHost: steps\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    for (head, answer) in [("", ""), ("GET /v1/st", ""), ("GET / HTTP/1.1\r\nHost: s", ""), (post, "HTTP/1.1 408")] {
+        "POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    for (head, answer) in
+        [("", ""), ("GET /v1/st", ""), ("GET / HTTP/1.1\r\nHost: localhost", ""), (post, "HTTP/1.1 408")]
+    {
         let mut stream = connect(&server, head).await;
         let mut said = String::new();
         let reading = stream.read_to_string(&mut said);
@@ -117,7 +119,7 @@ async fn connections_are_bounded(db: TestDb) {
     let args = ["--connections", "3", "--stall-timeout", "1s"];
     let server = Builder::on(&db.url()).args(&args).start().await;
     let idle = join_all((0..3).map(|_| connect(&server, ""))).await;
-    let mut fourth = connect(&server, "GET /healthz HTTP/1.1\r\nHost: steps\r\nConnection: close\r\n\r\n").await;
+    let mut fourth = connect(&server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     let mut said = String::new();
     let reading = fourth.read_to_string(&mut said);
     tokio::time::timeout(steps_tests::PATIENCE, reading).await.expect("an answer").expect("a whole answer");

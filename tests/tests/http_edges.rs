@@ -29,7 +29,7 @@ async fn bodies_that_no_path_reads(db: TestDb) {
         ("POST /v1/steps", 413),
         ("GET /v1/steps?x=1", 400),
     ] {
-        let head = format!("{line} HTTP/1.1\r\nHost: s\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut stream = raw(&server, head.as_bytes()).await;
         let (mut reads, mut writes) = stream.split();
         // A client that writes all of it before it reads.
@@ -39,13 +39,13 @@ async fn bodies_that_no_path_reads(db: TestDb) {
         closing(&said, status);
 
         // One that asks first need not send it.
-        let head = head.replace("Host: s", "Host: s\r\nExpect: 100-continue");
+        let head = head.replace("Host: localhost", "Host: localhost\r\nExpect: 100-continue");
         let said = read_to_end(&mut raw(&server, head.as_bytes()).await).await;
         closing(&said, status);
 
         // After a short body, the connection goes on.
-        let request = format!("{line} HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\n{{x}}");
-        let next = "GET /healthz HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n";
+        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n{{x}}");
+        let next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         let said = read_to_end(&mut raw(&server, format!("{request}{next}").as_bytes()).await).await;
         assert_eq!(said.matches("HTTP/1.1 ").count(), 2, "{said}");
         assert!(said.contains("HTTP/1.1 200 OK"), "{said}");
@@ -57,19 +57,20 @@ async fn bodies_that_no_path_reads(db: TestDb) {
 
 async fn what_is_no_request(db: TestDb) {
     let server = Server::start(&db).await;
-    let large = format!("GET / HTTP/1.1\r\nHost: s\r\nX: {}\r\n\r\n", "x".repeat(400_000));
-    let larger =
-        |bytes| format!("GET /healthz HTTP/1.1\r\nHost: s\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(bytes));
+    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(400_000));
+    let larger = |bytes| {
+        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(bytes))
+    };
     let [fits, over, far_over] = [65_000, 65_536, 100_000].map(larger);
     let said = read_to_end(&mut raw(&server, fits.as_bytes()).await).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
-    let many = format!("GET / HTTP/1.1\r\nHost: s\r\n{}\r\n", "X: 1\r\n".repeat(200));
-    let path = format!("GET /{} HTTP/1.1\r\nHost: s\r\n\r\n", "x".repeat(65_600));
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: 1\r\n".repeat(200));
+    let path = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(65_600));
     for (request, statuses) in [
-        ("POST /v1/steps HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: gzip\r\n\r\n", &[400][..]),
-        ("GET http://[ HTTP/1.1\r\nHost: s\r\n\r\n", &[400]),
-        ("GET /a b c HTTP/1.1\r\nHost: s\r\n\r\n", &[400]),
-        ("GET / HTTP/3.7\r\nHost: s\r\n\r\n", &[400]),
+        ("POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", &[400][..]),
+        ("GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("GET /a b c HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
+        ("GET / HTTP/3.7\r\nHost: localhost\r\n\r\n", &[400]),
         ("\x16\x03\x01\x02\x00\x01\x00", &[400]),
         ("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", &[400]),
         (&large, &[431]),
@@ -84,7 +85,7 @@ async fn what_is_no_request(db: TestDb) {
         closing(&said, status);
     }
     // On a connection that has been answered before, too.
-    let mut stream = raw(&server, b"GET /healthz HTTP/1.1\r\nHost: s\r\n\r\n").await;
+    let mut stream = raw(&server, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let mut said = vec![0; 4096];
     let read = stream.read(&mut said).await.expect("an answer");
     assert!(said[..read].starts_with(b"HTTP/1.1 200"));
@@ -98,16 +99,16 @@ async fn one_request_after_the_other(db: TestDb) {
     let server = Server::start(&db).await;
     let step = "component=c&version=1&owner=o&status=s";
     let post = format!(
-        "POST /v1/steps HTTP/1.1\r\nHost: s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{step}",
+        "POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{step}",
         step.len()
     );
-    let last = "HEAD /healthz HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc";
+    let last = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc";
     let said = read_to_end(&mut raw(&server, format!("{}{last}", post.repeat(50)).as_bytes()).await).await;
     assert_eq!((said.matches("HTTP/1.1 201").count(), said.matches("HTTP/1.1 200").count()), (50, 1), "{said}");
 
     let chunked = |chunks: &str| {
         format!(
-            "POST /v1/steps HTTP/1.1\r\nHost: s\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}"
         )
     };

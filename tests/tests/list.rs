@@ -237,7 +237,7 @@ async fn a_client_that_leaves_frees_its_connection(db: TestDb) {
     let address = server.url().trim_start_matches("http://").to_owned();
     for _ in 0..50 {
         let mut connection = TcpStream::connect(&address).await.unwrap();
-        connection.write_all(b"GET /v1/steps HTTP/1.1\r\nHost: steps\r\n\r\n").await.unwrap();
+        connection.write_all(b"GET /v1/steps HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut begin = [0; 1000];
         connection.read_exact(&mut begin).await.unwrap();
         assert!(begin.starts_with(b"HTTP/1.1 200"));

@@ -74,7 +74,7 @@ async fn a_request_under_way_is_finished(db: TestDb) {
     let (first, second) = body.split_at(20);
     let mut connection = TcpStream::connect(&address).await.unwrap();
     let head = format!(
-        "POST /v1/steps HTTP/1.1\r\nHost: steps\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /v1/steps HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     connection.write_all(head.as_bytes()).await.unwrap();

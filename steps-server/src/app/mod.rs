@@ -10,6 +10,7 @@ mod exclusions;
 mod fact;
 mod gate;
 mod lists;
+mod new_tokens;
 mod oidc;
 mod reading;
 mod recorder;
@@ -36,12 +37,13 @@ pub use caller::Caller;
 pub use error::Error;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
+pub use new_tokens::{bootstrap, create as create_token, random_secret};
 pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use recorder::RecordError;
 pub use recording::LineErrors;
 pub use sessions::SessionSecret;
 pub use steps::Count;
-pub use tokens::{TokenRefusal, Tokens, bootstrap, create as create_token, random_secret};
+pub use tokens::{TokenRefusal, Tokens};
 
 use compute::Slots;
 use lists::ListShare;
@@ -61,6 +63,8 @@ pub struct App {
     tokens: Arc<Tokens>,
     issuers: Issuers,
     anonymous: Anonymous,
+    /// Who sends no token, where that is enough.
+    nobody: Arc<Caller>,
     stopping: AtomicBool,
 }
 
@@ -106,6 +110,7 @@ impl App {
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
+        let nobody = Arc::new(Caller::anonymous(Some(Scopes::all())));
         let app = Self {
             store,
             recorder,
@@ -118,6 +123,7 @@ impl App {
             tokens,
             issuers,
             anonymous,
+            nobody,
             stopping,
         };
         Ok((app, writer))
@@ -149,7 +155,7 @@ impl App {
             Anonymous::WithoutTokens => is_local && self.tokens.has_seen_none(),
             Anonymous::Allowed => true,
         };
-        is_allowed.then(|| Arc::new(Caller::anonymous(Some(Scopes::all()))))
+        is_allowed.then(|| Arc::clone(&self.nobody))
     }
 
     /// From now on the server is not ready for new work.

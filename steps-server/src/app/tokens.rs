@@ -3,17 +3,17 @@
 //! All tokens are in memory. They are read anew every two seconds, and at once when a token is sent that is not known. While the
 //! database does not answer, what is known stays: then nothing can be recorded or read anyway.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use steps_shared::{CreatedToken, FieldError, FieldErrors, NewToken, Timestamp, Token, TokenId, TokenSecret};
+use steps_shared::{CreatedToken, NewToken, Timestamp, Token, TokenId, TokenSecret};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use uuid::Uuid;
 
+use super::new_tokens::create;
 use super::{Caller, Error};
 use crate::projection::apply::retry_on_conflict;
 use crate::store::{Store, StoreError, StoredToken};
@@ -28,12 +28,6 @@ const LEAST_PAUSE: Duration = Duration::from_millis(200);
 const USES_PAUSE: Duration = Duration::from_secs(2);
 /// A use is stored when the one that is stored is older than this, in microseconds: a minute.
 const USE_MICROS: i64 = 60_000_000;
-/// The most tokens: each of them is read every two seconds.
-const MOST: usize = 10_000;
-/// The name of the token that is given to the server at its start.
-const BOOTSTRAP: &str = "bootstrap";
-/// How often servers that start together try to store the same token.
-const BOOTSTRAP_TRIES: u32 = 10;
 
 /// The tokens, as this server knows them.
 #[derive(Debug)]
@@ -55,8 +49,22 @@ pub struct Tokens {
 struct Known {
     /// By the first bytes of the SHA-256, so that no comparison of a whole one is left to the map.
     by_start: HashMap<[u8; 8], Vec<Arc<KnownToken>>>,
-    /// Of all, in order; also of those that cannot be read.
-    ids: Vec<TokenId>,
+    /// Of all, also of those that cannot be read.
+    ids: BTreeSet<TokenId>,
+}
+
+impl Known {
+    /// Of tokens that were read after their ids. One that was made in between is left out, and known after the next read: else
+    /// the ids would not tell that it is revoked.
+    fn new(ids: BTreeSet<TokenId>, tokens: Vec<Arc<KnownToken>>) -> Self {
+        let mut known = Self { ids, ..Self::default() };
+        for token in tokens {
+            if known.ids.contains(&token.id) {
+                known.by_start.entry(start_of(&token.sha256)).or_default().push(token);
+            }
+        }
+        known
+    }
 }
 
 #[derive(Debug)]
@@ -205,14 +213,11 @@ impl Tokens {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_known(&self, ids: Vec<TokenId>, tokens: Vec<Arc<KnownToken>>) {
+    fn set_known(&self, ids: BTreeSet<TokenId>, tokens: Vec<Arc<KnownToken>>) {
         if !ids.is_empty() {
             self.seen.store(true, Ordering::Relaxed);
         }
-        let mut known = Known { ids, ..Known::default() };
-        for token in tokens {
-            known.by_start.entry(start_of(&token.sha256)).or_default().push(token);
-        }
+        let known = Known::new(ids, tokens);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 
@@ -221,8 +226,7 @@ impl Tokens {
         *last = Some(Instant::now());
         let before = self.known();
         let changed = async {
-            let ids = self.store.token_ids().await?;
-            // A token that is made between the two has no id yet, and is read again the next time.
+            let ids: BTreeSet<TokenId> = self.store.token_ids().await?.into_iter().collect();
             if ids == before.ids { Ok(None) } else { Ok(Some((ids, self.store.tokens().await?))) }
         };
         let changed = in_time(&self.store, READ_TIMEOUT, changed).await;
@@ -296,7 +300,7 @@ async fn keep_uses(tokens: Weak<Tokens>) {
 }
 
 /// Waits for the database for so long, and gives its connection up where it does not answer.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     store: &Store,
     limit: Duration,
     answer: impl Future<Output = Result<T, StoreError>>,
@@ -309,89 +313,26 @@ async fn in_time<T>(
     answered
 }
 
-/// Makes a token in the database alone; servers learn of it.
-///
-/// # Errors
-/// As [`Tokens::create`].
-pub async fn create(store: &Store, deadline: Duration, new: NewToken, now: Timestamp) -> Result<CreatedToken, Error> {
-    let NewToken { name, scopes, components, environments, owner, expires_in } = new;
-    let wrong = |field, reason: &str| Err(Error::from(FieldErrors::from(FieldError::wrong(field, reason))));
-    if name.as_str() == BOOTSTRAP {
-        let reason = "is \"bootstrap\", which is the name of the token of STEPS_BOOTSTRAP_TOKEN";
-        return Err(Error::Conflict(FieldError::wrong("name", reason)));
-    }
-    let expires_at = match expires_in.map(|expires_in| now.micros().checked_add(expires_in.micros())) {
-        None => None,
-        Some(micros) => match micros.and_then(|micros| Timestamp::from_micros(micros).ok()) {
-            Some(expires_at) => Some(expires_at),
-            None => return wrong("expires_in", "must end before the year 10000"),
-        },
-    };
-    if in_time(store, deadline, store.token_ids()).await?.len() >= MOST {
-        return wrong("name", &format!("cannot be taken: there are {MOST} tokens already, so revoke some"));
-    }
-    let secret = random_secret()?;
-    let id = TokenId(Uuid::now_v7());
-    let (created_at, last_used_at) = (now, None);
-    let token = Token { id, name, scopes, components, environments, owner, created_at, expires_at, last_used_at };
-    let stored = StoredToken { token, sha256: secret.sha256() };
-    match in_time(store, deadline, retry_on_conflict(|| store.insert_token(&stored))).await {
-        Ok(()) => Ok(CreatedToken { token: stored.token, secret }),
-        Err(StoreError::Duplicate) => {
-            let reason = format!("{:?} is taken by another token", stored.token.name.as_str());
-            Err(Error::Conflict(FieldError::wrong("name", reason)))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
 
-/// A new text of a token.
-///
-/// # Errors
-/// The system gives no random bits.
-pub fn random_secret() -> Result<TokenSecret, Error> {
-    let mut bits = [0; 32];
-    getrandom::fill(&mut bits).map_err(|error| Error::Internal(format!("no random bits: {error}")))?;
-    Ok(TokenSecret::from_bits(bits))
-}
+    use super::*;
 
-/// Stores the token that a server is given at its start: it permits everything. Where there is one already with this text,
-/// nothing is done; an earlier one is replaced. Several servers may do it at once.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn bootstrap(store: &Store, secret: &TokenSecret, now: Timestamp) -> Result<(), StoreError> {
-    let Ok(name) = BOOTSTRAP.parse() else { return Ok(()) };
-    let token = Token {
-        id: TokenId(Uuid::now_v7()),
-        name,
-        scopes: steps_shared::Scope::Admin.into(),
-        components: Vec::new(),
-        environments: Vec::new(),
-        owner: None,
-        created_at: now,
-        expires_at: None,
-        last_used_at: None,
-    };
-    let stored = StoredToken { token, sha256: secret.sha256() };
-    let mut tries = 0;
-    loop {
-        let before = store.tokens().await?;
-        if before.iter().any(|other| bool::from(other.sha256.ct_eq(&stored.sha256))) {
-            return Ok(());
-        }
-        let replaces = before.iter().any(|other| other.token.name == stored.token.name);
-        tries += 1;
-        match store.replace_token(&stored).await {
-            Ok(()) if replaces => tracing::warn!("the bootstrap token was replaced by another one"),
-            Ok(()) => tracing::info!("the bootstrap token was stored"),
-            // Another server does the same.
-            Err(StoreError::Duplicate | StoreError::Unavailable(_)) if tries < BOOTSTRAP_TRIES => {
-                sleep(LEAST_PAUSE).await;
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
-        return Ok(());
+    fn token(bits: u8) -> Arc<KnownToken> {
+        let caller = Arc::new(Caller::anonymous(None));
+        let id = TokenId(Uuid::from_bytes([bits; 16]));
+        let sha256 = [bits; 32];
+        Arc::new(KnownToken { id, sha256, caller, used_at: AtomicI64::default(), stored_at: AtomicI64::default() })
+    }
+
+    #[test]
+    fn what_was_made_while_tokens_were_read_is_not_known_without_its_id() {
+        let (before, between) = (token(1), token(2));
+        let known = Known::new([before.id].into(), vec![Arc::clone(&before), between]);
+        let ids: Vec<_> = known.by_start.values().flatten().map(|token| token.id).collect();
+        assert_eq!(ids, [before.id]);
+        // One that was revoked in between has its id, so that the next read finds a difference.
+        assert_eq!(Known::new([before.id].into(), Vec::new()).ids, [before.id].into());
     }
 }

@@ -43,7 +43,7 @@ pub async fn identify(
         (Credential::Token(text), _) => by_token(context, client.address, text).await,
         // Another scheme is of a proxy before the server, which asks for passwords of its own.
         (Credential::None | Credential::Other, Some(anonymous)) => {
-            check_site(endpoint, context.is_loopback, headers)?;
+            check_site(endpoint, context.checks_host, headers)?;
             Ok(anonymous)
         }
         (Credential::None, None) => {
@@ -138,9 +138,9 @@ fn refused(peer: IpAddr, reason: String) -> ApiError {
 
 /// What a page of another site cannot send. A browser sends the name that the page was loaded by as `Host`, and the page's own
 /// site as `Origin`; only a name can be made to stand for another address afterwards.
-fn check_site(endpoint: &Endpoint, is_loopback: bool, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_site(endpoint: &Endpoint, checks_host: bool, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = only(headers, &header::HOST).and_then(|host| host.parse::<Authority>().ok());
-    if is_loopback && !host.as_ref().is_some_and(is_loopback_name) {
+    if checks_host && !host.as_ref().is_some_and(is_loopback_name) {
         return Err(ApiError::Misdirected);
     }
     if endpoint.method == Method::GET || !headers.contains_key(header::ORIGIN) {

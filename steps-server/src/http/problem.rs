@@ -68,8 +68,8 @@ pub enum ApiError {
     TooManyRequests(Duration),
     /// The request is for another name than one of this machine.
     #[error(
-        "this server needs no token on its own machine, and so answers only to names of it: use localhost or 127.0.0.1, or \
-         make a token (steps-server token create)"
+        "this server needs no token on its own machine, and so answers only to names of it: use localhost or 127.0.0.1, make a \
+         token (steps-server token create), or start it with --allow-anonymous"
     )]
     Misdirected,
     /// A page of another site sends it.

@@ -50,7 +50,7 @@ pub async fn login(context: Arc<Context>, mut request: Request) -> Result<Respon
     // A query string is logged by proxies, and kept by browsers.
     request.no_parameters()?;
     check_site(&request)?;
-    if !request.client.has_tls && !context.is_loopback {
+    if !request.client.has_tls && !request.client.address.to_canonical().is_loopback() {
         return Err(ApiError::PlainLogin);
     }
     let limit = Limit { bytes: MOST_BYTES, memory: Memory::Body };

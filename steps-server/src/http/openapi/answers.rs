@@ -39,6 +39,16 @@ pub fn of(about: &str, schema: impl Into<RefOr<Schema>>) -> ResponseBuilder {
     ResponseBuilder::new().description(about).content("application/json", Content::new(Some(schema)))
 }
 
+/// An answer that sends a browser on.
+pub fn elsewhere(about: &str) -> ResponseBuilder {
+    ResponseBuilder::new().description(about).header("Location", header(text(), "The path"))
+}
+
+/// The header with the cookie of a session.
+pub fn cookie() -> Header {
+    header(text(), "The session: HttpOnly, SameSite=Strict, and over TLS Secure")
+}
+
 /// A page or a text.
 pub fn page(about: &str, media_type: &str) -> ResponseBuilder {
     ResponseBuilder::new().description(about).content(media_type, Content::new(Some(text())))

@@ -1,9 +1,9 @@
 //! The bodies of requests.
 
-use steps_shared::openapi::{new_exclusion, new_finish, new_inclusion, new_step, new_token, text};
+use steps_shared::openapi::{new_exclusion, new_finish, new_inclusion, new_step, new_token, pattern, text};
 use steps_shared::{MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Content, Ref, RefOr, Required, Schema};
 
 /// The schemas that requests refer to.
@@ -35,8 +35,12 @@ pub fn form_or_json(schema: &str) -> RequestBody {
 }
 
 fn new_session() -> ObjectBuilder {
-    let token = text().description(Some("A token of this server"));
-    ObjectBuilder::new().property("token", token).required("token").description(Some("What begins a session"))
+    let token = pattern("^ *steps_[0-9A-Za-z]{49} *$").description(Some("A token of this server"));
+    ObjectBuilder::new()
+        .property("token", token)
+        .required("token")
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        .description(Some("What begins a session"))
 }
 
 /// Many steps: an array, or one a line. What is wrong with one is told of that one, and refuses none of the others.

@@ -16,7 +16,7 @@ use steps_shared::{
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Info, License, OpenApi, RefOr, Schema, Tag};
 use utoipa::{PartialSchema, ToSchema};
 use warp::http::Method;
@@ -24,8 +24,11 @@ use warp::http::Method;
 use super::endpoints::{ENDPOINTS, Endpoint, Needs};
 use operations::Described;
 
-/// The name of the security scheme.
+/// The name of the security scheme of programs.
 const BEARER: &str = "token";
+
+/// The same of pages.
+const SESSION: &str = "session";
 
 const ABOUT: &str = "\
 Records the steps of deployments, and tells how long deployments take and how they grow.
@@ -98,7 +101,8 @@ fn operation(endpoint: &Endpoint, is_open: bool) -> Operation {
         Needs::Scopes(scopes) => scopes.iter().map(|scope| scope.name()).collect(),
     };
     let open = is_open.then(SecurityRequirement::default);
-    operation.securities(Some(open.into_iter().chain([SecurityRequirement::new(BEARER, scopes)]))).build()
+    let known = [BEARER, SESSION].map(|scheme| SecurityRequirement::new(scheme, scopes.iter().copied()));
+    operation.securities(Some(open.into_iter().chain(known))).build()
 }
 
 fn components() -> Components {
@@ -141,6 +145,9 @@ fn components() -> Components {
             .to_owned(),
     );
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    let about = "The cookie of POST /login, which browsers keep; without TLS its name is steps-session. It permits what its token does";
+    let cookie = ApiKeyValue::with_description("__Host-steps-session", about);
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components
 }
 

@@ -190,15 +190,22 @@ pub fn describe(operation: &str) -> Described {
                 ..Described::default()
             },
             [
-                (200, answers::json("The session's cookie, and the caller; to JSON", "CurrentCaller")),
-                (303, ResponseBuilder::new().description("The session's cookie; to a form")),
+                (
+                    200,
+                    answers::json("The session's cookie, and the caller; to JSON", "CurrentCaller")
+                        .header("Set-Cookie", answers::cookie()),
+                ),
+                (303, answers::elsewhere("The session's cookie; to a form").header("Set-Cookie", answers::cookie())),
             ],
         ),
         "logout" => answering(
             Described { tag: "Sessions", summary: "End a session", ..Described::default() },
             [
-                (204, ResponseBuilder::new().description("It is valid no more")),
-                (303, ResponseBuilder::new().description("The same, to who accepts a page")),
+                (
+                    204,
+                    ResponseBuilder::new().description("It is valid no more").header("Set-Cookie", answers::cookie()),
+                ),
+                (303, answers::elsewhere("The same, to who accepts a page").header("Set-Cookie", answers::cookie())),
             ],
         ),
         "hello" => of("Server", "A greeting", Vec::new(), answers::page("A line of text", "text/plain")),

@@ -45,8 +45,8 @@ fn every_reference_leads_somewhere() {
 #[test]
 fn a_token_is_needed_only_where_it_is() {
     let security = |is_open, path: &str| described(is_open)["paths"][path]["get"]["security"].to_string();
-    assert_eq!(security(false, "/v1/steps"), r#"[{"token":["read"]}]"#);
-    assert_eq!(security(true, "/v1/steps"), r#"[{},{"token":["read"]}]"#);
+    assert_eq!(security(false, "/v1/steps"), r#"[{"token":["read"]},{"session":["read"]}]"#);
+    assert_eq!(security(true, "/v1/steps"), r#"[{},{"token":["read"]},{"session":["read"]}]"#);
     assert_eq!(security(false, "/healthz"), "[]");
 }
 
