@@ -23,8 +23,8 @@ pub struct Context {
     pub app: App,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
-    /// Whether who sends no token is believed only under a name of this machine.
-    pub checks_host: bool,
+    /// Whether only this machine reaches the server.
+    pub is_loopback: bool,
     pub limits: Limits,
     /// A permit for each byte.
     batch_bytes: Arc<Semaphore>,
@@ -48,10 +48,10 @@ pub enum Memory {
 impl Context {
     /// With all memory free.
     #[must_use]
-    pub fn new(app: App, stall_timeout: Duration, checks_host: bool, limits: Limits) -> Self {
+    pub fn new(app: App, stall_timeout: Duration, is_loopback: bool, limits: Limits) -> Self {
         let [batch_bytes, body_bytes, answer_bytes] =
             [BATCH_BYTES, BODY_BYTES, ANSWER_BYTES].map(|bytes| Arc::new(Semaphore::new(bytes)));
-        Self { app, stall_timeout, checks_host, limits, batch_bytes, body_bytes, answer_bytes, turn: Semaphore::new(1) }
+        Self { app, stall_timeout, is_loopback, limits, batch_bytes, body_bytes, answer_bytes, turn: Semaphore::new(1) }
     }
 
     /// Gives way to other work after much of a body has been received: a moment, and one body after the other, so that all
