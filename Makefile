@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-mysql truth snapshots soak demo bench completions
+.PHONY: help build test test-mysql truth snapshots soak security demo bench completions
 
 CARGO ?= cargo
 
@@ -32,6 +32,9 @@ snapshots: ## Write tests/tests/snapshots again after a change that is meant; gi
 
 soak: ## Every fault for minutes: kill, stop, cut, fill and overload, on MariaDB and MySQL and their clusters
 	tests/soak
+
+security: ## Attack private servers with schemathesis and sqlmap, and the parsers with made-up inputs; SECURITY_SECONDS=60
+	tests/security/run
 
 demo: ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo

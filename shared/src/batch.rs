@@ -20,6 +20,7 @@ pub const MAX_BATCH_ERRORS: usize = 1000;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchAnswer {
     /// How many were recorded now.
     pub recorded: u64,
@@ -39,6 +40,7 @@ pub struct BatchAnswer {
 
 /// What became of one step of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LineAnswer {
     /// Its place in the array, or its line in NDJSON, from 1.
     pub line: usize,

@@ -36,6 +36,7 @@ words! {
 
 /// The steps that took one version of one component into one environment; with a run, one attempt of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deployment {
     /// The identity: that of its first step.
     pub id: StepId,
@@ -136,6 +137,7 @@ columns! {
 
 /// A deployment with its steps, and how long each usually takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeploymentDetail {
     /// The deployment.
     #[serde(flatten)]
@@ -175,6 +177,7 @@ words! {
 
 /// A step of a deployment, what its status means, and how long it usually takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineStep {
     /// The step.
     #[serde(flatten)]

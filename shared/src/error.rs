@@ -16,6 +16,7 @@ const MAX_MESSAGE: usize = 1000;
 
 /// One wrong field of a request, a file's row or a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field as it was written.
     pub field: String,
@@ -103,6 +104,7 @@ impl From<FieldError> for FieldErrors {
 
 /// An error answer: a problem document (RFC 9457) that also carries the old service's members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Always `about:blank`: the status says what kind of problem it is.
     #[serde(rename = "type")]

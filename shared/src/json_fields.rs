@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::{FieldError, FieldErrors, NewStep};
 
@@ -64,7 +64,7 @@ impl JsonFields {
                 Value::Number(number)
                     if matches!(field.as_str(), "age" | "duration" | "exit_code" | "attempt" | "ts" | "ended_at") =>
                 {
-                    texts.push((field, number.to_string()));
+                    texts.push((field, text_of(&number)));
                 }
                 Value::Bool(value) if field == "span" => texts.push((field, value.to_string())),
                 other => errors.push(FieldError::wrong(&field, format!("must be a JSON string, not {other}"))),
@@ -79,6 +79,14 @@ impl JsonFields {
     /// As [`NewStep::from_fields`], and members of the wrong type.
     pub fn into_new_step(self) -> Result<NewStep, FieldErrors> {
         NewStep::from_fields(self.into_texts()?)
+    }
+}
+
+/// A number as a text. In JSON a whole number is one, however it is written: `5.0` is 5.
+fn text_of(number: &Number) -> String {
+    match number.as_f64() {
+        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+        _ => number.to_string(),
     }
 }
 
@@ -106,6 +114,13 @@ mod tests {
         };
         assert!(object(MAX_FIELDS).is_ok());
         assert!(object(1_000_000).unwrap_err().to_string().contains("more than 64 members"));
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let step = read(r#"{"component":"c","version":"1","owner":"o","status":"s","attempt":2.0,"age":5e0}"#).unwrap();
+        assert_eq!(step.attempt.map(crate::Attempt::number), Some(2));
+        assert!(read(r#"{"component":"c","version":"1","owner":"o","status":"s","attempt":2.5}"#).is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod attempt;
 mod batch;
 mod bound;
+#[cfg(test)]
+mod campaign_tests;
 mod deployment;
 mod duration;
 mod error;
@@ -17,7 +19,10 @@ mod glob;
 mod id;
 mod json_fields;
 mod name;
+mod neutral;
 mod new_step;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod parameters;
 mod percent;
 mod projection;
@@ -52,6 +57,7 @@ pub use glob::{Glob, GlobError};
 pub use id::{ImportIds, StepId};
 pub use json_fields::{JsonFields, MAX_FIELDS};
 pub use name::{Component, Environment, NameError, Owner, Reason, Run, Status, TokenName, Version};
+pub use neutral::{looks_neutralized, neutralized, original};
 pub use new_step::{Age, NewStep, When};
 pub use percent::Percent;
 pub use projection::{Projection, ProjectionQuery};

@@ -60,7 +60,8 @@ pub enum When {
 pub struct Age(f64);
 
 impl Age {
-    const MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
+    /// The longest, in seconds: ten years.
+    pub const MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 
     /// From seconds.
     ///

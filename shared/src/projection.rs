@@ -16,6 +16,7 @@ pub struct ProjectionQuery {
 
 /// The answer of `GET /v1/projection`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Projection {
     /// How many changes wait to be folded into deployments.
     pub waiting: u64,
@@ -24,7 +25,8 @@ pub struct Projection {
 }
 
 impl ProjectionQuery {
-    const PARAMETERS: [&'static str; 1] = ["until"];
+    /// The names of its parameters.
+    pub const PARAMETERS: [&'static str; 1] = ["until"];
 
     /// Reads the parameters of a query string. An empty value counts as not given.
     ///

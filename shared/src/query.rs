@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::parameters::{put, read_parameters, replace};
+use crate::parameters::{put, read_parameters, replace, switch};
 use crate::words::words;
 use crate::{
     DeploymentColumn, DeploymentFilter, FieldError, FieldErrors, Filter, ListColumn, ListFormat, StepColumn, StepFilter,
@@ -33,6 +33,8 @@ pub struct ListQuery<F, C> {
     pub columns: Vec<C>,
     /// The format; by default what the Accept header prefers, else CSV.
     pub format: Option<ListFormat>,
+    /// CSV without what a spreadsheet runs as a formula.
+    pub safe: bool,
 }
 
 /// A list of steps.
@@ -43,11 +45,21 @@ pub type DeploymentQuery = ListQuery<DeploymentFilter, DeploymentColumn>;
 
 impl<F: Default, C> Default for ListQuery<F, C> {
     fn default() -> Self {
-        Self { filter: F::default(), order: Order::default(), limit: None, columns: Vec::new(), format: None }
+        Self {
+            filter: F::default(),
+            order: Order::default(),
+            limit: None,
+            columns: Vec::new(),
+            format: None,
+            safe: false,
+        }
     }
 }
 
 impl<F: Filter, C: ListColumn> ListQuery<F, C> {
+    /// The names of its parameters beside those of the filter.
+    pub const OWN_PARAMETERS: [&'static str; 5] = ["limit", "order", "columns", "format", "safe"];
+
     /// Reads the parameters of a query string. An empty value counts as not given, as in the old service.
     ///
     /// # Errors
@@ -56,7 +68,7 @@ impl<F: Filter, C: ListColumn> ListQuery<F, C> {
         parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Result<Self, FieldErrors> {
         let mut query = Self::default();
-        let known: Vec<&str> = F::PARAMETERS.iter().chain(&["limit", "order", "columns", "format"]).copied().collect();
+        let known: Vec<&str> = F::PARAMETERS.iter().chain(&Self::OWN_PARAMETERS).copied().collect();
         read_parameters(parameters, &known, |name, value| query.set(name, value))?;
         Ok(query)
     }
@@ -81,6 +93,7 @@ impl<F: Filter, C: ListColumn> ListQuery<F, C> {
                 .map(|columns| self.columns = columns)
                 .map_err(|error| FieldError::wrong(name, error)),
             "format" => put(&mut self.format, name, value),
+            "safe" => switch(&mut self.safe, name, value),
             _ => return None,
         })
     }
@@ -88,11 +101,12 @@ impl<F: Filter, C: ListColumn> ListQuery<F, C> {
     /// The parameters that describe this list.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { filter, order, limit, columns, format } = self;
+        let Self { filter, order, limit, columns, format, safe } = self;
         let mut parameters = filter.to_parameters();
         parameters.push(("order", order.to_string()));
         parameters.extend(limit.map(|limit| ("limit", limit.to_string())));
         parameters.extend(format.map(|format| ("format", format.to_string())));
+        parameters.extend(safe.then(|| ("safe", safe.to_string())));
         if !columns.is_empty() {
             let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
             parameters.push(("columns", names.join(",")));
@@ -123,12 +137,13 @@ mod tests {
             ("limit", "5"),
             ("order", "desc"),
             ("columns", "ts, id"),
-            ("format", "jsonl"),
+            ("format", "csv"),
+            ("safe", "true"),
         ])
         .unwrap();
         assert_eq!(query.filter.until.unwrap().to_rfc3339(), "2026-01-05T09:30:00.999999Z");
         let parameters = query.to_parameters();
-        assert_eq!(parameters.len(), StepFilter::PARAMETERS.len() + 4);
+        assert_eq!(parameters.len(), StepFilter::PARAMETERS.len() + 5);
         let again = StepQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), value.into())));
         assert_eq!(again, Ok(query));
     }

@@ -25,6 +25,8 @@ pub struct StatsQuery {
     pub exclude_waiting: bool,
     /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
+    /// CSV without what a spreadsheet runs as a formula.
+    pub safe: bool,
 }
 
 /// The name of a time zone, such as `Europe/Berlin`; whether there is one of that name the server knows.
@@ -33,6 +35,7 @@ pub struct TimeZone(String);
 
 /// The statistics of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatsRow {
     /// What the group is of: a value for each of [`StatsQuery::by`], by its name. Flat members in JSON.
     #[serde(flatten, deserialize_with = "groups")]
@@ -83,6 +86,7 @@ pub struct StatsRow {
 
 /// The answer of `GET /v1/stats` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatsAnswer {
     /// What the groups are of.
     pub by: Vec<String>,
@@ -222,6 +226,9 @@ fn groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String,
 }
 
 impl StatsQuery {
+    /// The names of its parameters beside those of the filter.
+    pub const OWN_PARAMETERS: [&'static str; 5] = ["by", "tz", "exclude_waiting", "format", "safe"];
+
     /// Reads the parameters of a query string. An empty value counts as not given.
     ///
     /// # Errors
@@ -230,8 +237,7 @@ impl StatsQuery {
         parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Result<Self, FieldErrors> {
         let mut query = Self::default();
-        let own = ["by", "tz", "exclude_waiting", "format"];
-        let known: Vec<&str> = DeploymentFilter::PARAMETERS.iter().chain(&own).copied().collect();
+        let known: Vec<&str> = DeploymentFilter::PARAMETERS.iter().chain(&Self::OWN_PARAMETERS).copied().collect();
         read_parameters(parameters, &known, |name, value| query.set(name, value))?;
         Ok(query)
     }
@@ -248,11 +254,14 @@ impl StatsQuery {
                 .map(|by| self.by = by)
                 .map_err(|error| FieldError::wrong(name, error)),
             "tz" => {
-                self.tz = TimeZone(value.to_owned());
+                if !value.is_empty() {
+                    self.tz = TimeZone(value.to_owned());
+                }
                 Ok(())
             }
             "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "format" => put(&mut self.format, name, value),
+            "safe" => switch(&mut self.safe, name, value),
             _ => return None,
         })
     }
@@ -260,7 +269,7 @@ impl StatsQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { filter, by, tz, exclude_waiting, format } = self;
+        let Self { filter, by, tz, exclude_waiting, format, safe } = self;
         let mut parameters = filter.to_parameters();
         if !by.is_empty() {
             parameters.push(("by", by.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")));
@@ -268,6 +277,7 @@ impl StatsQuery {
         parameters.push(("tz", tz.to_string()));
         parameters.extend(exclude_waiting.then(|| ("exclude_waiting", exclude_waiting.to_string())));
         parameters.extend(format.map(|format| ("format", format.to_string())));
+        parameters.extend(safe.then(|| ("safe", safe.to_string())));
         parameters
     }
 }

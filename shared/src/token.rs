@@ -41,6 +41,7 @@ pub struct TokenId(pub Uuid);
 
 /// A token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Token {
     /// The identity.
     pub id: TokenId,
@@ -85,6 +86,7 @@ pub struct NewToken {
 
 /// The answer to [`NewToken`]: the one time that the secret is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedToken {
     /// The token.
     #[serde(flatten)]
@@ -96,6 +98,7 @@ pub struct CreatedToken {
 
 /// The answer of `GET /v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenList {
     /// Each token, by name.
     pub tokens: Vec<Token>,
@@ -115,6 +118,7 @@ words! {
 
 /// The answer of `GET /v1/tokens/current`: whom the server takes the caller for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CurrentCaller {
     /// How the server knows it.
     pub kind: CallerKind,

@@ -19,11 +19,19 @@ pub enum Links {
     Refused,
 }
 
-/// A regular file, and whose it is.
+/// Whether others may see what a folder holds. They may never put anything into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    Nobody,
+    Others,
+}
+
+/// A regular file, whose it is, and what others may do with it.
 #[derive(Debug)]
 pub struct Opened {
     file: File,
     owner: u32,
+    mode: u32,
 }
 
 impl Opened {
@@ -42,12 +50,22 @@ impl Opened {
         let file = openat(CWD, path, flags, Mode::empty())?;
         let stat = fstat(&file)?;
         regular(&stat)?;
-        Ok(Self { file: file.into(), owner: stat.st_uid })
+        Ok(Self { file: file.into(), owner: stat.st_uid, mode: stat.st_mode })
     }
 
     /// Its owner, where that is neither this user nor root.
     pub fn stranger(&self) -> Option<u32> {
         stranger(self.owner)
+    }
+
+    /// Whether others than its owner may write it.
+    pub fn is_writable_by_others(&self) -> bool {
+        self.mode & 0o022 != 0
+    }
+
+    /// Whether others than its owner may read it.
+    pub fn is_readable_by_others(&self) -> bool {
+        self.mode & 0o044 != 0
     }
 
     /// Its text.
@@ -78,6 +96,11 @@ impl PrivateFolder {
     /// `NotFound` where it is not there. A link, a folder of another user or one that others may use is refused; so is a
     /// folder around it in which others may put things.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_as(path, Readers::Nobody)
+    }
+
+    /// The same of a folder that others may see, such as that of the user's settings; its files are private all the same.
+    pub fn open_as(path: &Path, readers: Readers) -> io::Result<Self> {
         let parent = path.parent().unwrap_or(Path::new("/"));
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let around = openat(CWD, parent, flags, Mode::empty()).map_err(|error| no_folder(parent, error))?;
@@ -90,16 +113,24 @@ impl PrivateFolder {
         }
         let name = path.file_name().unwrap_or_default();
         let folder = openat(&around, name, flags, Mode::empty()).map_err(|error| no_folder(path, error))?;
-        private(path, &fstat(&folder)?, "chmod 700")?;
+        match readers {
+            Readers::Nobody => private(path, &fstat(&folder)?, 0o077, "others may read or write it", "chmod 700")?,
+            Readers::Others => private(path, &fstat(&folder)?, 0o022, "others may write it", "chmod go-w")?,
+        }
         Ok(Self { folder, path: path.to_owned() })
     }
 
     /// Opens a folder, and makes it where it is not there.
     pub fn create(path: &Path) -> io::Result<Self> {
-        match Self::open(path) {
+        Self::create_as(path, Readers::Nobody)
+    }
+
+    /// The same of a folder that others may see.
+    pub fn create_as(path: &Path, readers: Readers) -> io::Result<Self> {
+        match Self::open_as(path, readers) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-                Self::open(path)
+                Self::open_as(path, readers)
             }
             opened => opened,
         }
@@ -124,7 +155,7 @@ impl PrivateFolder {
         let file = openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
         let stat = fstat(&file)?;
         regular(&stat).map_err(|error| refused(&path, &error.to_string()))?;
-        private(&path, &stat, "chmod 600")?;
+        private(&path, &stat, 0o077, "others may read or write it", "chmod 600")?;
         Ok(file.into())
     }
 
@@ -203,14 +234,14 @@ fn regular(stat: &Stat) -> io::Result<()> {
     Err(io::Error::other(format!("it is {what}, where a file is wanted")))
 }
 
-/// Whether something is this user's, and nobody else may read or write it.
-fn private(path: &Path, stat: &Stat, remedy: &str) -> io::Result<()> {
+/// Whether something is this user's, and nobody else may do with it what the bits of `mode` stand for.
+fn private(path: &Path, stat: &Stat, mode: u32, wrong: &str, remedy: &str) -> io::Result<()> {
     if stat.st_uid != geteuid().as_raw() {
         return Err(refused(path, &format!("it belongs to another user, uid {}", stat.st_uid)));
     }
-    match stat.st_mode & 0o077 {
+    match stat.st_mode & mode {
         0 => Ok(()),
-        _ => Err(refused(path, &format!("others may read or write it; if all in it is yours, run {remedy}"))),
+        _ => Err(refused(path, &format!("{wrong}; if all in it is yours, run {remedy}"))),
     }
 }
 

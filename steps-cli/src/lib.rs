@@ -4,10 +4,11 @@
 //!
 //! 1. `flags`: flags that several subcommands have;
 //! 2. `settings`: the value of each setting, and where it came from;
-//! 3. `client`: requests to the server;
-//! 4. `delivery`: sending steps, keeping what cannot be sent, delivering that later;
-//! 5. `terminal`: tables, charts, files and pipes;
-//! 6. `commands`: one file for each subcommand, from its flags to its output.
+//! 3. `credentials`: which token a server gets, and what `steps login` stored;
+//! 4. `client`: requests to the server;
+//! 5. `delivery`: sending steps, keeping what cannot be sent, delivering that later;
+//! 6. `terminal`: tables, charts, files and pipes;
+//! 7. `commands`: one file for each subcommand, from its flags to its output.
 //!
 //! Below all of them stand `error`, `exit`, `clock` and `files`.
 
@@ -15,9 +16,12 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
+#[cfg(test)]
+mod campaign_tests;
 mod client;
 mod clock;
 mod commands;
+mod credentials;
 mod delivery;
 mod error;
 pub mod exit;

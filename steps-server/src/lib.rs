@@ -35,6 +35,12 @@ use crate::http::{Context, Front, Limits};
 use crate::setup::listener::{self, Shutdown};
 use crate::setup::{Serving, descriptors};
 
+/// The description of the HTTP API (OpenAPI 3.1), as a server answers it that lets nobody in without a token.
+#[must_use]
+pub fn api_description() -> bytes::Bytes {
+    http::openapi::json(false)
+}
+
 /// How long the queue may take to be committed after the last request was answered.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -1,5 +1,6 @@
 //! The `steps-server` program: settings, database, listener; then the library serves.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -65,6 +66,10 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
     }
     if let Some(Command::Token { command: TokenCommand::Generate }) = &command {
         return steps_server::generate_token().map(|()| ExitCode::SUCCESS);
+    }
+    if matches!(command, Some(Command::Openapi)) {
+        std::io::stdout().lock().write_all(&steps_server::api_description())?;
+        return Ok(ExitCode::SUCCESS);
     }
     let tls = if command.is_none() { Tls::load(settings)? } else { None };
     let options = OpenOptions {

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::{PATIENCE, Run};
 
@@ -171,6 +172,57 @@ pub fn on_terminal(command: &mut Command) -> (i32, String) {
     }
     let status = child.wait().expect("a child can be waited for");
     (status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).replace("\r\n", "\n"))
+}
+
+/// Runs a command whose terminal is all it has, types `typed` once it has written `prompt` and the terminal shows nothing, and returns its exit code and its
+/// screen.
+///
+/// # Panics
+/// Where there are no pseudoterminals, or the prompt never comes.
+#[must_use]
+pub fn type_on_terminal(command: &mut Command, prompt: &str, typed: &str) -> (i32, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudoterminal");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a pseudoterminal");
+    let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
+    // With a session of its own, the first terminal that it opens becomes the one that /dev/tty is.
+    let mut session = Command::new("setsid");
+    session.args(["--wait", "sh", "-c", "exec \"$@\" <\"$0\" >\"$0\" 2>&1", &name]);
+    session.arg(command.get_program()).args(command.get_args()).env_clear();
+    session.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    session.current_dir(command.get_current_dir().expect("a folder")).stdin(Stdio::null());
+    // Held open, so that the screen is there until it is read.
+    let _terminal = File::options().read(true).write(true).open(&name).expect("a terminal");
+    let mut child = session.spawn().expect("the command starts");
+    let mut screen = File::from(master);
+    let (sender, received) = std::sync::mpsc::channel();
+    let mut reader = screen.try_clone().expect("a terminal");
+    thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(count @ 1..) = reader.read(&mut part) {
+            if sender.send(part[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut shown = Vec::new();
+    let mut is_typed = false;
+    let begun = Instant::now();
+    loop {
+        match received.recv_timeout(Duration::from_millis(20)) {
+            Ok(part) => shown.extend(part),
+            Err(_) => {
+                if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                    return (status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).replace("\r\n", "\n"));
+                }
+            }
+        }
+        let is_hidden = tcgetattr(&screen).is_ok_and(|terminal| !terminal.local_modes.contains(LocalModes::ECHO));
+        if !is_typed && is_hidden && String::from_utf8_lossy(&shown).contains(prompt) {
+            screen.write_all(typed.as_bytes()).expect("the terminal takes what is typed");
+            is_typed = true;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the command does not end: {:?}", String::from_utf8_lossy(&shown));
+    }
 }
 
 /// What is left of a terminal's text without the styles of the command: sequences such as `ESC [ 1 ; 31 m`.

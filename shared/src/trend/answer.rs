@@ -7,6 +7,7 @@ use crate::{Component, Duration, Environment, Owner, Status, StepId, Timestamp, 
 
 /// The answer of `GET /v1/trend` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrendAnswer {
     /// What the periods are: `week` or `sprint`.
     pub by: String,
@@ -34,6 +35,7 @@ pub struct TrendAnswer {
 
 /// How long the successful deployments of one component into one environment (or one step in them) took, over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Trend {
     /// What was deployed.
     pub component: Component,
@@ -97,6 +99,7 @@ words! {
 
 /// A number, and between which it lies with a confidence of 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
@@ -108,6 +111,7 @@ pub struct Estimate {
 
 /// How durations grow: a straight line through their logarithms, beside the changes of the level. Percentages compound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Growth {
     /// Seconds more in each week, at the middle of the growth.
     pub seconds_per_week: Estimate,
@@ -144,6 +148,7 @@ fn told() -> bool {
 
 /// A trend since the last change of the level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SinceChange {
     /// How many deployments.
     pub deployments: u32,
@@ -159,6 +164,7 @@ pub struct SinceChange {
 /// wrapper and what is within it, the innermost. Where somebody works, no waiting status counts. A parallel step that overtakes
 /// another has all of the difference: the other did not get faster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cause {
     /// How many deployments of the beginning are compared; outliers are left out.
     pub deployments_before: u32,
@@ -178,6 +184,7 @@ pub struct Cause {
 
 /// A step's part in the difference, or that of the gaps between steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CauseShare {
     /// The step; null for the time in which none was open.
     pub step: Option<Status>,
@@ -219,6 +226,7 @@ words! {
 
 /// Where the level changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LevelChange {
     /// The first deployment of the new level.
     pub deployment_id: StepId,
@@ -248,6 +256,7 @@ pub struct LevelChange {
 
 /// The deployments that may be the first of a new level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionRange {
     /// How many deployments.
     pub deployments: u32,
@@ -263,6 +272,7 @@ pub struct VersionRange {
 
 /// A week or a sprint.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Period {
     /// When it began.
     pub start: Timestamp,
@@ -275,6 +285,7 @@ pub struct Period {
 
 /// What a line was fitted to: a deployment, or the median of several that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Point {
     /// When it started; of several, the median.
     pub started_at: Timestamp,

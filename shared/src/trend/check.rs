@@ -47,6 +47,7 @@ words! {
 
 /// The answer of `GET /v1/check`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckAnswer {
     /// What was deployed.
     pub component: Component,
@@ -69,6 +70,7 @@ pub struct CheckAnswer {
 
 /// A deployment that is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Judged {
     /// Its identity.
     pub id: StepId,
@@ -85,6 +87,7 @@ pub struct Judged {
 
 /// The result of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BudgetAnswer {
     /// Which limit.
     pub budget: BudgetKind,
@@ -96,6 +99,7 @@ pub struct BudgetAnswer {
 
 /// The results of the limits in the past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Replay {
     /// Since when.
     pub since: Timestamp,
@@ -113,6 +117,7 @@ pub struct Replay {
 
 /// The results of one limit in the past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayedBudget {
     /// Which limit.
     pub budget: BudgetKind,
@@ -126,6 +131,7 @@ pub struct ReplayedBudget {
 
 /// A deployment at which a limit would have been over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Firing {
     /// The deployment.
     #[serde(flatten)]

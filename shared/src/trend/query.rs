@@ -38,6 +38,8 @@ pub struct TrendQuery {
     pub exclude_waiting: bool,
     /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
+    /// CSV without what a spreadsheet runs as a formula.
+    pub safe: bool,
 }
 
 words! {
@@ -75,7 +77,7 @@ pub struct SmallestChange(pub Percent);
 
 impl TrendQuery {
     /// The names of its parameters.
-    pub const PARAMETERS: [&'static str; 12] = [
+    pub const PARAMETERS: [&'static str; 13] = [
         "component",
         "environment",
         "step",
@@ -88,6 +90,7 @@ impl TrendQuery {
         "min_difference",
         "exclude_waiting",
         "format",
+        "safe",
     ];
 
     /// Reads the parameters of a query string. An empty value counts as not given.
@@ -116,6 +119,7 @@ impl TrendQuery {
             "min_difference" => put(&mut self.min_difference, name, value),
             "exclude_waiting" => switch(&mut self.exclude_waiting, name, value),
             "format" => put(&mut self.format, name, value),
+            "safe" => switch(&mut self.safe, name, value),
             _ => return None,
         })
     }
@@ -124,7 +128,7 @@ impl TrendQuery {
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
         let Self { component, environment, step, since, until, by, sprints, min_change, .. } = self;
-        let Self { min_difference, exclude_waiting, format, .. } = self;
+        let Self { min_difference, exclude_waiting, format, safe, .. } = self;
         let values = [
             component.as_ref().map(ToString::to_string),
             environment.as_ref().map(ToString::to_string),
@@ -138,6 +142,7 @@ impl TrendQuery {
             min_difference.map(Duration::to_exact_text),
             exclude_waiting.then(|| exclude_waiting.to_string()),
             format.as_ref().map(ToString::to_string),
+            safe.then(|| safe.to_string()),
         ];
         Self::PARAMETERS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -250,6 +255,7 @@ mod tests {
             ("min_difference", "2s"),
             ("exclude_waiting", "true"),
             ("format", "csv"),
+            ("safe", "true"),
         ];
         let query = read(&values).unwrap();
         let parameters = query.to_parameters();

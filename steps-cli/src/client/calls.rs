@@ -5,8 +5,9 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, Deployment, DeploymentFilter, Filter, ListColumn, ListFormat, ListQuery,
-    NewExclusion, NewInclusion, NewStep, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Filter,
+    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery,
+    StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
 
 use super::{Client, MAX_DOCUMENT, RequestError};
@@ -82,9 +83,11 @@ impl Client {
         &self,
         id: StepId,
         format: ListFormat,
+        safe: bool,
         columns: &[impl ListColumn],
     ) -> Result<Response, Error> {
         let mut parameters = vec![("format", format.to_string())];
+        parameters.extend(safe.then(|| ("safe", safe.to_string())));
         if !columns.is_empty() {
             let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
             parameters.push(("columns", names.join(",")));
@@ -109,6 +112,24 @@ impl Client {
     pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
         let request = self.http.get(self.url("/v1/projection")).query(query.to_parameters().as_slice());
         Ok(self.answer(request).await.map(|(_, answer)| answer)?)
+    }
+
+    /// Asks whom the server takes this client for.
+    pub async fn current_caller(&self) -> Result<CurrentCaller, RequestError> {
+        self.answer(self.http.get(self.url("/v1/tokens/current"))).await.map(|(_, caller)| caller)
+    }
+
+    pub async fn create_token(&self, token: &NewToken) -> Result<CreatedToken, Error> {
+        Ok(self.answer(self.http.post(self.url("/v1/tokens")).json(token)).await.map(|(_, created)| created)?)
+    }
+
+    pub async fn tokens(&self) -> Result<TokenList, Error> {
+        let request = self.http.get(self.url("/v1/tokens"));
+        Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, list)| list)?)
+    }
+
+    pub async fn revoke_token(&self, id: TokenId) -> Result<(), Error> {
+        self.begin(self.http.delete(self.url(&format!("/v1/tokens/{id}")))).await.map(drop)
     }
 
     pub async fn stats(&self, query: &StatsQuery) -> Result<Response, Error> {

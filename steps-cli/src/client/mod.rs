@@ -1,11 +1,14 @@
 //! Requests to the server.
 
 use std::error::Error as _;
-use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, SERVER};
-use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    SERVER,
+};
+use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use steps_shared::{Problem, Timestamp};
 use tokio::time::timeout;
@@ -18,7 +21,9 @@ pub use body::{Body, MAX_DOCUMENT};
 pub use calls::{Count, Listed};
 
 use crate::clock;
+use crate::credentials::{Token, TokenSource, is_loopback};
 use crate::error::Error;
+use crate::files::{Links, Opened};
 
 /// No more of an error's body is read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
@@ -35,6 +40,19 @@ const PROBLEM: &str = "application/problem+json";
 /// Where this machine's clock differs by more from the server's date, which has whole seconds, it counts as wrong.
 const MAX_CLOCK_DIFFERENCE_MICROS: u64 = 2_000_000;
 
+/// A larger file of certificates is not read, in bytes.
+const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub server: Url,
+    pub timeout: Duration,
+    pub token: Option<Token>,
+    /// Certificates (PEM) that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// Makes requests to one server.
 #[derive(Debug)]
 pub struct Client {
@@ -44,6 +62,8 @@ pub struct Client {
     /// The address for messages, without a password.
     shown: String,
     timeout: Duration,
+    /// Where the token is from that every request has.
+    token: Option<TokenSource>,
 }
 
 /// Why a request failed.
@@ -75,17 +95,26 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, 
 }
 
 impl Client {
-    /// Prepares for requests to this server, of which none may take longer than `timeout`. Nothing is sent yet.
-    pub fn new(server: &Url, timeout: Duration) -> Result<Self, Error> {
+    /// Prepares for requests, of which none may take longer than the timeout. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The certificates cannot be read.
+    pub fn new(connection: &Connection) -> Result<Self, Error> {
+        let Connection { server, timeout, token, ca_file } = connection;
         // reqwest takes the provider from here, and does no more with it unless the URL is https.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("steps/", env!("CARGO_PKG_VERSION")))
-            // A redirected POST would become a GET.
+            // A redirected POST would become a GET, and a token would go elsewhere.
             .redirect(redirect::Policy::none());
+        if let Some(token) = token {
+            http = http.default_headers(authorization(token)?);
+        }
         if server.scheme() == "http" && !has_tls_proxy() {
             // Reading the system's certificates takes longer than the whole request.
             http = http.tls_certs_only([]);
+        } else if let Some(path) = ca_file {
+            http = http.tls_certs_merge(certificates(path)?);
         }
         if is_loopback(server) {
             http = http.no_proxy();
@@ -93,11 +122,17 @@ impl Client {
         let http =
             http.build().map_err(|error| Error::Failed(format!("cannot prepare requests: {}", cause(&error))))?;
         let base = server.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { http, base, shown: shown(server), timeout })
+        let token = token.as_ref().map(|token| token.source.clone());
+        Ok(Self { http, base, shown: shown(server), timeout: *timeout, token })
     }
 
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Where the token is from that every request has.
+    pub fn token(&self) -> Option<&TokenSource> {
+        self.token.as_ref()
     }
 
     /// The body of a successful answer.
@@ -188,6 +223,18 @@ impl Client {
         RequestError::transient(Error::Failed(message))
     }
 
+    /// What it means that the server does not know who asks.
+    fn unauthorized(&self, detail: &str) -> String {
+        let shown = &self.shown;
+        match &self.token {
+            None => format!("the server at {shown} wants a token: run 'steps login', or set STEPS_TOKEN"),
+            Some(source @ TokenSource::Stored { .. }) => {
+                format!("the server at {shown} does not accept {source}: {detail}; run 'steps login' with another")
+            }
+            Some(source) => format!("the server at {shown} does not accept {source}: {detail}"),
+        }
+    }
+
     /// What an answer other than 2xx means.
     async fn error_of(&self, mut response: Response) -> RequestError {
         let status = response.status();
@@ -210,6 +257,7 @@ impl Client {
         let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let refusal = problem.as_ref().is_some_and(|problem| is_of_what_was_sent(status, problem));
         let error = match problem {
+            Some(problem) if status == StatusCode::UNAUTHORIZED => Error::Refused(self.unauthorized(&problem.detail)),
             Some(problem) if status.is_client_error() && !busy => {
                 Error::Refused(format!("the server refused: {}", problem.detail))
             }
@@ -248,6 +296,11 @@ impl RequestError {
     /// or of the network.
     pub fn is_refusal(&self) -> bool {
         self.refusal
+    }
+
+    /// Whether the server answers, and does not let this client do that.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
     }
 
     fn permanent(error: Error) -> Self {
@@ -314,9 +367,25 @@ fn cause(error: &reqwest::Error) -> String {
     if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
 }
 
-fn is_loopback(server: &Url) -> bool {
-    let host = server.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+/// The header that every request has.
+fn authorization(token: &Token) -> Result<HeaderMap, Error> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret.expose()))
+        .map_err(|_| Error::Usage(format!("{} cannot be sent", token.source)))?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
+
+/// The certificates in a file.
+fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, Error> {
+    let wrong =
+        |reason: String| Error::Usage(format!("the certificates in {} cannot be used: {reason}", path.display()));
+    let text = Opened::open(path, Links::Followed).and_then(|file| file.read(MAX_CA_BYTES));
+    let text = text.map_err(|error| wrong(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(text.as_bytes()).map_err(|error| wrong(cause(&error)))?;
+    match found.is_empty() {
+        true => Err(wrong("no certificate (PEM) is in it".to_owned())),
+        false => Ok(found),
+    }
 }
 
 /// Whether plain HTTP goes through a proxy that is reached over TLS.

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use git_version::git_version;
 
 use super::{
-    check, completions, config, deployments, exclude, flush, import, include, list, record, run, show, stats, status,
-    trend,
+    check, completions, config, deployments, exclude, flush, import, include, list, login, logout, record, run, show,
+    stats, status, token, trend,
 };
 use crate::flags::ConnectionFlags;
 
@@ -43,6 +43,9 @@ Settings, strongest first:
 Variables (an empty one counts as not set):
   STEPS_SERVER         where the server is (http://127.0.0.1:7878)
   STEPS_TIMEOUT        how long to wait for it (5s)
+  STEPS_TOKEN          the token for it; not sent to a server that only a .steps.toml names (of 'steps login')
+  STEPS_TOKEN_FILE     a file with the token
+  STEPS_CA_FILE        the certificates of a private authority that signs the server's
   STEPS_COMPONENT      what is deployed (Kamal's service, else the name of the CI's repository)
   STEPS_ENVIRONMENT    where it is deployed to (the CI's or Kamal's, else production)
   STEPS_VERSION        the version of it (the CI's commit, else git describe)
@@ -125,6 +128,12 @@ pub enum Command {
     Include(include::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
+    /// Store a token for a server, after asking that whether it is right
+    Login(login::Args),
+    /// Forget the stored token of a server
+    Logout(logout::Args),
+    /// Make, list and revoke tokens
+    Token(token::Args),
     /// Show each setting, its value and where it came from
     Config(config::Args),
     /// Print the completions of a shell

@@ -16,7 +16,7 @@ use crate::client::{Client, block_on};
 use crate::delivery::{Spool, deliver_first};
 use crate::error::Error;
 use crate::exit;
-use crate::flags::{ConnectionFlags, TypedTime, ZoneFlags};
+use crate::flags::{ConnectionFlags, TypedTime, ZoneFlags, check_safe};
 use crate::settings::Key;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
@@ -116,6 +116,9 @@ pub struct Args {
     /// How it is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: CheckFormat,
+    /// Of CSV: an apostrophe before each text that a spreadsheet would run as a formula
+    #[arg(long)]
+    safe: bool,
 }
 
 /// What a deployment may take.
@@ -171,7 +174,8 @@ struct Checked {
 /// Judges deployments; returns the exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let settings = setup::settings(connection)?.with_flags([(Key::Tz, args.zone.tz.clone())]);
-    let (format, replay) = (args.format, args.replay.is_some());
+    let (format, safe, replay) = (args.format, args.safe, args.replay.is_some());
+    check_safe(safe, matches!(format, CheckFormat::Csv))?;
     let QueryPlan { queries, rules } = plan::plan(args, &settings)?;
     let client = setup::client(&settings)?;
     let spool = setup::spool(&settings)?;
@@ -204,7 +208,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         CheckFormat::Json => formats::json(&checked)
             .map_err(|error| unwritable(&error))
             .and_then(|document| terminal::print_data(&document, ListFormat::Json)),
-        CheckFormat::Csv => formats::csv(&checked, replay)
+        CheckFormat::Csv => formats::csv(&checked, replay, safe)
             .map_err(|error| unwritable(&error))
             .and_then(|rows| terminal::print_data(&rows, ListFormat::Csv)),
     };

@@ -5,10 +5,12 @@ use steps_shared::ListFormat;
 
 use super::setup;
 use crate::client::shown;
+use crate::credentials::{self, Chosen, Store, Token, TokenSource};
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::settings::{FileKind, Key, Setting, Settings, SettingsFile};
-use crate::terminal::pairs::PairsFormat;
+use crate::terminal::csv_text::csv_text;
+use crate::terminal::pairs::{PairsFlags, PairsFormat};
 use crate::terminal::{self, table};
 
 /// The flags of `steps config`.
@@ -26,11 +28,11 @@ and then rules for 'steps check', such as
   max = \"10m\"
 
 A project's .steps.toml may set server, component, environment, version, owner and run, and rules; all else stands in your \
-own file, or in variables. A server that only the project names is marked, and told by every command that uses it.")]
+own file, or in variables. A server that only the project names is marked, and told by every command that uses it; it gets \
+no token but one that 'steps login' stored for it. Of a token its name is shown, never its text.")]
 pub struct Args {
-    /// How the settings are printed [default: a table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<PairsFormat>,
+    #[command(flatten)]
+    output: PairsFlags,
 }
 
 /// A setting, or a file that settings are read from.
@@ -43,6 +45,7 @@ struct Row {
 
 /// Shows each setting, then the files that were looked for and the rules in them.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
+    let format = args.output.choose()?;
     let found = setup::settings(connection)?;
     let settings = Key::ALL.into_iter().map(|key| setting(key, &found));
     let files = found.files.iter().map(|file| Row {
@@ -53,17 +56,43 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         value: file.path.display().to_string(),
         source: if file.exists { "read" } else { "not there" }.to_owned(),
     });
-    let rows: Vec<_> = settings.chain(files).chain(rules(&found)).collect();
-    let default = if terminal::is_terminal() { PairsFormat::Table } else { PairsFormat::Csv };
+    let rows: Vec<_> = settings.chain(token(&found)).chain(files).chain(rules(&found)).collect();
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the settings: {error}"));
-    match args.format.unwrap_or(default) {
+    match format {
         PairsFormat::Table => {
             let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
             terminal::show(table::render(&["setting", "value", "from"], rows))
         }
-        PairsFormat::Csv => terminal::print_data(&csv(&rows).map_err(|error| unwritable(&error))?, ListFormat::Csv),
+        PairsFormat::Csv => {
+            let cells = rows.iter().map(|Row { setting, value, source }| [*setting, value, source]);
+            let text = csv_text(std::iter::once(["setting", "value", "source"]).chain(cells), args.output.safe);
+            terminal::print_data(&text.map_err(|error| unwritable(&error))?, ListFormat::Csv)
+        }
         PairsFormat::Json => terminal::print_data(&json(&rows).map_err(|error| unwritable(&error))?, ListFormat::Json),
     }
+}
+
+/// The token that the server gets, by name, and where tokens are stored.
+fn token(settings: &Settings) -> Vec<Row> {
+    let token = |value: String, source: String| Row { setting: "token", value, source };
+    let chosen = match settings.server().and_then(|server| credentials::choose(settings, &server)) {
+        // The notes say why, where one is left aside.
+        Ok(Chosen { token: None, notes }) if notes.is_empty() => token(String::new(), "not set".to_owned()),
+        Ok(Chosen { token: None, notes }) => token(String::new(), format!("not sent: {}", notes.join("; "))),
+        Ok(Chosen { token: Some(Token { source, .. }), .. }) => match source {
+            TokenSource::Stored { name } => token(name, "steps login".to_owned()),
+            TokenSource::Flag(path) => token("in a file".to_owned(), format!("--token-file {}", path.display())),
+            TokenSource::Variable(name) => token("set".to_owned(), name.to_owned()),
+            TokenSource::Entered => token("set".to_owned(), "entered".to_owned()),
+        },
+        Err(error) => token(String::new(), format!("wrong: {error}")),
+    };
+    let path = Store::path().map(|path| Row {
+        setting: "stored tokens",
+        source: if path.exists() { "there" } else { "not there" }.to_owned(),
+        value: path.display().to_string(),
+    });
+    std::iter::once(chosen).chain(path).collect()
 }
 
 /// The rules that `steps check` judges, or what is wrong with them.
@@ -91,14 +120,6 @@ fn setting(key: Key, settings: &Settings) -> Row {
         _ => value,
     };
     Row { setting: key.name(), value, source }
-}
-
-fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
 }
 
 fn json(rows: &[Row]) -> Result<Vec<u8>, serde_json::Error> {

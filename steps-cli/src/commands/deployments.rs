@@ -47,6 +47,6 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let filter = filter.filter(settings.zone()?)?;
     let format = list.output.choose()?;
     let client = setup::client(&settings)?;
-    let query = ListQuery { filter, order: Order::default(), limit: None, columns, format };
+    let query = ListQuery { filter, order: Order::default(), limit: None, columns, format, safe: list.output.safe };
     block_on(listing::answer(&client, query, list, table))
 }

@@ -47,7 +47,10 @@ seconds or milliseconds since 1970 (10 or 13 digits).
 
 Wrong lines are reported and skipped, the others are recorded, and the exit code is 3. A row without an id gets one \
 that is computed from its content and place. Importing the same file again, or a longer export of the same history, \
-records nothing twice. Rows that are the same to the letter are one step.")]
+records nothing twice. Rows that are the same to the letter are one step.
+
+A CSV that was exported with --safe has apostrophes in its texts. It is imported with --safe, which takes them out again; \
+without, its rows are refused where they have any, so that no name is recorded that is not one.")]
 pub struct Args {
     /// The file; - reads the standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -62,6 +65,9 @@ pub struct Args {
     /// The time zone of times that have none, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     tz: Tz,
+    /// The CSV was made safe for spreadsheets (list --safe, safe=true): take the apostrophes out that were put in
+    #[arg(long)]
+    safe: bool,
     /// Show the first rows as they would be recorded, and what would be refused and why; record nothing
     #[arg(long)]
     dry_run: bool,
@@ -73,14 +79,14 @@ fn zone(name: &str) -> Result<Tz, String> {
 
 /// Imports a file.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { file, format, map, tz, dry_run } = args;
+    let Args { file, format, map, tz, safe, dry_run } = args;
     let columns = Columns::new(map, tz).map_err(|reason| Error::Usage(format!("--map: {reason}")))?;
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let wrong = |reason: String| Error::Usage(format!("cannot import {name}: {reason}"));
     let (source, progress) = source::open(&file).map_err(|error| wrong(error.to_string()))?;
     let (first_line, source) = source::peek_line(source).map_err(|error| wrong(error.to_string()))?;
     let format = format.unwrap_or_else(|| FileFormat::detect(&file, &first_line));
-    let rows = Numbered::new(Rows::begin(format, source, columns).map_err(wrong)?);
+    let rows = Numbered::new(Rows::begin(format, source, columns, safe).map_err(wrong)?);
     if dry_run {
         let refused = dry_run::run(rows, &name, &progress)?;
         return refusal(refused, "would be", &name);
@@ -111,5 +117,20 @@ fn refusal(refused: u64, verb: &str, name: &str) -> Result<(), Error> {
         0 => Ok(()),
         1 => Err(Error::Refused(format!("1 line of {name} {verb} refused; it is named above"))),
         _ => Err(Error::Refused(format!("{refused} lines of {name} {verb} refused; they are named above"))),
+    }
+}
+
+/// Reads bytes as a file of each format, to its end.
+#[cfg(test)]
+pub fn read_whatever_it_is(bytes: &[u8], format: usize, is_safe: bool) {
+    let format = [FileFormat::Csv, FileFormat::Json, FileFormat::Jsonl][format];
+    let columns = Columns::new(Vec::new(), Tz::UTC).unwrap();
+    let source = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let Ok(rows) = Rows::begin(format, source, columns, is_safe) else { return };
+    let mut rows = Numbered::new(rows);
+    let mut last = 0;
+    while let Ok(Some((place, _))) = rows.next() {
+        assert!(place.line >= last, "the lines go on");
+        last = place.line;
     }
 }

@@ -63,16 +63,18 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     block_on(async {
         match (id, format) {
             (Some(id), None) => {
-                let response = client.one::<StepFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
+                let response = client.one::<StepFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
                 let table = table(&[listing::one(&client, response).await?], &columns);
                 terminal::show(lay_out(&table, Canvas::of_output(false)))
             }
             (Some(id), Some(format)) => {
                 let destination = Destination::open(list.output.path())?;
-                export(&client, client.one::<StepFilter>(id, format, &columns).await?, format, destination).await
+                let safe = list.output.safe;
+                export(&client, client.one::<StepFilter>(id, format, safe, &columns).await?, format, destination).await
             }
             (None, format) => {
-                let query = ListQuery { filter, order: Order::default(), limit: None, columns, format };
+                let safe = list.output.safe;
+                let query = ListQuery { filter, order: Order::default(), limit: None, columns, format, safe };
                 listing::answer(&client, query, list, |steps, columns, _| table(steps, columns)).await
             }
         }

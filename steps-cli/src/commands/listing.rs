@@ -40,8 +40,8 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let limit = limit.unwrap_or(TABLE_ROWS);
     let from = order.unwrap_or(Order::Descending);
     let ListQuery { filter, columns, .. } = query;
-    let query =
-        ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format: Some(ListFormat::Jsonl) };
+    let format = Some(ListFormat::Jsonl);
+    let query = ListQuery { filter, order: from, limit: Some(limit), columns: Vec::new(), format, safe: false };
     let response = client.list::<F, C>(&query).await?;
     let now = Some(clock(&response));
     let mut rows: Vec<T> = rows(client, response, limit).await?;

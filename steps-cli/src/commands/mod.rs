@@ -11,12 +11,15 @@ pub mod import;
 pub mod include;
 pub mod list;
 mod listing;
+pub mod login;
+pub mod logout;
 pub mod record;
 pub mod run;
 mod setup;
 pub mod show;
 pub mod stats;
 pub mod status;
+pub mod token;
 pub mod trend;
 
 pub use args::{Cli, Command};
@@ -41,6 +44,9 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Exclude(args) => exclude::run(args, &connection),
         Command::Include(args) => include::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
+        Command::Login(args) => login::run(args, &connection),
+        Command::Logout(args) => logout::run(args, &connection),
+        Command::Token(args) => token::run(args, &connection),
         Command::Config(args) => config::run(args, &connection),
         Command::Completions(args) => completions::run(args),
     }?;

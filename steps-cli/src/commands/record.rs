@@ -5,8 +5,8 @@ use steps_shared::{ListFormat, NewStep, Step, StepId};
 use tokio::time::Instant;
 
 use super::setup;
-use crate::client::block_on;
-use crate::delivery::{Deadline, Recorded, Sender};
+use crate::client::{Client, block_on};
+use crate::delivery::{Deadline, Recorded, Sender, keep};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;
@@ -24,8 +24,8 @@ Examples:
 
 Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
 
-When the server cannot be reached, fails or takes longer than --timeout, or something else answers in its place, the \
-step is kept on this machine: a line on the \
+When the server cannot be reached, fails or takes longer than --timeout, wants a token, has a limit reached, or something \
+else answers in its place, the step is kept on this machine: a line on the \
 standard error says so, and the exit code is 0. The next record or run, or steps flush, delivers it with its original \
 time. After a failure the server is not asked again for 30 seconds."
 )]
@@ -81,8 +81,9 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, best_effort: _, quiet, format } = args;
     let begun = Instant::now();
     let settings = setup::settings_to_record(connection)?.with_flags(spool.values()).with_flags(stream.values());
-    let deadline = Deadline::new(begun, settings.timeout()?);
-    let sender = Sender::new(setup::client(&settings)?, setup::spool(&settings)?);
+    let connection = setup::connection_to_record(&settings)?;
+    let deadline = Deadline::new(begun, connection.timeout);
+    let spool = setup::spool(&settings)?;
     let stream = settings.stream();
     let mut step = stream.new_step([("status", Some(status)), ("ts", ts), ("id", id)])?;
     // With an id of its own the step can be sent more than once, and is recorded once.
@@ -92,6 +93,13 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         terminal::note(format!("steps: {guess}"));
     }
     let recorded = block_on(async {
+        let sender = match Client::new(&connection) {
+            Ok(client) => Sender::new(client, spool),
+            Err(reason) => {
+                keep(spool.as_ref(), vec![step.clone()], &reason, deadline.end).await?;
+                return Ok(Recorded::Kept(reason));
+            }
+        };
         let recorded = sender.record(&step, deadline).await?;
         if let Recorded::Sent { .. } = recorded {
             let lines = sender.deliver_waiting(deadline.end).await;

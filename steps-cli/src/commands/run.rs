@@ -152,7 +152,7 @@ async fn run_command(
     if let Ok(child) = &started {
         progress.child.get_or_init(|| child.clone());
     }
-    let Some(RecordingPlan { record_as, server, timeout, end_limit, spool }) = plan.recording else {
+    let Some(RecordingPlan { record_as, connection, end_limit, spool }) = plan.recording else {
         let code = match started {
             Ok(child) => wait(&child, &mut signals).await,
             Err(error) => report_start_error(command, &error),
@@ -160,7 +160,8 @@ async fn run_command(
         return Ok((code, None));
     };
     let steps = CommandSteps::new(record_as, begun);
-    let recording = Recording::new(steps.clone(), server, timeout, spool.clone());
+    let timeout = connection.timeout;
+    let recording = Recording::new(steps.clone(), connection, spool.clone());
     let (end, deadline, recorded) = match started {
         Ok(child) => {
             let beginning = tokio::spawn(recording.begin());

@@ -2,7 +2,8 @@
 
 use reqwest::Url;
 
-use crate::client::{Client, shown};
+use crate::client::{Client, Connection, shown};
+use crate::credentials::{self, Chosen, Token};
 use crate::delivery::Spool;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
@@ -26,16 +27,45 @@ pub fn all_settings(connection: &ConnectionFlags, problems: &mut Vec<Error>) -> 
 
 /// Adds the flags, and tells what the user should know of the files.
 fn with_connection(settings: Settings, connection: &ConnectionFlags) -> Settings {
-    let ConnectionFlags { server, timeout } = connection;
+    let ConnectionFlags { server, timeout, ca_file, token_file } = connection;
     settings.notes.iter().for_each(terminal::note);
-    settings.with_flags([(Key::Server, server.clone()), (Key::Timeout, timeout.clone())])
+    let flags = [(Key::Server, server.clone()), (Key::Timeout, timeout.clone()), (Key::CaFile, ca_file.clone())];
+    let mut settings = settings.with_flags(flags);
+    settings.token_file.clone_from(token_file);
+    settings
 }
 
 /// A client for the server of the settings. Nothing is sent yet.
 pub fn client(settings: &Settings) -> Result<Client, Error> {
     let server = settings.server()?;
     tell_server_of_project(settings, &server);
-    Client::new(&server, settings.timeout()?)
+    let token = token(settings, &server)?;
+    Client::new(&connection(settings, server, token)?)
+}
+
+/// How the server is reached to record. A token that cannot be used is left aside, with a warning: the server says whether it
+/// wants one.
+pub fn connection_to_record(settings: &Settings) -> Result<Connection, Error> {
+    let server = settings.server()?;
+    tell_server_of_project(settings, &server);
+    let token = token(settings, &server).unwrap_or_else(|error| {
+        terminal::note(format!("warning: {error}"));
+        None
+    });
+    connection(settings, server, token)
+}
+
+/// How a server is reached.
+pub fn connection(settings: &Settings, server: Url, token: Option<Token>) -> Result<Connection, Error> {
+    let ca_file = settings.ca_file().map(|setting| setting.value.into());
+    Ok(Connection { server, timeout: settings.timeout()?, token, ca_file })
+}
+
+/// The token for a server; tells what the user should know of it.
+pub fn token(settings: &Settings, server: &Url) -> Result<Option<Token>, Error> {
+    let Chosen { token, notes } = credentials::choose(settings, server)?;
+    notes.iter().for_each(terminal::note);
+    Ok(token)
 }
 
 /// Tells which server is used where only a project's file names it: that text is somebody else's.

@@ -12,7 +12,7 @@ use super::{listing, setup};
 use crate::client::{Client, block_on, clock};
 use crate::delivery::deliver_first;
 use crate::error::Error;
-use crate::flags::ConnectionFlags;
+use crate::flags::{ConnectionFlags, check_safe};
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
@@ -47,6 +47,9 @@ pub struct Args {
     /// How it is written [default: a table on a terminal, csv when piped]
     #[arg(long, value_name = "FORMAT")]
     format: Option<ShowFormat>,
+    /// Of CSV: an apostrophe before each text that a spreadsheet would run as a formula
+    #[arg(long)]
+    safe: bool,
     /// Draw with ASCII characters only, as where the locale is not UTF-8
     #[arg(long)]
     ascii: bool,
@@ -64,7 +67,7 @@ enum ShowFormat {
 
 /// Shows a deployment.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { what, version, environment, format, ascii } = args;
+    let Args { what, version, environment, format, safe, ascii } = args;
     let wanted = match (what.parse::<StepId>(), &version, &environment) {
         (Ok(id), None, None) => Ok(id),
         _ => {
@@ -77,6 +80,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let settings = setup::settings(connection)?;
     let (client, spool) = (setup::client(&settings)?, setup::spool(&settings)?);
     let default = if terminal::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
+    let format = format.unwrap_or(default);
+    check_safe(safe, matches!(format, ShowFormat::Csv))?;
     block_on(async {
         if let Some(spool) = &spool {
             // What was just recorded is to be shown.
@@ -86,10 +91,10 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             Ok(id) => id,
             Err(filter) => newest(&client, filter).await?,
         };
-        match format.unwrap_or(default) {
+        match format {
             ShowFormat::Table => show(&client, id, Canvas::of_output(ascii)).await,
-            ShowFormat::Json => steps(&client, id, ListFormat::Json).await,
-            ShowFormat::Csv => steps(&client, id, ListFormat::Csv).await,
+            ShowFormat::Json => steps(&client, id, ListFormat::Json, false).await,
+            ShowFormat::Csv => steps(&client, id, ListFormat::Csv, safe).await,
         }
     })
 }
@@ -102,6 +107,7 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
         limit: Some(1),
         columns: Vec::<DeploymentColumn>::new(),
         format: Some(ListFormat::Jsonl),
+        safe: false,
     };
     let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?, 1).await?;
     let StepFilter { component, version, environment, .. } = query.filter.base;
@@ -112,13 +118,13 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
     found.first().map(|deployment| deployment.id).ok_or_else(none)
 }
 
-async fn steps(client: &Client, id: StepId, format: ListFormat) -> Result<(), Error> {
-    let response = client.one::<DeploymentFilter>(id, format, &[] as &[StepColumn]).await?;
+async fn steps(client: &Client, id: StepId, format: ListFormat, safe: bool) -> Result<(), Error> {
+    let response = client.one::<DeploymentFilter>(id, format, safe, &[] as &[StepColumn]).await?;
     export(client, response, format, Destination::open(None)?).await
 }
 
 async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> {
-    let response = client.one::<DeploymentFilter>(id, ListFormat::Json, &[] as &[StepColumn]).await?;
+    let response = client.one::<DeploymentFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
     let now = clock(&response);
     let detail: DeploymentDetail = listing::one(client, response).await?;
     terminal::show(draw(&timeline(&detail, now), canvas))

@@ -70,7 +70,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let format = place.choose()?;
     let client = setup::client(&settings)?;
     let tz = zone.name().parse().unwrap_or_default();
-    let query = StatsQuery { filter, by, tz, exclude_waiting, format: Some(format.unwrap_or(ListFormat::Json)) };
+    let safe = place.safe;
+    let query = StatsQuery { filter, by, tz, exclude_waiting, format: Some(format.unwrap_or(ListFormat::Json)), safe };
     block_on(async {
         if let Some(format) = format {
             let destination = Destination::open(place.path())?;

@@ -2,8 +2,12 @@
 
 use std::time::Instant;
 
+use reqwest::StatusCode;
+use steps_shared::{CallerKind, CurrentCaller};
+
 use super::setup;
-use crate::client::{block_on, shown};
+use crate::client::{RequestError, block_on, shown};
+use crate::credentials::TokenSource;
 use crate::delivery::Spool;
 use crate::error::Error;
 use crate::exit;
@@ -23,19 +27,23 @@ Exit codes: 0 the server can record, 1 it cannot or is not reached.")]
 pub struct Args {
     #[command(flatten)]
     spool: SpoolFlags,
-    /// How it is printed [default: a table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<pairs::PairsFormat>,
+    #[command(flatten)]
+    output: pairs::PairsFlags,
 }
 
 /// Shows whether the server is there, and what waits for it; returns the exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
-    let Args { spool, format } = args;
+    let Args { spool, output } = args;
+    output.choose()?;
     let settings = setup::settings(connection)?.with_flags(spool.values());
     let client = setup::client(&settings)?;
     let begun = Instant::now();
-    let ready = block_on(async { Ok(client.ready().await) })?;
-    let took = begun.elapsed();
+    let (ready, took, caller) = block_on(async {
+        let ready = client.ready().await;
+        let took = begun.elapsed();
+        let caller = if ready.is_ok() { Some(client.current_caller().await) } else { None };
+        Ok((ready, took, caller))
+    })?;
     let (state, version, code) = match ready {
         Ok(version) => (format!("ready, in {:.1} ms", took.as_secs_f64() * 1e3), version, exit::DONE),
         Err(error) => (error.to_string(), None, exit::FAILED),
@@ -44,7 +52,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         ("server", shown(&settings.server()?)),
         ("state", state),
         ("version", version.unwrap_or_else(|| "unknown".to_owned())),
-        ("authentication", "none".to_owned()),
+        ("authentication", authentication(client.token(), caller)),
     ];
     match setup::spool(&settings)? {
         None => rows.push(("spool", "none".to_owned())),
@@ -62,8 +70,24 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
             ]);
         }
     }
-    pairs::print(&rows, format)?;
+    pairs::print(&rows, output)?;
     Ok(code)
+}
+
+/// Which token is sent, and whom the server takes its sender for.
+fn authentication(token: Option<&TokenSource>, caller: Option<Result<CurrentCaller, RequestError>>) -> String {
+    let sent = token.map_or_else(|| "no token".to_owned(), ToString::to_string);
+    match caller {
+        None => sent,
+        Some(Ok(CurrentCaller { kind: CallerKind::Anonymous, scopes, .. })) => {
+            format!("{sent}; the server lets everybody {scopes}")
+        }
+        Some(Ok(CurrentCaller { name, scopes, .. })) => format!("{sent}: {name} ({scopes})"),
+        Some(Err(error)) if error.status == Some(StatusCode::NOT_FOUND) => {
+            format!("{sent}; this server knows no tokens")
+        }
+        Some(Err(error)) => format!("{sent}: {}", error.error),
+    }
 }
 
 /// The other servers for which steps wait.

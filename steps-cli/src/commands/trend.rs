@@ -146,6 +146,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         min_difference,
         exclude_waiting,
         format: Some(ListFormat::Json),
+        safe: false,
     };
     let file = svg.map(SvgFile::open).transpose()?;
     let client = setup::client(&settings)?;
@@ -157,7 +158,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let written = file.zip(answer.as_ref()).map(|(file, answer)| file.write(answer, &query)).transpose()?;
         if let Some(format) = format {
             let destination = Destination::open(place.path())?;
-            let response = client.trend(&TrendQuery { format: Some(format), ..query }).await?;
+            let response = client.trend(&TrendQuery { format: Some(format), safe: place.safe, ..query }).await?;
             export(&client, response, format, destination).await?;
         } else if let Some(answer) = answer {
             show(&answer, &query, Canvas::of_output(ascii))?;

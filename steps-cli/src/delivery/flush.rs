@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::Value;
-use steps_shared::{FieldErrors, LineResult, StepId};
+use steps_shared::{BatchAnswer, FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::entries::{Entries, Entry};
 use super::spool::Spool;
 use super::{Now, SpooledStep};
-use crate::client::Client;
+use crate::client::{Client, RequestError};
 use crate::error::Error;
 
 /// Steps in one request.
@@ -23,6 +23,9 @@ const BATCH_BYTES: u64 = 512 * 1024;
 
 /// How long to wait before asking again whether another process has delivered.
 const OTHER_PROCESS: Duration = Duration::from_millis(20);
+
+/// The shortest pause before a batch is sent again that the server had no turn for.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// What became of the steps that waited.
 #[derive(Debug, Default)]
@@ -134,7 +137,7 @@ impl Delivery {
                 return Ok(true);
             }
             let steps = without_beginnings(steps);
-            let batch = self.send_batch(spool, client, &steps);
+            let batch = self.send_batch(spool, client, &steps, deadline);
             match deadline {
                 None => batch.await?,
                 Some(deadline) => match timeout_at(deadline, batch).await {
@@ -156,21 +159,25 @@ impl Delivery {
         }
     }
 
-    async fn send_batch(&mut self, spool: &Spool, client: &Client, steps: &[SpooledStep]) -> Result<(), Error> {
+    async fn send_batch(
+        &mut self,
+        spool: &Spool,
+        client: &Client,
+        steps: &[SpooledStep],
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
         if steps.is_empty() {
             return Ok(());
         }
-        let now = Now::read();
-        let body: String = steps.iter().map(|step| Value::from(step.aged(&now)).to_string() + "\n").collect();
-        let answer = match client.batch(body.into()).await {
+        let answer = match send_in_turn(client, steps, deadline).await {
             Ok(answer) => answer,
             // A proxy takes less at once than the server, or one of them spoils it for the others.
             Err(error)
                 if steps.len() > 1 && (error.is_refusal() || error.status == Some(StatusCode::PAYLOAD_TOO_LARGE)) =>
             {
                 let (first, rest) = steps.split_at(steps.len() / 2);
-                Box::pin(self.send_batch(spool, client, first)).await?;
-                return Box::pin(self.send_batch(spool, client, rest)).await;
+                Box::pin(self.send_batch(spool, client, first, deadline)).await?;
+                return Box::pin(self.send_batch(spool, client, rest, deadline)).await;
             }
             Err(error) if error.is_refusal() => {
                 let reason = error.error.to_string();
@@ -229,6 +236,29 @@ fn without_beginnings(mut steps: Vec<SpooledStep>) -> Vec<SpooledStep> {
     let ended: HashSet<StepId> = steps.iter().filter(|step| step.has_ended()).filter_map(SpooledStep::id).collect();
     steps.retain(|step| step.has_ended() || !step.id().is_some_and(|id| ended.contains(&id)));
     steps
+}
+
+/// Sends a batch. Where the server takes so many requests a second and no more, waits as long as it says and sends it again,
+/// until `deadline`, or for as long as an answer may take.
+async fn send_in_turn(
+    client: &Client,
+    steps: &[SpooledStep],
+    deadline: Option<Instant>,
+) -> Result<BatchAnswer, RequestError> {
+    let deadline = deadline.unwrap_or_else(|| Instant::now() + client.timeout());
+    loop {
+        let now = Now::read();
+        let body: String = steps.iter().map(|step| Value::from(step.aged(&now)).to_string() + "\n").collect();
+        let error = match client.batch(body.into()).await {
+            Err(error) if error.status == Some(StatusCode::TOO_MANY_REQUESTS) => error,
+            answer => return answer,
+        };
+        let pause = error.retry_after.unwrap_or_default().max(BUSY_PAUSE);
+        if Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        sleep(pause).await;
+    }
 }
 
 /// Sends the end of a span whose beginning is recorded already. `false` where there is no end, or the server refuses it.

@@ -88,7 +88,11 @@ impl Sender {
             }
             Err(error) if error.is_refusal() => Err(error.error),
             Err(error) => {
-                spool.mark_away();
+                // A server that wants another token is there, and says so at once.
+                match error.is_denial() {
+                    true => spool.clear_away(),
+                    false => spool.mark_away(),
+                }
                 Ok(SendResult::Undelivered(error.error))
             }
         }

@@ -1,4 +1,4 @@
-//! The flags that every subcommand has: where the server is, and how long to wait for it.
+//! The flags that every subcommand has: where the server is, how long to wait for it, and who asks.
 
 /// The server; each flag is also a setting.
 #[derive(Debug, clap::Args)]
@@ -12,4 +12,12 @@ pub struct ConnectionFlags {
     /// long export is not cut.
     #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
     pub timeout: Option<String>,
+    /// The certificates (PEM) of a private authority that signs the server's, beside those of the system [env: STEPS_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection", value_hint = clap::ValueHint::FilePath)]
+    pub ca_file: Option<String>,
+    /// A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of 'steps login']
+    ///
+    /// A token is never given as an argument: everybody on this machine could read it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection", value_hint = clap::ValueHint::FilePath)]
+    pub token_file: Option<std::path::PathBuf>,
 }

@@ -17,6 +17,9 @@ pub struct OutputFlags {
     /// Write to this file, which appears when it is complete
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
+    /// Of CSV: an apostrophe before each text that a spreadsheet would run as a formula
+    #[arg(long)]
+    pub safe: bool,
 }
 
 /// The length, order and format of a list.
@@ -31,7 +34,7 @@ pub struct ListFlags {
     #[command(flatten)]
     pub output: OutputFlags,
     /// Print only how many there are
-    #[arg(long, conflicts_with_all = ["limit", "order", "columns", "format", "output"])]
+    #[arg(long, conflicts_with_all = ["limit", "order", "columns", "format", "output", "safe"])]
     pub count: bool,
 }
 
@@ -57,12 +60,25 @@ impl OutputFlags {
     pub fn choose(&self) -> Result<Option<ListFormat>, Error> {
         let output = self.output.as_deref();
         let stdout = output.is_none_or(|path| path == Path::new("-"));
-        choose_format(self.format, output, stdout && io::stdout().is_terminal())
+        let format = choose_format(self.format, output, stdout && io::stdout().is_terminal())?;
+        check_safe(self.safe, format == Some(ListFormat::Csv))?;
+        Ok(format)
     }
 
     /// The file to write to; `None` for the standard output.
     pub fn path(&self) -> Option<&Path> {
         self.output.as_deref()
+    }
+}
+
+/// Refuses `--safe` where no CSV is written.
+///
+/// # Errors
+/// It is given, and would do nothing.
+pub fn check_safe(safe: bool, is_csv: bool) -> Result<(), Error> {
+    match safe && !is_csv {
+        true => Err(Error::Usage("--safe is of csv, which spreadsheets run; give --format csv".to_owned())),
+        false => Ok(()),
     }
 }
 

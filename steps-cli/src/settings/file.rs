@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(refused.len(), Key::ALL.len() - 6);
         let sentence = refused.iter().map(ToString::to_string).find(|error| error.contains("spool_dir")).unwrap();
         let parts =
-            ["/p/.steps.toml, line 9: a project's file may not set spool_dir, only server, ", "STEPS_SPOOL_DIR"];
+            ["/p/.steps.toml, line 10: a project's file may not set spool_dir, only server, ", "STEPS_SPOOL_DIR"];
         assert!(parts.iter().all(|part| sentence.contains(part)), "{sentence}");
     }
 

@@ -4,6 +4,7 @@
 pub enum Key {
     Server,
     Timeout,
+    CaFile,
     Component,
     Environment,
     Version,
@@ -21,9 +22,10 @@ pub enum Key {
 
 impl Key {
     /// In the order of `steps config`.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Server,
         Self::Timeout,
+        Self::CaFile,
         Self::Component,
         Self::Environment,
         Self::Version,
@@ -44,6 +46,7 @@ impl Key {
         match self {
             Self::Server => "server",
             Self::Timeout => "timeout",
+            Self::CaFile => "ca_file",
             Self::Component => "component",
             Self::Environment => "environment",
             Self::Version => "version",
@@ -64,6 +67,7 @@ impl Key {
         match self {
             Self::Server => "STEPS_SERVER",
             Self::Timeout => "STEPS_TIMEOUT",
+            Self::CaFile => "STEPS_CA_FILE",
             Self::Component => "STEPS_COMPONENT",
             Self::Environment => "STEPS_ENVIRONMENT",
             Self::Version => "STEPS_VERSION",

@@ -93,6 +93,8 @@ pub struct Settings {
     pub files: Vec<SettingsFile>,
     /// What the user should know of files that were left aside.
     pub notes: Vec<String>,
+    /// The file that `--token-file` names. Of a token there is no setting in a file: it belongs to one server.
+    pub token_file: Option<PathBuf>,
     /// Until when git is waited for; set when it is asked first.
     git_deadline: OnceCell<Instant>,
 }
@@ -234,7 +236,7 @@ impl Settings {
             Key::SprintLength => SprintLength::default().to_string(),
             Key::MinChange => SmallestChange::default().to_string(),
             Key::Tz => "UTC".to_owned(),
-            Key::Component | Key::Version | Key::Owner | Key::Run | Key::Attempt => return None,
+            Key::CaFile | Key::Component | Key::Version | Key::Owner | Key::Run | Key::Attempt => return None,
         };
         Some(setting(&default, Source::Default))
     }
@@ -250,6 +252,11 @@ impl Settings {
 
     pub fn timeout(&self) -> Result<Duration, Error> {
         self.parse(Key::Timeout, parse_timeout)
+    }
+
+    /// The file with the certificates of a private authority.
+    pub fn ca_file(&self) -> Option<Setting> {
+        self.given(Key::CaFile)
     }
 
     /// The folder of the spools and their limit in bytes; `None` where `no_spool` is set, or the user has no folder.

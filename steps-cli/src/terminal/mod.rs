@@ -8,6 +8,7 @@ mod arguments;
 pub mod bar;
 pub mod canvas;
 pub mod chart;
+pub mod csv_text;
 pub mod destination;
 pub mod export;
 pub mod line_ends;
@@ -16,6 +17,7 @@ pub mod pairs;
 #[cfg(test)]
 pub mod samples;
 pub mod screen;
+pub mod secret;
 pub mod sparkline;
 pub mod table;
 pub mod text;

@@ -30,7 +30,8 @@ pub async fn create(store: &Store, deadline: Duration, new: NewToken, now: Times
     let NewToken { name, scopes, components, environments, owner, expires_in } = new;
     let wrong = |field, reason: &str| Err(Error::from(FieldErrors::from(FieldError::wrong(field, reason))));
     if name.as_str() == BOOTSTRAP {
-        return wrong("name", "must not be \"bootstrap\", which is the name of the token of STEPS_BOOTSTRAP_TOKEN");
+        let reason = "is \"bootstrap\", which is the name of the token of STEPS_BOOTSTRAP_TOKEN";
+        return Err(Error::Conflict(FieldError::wrong("name", reason)));
     }
     if name.as_str() == CallerKind::Anonymous.name() {
         return wrong("name", "must not be \"anonymous\", which the log calls those who have no token");

@@ -8,7 +8,7 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
-use super::handlers::{batch, check, deployments, health, login, projection, stats, steps, tokens, trend};
+use super::handlers::{batch, check, deployments, description, health, login, projection, stats, steps, tokens, trend};
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -83,6 +83,8 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/" "hello" NOTHING health::hello;
     GET "/healthz" "get_health" NOTHING health::alive;
     GET "/readyz" "get_readiness" NOTHING health::ready;
+    GET "/openapi.json" "get_description" NOTHING description::json;
+    GET "/docs" "get_docs" NOTHING description::page;
 };
 
 /// What a request is for.

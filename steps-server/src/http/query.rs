@@ -32,7 +32,7 @@ pub fn pairs(encoded: &[u8]) -> Result<Pairs<'_>, ApiError> {
 }
 
 /// The parameters of a request for one step or deployment.
-const PARAMETERS_OF_ONE: [&str; 2] = ["format", "columns"];
+pub const PARAMETERS_OF_ONE: [&str; 3] = ["format", "columns", "safe"];
 
 /// How one step, or the steps of one deployment, are to be written.
 ///

@@ -10,8 +10,9 @@ use warp::http::HeaderMap;
 use super::body::{self, Body, Limit, MediaType};
 use super::client::Client;
 use super::context::{Context, Memory};
+use super::export::{self, Output};
 use super::problem::ApiError;
-use super::{export, fields, query};
+use super::{fields, query};
 use crate::app::{self, Access, Caller, Fact};
 
 /// The largest JSON object that is no step, in bytes.
@@ -81,9 +82,11 @@ impl Request {
             .map_err(|error| ApiError::Malformed(format!("the body is not a JSON object: {error}")))
     }
 
-    /// The format of the answer: the parameter's, else the one that the Accept header prefers.
-    pub fn format(&self, parameter: Option<ListFormat>) -> Option<ListFormat> {
-        parameter.or_else(|| export::accepted(&self.headers))
+    /// How the answer is written: in the parameter's format, else the one that the Accept header prefers, else in `default`.
+    pub fn output(&self, parameter: Option<ListFormat>, safe: bool, default: ListFormat) -> Output {
+        let format = parameter.or_else(|| export::accepted(&self.headers)).unwrap_or(default);
+        // Nothing runs the texts of the other formats.
+        Output { format, safe: safe && format == ListFormat::Csv }
     }
 
     /// The whole body of a request to record. When the queue is full, the request is refused before its body is read.

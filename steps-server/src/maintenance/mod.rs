@@ -88,6 +88,8 @@ component, environment, version and run. To leave a deployment out of figures an
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Print the description of the HTTP API: the /openapi.json of a server that wants tokens
+    Openapi,
 }
 
 /// `verify` found differences.
@@ -128,7 +130,7 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
-        Command::Restore { file: _ } => anyhow::bail!("restore opens no database"),
+        Command::Restore { file: _ } | Command::Openapi => anyhow::bail!("this command opens no database"),
         Command::Token { command } => tokens::run(command, store, now).await.map(|()| ExitCode::SUCCESS),
         Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }

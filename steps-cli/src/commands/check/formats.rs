@@ -3,6 +3,7 @@
 use steps_shared::{BudgetAnswer, CheckAnswer, Judged, ReplayedBudget};
 
 use super::Checked;
+use crate::terminal::csv_text::csv_text;
 
 /// All answers as one document.
 pub(super) fn json(checked: &[Checked]) -> Result<Vec<u8>, serde_json::Error> {
@@ -29,10 +30,9 @@ const COLUMNS: [&str; 10] = [
 const REPLAY_COLUMNS: [&str; 3] = ["replay_deployments", "replay_over", "replay_not_enough_data"];
 
 /// A row for each limit, with the counts of the replay where one was asked for.
-pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+pub(super) fn csv(checked: &[Checked], replay: bool, safe: bool) -> Result<Vec<u8>, csv::Error> {
     let more: &[&str] = if replay { &REPLAY_COLUMNS } else { &[] };
-    writer.write_record(COLUMNS.iter().chain(more))?;
+    let mut rows = vec![COLUMNS.iter().chain(more).map(|name| (*name).to_owned()).collect::<Vec<_>>()];
     for Checked { query: _, answer } in checked {
         let CheckAnswer { component, environment, step, deployment, budgets, replay: counted, .. } = answer;
         let of = |value: fn(&Judged) -> String| deployment.as_ref().map(value).unwrap_or_default();
@@ -55,10 +55,10 @@ pub(super) fn csv(checked: &[Checked], replay: bool) -> Result<Vec<u8>, csv::Err
                 Some([replay.deployments, *over, *not_enough_data].map(|count| count.to_string()))
             });
             let counts = if replay { Vec::from(of_limit.unwrap_or_default()) } else { Vec::new() };
-            writer.write_record(fields.iter().chain(&counts))?;
+            rows.push(fields.into_iter().chain(counts).collect());
         }
     }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    csv_text(rows, safe)
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn csv_has_a_row_for_each_limit() {
-        let text = |checked: &[Checked], replay| String::from_utf8(csv(checked, replay).unwrap()).unwrap();
+        let text = |checked: &[Checked], replay| String::from_utf8(csv(checked, replay, false).unwrap()).unwrap();
         assert_eq!(
             text(&[over(), without_deployment()], false),
             "component,environment,step,budget,result,version,owner,started_at,duration_seconds,reason\n\

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use csv::{ByteRecord, Terminator};
+use steps_shared::{looks_neutralized, original};
 
 use super::columns::Columns;
 use super::format::separator;
@@ -23,6 +24,8 @@ pub struct CsvRows {
     since_row: Arc<AtomicUsize>,
     /// Which columns of a step each column of the file is.
     columns: Vec<Vec<&'static str>>,
+    /// Whether texts have the apostrophes of `--safe`.
+    is_safe: bool,
 }
 
 impl CsvRows {
@@ -30,7 +33,7 @@ impl CsvRows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(source: Input, columns: &mut Columns) -> Result<Self, String> {
+    pub fn begin(source: Input, columns: &mut Columns, is_safe: bool) -> Result<Self, String> {
         let (header, source) = peek_line(source).map_err(|error| error.to_string())?;
         let (ended, since_row) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut reader = csv::ReaderBuilder::new()
@@ -49,7 +52,7 @@ impl CsvRows {
         }
         let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let columns = columns.header(&names)?;
-        Ok(Self { reader, ended, since_row, columns })
+        Ok(Self { reader, ended, since_row, columns, is_safe })
     }
 
     /// The next row that is not blank, and the line on which it begins.
@@ -87,10 +90,23 @@ impl CsvRows {
             let Some(first) = columns.first() else { continue };
             let field = if place == last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
             let text = std::str::from_utf8(field).map_err(|_| format!("{first} is not UTF-8"))?;
-            fields.extend(columns.iter().map(|column| (*column, text.to_owned())));
+            let text = match self.is_safe {
+                true => original(text),
+                false if looks_neutralized(text) => return Err(made_safe(first)),
+                false => text.into(),
+            };
+            fields.extend(columns.iter().map(|column| (*column, text.clone().into_owned())));
         }
         Ok(fields)
     }
+}
+
+/// A text that would be imported as another than the one that was exported.
+fn made_safe(column: &str) -> String {
+    format!(
+        "{column} has an apostrophe before what begins a formula, as in a CSV for spreadsheets (safe=true, --safe): \
+         import it with --safe; a text that was recorded so, from JSONL"
+    )
 }
 
 fn too_long(line: u64) -> io::Error {
@@ -125,7 +141,7 @@ mod tests {
     fn rows(text: &str) -> Vec<(u64, Result<String, String>)> {
         let text = format!("component,version,owner,status,ts\n{text}").into_bytes();
         let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
-        let mut rows = CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns).unwrap();
+        let mut rows = CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns, false).unwrap();
         let mut found = Vec::new();
         while let Some((line, fields)) = rows.next().unwrap() {
             found.push((line, fields.map(|fields| fields.into_iter().map(|(_, value)| value).collect())));
@@ -152,10 +168,29 @@ mod tests {
     }
 
     #[test]
+    fn a_csv_that_was_made_safe_is_imported_as_what_it_was() {
+        let text = "component,version,owner,status,ts\n'=c,-1,ann;'=1,\"''-x\",t\nit's,1,o,'s',t\n";
+        let read = |is_safe| {
+            let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
+            let source = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
+            let mut rows = CsvRows::begin(source, &mut columns, is_safe).unwrap();
+            let mut next = || {
+                let (_, fields) = rows.next().unwrap().unwrap();
+                fields.map(|fields| fields.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" "))
+            };
+            (next(), next())
+        };
+        assert_eq!(read(true), (Ok("=c -1 ann;=1 '-x t".to_owned()), Ok("it's 1 o 's' t".to_owned())));
+        let (first, second) = read(false);
+        assert!(first.unwrap_err().starts_with("component has an apostrophe"));
+        assert_eq!(second.unwrap(), "it's 1 o 's' t");
+    }
+
+    #[test]
     fn a_row_has_a_limit() {
         let begin = |text: Vec<u8>| {
             let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
-            CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns)
+            CsvRows::begin(Box::new(io::Cursor::new(text)), &mut columns, false)
         };
         let header = "component,version,owner,status,ts\nc,1,o,one,t\n";
         let mut rows = begin(format!("{header}c,1,o,\"{}", "x\n".repeat(MAX_ROW_BYTES)).into_bytes()).unwrap();

@@ -79,9 +79,12 @@ impl Rows {
     ///
     /// # Errors
     /// A file that cannot be read, or a header that is wrong.
-    pub fn begin(format: FileFormat, source: Input, mut columns: Columns) -> Result<Self, String> {
+    pub fn begin(format: FileFormat, source: Input, mut columns: Columns, is_safe: bool) -> Result<Self, String> {
         let format = match format {
-            FileFormat::Csv => Format::Csv(Box::new(CsvRows::begin(source, &mut columns)?)),
+            FileFormat::Json | FileFormat::Jsonl if is_safe => {
+                return Err("--safe is of csv; no text of json is changed for spreadsheets".to_owned());
+            }
+            FileFormat::Csv => Format::Csv(Box::new(CsvRows::begin(source, &mut columns, is_safe)?)),
             FileFormat::Json => Format::Json(Elements::new(source), 0),
             FileFormat::Jsonl => Format::Jsonl(source, 0),
         };

@@ -4,7 +4,7 @@ use super::*;
 
 fn begin(format: FileFormat, text: impl AsRef<[u8]>) -> Result<Rows, String> {
     let columns = Columns::new(Vec::new(), Tz::UTC).unwrap();
-    Rows::begin(format, Box::new(io::Cursor::new(text.as_ref().to_vec())), columns)
+    Rows::begin(format, Box::new(io::Cursor::new(text.as_ref().to_vec())), columns, false)
 }
 
 fn all(format: FileFormat, text: impl AsRef<[u8]>) -> Vec<(u64, Result<String, String>)> {

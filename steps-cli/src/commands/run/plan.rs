@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
 use steps_shared::NewStep;
 
 use super::recording::RecordAs;
+use crate::client::Connection;
 use crate::commands::setup;
 use crate::delivery::Spool;
 use crate::error::{Error, NEXT_SENTENCE};
@@ -32,8 +32,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct RecordingPlan {
     pub record_as: RecordAs,
-    pub server: Url,
-    pub timeout: Duration,
+    pub connection: Connection,
     /// How long the end may take: what finding out the settings has left of the time-out.
     pub end_limit: Duration,
     pub spool: Option<Spool>,
@@ -76,14 +75,14 @@ impl Plan {
             server => server,
         };
         let recording = server.and_then(|server| {
-            setup::tell_server_of_project(&settings, &server);
+            let connection = setup::connection_to_record(&settings)?;
             let address = server.as_str().trim_end_matches('/').to_owned();
             if settings.server_of_project().is_some() {
                 variables.push((PROJECT_SERVER_VARIABLE, address.clone()));
             }
             variables.push((Key::Server.variable(), address));
             let status = if nested { Some(NESTED.to_owned()) } else { status };
-            RecordingPlan::new(&settings, &stream, server, status, begun)
+            RecordingPlan::new(&settings, &stream, connection, status, begun)
         });
         let recording = recording.map_err(|error| problems.push(error)).ok();
         if let Some(RecordingPlan { record_as: RecordAs::Deployment(_), .. }) = recording {
@@ -110,7 +109,7 @@ impl RecordingPlan {
     fn new(
         settings: &Settings,
         stream: &Stream,
-        server: Url,
+        connection: Connection,
         status: Option<String>,
         begun: Instant,
     ) -> Result<Self, Error> {
@@ -121,8 +120,8 @@ impl RecordingPlan {
             Some(status) => RecordAs::Span(step(&status, true)?),
             None => RecordAs::Deployment(step("started", false)?),
         };
-        let timeout = settings.timeout()?;
+        let timeout = connection.timeout;
         let end_limit = timeout.saturating_sub(begun.elapsed()).max(timeout / 10);
-        Ok(Self { record_as, server, timeout, end_limit, spool: setup::spool(settings)? })
+        Ok(Self { record_as, connection, end_limit, spool: setup::spool(settings)? })
     }
 }

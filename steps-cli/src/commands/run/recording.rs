@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::client::{Client, RequestError};
+use crate::client::{Client, Connection, RequestError};
 use crate::delivery::{Deadline, Recorded, SendResult, Sender, Spool, keep};
 use crate::error::Error;
 use crate::terminal;
@@ -123,8 +123,9 @@ impl CommandSteps {
 impl Recording {
     /// Prepares a client, on another thread: this one waits for the command, and reading the system's certificates takes
     /// a moment.
-    pub fn new(steps: CommandSteps, server: Url, timeout: Duration, spool: Option<Spool>) -> Self {
-        let client = spawn_blocking(move || Client::new(&server, timeout));
+    pub fn new(steps: CommandSteps, connection: Connection, spool: Option<Spool>) -> Self {
+        let timeout = connection.timeout;
+        let client = spawn_blocking(move || Client::new(&connection));
         Self { steps, spool, client, timeout }
     }
 

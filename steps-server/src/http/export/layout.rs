@@ -3,11 +3,21 @@
 use serde::ser::{Serialize, Serializer};
 use steps_shared::{ListColumn, ListFormat, Resource, Selected};
 
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    pub format: ListFormat,
+    /// Of CSV: without what a spreadsheet runs as a formula.
+    pub safe: bool,
+}
+
 /// The columns of a list in its format.
 #[derive(Debug, Clone)]
 pub struct Layout<C> {
     /// How it is written.
     pub format: ListFormat,
+    /// See [`Output::safe`].
+    pub safe: bool,
     /// The columns in their order. Empty in JSON and JSONL means each row's own object.
     pub columns: Vec<C>,
 }
@@ -15,12 +25,12 @@ pub struct Layout<C> {
 impl<C: ListColumn> Layout<C> {
     /// The `chosen` columns; where none are, `all` of them in CSV and workbooks, and each row's own object in JSON and JSONL.
     #[must_use]
-    pub fn new(format: ListFormat, chosen: &[C], all: &[C]) -> Self {
+    pub fn new(Output { format, safe }: Output, chosen: &[C], all: &[C]) -> Self {
         let columns = match (chosen, format) {
             ([], ListFormat::Csv | ListFormat::Xlsx) => all,
             (chosen, _) => chosen,
         };
-        Self { format, columns: columns.to_vec() }
+        Self { format, safe, columns: columns.to_vec() }
     }
 
     /// A row as a JSON object.

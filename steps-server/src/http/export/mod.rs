@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use warp::reply::Response;
 
 pub use accept::accepted;
-pub use layout::Layout;
+pub use layout::{Layout, Output};
 
 use crate::app::{Rows, SHORT_LIST};
 use crate::http::context::Context;

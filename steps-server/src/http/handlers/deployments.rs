@@ -19,10 +19,10 @@ use crate::http::request::Request;
 
 pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = DeploymentQuery::from_parameters(request.parameters()?)?;
-    let format = request.format(query.format).unwrap_or_default();
-    let layout = Layout::new(format, &query.columns, DeploymentColumn::ALL);
-    let turn = export::turn(&context, format, query.limit).await?;
-    let deployments = context.app.deployments(&request.access(), query, format.max_rows()).await?;
+    let output = request.output(query.format, query.safe, ListFormat::Csv);
+    let layout = Layout::new(output, &query.columns, DeploymentColumn::ALL);
+    let turn = export::turn(&context, output.format, query.limit).await?;
+    let deployments = context.app.deployments(&request.access(), query, output.format.max_rows()).await?;
     export::answer(&context, deployments, layout, turn).await
 }
 
@@ -33,12 +33,13 @@ pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, 
 
 pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = query::of_one(&request.query)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let access = request.access();
     let timeline = context.app.timeline(&access, request.id()?).await?;
-    match request.format(query.format).unwrap_or(ListFormat::Json) {
+    match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &context.app.detail(&access, timeline).await?)),
         format => {
-            let layout = Layout::new(format, &query.columns, StepColumn::ALL);
+            let layout = Layout::new(output, &query.columns, StepColumn::ALL);
             let steps = stream::iter(timeline.steps.into_iter().map(Ok)).boxed();
             let turn = export::turn(&context, format, None).await?;
             export::answer(&context, steps, layout, turn).await

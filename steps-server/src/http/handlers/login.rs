@@ -37,8 +37,7 @@ const PAGE: &str = "<!doctype html>
 </html>
 ";
 
-pub async fn page(_: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    request.no_parameters()?;
+pub async fn page(_: Arc<Context>, _: Request) -> Result<Response, ApiError> {
     let mut response = warp::reply::html(PAGE).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -51,7 +50,7 @@ pub async fn login(context: Arc<Context>, mut request: Request) -> Result<Respon
     // A query string is logged by proxies, and kept by browsers.
     request.no_parameters()?;
     check_site(&request)?;
-    if !request.client.has_tls && !context.is_loopback {
+    if !request.client.has_tls && !request.client.address.to_canonical().is_loopback() {
         return Err(ApiError::PlainLogin);
     }
     let limit = Limit { bytes: MOST_BYTES, memory: Memory::Body };

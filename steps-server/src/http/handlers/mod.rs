@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod check;
 pub mod deployments;
+pub mod description;
 pub mod health;
 pub mod login;
 pub mod projection;

@@ -15,11 +15,12 @@ use crate::http::request::Request;
 
 pub async fn stats(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = StatsQuery::from_parameters(request.parameters()?)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let answer = context.app.stats(&request.access(), &query).await?;
-    match request.format(query.format).unwrap_or(ListFormat::Json) {
+    match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &answer)),
         format => {
-            let layout = Layout::new(format, &[], &StatsColumn::of(&query.by));
+            let layout = Layout::new(output, &[], &StatsColumn::of(&query.by));
             let rows = stream::iter(answer.stats.into_iter().map(Ok)).boxed();
             let turn = export::turn(&context, format, None).await?;
             export::answer(&context, rows, layout, turn).await

@@ -33,10 +33,10 @@ pub async fn finish(context: Arc<Context>, mut request: Request) -> Result<Respo
 
 pub async fn list(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = StepQuery::from_parameters(request.parameters()?)?;
-    let format = request.format(query.format).unwrap_or_default();
-    let layout = Layout::new(format, &query.columns, StepColumn::ALL);
-    let turn = export::turn(&context, format, query.limit).await?;
-    let steps = context.app.steps(&request.access(), query, format.max_rows()).await?;
+    let output = request.output(query.format, query.safe, ListFormat::Csv);
+    let layout = Layout::new(output, &query.columns, StepColumn::ALL);
+    let turn = export::turn(&context, output.format, query.limit).await?;
+    let steps = context.app.steps(&request.access(), query, output.format.max_rows()).await?;
     export::answer(&context, steps, layout, turn).await
 }
 
@@ -48,11 +48,11 @@ pub async fn count(context: Arc<Context>, request: Request) -> Result<Response, 
 pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = query::of_one(&request.query)?;
     let step = context.app.step(&request.access(), request.id()?).await?;
-    let format = request.format(query.format).unwrap_or(ListFormat::Json);
-    let layout = Layout::new(format, &query.columns, StepColumn::ALL);
-    match format {
+    let output = request.output(query.format, query.safe, ListFormat::Json);
+    let layout = Layout::new(output, &query.columns, StepColumn::ALL);
+    match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &layout.object(&step))),
-        _ => {
+        format => {
             let turn = export::turn(&context, format, None).await?;
             export::answer(&context, stream::iter([Ok(step)]).boxed(), layout, turn).await
         }

@@ -15,11 +15,12 @@ use crate::http::request::Request;
 
 pub async fn trend(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = TrendQuery::from_parameters(request.parameters()?)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
     let answer = context.app.trends(&request.access(), &query).await?;
-    match request.format(query.format).unwrap_or(ListFormat::Json) {
+    match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &answer)),
         format => {
-            let layout = Layout::new(format, &[], TrendColumn::ALL);
+            let layout = Layout::new(output, &[], TrendColumn::ALL);
             let rows = stream::iter(answer.trends.into_iter().map(Ok)).boxed();
             let turn = export::turn(&context, format, None).await?;
             export::answer(&context, rows, layout, turn).await

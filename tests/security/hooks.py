@@ -1,0 +1,43 @@
+"""What no schema can say of a request that is right: times are not in the future, an end is not before its beginning, and
+some limits of a check need others. Requests that are wrong on purpose are left as they are."""
+
+import datetime
+
+import schemathesis
+
+LIMITS = ("max", "min", "baseline", "max_growth")
+OF_BASELINE = ("last", "margin", "both_ways")
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    name = case.operation.definition.raw.get("operationId")
+    if name == "check_budget":
+        complete_limits(case.query)
+    elif name in ("record_step", "finish_step") and isinstance(case.body, dict):
+        set_times(case.body)
+
+
+def complete_limits(query):
+    if not any(query.get(limit) for limit in LIMITS):
+        query["max"] = "10m"
+    if not query.get("baseline"):
+        for name in OF_BASELINE:
+            query.pop(name, None)
+    if query.get("min") and query.get("max"):
+        del query["min"]
+
+
+def set_times(body):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if body.get("ts"):
+        body["ts"] = "2020" + str(body["ts"])[4:]
+    if body.get("ended_at"):
+        # A span that is ended later may have begun a moment ago.
+        body["ended_at"] = body.get("ts") or now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if "component" in body and not body.get("ts"):
+            body["age"] = 60
+    if body.get("duration"):
+        body["duration"] = "60s" if isinstance(body["duration"], str) else min(body["duration"], 60)

@@ -1,0 +1,54 @@
+"""Prints a target for sqlmap for each operation of a description, one a line: its name, its address, its method, its body. Every
+parameter is in it, with a value that is right, so that each is tried."""
+
+import json
+import sys
+
+ID = "0197a000-0000-7000-8000-000000000001"
+VALUES = {
+    "component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production", "run": "7",
+    "start_datetime": "2020-01-05 09:30:00", "end_datetime": "2030-01-05 09:30:00", "since": "2020-01-05", "until": "2030-01-05",
+    "outcome": "succeeded", "min_duration": "1s", "max_duration": "9h", "limit": "5", "order": "asc", "format": "json",
+    "safe": "true", "tz": "UTC", "exclude_waiting": "true", "step": "building", "sprint_start": "2026-01-05",
+    "sprint_length": "14d", "min_change": "1%", "min_difference": "1s", "max": "10m", "min": "1s", "baseline": "p95",
+    "last": "30", "margin": "20%", "both_ways": "true", "max_growth": "5%/week", "replay": "90d",
+}
+BODIES = {
+    "record_step": {"component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production",
+                    "run": "7", "attempt": 1, "ts": "2020-01-05 09:30:00", "span": True, "outcome": "failed",
+                    "ended_at": "2020-01-05 09:31:00", "exit_code": 1},
+    "record_batch": [{"component": "checkout", "version": "1", "owner": "ann", "status": "building"}],
+    "finish_step": {"outcome": "succeeded", "duration": 5, "exit_code": 0},
+    "exclude_deployment": {"reason": "a test", "owner": "ann"},
+    "include_deployment": {"owner": "ann"},
+    "create_token": {"name": "ci", "scopes": ["read"], "components": ["a*"], "environments": ["b*"], "owner": "ann", "expires_in": "1d"},
+    "login": {"token": "steps_0000000000000000000000000000000000000000000000000"},
+}
+
+
+def value(parameter, operation):
+    name = parameter["name"]
+    schema = parameter["schema"]
+    if name == "by" or name == "columns":
+        return schema.get("items", {}).get("enum", ["week"])[0] if schema.get("type") == "array" else "week"
+    if name == "until" and operation == "get_projection":
+        return "1"
+    return VALUES[name]
+
+
+def main(description, base):
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            name = operation["operationId"]
+            parameters = [p for p in operation.get("parameters", []) if p["in"] == "query"]
+            if not parameters and "{" not in path and name not in BODIES:
+                continue
+            from urllib.parse import quote
+
+            query = "&".join(f"{p['name']}={quote(value(p, name))}" for p in parameters)
+            address = base + path.replace("{id}", ID + "*") + ("?" + query if query else "")
+            body = json.dumps(BODIES[name]) if name in BODIES else ""
+            print("\t".join([name, address, method.upper(), body]))
+
+
+main(json.load(open(sys.argv[1])), sys.argv[2])
