@@ -11,6 +11,7 @@ mod machine;
 mod post;
 mod record;
 mod spool;
+mod token;
 mod tools;
 mod trend;
 
@@ -61,7 +62,7 @@ fn main() -> anyhow::Result<()> {
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases = ["record", "spool", "post", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
+        cases = ["record", "spool", "post", "token", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
     }
     let before = std::env::var_os("BENCH_BEFORE").filter(|file| !file.is_empty()).map(|file| {
         let output = std::fs::read_to_string(&file).with_context(|| file.display().to_string());
@@ -74,13 +75,14 @@ fn main() -> anyhow::Result<()> {
         eprintln!("measuring: {case}");
         let measured = match case.as_str() {
             "post" => post::measure(size),
+            "token" => token::measure(size),
             "record" => record::measure(size),
             "spool" => spool::measure(size),
             "export" => export::measure(size),
             "fold" => fold::measure(size),
             "ask" => ask::measure(size),
             "trend" => trend::measure(size),
-            other => bail!("no case {other:?}; there are record, spool, post, export, fold, ask and trend"),
+            other => bail!("no case {other:?}; there are record, spool, post, token, export, fold, ask and trend"),
         };
         // What has been measured stays, whatever fails after it.
         match measured {

@@ -20,10 +20,11 @@ const INSERT: &str = "INSERT INTO slap (id, stream, component, environment, vers
     'ann', 'building', NULL, cast(unix_timestamp(now(6)) * 1000000 AS signed))";
 
 /// What `wrk` measured.
-struct Load {
-    per_second: f64,
-    p50: Duration,
-    p99: Duration,
+pub struct Load {
+    requests: u64,
+    pub per_second: f64,
+    pub p50: Duration,
+    pub p99: Duration,
 }
 
 /// At 1, 16 and 64 connections, on both stores.
@@ -48,7 +49,11 @@ fn at(db: &TestDb, kind: DatabaseKind, server: &Server, connections: usize, size
             DatabaseKind::MySql => mysqlslap(db, connections, size.seconds)?,
             DatabaseKind::Sqlite => bare_loop(db, size.seconds)?,
         });
-        loads.push(wrk(server, connections, size.seconds)?);
+        let before = block_on(server.count(""));
+        let load = wrk(server, None, connections, size.seconds)?;
+        let recorded = block_on(server.count("")) - before;
+        ensure!(recorded >= load.requests, "{} were answered and {recorded} are stored", load.requests);
+        loads.push(load);
     }
     let ratio = median(loads.iter().zip(&bare).map(|(load, bare)| load.per_second / bare).collect());
     let middle = |figure: fn(&Load) -> f64| median(loads.iter().map(figure).collect());
@@ -76,22 +81,22 @@ fn at(db: &TestDb, kind: DatabaseKind, server: &Server, connections: usize, size
     })
 }
 
-/// Posts for so long; any answer but 201 is an error.
-fn wrk(server: &Server, connections: usize, seconds: u64) -> anyhow::Result<Load> {
+/// Posts for so long, with this token; any answer but 201 is an error.
+pub fn wrk(server: &Server, token: Option<&str>, connections: usize, seconds: u64) -> anyhow::Result<Load> {
     let script = NamedTempFile::with_suffix(".lua")?;
     std::fs::write(script.path(), include_str!("post.lua"))?;
-    let before = block_on(server.count(""));
     let mut command = Command::new("wrk");
     command.args(["--threads=1", &format!("--connections={connections}"), &format!("--duration={seconds}s")]);
-    command.arg("--latency").arg("--script").arg(script.path()).arg(format!("{}{QUERY}", server.url()));
+    command.arg("--latency").arg("--script").arg(script.path());
+    command.args(token.iter().flat_map(|token| ["--header".to_owned(), format!("Authorization: Bearer {token}")]));
+    command.arg(format!("{}{QUERY}", server.url()));
     let printed = output_of(&mut command)?;
     let line = printed.lines().find_map(|line| line.strip_prefix("@ ")).with_context(|| printed.clone())?;
     let numbers: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
     let [requests, micros, p50, p99, errors] = numbers[..] else { anyhow::bail!("wrk printed {line:?}") };
     ensure!(errors == 0, "{errors} of {requests} requests failed:\n{printed}");
-    let recorded = block_on(server.count("")) - before;
-    ensure!(recorded >= requests, "{requests} were answered and {recorded} are stored");
     Ok(Load {
+        requests,
         per_second: requests as f64 / Duration::from_micros(micros).as_secs_f64(),
         p50: Duration::from_micros(p50),
         p99: Duration::from_micros(p99),
