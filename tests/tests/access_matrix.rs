@@ -34,6 +34,8 @@ GET    /login                        none 200  wrong 200  expired 200  revoked 2
 POST   /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 POST   /logout                       none 204  wrong 204  expired 204  revoked 204  record 204  read 204  both 204  admin 204  limited 204  component 204  environment 204
 GET    /                             none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /healthz                      none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /readyz                       none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 ";
@@ -72,6 +74,7 @@ impl World<'_> {
         // Each request comes from an address of its own, so that no limit of addresses is met.
         let address = format!("10.{}.{}.{}", fastrand::u8(..), fastrand::u8(..), fastrand::u8(..));
         let request = self.server.request(method.parse::<Method>().unwrap(), path).header("x-forwarded-for", address);
+        let request = request.header("x-forwarded-proto", "https");
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,
