@@ -85,7 +85,7 @@ pub async fn run(
     let context = Arc::new(Context::new(
         app,
         settings.stall_timeout.into(),
-        is_loopback && !settings.allow_anonymous,
+        is_loopback,
         Limits::new(settings.requests_per_second),
         http::openapi::DESCRIPTION,
     ));

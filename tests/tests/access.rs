@@ -411,6 +411,14 @@ async fn the_program_itself_makes_lists_and_revokes_tokens(db: TestDb) {
     let id = json["tokens"][0]["id"].as_str().unwrap().to_owned();
     assert!(!listed.contains(&token[6..20]) && !json.to_string().contains(&token[6..20]));
 
+    // What somebody who steals the database gets.
+    if let TestDb::Sqlite(folder) = &db {
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let part = &token.as_bytes()[6..20];
+            assert!(!bytes.windows(part.len()).any(|window| window == part));
+        }
+    }
     assert!(run(&["token", "create", "ci", "--scope", "read"]).failed(1).contains("taken"));
     assert!(run(&["token", "create", "x"]).failed(2).contains("--scope"));
     assert!(run(&["token", "create", "x", "--scope", "write"]).failed(2).contains("record, read or admin"));

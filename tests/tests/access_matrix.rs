@@ -30,7 +30,12 @@ GET    /v1/tokens                    none 401  wrong 401  expired 401  revoked 4
 POST   /v1/tokens                    none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 403  admin 201  limited 403  component 403  environment 403
 DELETE /v1/tokens/{id}               none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 403  admin 204  limited 403  component 403  environment 403
 GET    /v1/tokens/current            none 401  wrong 401  expired 401  revoked 401  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+POST   /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+POST   /logout                       none 204  wrong 204  expired 204  revoked 204  record 204  read 204  both 204  admin 204  limited 204  component 204  environment 204
 GET    /                             none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /healthz                      none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /readyz                       none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 ";
@@ -104,6 +109,8 @@ impl World<'_> {
                 assert_eq!(made.status, 201, "{}", made.text());
                 (path.replace("{id}", made.json()["id"].as_str().unwrap()), Value::Null)
             }
+            ("POST", "/login") => (path.to_owned(), json!({"token": self.admin})),
+            ("POST", "/logout") => (path.to_owned(), Value::Null),
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
             ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}") => (deployment(), Value::Null),
             ("GET", _) if !path.contains('{') => (path.to_owned(), Value::Null),

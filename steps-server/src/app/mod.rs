@@ -147,6 +147,12 @@ impl App {
         &self.issuers
     }
 
+    /// Whether who sends no token may do everything, whatever tokens there are.
+    #[must_use]
+    pub fn lets_everybody_in(&self) -> bool {
+        self.anonymous == Anonymous::Allowed
+    }
+
     /// Who sends no token, where they may do something; `is_local`: from this machine.
     #[must_use]
     pub fn anonymous(&self, is_local: bool) -> Option<Arc<Caller>> {

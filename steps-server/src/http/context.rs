@@ -24,8 +24,8 @@ pub struct Context {
     pub app: App,
     /// How long a client may stall while it sends or reads.
     pub stall_timeout: Duration,
-    /// Whether who sends no token is believed only under a name of this machine.
-    pub checks_host: bool,
+    /// Whether only this machine reaches the server.
+    pub is_loopback: bool,
     pub limits: Limits,
     pub description: Description,
     /// A permit for each byte.
@@ -61,13 +61,13 @@ pub enum Memory {
 impl Context {
     /// With all memory free.
     #[must_use]
-    pub fn new(app: App, stall_timeout: Duration, checks_host: bool, limits: Limits, description: Description) -> Self {
+    pub fn new(app: App, stall_timeout: Duration, is_loopback: bool, limits: Limits, description: Description) -> Self {
         let [batch_bytes, body_bytes, answer_bytes] =
             [BATCH_BYTES, BODY_BYTES, ANSWER_BYTES].map(|bytes| Arc::new(Semaphore::new(bytes)));
         Self {
             app,
             stall_timeout,
-            checks_host,
+            is_loopback,
             limits,
             description,
             batch_bytes,

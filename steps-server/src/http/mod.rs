@@ -12,6 +12,7 @@ mod fields;
 mod handlers;
 mod head;
 mod limits;
+mod needs;
 pub mod openapi;
 mod problem;
 mod query;
