@@ -82,10 +82,10 @@ impl JsonFields {
     }
 }
 
-/// A number as a text. In JSON a whole number is one, however it is written: `5.0` is 5.
-fn text_of(number: &Number) -> String {
+/// A number as a text without an exponent. In JSON a whole number is one, however it is written: `5.0` is 5.
+pub(crate) fn text_of(number: &Number) -> String {
     match number.as_f64() {
-        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+        Some(value) if number.is_f64() => value.to_string(),
         _ => number.to_string(),
     }
 }
@@ -120,6 +120,7 @@ mod tests {
     fn a_whole_number_is_one_however_it_is_written() {
         let step = read(r#"{"component":"c","version":"1","owner":"o","status":"s","attempt":2.0,"age":5e0}"#).unwrap();
         assert_eq!(step.attempt.map(crate::Attempt::number), Some(2));
+        assert!(read(r#"{"component":"c","version":"1","owner":"o","status":"s","age":1e-6}"#).is_ok());
         assert!(read(r#"{"component":"c","version":"1","owner":"o","status":"s","attempt":2.5}"#).is_err());
     }
 

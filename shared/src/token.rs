@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::json_fields::text_of;
 use crate::resource::{List, columns};
 use crate::words::words;
 use crate::{
@@ -303,7 +304,7 @@ where
 {
     let text = match value? {
         Value::String(text) => text,
-        Value::Number(number) if field == "expires_in" => number.to_string(),
+        Value::Number(number) if field == "expires_in" => text_of(&number),
         other => {
             errors.push(FieldError::wrong(field, format!("must be a JSON string, not {other}")));
             return None;

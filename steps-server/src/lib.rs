@@ -87,6 +87,7 @@ pub async fn run(
         settings.stall_timeout.into(),
         is_loopback,
         Limits::new(settings.requests_per_second),
+        http::openapi::DESCRIPTION,
     ));
     let service = warp::service(http::service(Arc::clone(&context)));
     let connections = descriptors::raise(settings.connections, settings.database_connections);

@@ -3,6 +3,7 @@ parameter is in it, with a value that is right, so that each is tried."""
 
 import json
 import sys
+from urllib.parse import quote
 
 ID = "0197a000-0000-7000-8000-000000000001"
 VALUES = {
@@ -21,7 +22,7 @@ BODIES = {
     "finish_step": {"outcome": "succeeded", "duration": 5, "exit_code": 0},
     "exclude_deployment": {"reason": "a test", "owner": "ann"},
     "include_deployment": {"owner": "ann"},
-    "create_token": {"name": "ci", "scopes": ["read"], "components": ["a*"], "environments": ["b*"], "owner": "ann", "expires_in": "1d"},
+    "create_token": {"name": "ci", "scopes": ["read"], "components": ["a"], "environments": ["b"], "owner": "ann", "expires_in": "1d"},
     "login": {"token": "steps_0000000000000000000000000000000000000000000000000"},
 }
 
@@ -41,14 +42,14 @@ def main(description, base):
         for method, operation in item.items():
             name = operation["operationId"]
             parameters = [p for p in operation.get("parameters", []) if p["in"] == "query"]
-            if not parameters and "{" not in path and name not in BODIES:
-                continue
-            from urllib.parse import quote
-
             query = "&".join(f"{p['name']}={quote(value(p, name))}" for p in parameters)
-            address = base + path.replace("{id}", ID + "*") + ("?" + query if query else "")
+            query = "?" + query if query else ""
             body = json.dumps(BODIES[name]) if name in BODIES else ""
-            print("\t".join([name, address, method.upper(), body]))
+            if query or body:
+                print("\t".join([name, base + path.replace("{id}", ID) + query, method.upper(), body]))
+            if "{id}" in path:
+                # Where a place is marked, nothing else is tried.
+                print("\t".join([f"{name}-id", base + path.replace("{id}", ID + "*") + query, method.upper(), body]))
 
 
 main(json.load(open(sys.argv[1])), sys.argv[2])

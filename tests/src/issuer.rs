@@ -1,10 +1,10 @@
 //! An issuer of JSON Web Tokens on this machine, as a CI system is one.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -258,7 +258,8 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, url: &str) -> std::io::
     };
     let head = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}\r\n");
     match (behaviour, body) {
-        (Behaviour::Silent, _) => thread::sleep(Duration::from_secs(600)),
+        // Until the other side gives up.
+        (Behaviour::Silent, _) => drop(reader.read_to_end(&mut Vec::new())?),
         (Behaviour::Broken, _) => stream.write_all(head("500 Broken", "content-length: 0\r\n").as_bytes())?,
         (Behaviour::Redirecting, Some(_)) if path == "/keys" => {
             stream.write_all(head("302 Found", "location: /elsewhere\r\ncontent-length: 0\r\n").as_bytes())?;

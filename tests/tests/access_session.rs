@@ -70,10 +70,10 @@ async fn a_token_is_exchanged_for_a_session_and_back(db: TestDb) {
     let cookie = cookie(&begun);
     let (_, value) = cookie.split_once('=').unwrap();
     // The database has nothing that could be sent.
-    let stored = |hex: &str| format!("SELECT COUNT(*) FROM sessions WHERE LOWER(HEX(sha256)) = '{hex}'");
+    let stored = |hex: &str| &*format!("SELECT COUNT(*) FROM sessions WHERE LOWER(HEX(sha256)) = '{hex}'").leak();
     let bits: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&value[2 * at..2 * at + 2], 16).unwrap()).collect();
     let sha256 = hex(digest(&SHA256, &bits).as_ref());
-    assert_eq!((db.number(&stored(value)).await, db.number(&stored(&sha256)).await), (0, 1));
+    assert_eq!((db.number(stored(value)).await, db.number(stored(&sha256)).await), (0, 1));
     let forged = format!("steps-session={sha256}");
     assert_eq!(ask(&server, Method::GET, "/v1/steps", &[("cookie", &forged)]).await.status, 401);
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::Limits;
@@ -26,12 +27,24 @@ pub struct Context {
     /// Whether only this machine reaches the server.
     pub is_loopback: bool,
     pub limits: Limits,
+    pub description: Description,
     /// A permit for each byte.
     batch_bytes: Arc<Semaphore>,
     body_bytes: Arc<Semaphore>,
     answer_bytes: Arc<Semaphore>,
     /// The turn to have received much: see [`Context::give_way`].
     turn: Semaphore,
+}
+
+/// How the description of the API is made, as long as callers without a token are let in, or for those with one.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// For programs.
+    pub json: fn(bool) -> Bytes,
+    /// For people.
+    pub page: fn(bool) -> Bytes,
+    /// What the page may load.
+    pub policy: fn() -> String,
 }
 
 /// What memory is reserved for.
@@ -48,10 +61,20 @@ pub enum Memory {
 impl Context {
     /// With all memory free.
     #[must_use]
-    pub fn new(app: App, stall_timeout: Duration, is_loopback: bool, limits: Limits) -> Self {
+    pub fn new(app: App, stall_timeout: Duration, is_loopback: bool, limits: Limits, description: Description) -> Self {
         let [batch_bytes, body_bytes, answer_bytes] =
             [BATCH_BYTES, BODY_BYTES, ANSWER_BYTES].map(|bytes| Arc::new(Semaphore::new(bytes)));
-        Self { app, stall_timeout, is_loopback, limits, batch_bytes, body_bytes, answer_bytes, turn: Semaphore::new(1) }
+        Self {
+            app,
+            stall_timeout,
+            is_loopback,
+            limits,
+            description,
+            batch_bytes,
+            body_bytes,
+            answer_bytes,
+            turn: Semaphore::new(1),
+        }
     }
 
     /// Gives way to other work after much of a body has been received: a moment, and one body after the other, so that all

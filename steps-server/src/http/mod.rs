@@ -26,7 +26,7 @@ mod session;
 pub use activity::Exchange;
 pub use activity::{Activity, Doing, LEAST_SPEED};
 pub use client::{Front, Network};
-pub use context::Context;
+pub use context::{Context, Description};
 pub use head::{HEAD_BYTES, MAX_HEADERS};
 pub use limits::Limits;
 pub use received::Received;

@@ -3,7 +3,7 @@
 mod answers;
 mod bodies;
 mod operations;
-pub mod page;
+mod page;
 mod parameters;
 
 use std::sync::OnceLock;
@@ -21,6 +21,7 @@ use utoipa::openapi::{Info, License, OpenApi, RefOr, Schema, Tag};
 use utoipa::{PartialSchema, ToSchema};
 use warp::http::Method;
 
+use super::context::Description;
 use super::endpoints::{ENDPOINTS, Endpoint, Needs};
 use operations::Described;
 
@@ -65,6 +66,9 @@ pub fn json(is_open: bool) -> Bytes {
     });
     made.clone()
 }
+
+/// How the description is made.
+pub const DESCRIPTION: Description = Description { json, page: page::html, policy: page::policy };
 
 fn tag(name: &str, about: &str) -> Tag {
     let mut tag = Tag::new(name);
