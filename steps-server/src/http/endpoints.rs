@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use steps_shared::Scope;
 use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
 use super::handlers::{batch, check, deployments, description, health, login, projection, stats, steps, tokens, trend};
+use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -25,24 +25,6 @@ pub struct Endpoint {
     pub needs: Needs,
     pub handler: Handler,
 }
-
-/// What a caller needs for an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// Nothing; nobody is asked who they are.
-    Nothing,
-    /// To be known, or to be let in without.
-    Caller,
-    /// All of these scopes.
-    Scopes(&'static [Scope]),
-}
-
-const NOTHING: Needs = Needs::Nothing;
-const CALLER: Needs = Needs::Caller;
-const RECORD: Needs = Needs::Scopes(&[Scope::Record]);
-const READ: Needs = Needs::Scopes(&[Scope::Read]);
-const RECORD_AND_READ: Needs = Needs::Scopes(&[Scope::Record, Scope::Read]);
-const ADMIN: Needs = Needs::Scopes(&[Scope::Admin]);
 
 macro_rules! endpoints {
     ($($method:ident $path:literal $operation:literal $needs:ident $handler:path;)+) => {
@@ -139,6 +121,11 @@ pub fn allowed_methods(path: &str) -> String {
 }
 
 impl Endpoint {
+    /// Whether it changes nothing.
+    pub fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+
     fn matches(&self, path: &str) -> bool {
         let mut segments = path.split('/');
         let matches = self.path.split('/').all(|expected| match segments.next() {

@@ -39,12 +39,13 @@ pub fn service(
             let body = bytes(body).boxed();
             let context = Arc::clone(&context);
             async move {
-                let caller = match auth::identify(&context, endpoint, &client, &headers).await {
-                    Ok(caller) => caller,
-                    Err(error) => return error.into_response(),
-                };
+                let caller =
+                    match auth::identify(&context, (endpoint.needs, endpoint.is_read()), &client, &headers).await {
+                        Ok(caller) => caller,
+                        Err(error) => return error.into_response(),
+                    };
                 let answer = async {
-                    auth::authorize(&context, endpoint, &caller)?;
+                    auth::authorize(&context, endpoint.needs, &caller)?;
                     let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
                     let request = Request { parameter, query, headers, client, caller: Arc::clone(&caller), body };
                     let answer = (endpoint.handler)(Arc::clone(&context), request).await?;

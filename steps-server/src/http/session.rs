@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use steps_shared::Duration;
-use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::client::Client;
 use super::context::Context;
-use super::endpoints::Endpoint;
 use super::problem::ApiError;
 use crate::app::{Caller, SessionSecret};
 
@@ -55,13 +54,12 @@ pub fn sent(client: &Client, headers: &HeaderMap) -> Option<SessionSecret> {
 /// Another site sent the request, the address has sent too many sessions that are none, or the database does not answer.
 pub async fn caller(
     context: &Context,
-    endpoint: &Endpoint,
+    is_read: bool,
     client: &Client,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Caller>>, ApiError> {
     let Some(secret) = sent(client, headers) else { return Ok(None) };
-    let is_write = endpoint.method != Method::GET;
-    if (is_write && !is_of_this_site(client, headers)) || is_of_another_site(headers) {
+    if (!is_read && !is_of_this_site(client, headers)) || is_of_another_site(headers) {
         return Err(ApiError::ForeignOrigin);
     }
     match context.app.session(&secret).await? {

@@ -10,7 +10,8 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat};
 use utoipa::openapi::{Content, KnownFormat, Ref, RefOr, Schema};
 use warp::http::Method;
 
-use super::super::endpoints::{Endpoint, Needs};
+use super::super::endpoints::Endpoint;
+use super::super::needs::Needs;
 
 /// The media type of errors.
 const PROBLEM: &str = "application/problem+json";

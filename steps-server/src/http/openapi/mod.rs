@@ -22,7 +22,8 @@ use utoipa::{PartialSchema, ToSchema};
 use warp::http::Method;
 
 use super::context::Description;
-use super::endpoints::{ENDPOINTS, Endpoint, Needs};
+use super::endpoints::{ENDPOINTS, Endpoint};
+use super::needs::Needs;
 use operations::Described;
 
 /// The name of the security scheme of programs.
