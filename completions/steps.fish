@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_steps_global_optspecs
-    string join \n server= timeout= h/help V/version
+    string join \n server= timeout= ca-file= token-file= h/help V/version
 end
 
 function __fish_steps_needs_command
@@ -26,6 +26,8 @@ end
 
 complete -c steps -n "__fish_steps_needs_command" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_needs_command" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_needs_command" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_needs_command" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_needs_command" -s V -l version -d 'Print version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "record" -d 'Record a step'
@@ -41,6 +43,9 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Check whethe
 complete -c steps -n "__fish_steps_needs_command" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
 complete -c steps -n "__fish_steps_needs_command" -f -a "include" -d 'Take an exclusion back'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_needs_command" -f -a "login" -d 'Store a token for a server, after asking that whether it is right'
+complete -c steps -n "__fish_steps_needs_command" -f -a "logout" -d 'Forget the stored token of a server'
+complete -c steps -n "__fish_steps_needs_command" -f -a "token" -d 'Make, list and revoke tokens'
 complete -c steps -n "__fish_steps_needs_command" -f -a "config" -d 'Show each setting, its value and where it came from'
 complete -c steps -n "__fish_steps_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c steps -n "__fish_steps_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -59,6 +64,8 @@ complete -c steps -n "__fish_steps_using_subcommand record" -l format -d 'How th
 json\t'The step as JSON, on one line'"
 complete -c steps -n "__fish_steps_using_subcommand record" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand record" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand record" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand record" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand record" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 when the step is kept instead of recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -l best-effort -d 'Exit with 0 whatever fails, and warn: for hooks whose failure aborts a deploy'
@@ -75,6 +82,8 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l spool-dir -d 'The fo
 complete -c steps -n "__fish_steps_using_subcommand run" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand run" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand run" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD is the whole deployment: record started before it, and succeeded or failed after it'
 complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Do not start CMD when it cannot be recorded; exit with 1 when it succeeded, but its recording did not reach the server'
@@ -84,6 +93,8 @@ complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The 
 complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand flush" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand flush" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand flush" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand flush" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand flush" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand status" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
@@ -93,7 +104,10 @@ csv\t'With a header'
 json\t'One document'"
 complete -c steps -n "__fish_steps_using_subcommand status" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand status" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand status" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand status" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand status" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand status" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only this component' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only this version' -r
@@ -116,6 +130,9 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand list" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand list" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand list" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand list" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand list" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand list" -l count -d 'Print only how many there are'
 complete -c steps -n "__fish_steps_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l component -d 'Only this component' -r
@@ -141,6 +158,9 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand deployments" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l count -d 'Print only how many there are'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand show" -l environment -d 'The newest deployment in this environment' -r
@@ -149,6 +169,9 @@ json\t'The deployment with its steps, as one document'
 csv\t'Its steps'"
 complete -c steps -n "__fish_steps_using_subcommand show" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand show" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand show" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand show" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand show" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand stats" -l by -d 'The groups: component, status, owner, environment, day, week or month; several combine' -r
@@ -172,7 +195,10 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand stats" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand stats" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand stats" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand stats" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand stats" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand stats" -l exclude-waiting -d 'Durations without the time in which only waiting statuses were open'
+complete -c steps -n "__fish_steps_using_subcommand stats" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l component -d 'The same' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
@@ -195,8 +221,11 @@ xlsx\t'An Excel workbook'"
 complete -c steps -n "__fish_steps_using_subcommand trend" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
 complete -c steps -n "__fish_steps_using_subcommand trend" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand trend" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand trend" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand trend" -l exclude-waiting -d 'Of the time without that in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
+complete -c steps -n "__fish_steps_using_subcommand trend" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand trend" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand check" -l component -d 'What is deployed; of rules, only those of it [env: STEPS_COMPONENT]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l environment -d 'Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]' -r
@@ -217,17 +246,24 @@ json\t'An array of answers'
 csv\t'A row for each limit'"
 complete -c steps -n "__fish_steps_using_subcommand check" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand check" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand check" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand check" -l both-ways -d 'No less than the percentile at the other end and the margin, either: p5 for p95'
 complete -c steps -n "__fish_steps_using_subcommand check" -l exclude-waiting -d 'Judge the time without that in which only waiting statuses were open'
+complete -c steps -n "__fish_steps_using_subcommand check" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l reason -d 'Why, for those who see it in lists' -r
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand exclude" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand include" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
 complete -c steps -n "__fish_steps_using_subcommand include" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand include" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand include" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand include" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand include" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
 json\t'An array of objects, or {"steps": […]}'
@@ -236,30 +272,92 @@ complete -c steps -n "__fish_steps_using_subcommand import" -l map -d 'What the 
 complete -c steps -n "__fish_steps_using_subcommand import" -l tz -d 'The time zone of times that have none, such as Europe/Berlin' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand import" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand import" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand import" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand import" -l safe -d 'The CSV was made safe for spreadsheets (list --safe, safe=true): take the apostrophes out that were put in'
 complete -c steps -n "__fish_steps_using_subcommand import" -l dry-run -d 'Show the first rows as they would be recorded, and what would be refused and why; record nothing'
 complete -c steps -n "__fish_steps_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand config" -l format -d 'How the settings are printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
+complete -c steps -n "__fish_steps_using_subcommand login" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand login" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand login" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand login" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand logout" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand logout" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand logout" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand logout" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand logout" -l all -d 'Forget the tokens of all servers'
+complete -c steps -n "__fish_steps_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'List tokens: what each may do, and when it was used'
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "revoke" -d 'End a token, by its name or its id'
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l scope -d 'What it may do: record, read, admin; several with commas' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l component -d 'Only of these components: a name, or a pattern with * for any text; may be repeated' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l environment -d 'Only in these environments; may be repeated' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l owner -d 'Who it records as; other owners are refused' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'How long it is valid, such as 90d [default: for ever]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l format -d 'How it is printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
+csv\t'With a header'
+json\t'One document'"
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "list" -d 'List tokens: what each may do, and when it was used'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'End a token, by its name or its id'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand config" -l format -d 'How it is printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
 csv\t'With a header'
 json\t'One document'"
 complete -c steps -n "__fish_steps_using_subcommand config" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand config" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand config" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand config" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand config" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand completions" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand completions" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "include" -d 'Take an exclusion back'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "include" -d 'Take an exclusion back'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "login" -d 'Store a token for a server, after asking that whether it is right'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "logout" -d 'Forget the stored token of a server'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "token" -d 'Make, list and revoke tokens'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show stats trend check exclude include import login logout token config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
+complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'List tokens: what each may do, and when it was used'
+complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'End a token, by its name or its id'

@@ -147,10 +147,21 @@ impl TlsFiles {
     /// # Panics
     /// Where there is none.
     pub async fn connect(&self, server: &Server, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(address(server)).await.expect("a connection");
+        self.try_connect(server, protocols).await.expect("a handshake")
+    }
+
+    /// The same, unless the server closes it.
+    ///
+    /// # Errors
+    /// The server closes it.
+    ///
+    /// # Panics
+    /// Where the server says nothing.
+    pub async fn try_connect(&self, server: &Server, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(address(server)).await?;
         let name = ServerName::try_from("127.0.0.1").expect("a name");
         let handshake = self.connector(protocols).connect(name, stream);
-        tokio::time::timeout(PATIENCE, handshake).await.expect("the handshake ends").expect("a handshake")
+        tokio::time::timeout(PATIENCE, handshake).await.expect("the handshake ends")
     }
 
     /// A connection of HTTP/2.

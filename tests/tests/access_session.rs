@@ -186,11 +186,12 @@ async fn over_tls_the_cookie_is_of_this_host_alone(db: TestDb) {
     let path = "/v1/steps?component=shop&version=1&status=s";
     ask(&server, Method::POST, path, &[over_tls, ("cookie", &cookie), ("origin", server.url())]).await.problem(403);
     ask(&server, Method::POST, path, &[over_tls, ("cookie", &cookie), ("origin", &own)]).await.recorded();
-    server.stop().await;
 
     // Where everybody on the way could read it, nobody signs in.
-    let builder = Builder::bare().env("STEPS_BOOTSTRAP_TOKEN", &admin);
-    let server = builder.args(&["--listen", "0.0.0.0:0", "--database-url", &db.url()]).start().await;
-    login(&server, &text).await.problem(403);
+    for protocol in [&[][..], &[("x-forwarded-proto", "http")]] {
+        let request = server.request(Method::POST, "/login").header("x-forwarded-for", "192.0.2.1");
+        let request = protocol.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::of(request.form(&[("token", &text)])).await.problem(403);
+    }
     server.stop().await;
 }

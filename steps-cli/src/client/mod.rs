@@ -1,29 +1,27 @@
 //! Requests to the server.
 
 use std::error::Error as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    SERVER,
-};
-use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, SERVER};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use steps_shared::{Problem, Timestamp};
 use tokio::time::timeout;
 
 mod body;
 mod calls;
+mod connection;
 
 use body::MAX_SMALL_DOCUMENT;
 pub use body::{Body, MAX_DOCUMENT};
 pub use calls::{Count, Listed};
+pub use connection::Connection;
+use connection::{authorization, certificates, has_tls_proxy};
 
 use crate::clock;
-use crate::credentials::{Token, TokenSource, is_loopback};
+use crate::credentials::{TokenSource, is_loopback};
 use crate::error::Error;
-use crate::files::{Links, Opened};
 
 /// No more of an error's body is read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
@@ -39,19 +37,6 @@ const PROBLEM: &str = "application/problem+json";
 
 /// Where this machine's clock differs by more from the server's date, which has whole seconds, it counts as wrong.
 const MAX_CLOCK_DIFFERENCE_MICROS: u64 = 2_000_000;
-
-/// A larger file of certificates is not read, in bytes.
-const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How a server is reached.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    pub server: Url,
-    pub timeout: Duration,
-    pub token: Option<Token>,
-    /// Certificates (PEM) that are trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-}
 
 /// Makes requests to one server.
 #[derive(Debug)]
@@ -365,35 +350,6 @@ fn cause(error: &reqwest::Error) -> String {
     }
     // The outermost error repeats the URL, and with it a password.
     if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
-}
-
-/// The header that every request has.
-fn authorization(token: &Token) -> Result<HeaderMap, Error> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret.expose()))
-        .map_err(|_| Error::Usage(format!("{} cannot be sent", token.source)))?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-}
-
-/// The certificates in a file.
-fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, Error> {
-    let wrong =
-        |reason: String| Error::Usage(format!("the certificates in {} cannot be used: {reason}", path.display()));
-    let text = Opened::open(path, Links::Followed).and_then(|file| file.read(MAX_CA_BYTES));
-    let text = text.map_err(|error| wrong(error.to_string()))?;
-    let found = Certificate::from_pem_bundle(text.as_bytes()).map_err(|error| wrong(cause(&error)))?;
-    match found.is_empty() {
-        true => Err(wrong("no certificate (PEM) is in it".to_owned())),
-        false => Ok(found),
-    }
-}
-
-/// Whether plain HTTP goes through a proxy that is reached over TLS.
-fn has_tls_proxy() -> bool {
-    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .any(|proxy| proxy.starts_with("https://"))
 }
 
 #[cfg(test)]

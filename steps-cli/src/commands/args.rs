@@ -43,7 +43,7 @@ Settings, strongest first:
 Variables (an empty one counts as not set):
   STEPS_SERVER         where the server is (http://127.0.0.1:7878)
   STEPS_TIMEOUT        how long to wait for it (5s)
-  STEPS_TOKEN          the token for it; not sent to a server that only a .steps.toml names (of 'steps login')
+  STEPS_TOKEN          the token for it (of 'steps login'); not for one that only a .steps.toml names
   STEPS_TOKEN_FILE     a file with the token
   STEPS_CA_FILE        the certificates of a private authority that signs the server's
   STEPS_COMPONENT      what is deployed (Kamal's service, else the name of the CI's repository)

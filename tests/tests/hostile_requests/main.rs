@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use requests::{Hostile, hostile};
 
 /// The answers that README describes.
-const DOCUMENTED: [u16; 16] = [200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 429, 431];
+const DOCUMENTED: [u16; 17] = [200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 429, 431];
 /// Whatever takes longer hangs.
 const HANGS: Duration = Duration::from_secs(60);
 
@@ -50,6 +50,7 @@ fn endpoints() -> Vec<(String, String)> {
 impl Hostile {
     fn target(&self, endpoints: &[(String, String)]) -> (String, Vec<u8>) {
         let (method, path) = self.endpoint.get(endpoints);
+        let (method, path) = self.place.unwrap_or((method, path));
         let mut target: Vec<u8> = Vec::new();
         for (nth, segment) in path.split('/').enumerate() {
             if nth > 0 {
@@ -61,7 +62,7 @@ impl Hostile {
             target.push(b'?');
             target.extend(&self.query);
         }
-        (self.method.map_or(method.clone(), str::to_owned), target)
+        (self.method.unwrap_or(method).to_owned(), target)
     }
 
     /// Its answer over HTTP/1.1; `None` where the server closes the connection without one.
@@ -131,7 +132,7 @@ fn check(method: &str, answer: &Answer) -> Result<(), TestCaseError> {
         String::from_utf8_lossy(&answer.bytes)
     );
     prop_assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    prop_assert_eq!(answer.header("cache-control"), "no-store");
+    prop_assert!(!answer.header("cache-control").is_empty());
     prop_assert!(!answer.header("x-request-id").is_empty());
     if answer.status >= 400 && method != "HEAD" {
         prop_assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -163,6 +164,7 @@ fn at_every_endpoint(kind: DatabaseKind) {
     let endpoints = endpoints();
     let cases = std::env::var("STEPS_SECURITY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    let connection = RefCell::new(None);
     let statuses = RefCell::new(BTreeMap::<u16, usize>::new());
     let tried = TestRunner::new(config).run(&hostile(), |mut hostile| {
         // Most of them by somebody who may do everything.
@@ -174,8 +176,13 @@ fn at_every_endpoint(kind: DatabaseKind) {
             let (method, answer) = over_http1.map_err(|_| TestCaseError::fail("HTTP/1.1 hangs"))?;
             *statuses.borrow_mut().entry(answer.status).or_default() += 1;
             check(&method, &answer)?;
-            let http2 = files.http2(&secure).await;
+            let kept = connection.take().filter(|http2: &Http2| !http2.connection.is_finished());
+            let http2 = match kept {
+                Some(http2) => http2,
+                None => files.http2(&secure).await,
+            };
             let over_http2 = timeout(HANGS, hostile.http2(&http2, &endpoints)).await;
+            connection.replace(Some(http2));
             match over_http2.map_err(|_| TestCaseError::fail("HTTP/2 hangs"))? {
                 Some(answer) => check(&method, &answer),
                 None => Ok(()),

@@ -8,8 +8,10 @@ use serde_json::Value;
 /// A request, not yet written.
 #[derive(Debug, Clone)]
 pub struct Hostile {
-    /// Which endpoint.
+    /// Which endpoint, unless `place` says it.
     pub endpoint: Index,
+    /// The method and the path.
+    pub place: Option<(&'static str, &'static str)>,
     /// `None`: the method of the endpoint.
     pub method: Option<&'static str>,
     /// The segment of the path that varies.
@@ -278,6 +280,34 @@ pub fn hostile() -> impl Strategy<Value = Hostile> {
         text().prop_map(|text| percent_encoded(&text)),
         vec(any::<u8>().prop_filter("a URL", |byte| in_url(*byte)), 1..20),
     ];
-    (any::<Index>(), method, id, query(), vec(header(), 0..4), body())
-        .prop_map(|(endpoint, method, id, query, headers, body)| Hostile { endpoint, method, id, query, headers, body })
+    let anywhere = (any::<Index>(), method, id, query(), vec(header(), 0..4), body()).prop_map(
+        |(endpoint, method, id, query, headers, body)| Hostile {
+            endpoint,
+            place: None,
+            method,
+            id,
+            query,
+            headers,
+            body,
+        },
+    );
+    prop_oneof![4 => anywhere, 1 => recording()]
+}
+
+/// A request to record that is right but for some of it.
+fn recording() -> impl Strategy<Value = Hostile> {
+    let json = almost_a_step().prop_map(|step| ("/v1/steps", "application/json", step.to_string()));
+    let lines = vec(almost_a_step(), 1..5).prop_map(|steps| {
+        let lines = steps.iter().map(|step| format!("{step}\n")).collect();
+        ("/v1/steps/batch", "application/x-ndjson", lines)
+    });
+    let query = prop_oneof![3 => Just(Vec::new()), 1 => pairs()];
+    (any::<Index>(), prop_oneof![json, lines], query, vec(header(), 0..2)).prop_map(
+        |(endpoint, (path, media_type, body), query, mut headers)| {
+            headers.retain(|(name, _)| *name != "Content-Type");
+            headers.push(("Content-Type", media_type.as_bytes().to_vec()));
+            let (place, body) = (Some(("POST", path)), body.into_bytes());
+            Hostile { endpoint, place, method: None, id: Vec::new(), query, headers, body }
+        },
+    )
 }
