@@ -17,7 +17,6 @@ pub fn client() -> Client {
 }
 
 /// The same, about to be built.
-#[must_use]
 pub fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {

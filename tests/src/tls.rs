@@ -120,7 +120,6 @@ impl TlsFiles {
     ///
     /// # Panics
     /// Where the authority is none.
-    #[must_use]
     pub fn client_builder(&self) -> ClientBuilder {
         let authority = reqwest::Certificate::from_pem(self.issuer.pem().as_bytes()).expect("a certificate");
         builder().tls_certs_only([authority])
