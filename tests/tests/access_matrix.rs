@@ -74,6 +74,7 @@ impl World<'_> {
         // Each request comes from an address of its own, so that no limit of addresses is met.
         let address = format!("10.{}.{}.{}", fastrand::u8(..), fastrand::u8(..), fastrand::u8(..));
         let request = self.server.request(method.parse::<Method>().unwrap(), path).header("x-forwarded-for", address);
+        let request = request.header("x-forwarded-proto", "https");
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -29,12 +29,12 @@ const BOOTSTRAP_PAUSE: Duration = Duration::from_millis(200);
 pub async fn create(store: &Store, deadline: Duration, new: NewToken, now: Timestamp) -> Result<CreatedToken, Error> {
     let NewToken { name, scopes, components, environments, owner, expires_in } = new;
     let wrong = |field, reason: &str| Err(Error::from(FieldErrors::from(FieldError::wrong(field, reason))));
+    let taken = |reason: &str| Err(Error::Conflict(FieldError::wrong("name", reason)));
     if name.as_str() == BOOTSTRAP {
-        let reason = "is \"bootstrap\", which is the name of the token of STEPS_BOOTSTRAP_TOKEN";
-        return Err(Error::Conflict(FieldError::wrong("name", reason)));
+        return taken("is \"bootstrap\", which is the name of the token of STEPS_BOOTSTRAP_TOKEN");
     }
     if name.as_str() == CallerKind::Anonymous.name() {
-        return wrong("name", "must not be \"anonymous\", which the log calls those who have no token");
+        return taken("is \"anonymous\", which the log calls those who have no token");
     }
     let expires_at = match expires_in.map(|expires_in| now.micros().checked_add(expires_in.micros())) {
         None => None,
