@@ -33,7 +33,8 @@ fn server_that(answers: impl Fn(&str) -> String + Send + Sync + 'static) -> (Hos
     let seen = Arc::clone(&heads);
     let server = HostileServer::start(move |head, stream| {
         seen.lock().unwrap().push(head.to_owned());
-        stream.write_all(answers(head).as_bytes())
+        // It takes one request on a connection, and says so.
+        stream.write_all(answers(head).replacen("\r\n", "\r\nconnection: close\r\n", 1).as_bytes())
     });
     (server, heads)
 }

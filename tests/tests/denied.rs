@@ -20,7 +20,9 @@ fn server_that(answers: impl Fn(&str) -> String + Send + Sync + 'static) -> (Hos
     let seen = Arc::clone(&heads);
     let server = HostileServer::start(move |head, stream| {
         seen.lock().unwrap().push(head.to_owned());
-        std::io::Write::write_all(stream, answers(head).as_bytes())
+        // It takes one request on a connection, and says so.
+        let answer = answers(head).replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        std::io::Write::write_all(stream, answer.as_bytes())
     });
     (server, heads)
 }
