@@ -35,7 +35,7 @@ fn what_is_denied_is_kept_and_told_in_one_sentence() {
         answer(status, &format!("application/problem+json{more}"), &body.to_string())
     };
     for (status, detail, more, sentence) in [
-        ("401 Unauthorized", "no token", "", "wants a token: run 'steps login', or set STEPS_TOKEN"),
+        ("401 Unauthorized", "no token", "", "the server refused: no token; run 'steps login', or set STEPS_TOKEN"),
         ("403 Forbidden", "the scope record is missing", "", "the server refused: the scope record is missing"),
         ("429 Too Many Requests", "too many requests", "\r\nretry-after: 3600", "too many requests"),
     ] {

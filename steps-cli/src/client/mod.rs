@@ -212,7 +212,7 @@ impl Client {
     fn unauthorized(&self, detail: &str) -> String {
         let shown = &self.shown;
         match &self.token {
-            None => format!("the server at {shown} wants a token: run 'steps login', or set STEPS_TOKEN"),
+            None => format!("the server refused: {detail}; run 'steps login', or set STEPS_TOKEN"),
             Some(source @ TokenSource::Stored { .. }) => {
                 format!("the server at {shown} does not accept {source}: {detail}; run 'steps login' with another")
             }

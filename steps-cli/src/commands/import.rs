@@ -50,7 +50,8 @@ that is computed from its content and place. Importing the same file again, or a
 records nothing twice. Rows that are the same to the letter are one step.
 
 A CSV that was exported with --safe has apostrophes in its texts. It is imported with --safe, which takes them out again; \
-without, its rows are refused where they have any, so that no name is recorded that is not one.")]
+without, its rows are refused where they have any. It is known by the quotes around the names of its columns, which a \
+spreadsheet leaves out when it saves the file.")]
 pub struct Args {
     /// The file; - reads the standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError, StoredToken};
 const READ_PAUSE: Duration = Duration::from_secs(2);
 /// How long the database may take to tell the tokens.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the first read is tried.
+const TRIES: u32 = 5;
 /// The least time between two reads, however many tokens are sent that nobody knows.
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 /// How often it is looked which tokens were used.
@@ -104,7 +106,15 @@ impl Tokens {
             seen: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         });
-        tokens.read(&mut *tokens.reading.lock().await).await?;
+        let mut tries = 0;
+        // The server may have stood still meanwhile, so that the time was over before the database was asked.
+        while let Err(error) = tokens.read(&mut *tokens.reading.lock().await).await {
+            tries += 1;
+            if tries == TRIES {
+                return Err(error);
+            }
+            sleep(LEAST_PAUSE).await;
+        }
         tokio::spawn(keep_reading(Arc::downgrade(&tokens)));
         tokio::spawn(keep_uses(Arc::downgrade(&tokens)));
         Ok(tokens)

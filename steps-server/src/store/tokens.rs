@@ -55,6 +55,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn token_ids(&self) -> Result<Vec<TokenId>, StoreError> {
+        self.check_file()?;
         let ids: Vec<Uuid> = with_pools!(self, pools => {
             let select = sqlx::query_scalar("SELECT id FROM tokens ORDER BY id");
             select.fetch_all(&mut *pools.tokens.acquire().await?).await?
@@ -67,6 +68,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        self.check_file()?;
         let rows: Vec<Row> = with_pools!(self, pools => {
             let select = sqlx::query_as(
                 "SELECT id, name, sha256, scopes, components, environments, owner, created_at, expires_at, last_used_at \

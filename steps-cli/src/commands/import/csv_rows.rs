@@ -26,6 +26,8 @@ pub struct CsvRows {
     columns: Vec<Vec<&'static str>>,
     /// Whether texts have the apostrophes of `--safe`.
     is_safe: bool,
+    /// Whether it may be a file of `--safe`: the names of its columns are quoted there, and in no other export.
+    may_be_safe: bool,
 }
 
 impl CsvRows {
@@ -35,6 +37,8 @@ impl CsvRows {
     /// A file that cannot be read, or a header that is wrong.
     pub fn begin(source: Input, columns: &mut Columns, is_safe: bool) -> Result<Self, String> {
         let (header, source) = peek_line(source).map_err(|error| error.to_string())?;
+        let names = header.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&header);
+        let may_be_safe = names.trim_ascii_start().starts_with(b"\"");
         let (ended, since_row) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
@@ -52,7 +56,7 @@ impl CsvRows {
         }
         let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let columns = columns.header(&names)?;
-        Ok(Self { reader, ended, since_row, columns, is_safe })
+        Ok(Self { reader, ended, since_row, columns, is_safe, may_be_safe })
     }
 
     /// The next row that is not blank, and the line on which it begins.
@@ -92,7 +96,7 @@ impl CsvRows {
             let text = std::str::from_utf8(field).map_err(|_| format!("{first} is not UTF-8"))?;
             let text = match self.is_safe {
                 true => original(text),
-                false if looks_neutralized(text) => return Err(made_safe(first)),
+                false if self.may_be_safe && looks_neutralized(text) => return Err(made_safe(first)),
                 false => text.into(),
             };
             fields.extend(columns.iter().map(|column| (*column, text.clone().into_owned())));
@@ -169,10 +173,12 @@ mod tests {
 
     #[test]
     fn a_csv_that_was_made_safe_is_imported_as_what_it_was() {
-        let text = "component,version,owner,status,ts\n'=c,-1,ann;'=1,\"''-x\",t\nit's,1,o,'s',t\n";
-        let read = |is_safe| {
+        let rows = "\n'=c,-1,ann;'=1,\"''-x\",t\nit's,1,o,'s',t\n";
+        let (plain, quoted) = ("component,version,owner,status,ts", r#""component","version","owner","status","ts""#);
+        let read = |header: &str, is_safe| {
+            let text = format!("{header}{rows}");
             let mut columns = Columns::new(Vec::new(), chrono_tz::Tz::UTC).unwrap();
-            let source = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
+            let source = Box::new(io::Cursor::new(text.into_bytes()));
             let mut rows = CsvRows::begin(source, &mut columns, is_safe).unwrap();
             let mut next = || {
                 let (_, fields) = rows.next().unwrap().unwrap();
@@ -180,10 +186,12 @@ mod tests {
             };
             (next(), next())
         };
-        assert_eq!(read(true), (Ok("=c -1 ann;=1 '-x t".to_owned()), Ok("it's 1 o 's' t".to_owned())));
-        let (first, second) = read(false);
+        assert_eq!(read(quoted, true), (Ok("=c -1 ann;=1 '-x t".to_owned()), Ok("it's 1 o 's' t".to_owned())));
+        let (first, second) = read(quoted, false);
         assert!(first.unwrap_err().starts_with("component has an apostrophe"));
         assert_eq!(second.unwrap(), "it's 1 o 's' t");
+        // An export that was not made safe is imported byte for byte.
+        assert_eq!(read(plain, false).0.unwrap(), "'=c -1 ann;'=1 ''-x t");
     }
 
     #[test]
