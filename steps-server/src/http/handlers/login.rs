@@ -29,7 +29,7 @@ const PAGE: &str = "<!doctype html>
 <h1>steps</h1>
 <form method=\"post\" action=\"/login\">
 <p><label for=\"token\">Token</label></p>
-<p><input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus size=\"60\"></p>
+<p><input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus size=\"30\"></p>
 <p><button>Sign in</button></p>
 </form>
 </main>
