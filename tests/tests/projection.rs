@@ -228,6 +228,9 @@ async fn other_rules_fold_everything_again_while_serving(db: TestDb) {
     };
     assert_eq!(outcomes(&server).await, "running");
     assert!(!server.process().log().contains("folding all"), "{}", server.process().log());
+    // Where no rules are stored, there is nothing to say of a change.
+    let stored = "SELECT COUNT(*) FROM projection WHERE statuses <> ''";
+    eventually("its rules are stored", async || (db.number(stored).await == 1).then_some(())).await;
     server.stop().await;
 
     let others = ["--success-statuses", "shipped, released", "--start-statuses", "go"];
