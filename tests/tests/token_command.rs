@@ -4,7 +4,11 @@ use serde_json::Value;
 use steps_shared::TokenSecret;
 use steps_tests::{Cli, Server, TestDb, on_both_stores};
 
-on_both_stores!(tokens_are_made_listed_used_and_revoked, a_limited_token_is_told_what_is_missing,);
+on_both_stores!(
+    tokens_are_made_listed_used_and_revoked,
+    a_limited_token_is_told_what_is_missing,
+    what_a_token_does_not_permit_holds_nothing_else_up,
+);
 
 /// Makes a token; its text, which is all that the standard output has.
 #[track_caller]
@@ -117,4 +121,29 @@ async fn a_limited_token_is_told_what_is_missing(db: TestDb) {
     let spool = reader.spool_file("waiting").ancestors().nth(2).unwrap().display().to_string();
     let delivered = writer.run(&["flush", "--spool-dir", &spool]).ok();
     assert!(delivered.starts_with("delivered 2 steps"), "{delivered}");
+}
+
+async fn what_a_token_does_not_permit_holds_nothing_else_up(db: TestDb) {
+    let server = Server::start(&db).await;
+    let cli = Cli::of(&server);
+    let admin = create(&cli, &["admin", "--scope", "admin"]);
+    let of_admin = cli.env("STEPS_TOKEN", &admin);
+    let shop = create(&of_admin, &["shop", "--scope", "record", "--component", "shop*"]);
+    // While nobody is let in, all of them wait, in this order.
+    let without = Cli::of(&server);
+    for component in ["bank", "shop", "bank-2", "shop-api", "shop-web"] {
+        let step = ["record", "--component", component, "--version", "1", "--status", "s", "--owner", "o"];
+        assert!(without.run(&step).stderr.contains("is kept, and sent later"));
+    }
+    let of_shop = without.env("STEPS_TOKEN", &shop);
+    let waiting = || std::fs::read_to_string(of_shop.spool_file("waiting")).unwrap().lines().count();
+    for _ in 0..2 {
+        let flushed = of_shop.run(&["flush"]).failed(1);
+        assert!(flushed.contains("2 steps wait on") && flushed.contains("component"), "{flushed}");
+        assert_eq!(waiting(), 2);
+        assert_eq!(db.stored_steps().await, 3);
+    }
+    let delivered = of_shop.env("STEPS_TOKEN", &admin).run(&["flush"]).ok();
+    assert!(delivered.starts_with("delivered 2 steps"), "{delivered}");
+    assert_eq!(db.stored_steps().await, 5);
 }

@@ -60,6 +60,8 @@ pub struct RequestError {
     pub transient: bool,
     /// Whether a steps-server has understood what was sent, and refuses just that.
     refusal: bool,
+    /// Whether fields of what was sent are named that the token does not permit.
+    denies_fields: bool,
     /// `Retry-After`, where the server sent it.
     pub retry_after: Option<Duration>,
     /// The status of the answer; `None` where there was none.
@@ -191,7 +193,7 @@ impl Client {
     /// What it means that a request panicked.
     pub fn broken(&self) -> RequestError {
         let message = format!("the exchange with the server at {} broke: this is a bug in steps", self.shown);
-        RequestError { error: Error::Failed(message), transient: true, refusal: false, retry_after: None, status: None }
+        RequestError::transient(Error::Failed(message))
     }
 
     fn exchange_failed(&self, error: &reqwest::Error) -> RequestError {
@@ -241,6 +243,7 @@ impl Client {
         let problem = problem.filter(|problem| kind.as_deref() == Some(PROBLEM) && problem.status == status.as_u16());
         let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let refusal = problem.as_ref().is_some_and(|problem| is_of_what_was_sent(status, problem));
+        let denies_fields = status == StatusCode::FORBIDDEN && problem.as_ref().is_some_and(|it| !it.errors.is_empty());
         let error = match problem {
             Some(problem) if status == StatusCode::UNAUTHORIZED => Error::Refused(self.unauthorized(&problem.detail)),
             Some(problem) if status.is_client_error() && !busy => {
@@ -257,7 +260,7 @@ impl Client {
             None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
         };
         let transient = busy || matches!(status.as_u16(), 502..=504);
-        RequestError { error, transient, refusal, retry_after, status: Some(status) }
+        RequestError { error, transient, refusal, denies_fields, retry_after, status: Some(status) }
     }
 }
 
@@ -288,8 +291,13 @@ impl RequestError {
         matches!(self.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
     }
 
+    /// Whether the token does not permit some of what was sent; it may permit the rest.
+    pub fn denies_fields(&self) -> bool {
+        self.denies_fields
+    }
+
     fn permanent(error: Error) -> Self {
-        Self { error, transient: false, refusal: false, retry_after: None, status: None }
+        Self { error, transient: false, refusal: false, denies_fields: false, retry_after: None, status: None }
     }
 
     fn transient(error: Error) -> Self {

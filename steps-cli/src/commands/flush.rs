@@ -61,7 +61,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     }
     let delivery = block_on(async { Ok(deliver(&spool, &client, None, |done| bar.set_position(done)).await) })?;
     bar.finish_and_clear();
-    let Delivery { recorded, already_recorded, refused, warnings, error } = delivery;
+    let Delivery { recorded, already_recorded, refused, warnings, error, .. } = delivery;
     warnings.iter().for_each(|warning| terminal::note(format!("warning: {warning}")));
     let delivered = recorded + already_recorded;
     let summary = format!("delivered {delivered} steps ({already_recorded} were there already), {refused} refused");

@@ -38,6 +38,10 @@ pub struct Delivery {
     pub warnings: Vec<String>,
     /// Why steps still wait.
     pub error: Option<Error>,
+    /// Steps of the batch under way that the token does not permit: they are kept again, behind the others.
+    denied: Vec<SpooledStep>,
+    /// Why.
+    denial: Option<Error>,
 }
 
 /// Sends what waits, oldest first, until nothing is left, something fails, or `deadline` comes. `progress` gets the number
@@ -55,6 +59,10 @@ pub async fn deliver(
     let mut delivery = Delivery::default();
     while !spool.is_empty() {
         match delivery.send_all(spool, client, deadline, &mut progress).await {
+            Ok(true) if delivery.denial.is_some() => {
+                delivery.error = delivery.denial.take();
+                break;
+            }
             // More may have been kept meanwhile.
             Ok(true) => {}
             Ok(false) => break,
@@ -91,7 +99,7 @@ pub async fn deliver_first(spool: &Spool, client: &Client, deadline: Instant) ->
 impl Delivery {
     /// What the user should know.
     pub fn lines(self) -> Vec<String> {
-        let Self { recorded, already_recorded, refused: _, warnings, error } = self;
+        let Self { recorded, already_recorded, warnings, error, .. } = self;
         let mut lines: Vec<_> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
         match recorded + already_recorded {
             0 => {}
@@ -137,6 +145,7 @@ impl Delivery {
                 return Ok(true);
             }
             let steps = without_beginnings(steps);
+            self.denied.clear();
             let batch = self.send_batch(spool, client, &steps, deadline);
             match deadline {
                 None => batch.await?,
@@ -154,6 +163,7 @@ impl Delivery {
                 };
                 self.warnings.push(format!("{what} is set aside in {path}"));
             }
+            spool.keep_again(&self.denied, deadline).map_err(failed)?;
             *done = entries.at();
             progress(self.recorded + self.already_recorded + self.refused);
         }
@@ -173,7 +183,10 @@ impl Delivery {
             Ok(answer) => answer,
             // A proxy takes less at once than the server, or one of them spoils it for the others.
             Err(error)
-                if steps.len() > 1 && (error.is_refusal() || error.status == Some(StatusCode::PAYLOAD_TOO_LARGE)) =>
+                if steps.len() > 1
+                    && (error.is_refusal()
+                        || error.denies_fields()
+                        || error.status == Some(StatusCode::PAYLOAD_TOO_LARGE)) =>
             {
                 let (first, rest) = steps.split_at(steps.len() / 2);
                 Box::pin(self.send_batch(spool, client, first, deadline)).await?;
@@ -182,6 +195,12 @@ impl Delivery {
             Err(error) if error.is_refusal() => {
                 let reason = error.error.to_string();
                 return steps.iter().try_for_each(|step| self.reject(spool, step, &reason));
+            }
+            // Another token may permit it; what stands behind it does not wait for that.
+            Err(error) if error.denies_fields() => {
+                self.denied.extend(steps.iter().cloned());
+                self.denial = Some(error.error);
+                return Ok(());
             }
             Err(error) => return Err(error.error),
         };

@@ -1,5 +1,6 @@
 //! From a step to the server: sending it, keeping what cannot be sent, and delivering that later.
 
+mod aside;
 mod beside;
 mod deadline;
 mod entries;

@@ -19,9 +19,8 @@ use steps_shared::NewStep;
 use tokio::time::Instant;
 
 use super::beside;
-use super::entries::{Entries, Entry};
+use super::entries::Entries;
 use super::{Now, SpooledStep};
-use crate::clock;
 use crate::error::Error;
 use crate::files::PrivateFolder;
 
@@ -43,11 +42,11 @@ const SERVER: &str = "server";
 /// The steps that wait for one server.
 #[derive(Debug, Clone)]
 pub struct Spool {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// The server's address, without a password.
     server: String,
     /// In bytes.
-    limit: u64,
+    pub(super) limit: u64,
 }
 
 /// The right to ask a server that may be away. Others may ask when it is dropped.
@@ -133,6 +132,16 @@ impl Spool {
         Ok(())
     }
 
+    /// Adds steps again, which are removed from the front afterwards.
+    pub(super) fn keep_again(&self, steps: &[SpooledStep], deadline: Option<Instant>) -> io::Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let lines: Result<String, Error> = steps.iter().map(SpooledStep::to_line).collect();
+        let lines = lines.map_err(|error| io::Error::other(error.to_string()))?;
+        self.add(&PrivateFolder::open(&self.folder)?, lines.as_bytes(), deadline, u64::MAX)
+    }
+
     fn add(&self, folder: &PrivateFolder, lines: &[u8], deadline: Option<Instant>, limit: u64) -> io::Result<()> {
         let _lock = lock(folder, deadline)?;
         let mut file = folder.file(WAITING, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
@@ -186,37 +195,6 @@ impl Spool {
         rest.file.sync_data()?;
         folder.rename(&rest.name, WAITING)?;
         folder.sync()
-    }
-
-    /// Adds a line that cannot be sent to the file of those, and returns its path.
-    pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<PathBuf> {
-        let (_, mut file) = self.open_waiting(OFlags::RDONLY)?;
-        file.seek(SeekFrom::Start(entry.at))?;
-        let end: &[u8] = if entry.bytes.ends_with(b"\n") { b"" } else { b"\n" };
-        self.append_to("torn", entry.length, &mut file.take(entry.length).chain(end))
-    }
-
-    /// Adds a step that the server refused to the file of those, and returns its path.
-    pub(super) fn reject(&self, step: &SpooledStep, reason: &str) -> io::Result<PathBuf> {
-        let rejected_at = clock::now().to_string();
-        let line = serde_json::json!({"rejected_at": rejected_at, "reason": reason, "step": step.step});
-        let line = format!("{line}\n");
-        self.append_to("rejected", line.len() as u64, &mut line.as_bytes())
-    }
-
-    /// Adds to a file. One that would grow beyond the spool's limit is begun anew, and the one before it stays beside it.
-    fn append_to(&self, name: &str, length: u64, line: &mut dyn io::Read) -> io::Result<PathBuf> {
-        let folder = PrivateFolder::open(&self.folder)?;
-        let open = || folder.file(name, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE);
-        let mut file = open()?;
-        let before = file.metadata()?.len();
-        if before > 0 && before + length > self.limit {
-            folder.rename(name, &format!("{name}.old"))?;
-            file = open()?;
-        }
-        io::copy(line, &mut file)?;
-        file.sync_data()?;
-        Ok(self.folder.join(name))
     }
 
     pub fn status(&self) -> io::Result<SpoolStatus> {
@@ -342,7 +320,7 @@ impl Spool {
         }
     }
 
-    fn open_waiting(&self, flags: OFlags) -> io::Result<(PrivateFolder, File)> {
+    pub(super) fn open_waiting(&self, flags: OFlags) -> io::Result<(PrivateFolder, File)> {
         let folder = PrivateFolder::open(&self.folder)?;
         let file = folder.file(WAITING, flags)?;
         Ok((folder, file))
