@@ -1,14 +1,20 @@
-"""What no schema can say of a request that is right: times are not in the future, an end is not before its beginning, and
-some limits of a check need others. Requests that are wrong on purpose are left as they are."""
+"""What no schema can say of a request that is right: times are not in the future, an end is not before its beginning, the parts of a
+duration add up to less than 292,000 years, and some limits of a check need others. Requests that are wrong on purpose are left as they are."""
 
 import datetime
 import os
+import re
 import uuid
 
 import schemathesis
 
 # The token of these requests, which is not to be revoked by one of them.
 OWN_TOKEN = os.environ.get("SECURITY_OWN_TOKEN", "")
+
+# A duration of several parts, or of one.
+DURATION = re.compile(r"\s*(\d+(\.\d+)?\s*(ms|s|m|h|d|w|y)\s*)+", re.IGNORECASE)
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+LONGEST = 100 * SECONDS["y"]
 
 LIMITS = ("max", "min", "baseline", "max_growth")
 OF_BASELINE = ("last", "margin", "both_ways")
@@ -20,14 +26,25 @@ def before_call(context, case, kwargs):
         case.path_parameters["id"] = str(uuid.uuid4())
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
+    for part in (case.query, case.body):
+        if isinstance(part, dict):
+            shorten(part)
     name = case.operation.definition.raw.get("operationId")
     if name == "check_budget":
         complete_limits(case.query)
-    elif name == "get_trend" and case.query.get("since"):
-        # Which is the later one depends on the time of the request.
+    elif name == "get_trend":
+        # Whether it is after `since`, which may be left out, depends on the time of the request.
         case.query.pop("until", None)
     elif name in ("record_step", "finish_step") and isinstance(case.body, dict):
         set_times(case.body)
+
+
+def shorten(fields):
+    for name, value in fields.items():
+        if isinstance(value, str) and DURATION.fullmatch(value):
+            parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]+)", value.lower())
+            if sum(float(number) * SECONDS[unit] for number, unit in parts) > LONGEST:
+                fields[name] = "90d"
 
 
 def complete_limits(query):
