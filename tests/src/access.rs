@@ -4,6 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use steps_shared::StepId;
 
+use crate::server::Builder;
 use crate::{Answer, Server};
 
 /// Asks a server, with a token or without one.
@@ -11,6 +12,12 @@ use crate::{Answer, Server};
 pub struct Caller<'a> {
     server: &'a Server,
     token: Option<String>,
+}
+
+/// A new token, which no server has.
+#[must_use]
+pub fn generated_token() -> String {
+    Builder::bare().run_with(&["token", "generate"]).ok().trim().to_owned()
 }
 
 impl<'a> Caller<'a> {

@@ -82,6 +82,27 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
+/// The method and the path of each endpoint, as README tells them; a unit test of the server compares that with what is served.
+///
+/// # Panics
+/// There is no README, or no such section in it.
+#[must_use]
+pub fn endpoints() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("README.md");
+    let section = readme.split("\n## ").find(|section| section.starts_with("The HTTP API")).expect("its section");
+    let calls = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let calls = calls.flat_map(|calls| calls.split('`')).filter_map(|call| call.split_once(' '));
+    let calls = calls.filter(|(method, _)| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method));
+    let mut endpoints: Vec<(String, String)> = Vec::new();
+    for (method, path) in calls {
+        let endpoint = (method.to_owned(), path.split('?').next().unwrap_or(path).to_owned());
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
+    endpoints
+}
+
 /// The folder of the built commands: that of the profile this program was built in.
 ///
 /// # Panics

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use steps_shared::StepId;
 use steps_tests::server::Builder;
-use steps_tests::{Answer, Server, TestDb, on_both_stores, repository};
+use steps_tests::{Answer, Server, TestDb, endpoints, on_both_stores};
 
 on_both_stores!(every_endpoint_and_every_caller);
 
@@ -44,23 +44,6 @@ GET    /readyz                       none 200  wrong 200  expired 200  revoked 2
 const WRONG: &str = "steps_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp13sRzl1";
 /// A name that no other part of an answer has.
 const SHOP: &str = "shop-7d1f";
-
-/// The endpoints of README.md, which a unit test of the server compares with those that are served.
-fn endpoints() -> Vec<(String, String)> {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with("The HTTP API")).unwrap();
-    let calls = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
-    let calls = calls.flat_map(|calls| calls.split('`')).filter_map(|call| call.split_once(' '));
-    let calls = calls.filter(|(method, _)| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method));
-    let mut endpoints: Vec<(String, String)> = Vec::new();
-    for (method, path) in calls {
-        let endpoint = (method.to_owned(), path.split('?').next().unwrap_or(path).to_owned());
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
-    }
-    endpoints
-}
 
 /// What is recorded, and who may make more of it.
 struct World<'a> {

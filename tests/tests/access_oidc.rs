@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use steps_shared::StepId;
-use steps_tests::access::Caller;
+use steps_tests::access::{Caller, generated_token};
 use steps_tests::issuer::{Behaviour, Issuer, Key, encoded, seconds, signed_with_secret, unsigned};
 use steps_tests::server::Builder;
 use steps_tests::{DatabaseKind, PATIENCE, Server, TestDb, block_on, eventually};
@@ -315,8 +315,7 @@ fn an_issuer_that_misbehaves_holds_up_only_its_own_tokens() {
             issuer.behaves(behaviour);
             let config = config(issuer.url());
             let secret = "STEPS_BOOTSTRAP_TOKEN";
-            let made = Builder::bare().args(&["token", "generate"]);
-            let own = made.run_with(&[]).ok().trim().to_owned();
+            let own = generated_token();
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("server.toml");
             fs::write(&file, config).unwrap();

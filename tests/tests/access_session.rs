@@ -4,7 +4,7 @@ use reqwest::Method;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use steps_shared::StepId;
-use steps_tests::access::Caller;
+use steps_tests::access::{Caller, generated_token};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, Server, TestDb, eventually, on_both_stores};
 
@@ -16,7 +16,7 @@ on_both_stores!(
 
 /// A token that permits everything, and a server that has it.
 async fn server(db: &TestDb, args: &[&str]) -> (Server, String) {
-    let admin = Builder::bare().run_with(&["token", "generate"]).ok().trim().to_owned();
+    let admin = generated_token();
     let builder = Builder::on(&db.url()).env("STEPS_BOOTSTRAP_TOKEN", &admin);
     (builder.args(args).start().await, admin)
 }

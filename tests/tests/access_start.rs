@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use steps_tests::access::generated_token;
 use steps_tests::faults::attack::{raw, read_to_end};
 use steps_tests::server::Builder;
 use steps_tests::{Answer, Server, TestDb, eventually, on_both_stores};
@@ -60,8 +61,7 @@ async fn an_address_that_others_reach_needs_a_token(db: TestDb) {
 }
 
 async fn a_token_is_given_to_servers_that_start_together(db: TestDb) {
-    let generate = || Builder::on(&db.url()).run_with(&["token", "generate"]).ok().trim().to_owned();
-    let (first, second) = (generate(), generate());
+    let (first, second) = (generated_token(), generated_token());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{first}\n")).unwrap();
     let path = file.path().to_str().unwrap();

@@ -21,7 +21,7 @@ use steps_tests::faults::tell;
 use steps_tests::http::builder;
 use steps_tests::server::Builder;
 use steps_tests::tls::{Http2, TlsFiles};
-use steps_tests::{Answer, DatabaseKind, Server, TestDb, repository};
+use steps_tests::{Answer, DatabaseKind, Server, TestDb, endpoints};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -32,20 +32,6 @@ use requests::{Hostile, hostile};
 const DOCUMENTED: [u16; 17] = [200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 429, 431];
 /// Whatever takes longer hangs.
 const HANGS: Duration = Duration::from_secs(60);
-
-/// The method and the path of each endpoint, as README tells them; a test of the server compares that with what is served.
-fn endpoints() -> Vec<(String, String)> {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with("The HTTP API")).unwrap();
-    let calls = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
-    let calls = calls.flat_map(|calls| calls.split('`')).filter_map(|call| call.split_once(' '));
-    let calls = calls.filter(|(method, _)| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method));
-    let mut found: Vec<_> =
-        calls.map(|(method, path)| (method.to_owned(), path.split('?').next().unwrap_or(path).to_owned())).collect();
-    found.dedup();
-    assert!(found.len() >= 18, "{found:?}");
-    found
-}
 
 impl Hostile {
     fn target(&self, endpoints: &[(String, String)]) -> (String, Vec<u8>) {
@@ -162,6 +148,7 @@ fn at_every_endpoint(kind: DatabaseKind) {
         (plain, secure)
     });
     let endpoints = endpoints();
+    assert!(endpoints.len() >= 18, "{endpoints:?}");
     let cases = std::env::var("STEPS_SECURITY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let connection = RefCell::new(None);

@@ -1,5 +1,6 @@
 //! What a token costs: `POST /v1/steps` with one, beside the same without.
 
+use steps_tests::access::generated_token;
 use steps_tests::server::Builder;
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
@@ -16,7 +17,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
 
 fn on(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
     let (open, closed) = (TestDb::new(kind), TestDb::new(kind));
-    let token = Builder::bare().run_with(&["token", "generate"]).ok().trim().to_owned();
+    let token = generated_token();
     let builder = Builder::on(&closed.url()).env("STEPS_BOOTSTRAP_TOKEN", &token);
     let closed_server = block_on(builder.args(&["--requests-per-second", "0"]).start());
     let open_server = block_on(Server::start(&open));
