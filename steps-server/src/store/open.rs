@@ -82,8 +82,8 @@ const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
 /// The file beside an SQLite database that its servers lock together, and `restore` alone. SQLite's own locks are of another kind
 /// and on other files.
 pub(super) const LOCK: &str = "-lock";
-/// Connections of the recorder: two in use, and a spare one for when one breaks.
-const WRITERS: u32 = 3;
+/// Connections of the recorder: one for each of its writers. Whatever breaks is replaced with its pool.
+const WRITERS: u32 = 2;
 /// Connections of the projector: of two folds at a time, or of one and a spare one for when it breaks.
 const PROJECTORS: u32 = 2;
 /// Connections that read tokens.
