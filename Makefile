@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-mysql truth snapshots soak security demo bench completions
+.PHONY: help build test test-mysql truth snapshots soak security deploy-test demo bench completions
 
 CARGO ?= cargo
 
@@ -35,6 +35,9 @@ soak: ## Every fault for minutes: kill, stop, cut, fill and overload, on MariaDB
 
 security: ## Attack private servers with schemathesis and sqlmap, and the parsers with made-up inputs; SECURITY_SECONDS=60
 	tests/security/run
+
+deploy-test: ## Prove what stands under deploy/ on this machine; DEPLOY_ONLY=image for a part
+	tests/deploy/run
 
 demo: ## Serve a realistic history and show it; DEMO_ONCE=1 ends by itself
 	tests/demo
