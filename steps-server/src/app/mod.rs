@@ -15,6 +15,7 @@ mod oidc;
 mod reading;
 mod recorder;
 mod recording;
+mod remembered;
 mod sessions;
 mod stats;
 mod steps;
@@ -48,6 +49,7 @@ pub use tokens::{TokenRefusal, Tokens};
 use compute::Slots;
 use lists::ListShare;
 use recorder::Recorder;
+use remembered::Remembered;
 
 /// Records facts and answers questions.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ pub struct App {
     now: fn() -> Timestamp,
     deadline: Duration,
     slots: Slots,
+    remembered: Remembered,
     lists: ListShare,
     tokens: Arc<Tokens>,
     issuers: Issuers,
@@ -119,6 +122,7 @@ impl App {
             now,
             deadline,
             slots,
+            remembered: Remembered::default(),
             lists,
             tokens,
             issuers,

@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use futures_util::stream::StreamExt as _;
 use steps_shared::{
-    DeploymentOutcome, Duration, FieldError, FieldErrors, GroupBy, StatsAnswer, StatsQuery, StepFilter, StepOutcome,
-    Timestamp,
+    DeploymentFilter, DeploymentOutcome, Duration, Environment, FieldError, FieldErrors, GroupBy, StatsAnswer,
+    StatsQuery, StatsRow, StepFilter, StepOutcome, Timestamp,
 };
 
+use super::remembered::{Answer, Question, Times};
 use super::{App, Error};
 use crate::analysis::statistics::{Asked, Group, Groups, Names, Parts, Sample};
 use crate::projection::statuses::Statuses;
 use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample};
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
@@ -32,6 +36,10 @@ impl App {
         // What began before now is all that there can be.
         let until = until.or(since.map(|_| self.now())).map(|until| until.min(self.now()));
         let mut groups = Groups::new(query.by.clone(), zone, Asked { since, until });
+        let by = query.by.iter().map(|by| by.name().to_owned()).collect();
+        if is_by_component(access, query) {
+            return Ok(StatsAnswer { by, stats: self.stats_by_component(access, query, groups).await? });
+        }
         let (filter, component) = (&query.filter, query.filter.base.component.as_ref());
         if query.by.contains(&GroupBy::Status) {
             let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
@@ -40,8 +48,68 @@ impl App {
             let rows = self.read(access, component, |reader| async move { Ok(reader.figures(filter).await?) });
             self.each(rows.await?, |figures| add(&figures, query.exclude_waiting, &mut groups)).await?;
         }
-        let by = query.by.iter().map(|by| by.name().to_owned()).collect();
         Ok(StatsAnswer { by, stats: groups.finish() })
+    }
+
+    /// The statistics where each group is of one component: of those components in which nothing has changed, the same again.
+    async fn stats_by_component(
+        &self,
+        access: &Access,
+        query: &StatsQuery,
+        mut groups: Groups,
+    ) -> Result<Vec<StatsRow>, Error> {
+        let filter = &query.filter;
+        let StepFilter { component, environment, since, until, .. } = &filter.base;
+        let (component, environment) = (component.as_ref(), environment.as_ref());
+        let names =
+            self.read(access, component, |reader| async move { Ok(reader.deployed(component, environment).await?) });
+        let names = names.await?;
+        let turns = self.read_unfolded(access, |reader| async move { Ok(reader.turns().await?) }).await?;
+        let environment = environment.map(Environment::as_str);
+        let parameters = parameters(query, self.now());
+        let question = |component: &str| Question {
+            component: component.to_owned(),
+            environment: environment.map(ToOwned::to_owned),
+            parameters: parameters.clone(),
+        };
+        let (times, now) = ((since.unwrap_or_default(), *until), self.now());
+        let (mut rows, mut unknown, mut found) = (Vec::new(), Vec::new(), HashMap::new());
+        for names in names.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((component, _)) = names.first() else { continue };
+            let turns = turns.of(component.as_str(), environment);
+            match self.remembered.find(&question(component.as_str()), &turns, times, now) {
+                Some(Answer::Stats(known)) => rows.extend(known),
+                _ => {
+                    unknown.extend_from_slice(names);
+                    found.insert(component.to_string(), Found::default());
+                }
+            }
+        }
+        let reading = self.read_unfolded(access, |reader| async move { Ok(reader.figures_of(unknown, filter)) });
+        self.each(reading.await?, |figures| {
+            if let Some(found) = found.get_mut(&figures.component) {
+                found.add(&figures);
+            }
+            add(&figures, query.exclude_waiting, &mut groups);
+        })
+        .await?;
+        for row in groups.finish() {
+            match row.group.get(GroupBy::Component.name()).and_then(|component| found.get_mut(component)) {
+                Some(found) => found.rows.push(row),
+                None => rows.push(row),
+            }
+        }
+        for (component, Found { rows: own, first, changes }) in found {
+            rows.extend_from_slice(&own);
+            let times = Times { since: times.0, until: times.1, first, made: self.now(), changes };
+            let turns = turns.of(&component, environment);
+            self.remembered.keep(question(&component), &turns, times, Answer::Stats(own));
+        }
+        let values = |row: &StatsRow| -> Vec<Option<String>> {
+            query.by.iter().map(|by| row.group.get(by.name()).cloned()).collect()
+        };
+        rows.sort_by_cached_key(values);
+        Ok(rows)
     }
 
     /// Takes rows one after the other; only a pause between them is bounded by the deadline.
@@ -54,6 +122,48 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What was found of a component.
+#[derive(Debug, Default)]
+struct Found {
+    rows: Vec<StatsRow>,
+    /// When the first of its deployments started.
+    first: Option<Timestamp>,
+    /// When they are not the same any more.
+    changes: Option<Timestamp>,
+}
+
+impl Found {
+    fn add(&mut self, figures: &Figures) {
+        let first = figures.rows.iter().map(|figure| figure.started_at).min();
+        self.first = earlier(self.first, first.map(Timestamp::saturating_from_micros));
+        self.changes = earlier(self.changes, figures.changes_at);
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// Whether each group is of one component, whatever else there is, and is of packed figures alone.
+fn is_by_component(access: &Access, query: &StatsQuery) -> bool {
+    let StatsQuery { filter: DeploymentFilter { base, .. }, by, .. } = query;
+    let is_packed = base.version.is_none() && base.run.is_none() && base.status.is_none();
+    let of_deployment = |by: &GroupBy| matches!(by, GroupBy::Component | GroupBy::Environment | GroupBy::Owner);
+    *access == Access::Everything && is_packed && by.contains(&GroupBy::Component) && by.iter().all(of_deployment)
+}
+
+/// What describes the groups of a component. Whoever asks for the last 90 days names another moment each time: it is told from
+/// others by how many days ago it is.
+fn parameters(query: &StatsQuery, now: Timestamp) -> Vec<(&'static str, String)> {
+    let filter = &query.filter;
+    let base = StepFilter { component: None, environment: None, since: None, ..filter.base.clone() };
+    let filter = DeploymentFilter { base, ..filter.clone() };
+    let mut parameters = StatsQuery { filter, format: None, safe: false, ..query.clone() }.to_parameters();
+    let days = query.filter.base.since.map(|since| (now.micros() - since.micros()) / DAY);
+    parameters.extend(days.map(|days| ("days", days.to_string())));
+    parameters
 }
 
 /// Adds the steps of a deployment. Each counts by its own outcome: it may have succeeded in a deployment that failed.
@@ -79,7 +189,7 @@ fn add_steps(row: &SampleRow, statuses: &Statuses, groups: &mut Groups) {
 
 /// Adds deployments.
 fn add(figures: &Figures, exclude_waiting: bool, groups: &mut Groups) {
-    let Figures { component, environment, owners, rows } = figures;
+    let Figures { component, environment, owners, rows, .. } = figures;
     // Deployments that follow each other are mostly in the same groups.
     let mut known: HashMap<(usize, Option<NaiveDate>), Group> = HashMap::new();
     for figure in rows {

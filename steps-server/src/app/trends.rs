@@ -9,13 +9,14 @@ use steps_shared::{
     StatusKind, StepId, Timestamp, Trend, TrendAnswer, TrendQuery, Verdict, VersionRange,
 };
 
+use super::remembered::{Answer, Question, Times};
 use super::{App, Error};
 use crate::analysis::cause::compared;
 use crate::analysis::discovery::q_values;
 use crate::analysis::series::least_difference;
 use crate::analysis::{self, Changed, Conclusion, Cost, Interval, Timed};
 use crate::projection::statuses::Statuses;
-use crate::store::{Access, NAMES, Name, SeriesKey, SeriesRow, StepOf};
+use crate::store::{Access, NAMES, Name, Series, SeriesKey, SeriesRow, StepOf, Turns};
 
 /// Series are read together, many at a time: while these are computed, the next ones are read.
 const READ_AHEAD: usize = 2;
@@ -41,6 +42,16 @@ impl App {
         let names = (query.component.as_ref(), query.environment.as_ref());
         let deployed =
             self.read(access, names.0, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
+        let turns = &self.read_unfolded(access, |reader| async move { Ok(reader.turns().await?) }).await?;
+        let (mut trends, mut unknown): (Vec<Trend>, Vec<Name>) = (Vec::new(), Vec::new());
+        for name in deployed {
+            let known = self.remembered.find(&question(&name, query), &turns_of(turns, &name), (since, until), now);
+            match known {
+                // Those of a step are not kept: what may end by itself is not known of them.
+                Some(Answer::Trend(known)) if query.step.is_none() => trends.extend(known.map(|trend| *trend)),
+                _ => unknown.push(name),
+            }
+        }
         // The deadline is of each reading, because there may be many.
         let read = |names: Vec<Name>| async move {
             let names = &names;
@@ -50,31 +61,41 @@ impl App {
                     Some(_) => {
                         let mut series = Vec::new();
                         for name in names {
-                            series.push(reader.series(&key(name, query), since, until).await?);
+                            let rows = reader.series(&key(name, query), since, until).await?;
+                            series.push(Series { rows, grows_at: None });
                         }
                         series
                     }
                 })
             });
-            let series = read.await?.into_iter().map(timed);
-            Ok::<_, Error>(names.iter().map(|name| key(name, query)).zip(series).collect::<Vec<_>>())
+            Ok::<_, Error>(names.iter().cloned().zip(read.await?).collect::<Vec<_>>())
         };
         let together = if query.step.is_some() { 1 } else { NAMES };
-        let names = deployed.chunks(together).map(<[Name]>::to_vec);
+        let names = unknown.chunks(together).map(<[Name]>::to_vec);
         let found: Vec<Option<Trend>> = stream::iter(names.collect::<Vec<_>>())
             .map(read)
             .buffered(READ_AHEAD)
             .map_ok(|series| stream::iter(series.into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|(key, series)| async move {
+            .map_ok(|(name, Series { rows, grows_at })| async move {
+                let (key, series) = (key(&name, query), timed(rows));
                 let whole = self.whole(access, &key, &series, (since, until)).await?;
-                self.trend(access, key, series, whole, query).await
+                let first = series.first().map(|timed| timed.started_at);
+                let trend = self.trend(access, key, series, whole, query).await?;
+                if query.step.is_none() {
+                    let times = Times { since, until, first, made: self.now(), changes: grows_at };
+                    let answer = Answer::Trend(trend.clone().map(Box::new));
+                    self.remembered.keep(question(&name, query), &turns_of(turns, &name), times, answer);
+                }
+                Ok::<_, Error>(trend)
             })
             .try_buffered(SERIES_AT_A_TIME)
             .try_collect()
             .await?;
-        let mut trends: Vec<Trend> = found.into_iter().flatten().collect();
+        trends.extend(found.into_iter().flatten());
         tell_discoveries(&mut trends);
+        let name = |trend: &Trend| (trend.component.to_string(), trend.environment.to_string());
+        trends.sort_by_cached_key(name);
         trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
         Ok(TrendAnswer {
             by: query.by.to_string(),
@@ -252,6 +273,18 @@ impl App {
         });
         computing.await
     }
+}
+
+/// What is asked of a component in an environment. Where one component is asked for, more is told of it.
+fn question((component, environment): &Name, query: &TrendQuery) -> Question {
+    let by = TrendQuery { component: None, environment: None, format: None, ..query.clone() };
+    let mut parameters = TrendQuery { safe: false, ..by }.to_parameters();
+    parameters.push(("points", query.component.is_some().to_string()));
+    Question { component: component.to_string(), environment: Some(environment.to_string()), parameters }
+}
+
+fn turns_of(turns: &Turns, (component, environment): &Name) -> [i64; 2] {
+    turns.of(component.as_str(), Some(environment.as_str()))
 }
 
 fn key((component, environment): &Name, query: &TrendQuery) -> SeriesKey {

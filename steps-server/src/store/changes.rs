@@ -43,8 +43,7 @@ pub(super) struct NewChange {
 
 impl NewChange {
     pub fn new(component: &str, stream: StreamKey, since: i64) -> Self {
-        let [first, ..] = stream;
-        Self { stream, since, bucket: first_bucket(component) + i32::from(first) % BUCKETS_OF_COMPONENT }
+        Self { stream, since, bucket: first_bucket(component) + part_of(&stream) }
     }
 }
 
@@ -53,6 +52,11 @@ impl NewChange {
 pub fn buckets_of(component: &str) -> Vec<Bucket> {
     let first = first_bucket(component);
     (first..first + BUCKETS_OF_COMPONENT).collect()
+}
+
+/// Which of the buckets of its component a stream is in, from the first on.
+pub(super) fn part_of(stream: &[u8]) -> i32 {
+    stream.first().map_or(0, |first| i32::from(*first) % BUCKETS_OF_COMPONENT)
 }
 
 /// By FNV-1a, because every server must compute the same.
@@ -180,7 +184,7 @@ impl Tx {
     /// The database does not answer, or the other one takes too long.
     pub async fn lock_buckets(&mut self, buckets: &[Bucket]) -> Result<(), StoreError> {
         with_connection!(self, connection => {
-            let mut update = QueryBuilder::new("UPDATE buckets SET turn = turn + 1 WHERE id IN (");
+            let mut update = QueryBuilder::new("UPDATE buckets SET turn = turn + 1, named = named + 1 WHERE id IN (");
             let mut list = update.separated(", ");
             for bucket in buckets {
                 list.push_bind(*bucket);
@@ -196,7 +200,10 @@ impl Tx {
     /// # Errors
     /// As [`Tx::lock_buckets`].
     pub async fn lock_projection(&mut self) -> Result<(), StoreError> {
-        for lock in ["UPDATE projection SET turn = turn + 1 WHERE id = 1", "UPDATE buckets SET turn = turn + 1"] {
+        for lock in [
+            "UPDATE projection SET turn = turn + 1 WHERE id = 1",
+            "UPDATE buckets SET turn = turn + 1, named = named + 1",
+        ] {
             with_connection!(self, connection => sqlx::query(lock).execute(&mut *connection).await.map(drop)?);
         }
         Ok(())

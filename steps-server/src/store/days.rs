@@ -15,6 +15,7 @@ use super::day::{Figure, Gathering, Packed};
 use super::statements::{cut, cut_conditions, cut_ids, row_bytes};
 use super::steps::invalid;
 use super::transaction::{Tx, with_connection};
+use super::turns::TurnKey;
 use super::{Store, StoreError, with_pools};
 
 /// Microseconds of a day.
@@ -119,8 +120,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Says that days have changed: of those that have rows at all.
-    pub(super) async fn mark_days(&mut self, days: BTreeSet<DayKey>) -> Result<(), StoreError> {
+    /// Says that deployments of these days have changed, and of which names they are.
+    pub(super) async fn mark_days(
+        &mut self,
+        days: BTreeSet<DayKey>,
+        names: BTreeSet<TurnKey>,
+    ) -> Result<(), StoreError> {
+        self.give_turns(names).await?;
         if days.is_empty() {
             return Ok(());
         }
@@ -150,11 +156,11 @@ impl Tx {
 
     /// Says that the days have changed in which deployments are stored.
     pub async fn mark_days_of(&mut self, deployments: &[Uuid]) -> Result<(), StoreError> {
-        let mut days = BTreeSet::new();
+        let (mut days, mut names) = (BTreeSet::new(), BTreeSet::new());
         for ids in cut_ids(deployments) {
-            let rows: Vec<(String, String, i64)> = with_connection!(self, connection => {
+            let rows: Vec<(String, String, Vec<u8>, i64)> = with_connection!(self, connection => {
                 let mut select =
-                    QueryBuilder::new("SELECT component, environment, started_at FROM deployments WHERE id IN (");
+                    QueryBuilder::new("SELECT component, environment, stream, started_at FROM deployments WHERE id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
                     list.push_bind(*id);
@@ -162,10 +168,12 @@ impl Tx {
                 select.push(")");
                 select.build_query_as().fetch_all(connection).await?
             });
-            let key = |(component, environment, at)| DayKey { component, environment, day: day_of(at) };
-            days.extend(rows.into_iter().map(key));
+            for (component, environment, stream, at) in rows {
+                names.insert(TurnKey::new(&component, &environment, &stream));
+                days.insert(DayKey { component, environment, day: day_of(at) });
+            }
         }
-        self.mark_days(days).await
+        self.mark_days(days, names).await
     }
 
     /// Packs days again, within a transaction that has locked the buckets of their components.

@@ -36,6 +36,8 @@ pub struct Figures {
     /// Who began them: [`Figure::owner`] is a place in it.
     pub owners: Vec<String>,
     pub rows: Vec<Figure>,
+    /// When another one of them starts or may have ended: then they are not the same any more.
+    pub changes_at: Option<Timestamp>,
 }
 
 /// A time in which what began is not packed: from the first moment on, before the second, in microseconds since 1970.
@@ -62,13 +64,18 @@ impl Reader {
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn figures(&self, filter: &DeploymentFilter) -> Result<Rows<Figures>, StoreError> {
-        let StepFilter { version, run, status, component, environment, since, until, .. } = &filter.base;
+        let StepFilter { version, run, status, component, environment, .. } = &filter.base;
         if version.is_some() || run.is_some() || status.is_some() {
             return self.figures_of_rows(filter).await;
         }
-        let names = self.deployed(component.as_ref(), environment.as_ref()).await?;
-        let (reader, filter, times) = (self.clone(), filter.clone(), (since.unwrap_or_default(), *until));
-        Ok(try_stream! {
+        Ok(self.figures_of(self.deployed(component.as_ref(), environment.as_ref()).await?, filter))
+    }
+
+    /// The same of some names, by a filter of nothing that only rows have: version, run or status.
+    pub fn figures_of(&self, names: Vec<Name>, filter: &DeploymentFilter) -> Rows<Figures> {
+        let StepFilter { since, until, .. } = filter.base;
+        let (reader, filter, times) = (self.clone(), filter.clone(), (since.unwrap_or_default(), until));
+        try_stream! {
             for names in names.chunks(NAMES) {
                 let mut tx = reader.store.begin_reading().await?;
                 let (packed, unpacked) = tx.days(&reader.access, names, times, false).await?;
@@ -95,7 +102,7 @@ impl Reader {
                 tx.end().await?;
             }
         }
-        .boxed())
+        .boxed()
     }
 
     /// The same, where it must be read from the rows altogether.
@@ -123,7 +130,7 @@ impl Figures {
     fn of_row(row: FigureRow) -> Result<Self, sqlx::Error> {
         let figure = row.figure()?;
         let FigureRow { component, environment, owner, .. } = row;
-        Ok(Self { component, environment, owners: vec![owner], rows: vec![figure] })
+        Ok(Self { component, environment, owners: vec![owner], rows: vec![figure], changes_at: None })
     }
 
     /// Those that the filter lets through, as they are at a time: one that is still open is running, and takes no time yet.
@@ -131,6 +138,8 @@ impl Figures {
         let DeploymentFilter { base: StepFilter { owner, since, until, .. }, outcome, min_duration, max_duration } =
             filter;
         let owner = owner.as_ref().map(|owner| self.owners.iter().position(|known| known == owner.as_str()));
+        let later = self.rows.iter().flat_map(|figure| [figure.open_until, figure.started_at]);
+        self.changes_at = later.filter(|at| *at > now.micros()).min().map(Timestamp::saturating_from_micros);
         self.rows.retain_mut(|figure| {
             if figure.open_until > now.micros() {
                 (figure.outcome, figure.duration) = (DeploymentOutcome::Running, None);
@@ -153,7 +162,7 @@ impl Figures {
 fn figures((component, environment): &Name, day: Day, filter: &DeploymentFilter, now: Timestamp) -> Figures {
     let Day { owners, figures: rows } = day;
     let (component, environment) = (component.to_string(), environment.to_string());
-    Figures { component, environment, owners, rows }.of(filter, now)
+    Figures { component, environment, owners, rows, changes_at: None }.of(filter, now)
 }
 
 impl Tx {

@@ -11,6 +11,7 @@ use super::fold_rows::{DeploymentRow, PartRow};
 use super::statements::{cut, cut_ids, row_bytes};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
+use super::turns::TurnKey;
 
 /// The names that the steps of a stream share.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -84,6 +85,9 @@ impl Tx {
             DayKey { component: component.clone(), environment: environment.clone(), day: day_of(row.started_at) }
         };
         let days = named.iter().map(day).collect();
+        let turn =
+            |(row, names): &(&DeploymentRow, &Names)| TurnKey::new(&names.component, &names.environment, &row.stream);
+        let turns = named.iter().map(turn).collect();
         for named in cut(&named, |(row, names)| deployment_bytes(row, names)) {
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new(
@@ -124,7 +128,7 @@ impl Tx {
                 insert.build().execute(&mut *connection).await?;
             });
         }
-        self.mark_days(days).await
+        self.mark_days(days, turns).await
     }
 
     /// The names of the streams of these deployments.

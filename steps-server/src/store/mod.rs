@@ -34,6 +34,7 @@ mod timeline;
 mod timelines;
 mod tokens;
 mod transaction;
+mod turns;
 mod url;
 
 use std::sync::Arc;
@@ -55,12 +56,13 @@ pub use reader::{Access, Limits, Reader};
 pub use record::{EarlierStart, EndedSpan, NewRow, StoredStep, Writes};
 pub use restore::restore;
 pub use samples::{SampleRow, StepSample};
-pub use series::{SeriesKey, SeriesRow, StepOf};
+pub use series::{Series, SeriesKey, SeriesRow, StepOf};
 pub use sessions::StoredSession;
 pub use steps::Rows;
 pub use timeline::{Entry, LAYOUT, Part, pack, unpack};
 pub use tokens::StoredToken;
 pub use transaction::Tx;
+pub use turns::Turns;
 pub use url::DatabaseUrl;
 
 use at_once::SeveralAtOnce;

@@ -43,6 +43,25 @@ pub struct SeriesRow {
     pub duration: Duration,
 }
 
+#[derive(Debug, sqlx::FromRow)]
+struct UnpackedRow {
+    component: String,
+    environment: String,
+    id: Uuid,
+    started_at: i64,
+    open_until: i64,
+    duration: i64,
+    waiting: Option<i64>,
+}
+
+/// The deployments of a series, in order of their start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Series {
+    pub rows: Vec<SeriesRow>,
+    /// When the next one that may still go on will have ended, and be in it.
+    pub grows_at: Option<Timestamp>,
+}
+
 /// A step of a deployment that has ended, with the start and the end of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepOf {
@@ -53,6 +72,19 @@ pub struct StepOf {
     pub from: Timestamp,
     pub to: Timestamp,
     pub span: bool,
+}
+
+impl Series {
+    /// Adds a deployment that has ended, or will have.
+    fn add(&mut self, row: (Uuid, i64, i64), open_until: i64, now: Timestamp) -> Result<(), StoreError> {
+        if open_until <= now.micros() {
+            self.rows.push(series_row(row)?);
+        } else {
+            let ends = Timestamp::saturating_from_micros(open_until);
+            self.grows_at = Some(self.grows_at.map_or(ends, |at| at.min(ends)));
+        }
+        Ok(())
+    }
 }
 
 impl Reader {
@@ -91,7 +123,7 @@ impl Reader {
             return Ok(newest_first);
         }
         let name = (key.component.clone(), key.environment.clone());
-        Ok(self.whole_series(&[name], key.exclude_waiting, (since, until)).await?.pop().unwrap_or_default())
+        Ok(self.whole_series(&[name], key.exclude_waiting, (since, until)).await?.pop().unwrap_or_default().rows)
     }
 
     /// The same of whole deployments, of each of the names: at most [`NAMES`] of them, because it is all in memory.
@@ -102,43 +134,44 @@ impl Reader {
         names: &[Name],
         exclude_waiting: bool,
         times: (Timestamp, Option<Timestamp>),
-    ) -> Result<Vec<Vec<SeriesRow>>, StoreError> {
+    ) -> Result<Vec<Series>, StoreError> {
         let mut tx = self.store.begin_reading().await?;
         let (packed, unpacked) = tx.days(&self.access, names, times, true).await?;
-        let mut series: Vec<Vec<SeriesRow>> = vec![Vec::new(); names.len()];
+        let mut series = vec![Series::default(); names.len()];
         let worked = |duration: i64, waiting: Option<i64>| duration - waiting.filter(|_| exclude_waiting).unwrap_or(0);
         let (since, end) = (times.0.micros(), times.1.map_or(i64::MAX, Timestamp::micros));
         for (name, day) in packed {
             for figure in day.figures {
                 let Figure { id, started_at, outcome, open_until, duration, waiting, .. } = figure;
-                let counts = outcome == DeploymentOutcome::Succeeded && open_until <= self.now.micros();
-                if let Some(duration) = duration.filter(|_| counts && (since..=end).contains(&started_at)) {
-                    series[name].push(series_row((id, started_at, worked(duration, waiting)))?);
+                let counts = outcome == DeploymentOutcome::Succeeded && (since..=end).contains(&started_at);
+                if let Some(duration) = duration.filter(|_| counts) {
+                    series[name].add((id, started_at, worked(duration, waiting)), open_until, self.now)?;
                 }
             }
         }
         for times in cut_conditions(&unpacked) {
             let times: Vec<Unpacked> = times.into_iter().copied().collect();
-            let rows: Vec<(String, String, Uuid, i64, i64, Option<i64>)> = with_connection!(&mut tx, connection => {
+            let rows: Vec<UnpackedRow> = with_connection!(&mut tx, connection => {
                 // All that is read stands in the index deployments_figures.
-                let mut select =
-                    QueryBuilder::new("SELECT component, environment, id, started_at, duration, waiting FROM deployments");
+                let mut select = QueryBuilder::new(
+                    "SELECT component, environment, id, started_at, open_until, duration, waiting FROM deployments",
+                );
                 push_access(&mut select, &self.access);
-                select.push(" AND duration IS NOT NULL AND open_until <= ").push_bind(self.now.micros());
+                select.push(" AND duration IS NOT NULL");
                 push_times(&mut select, names, &times, "outcome = 'succeeded' AND counted = 1");
                 select.build_query_as().fetch_all(connection).await?
             });
-            for (component, environment, id, started_at, duration, waiting) in rows {
+            for UnpackedRow { component, environment, id, started_at, open_until, duration, waiting } in rows {
                 let of = |(one, other): &Name| one.as_str() == component && other.as_str() == environment;
                 let Some(name) = names.iter().position(of) else { continue };
-                series[name].push(series_row((id, started_at, worked(duration, waiting)))?);
+                series[name].add((id, started_at, worked(duration, waiting)), open_until, self.now)?;
             }
         }
         tx.end().await?;
-        for series in &mut series {
-            series.sort_by_key(|row| (row.started_at, row.id));
+        for Series { rows, .. } in &mut series {
+            rows.sort_by_key(|row| (row.started_at, row.id));
             let most = MAX_DEPLOYMENTS as usize;
-            series.drain(..series.len().saturating_sub(most));
+            rows.drain(..rows.len().saturating_sub(most));
         }
         Ok(series)
     }
