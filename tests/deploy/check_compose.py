@@ -1,6 +1,6 @@
 """What the schema of Compose cannot see: check_compose.py STEPS_SERVER SECRETS FILE...
 
-Each FILE is checked by itself: `compose.yaml` and `stack.yaml`. Ends with 1, and says what is wrong, where anything is.
+Each FILE is checked by itself: `compose.yaml` and `stack.yaml`. Ends with 3, and says what is wrong, where anything is.
 """
 
 import pathlib
@@ -171,7 +171,7 @@ def main():
     server, secrets, *files = sys.argv[1:]
     problems = [problem for file in files for problem in Check(file, Program(server), secrets).run()]
     print("\n".join(problems) or "nothing is wrong")
-    sys.exit(bool(problems))
+    sys.exit(3 if problems else 0)
 
 
 main()

@@ -1,6 +1,6 @@
 """What the schemas of Kubernetes cannot see: check_kubernetes.py STEPS_SERVER README RENDERED
 
-RENDERED is a rendered overlay; README documents which secrets there must be, as `kubectl create secret` commands. Ends with 1, and
+RENDERED is a rendered overlay; README documents which secrets there must be, as `kubectl create secret` commands. Ends with 3, and
 says what is wrong, where anything is.
 """
 
@@ -149,7 +149,7 @@ class Check:
     def servers(self):
         spec = self.all.deployment["spec"]
         scalers, budgets = self.all.of("HorizontalPodAutoscaler"), self.all.of("PodDisruptionBudget")
-        delay = duration(self.all.environment(self.all.server.containers[-1])["STEPS_SHUTDOWN_DELAY"])
+        delay = duration(self.all.environment(self.all.server.containers[-1]).get("STEPS_SHUTDOWN_DELAY", "0s"))
         grace = self.all.server.spec["terminationGracePeriodSeconds"]
         self.require(grace > delay + 10, f"a server is killed after {grace} s, which needs {delay} + 10")
         if any("persistentVolumeClaim" in volume for volume in self.all.server.spec["volumes"]):
@@ -181,7 +181,7 @@ def main():
     server, readme, rendered = sys.argv[1:]
     problems = Check(Program(server), pathlib.Path(readme).read_text(), rendered).run()
     print("\n".join(dict.fromkeys(problems)) or "nothing is wrong")
-    sys.exit(bool(problems))
+    sys.exit(3 if problems else 0)
 
 
 main()
