@@ -119,7 +119,7 @@ class Check:
                 self.require(value in mounted, f"{name}: {variable} names {value}, which is not mounted")
             if variable.startswith("BALANCER_"):
                 configuration = (self.path.parent / "haproxy.cfg").read_text()
-                self.require(variable in configuration, f"{name}: haproxy.cfg knows no {variable}")
+                self.require(re.search(rf"\b{variable}\b", configuration), f"{name}: haproxy.cfg knows no {variable}")
         if "/steps:" in service["image"]:
             self.problems += self.program.problems_of_variables(variables)
             self.require(service["command"][0] == "/steps-server", f"{name} runs {service['command']}")
