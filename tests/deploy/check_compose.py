@@ -79,11 +79,14 @@ class Check:
         volumes = [volume for service in services.values() for volume in service.get("volumes", [])]
         self.require(all(isinstance(volume, dict) for volume in volumes), "a volume in short form")
         self.same("volumes", {volume["source"] for volume in volumes if volume["type"] == "volume"})
-        self.require(not [volume for volume in volumes if volume["type"] == "bind"], "a folder of the machine is mounted")
+        for volume in volumes:
+            if volume["type"] == "bind":
+                is_file = (self.path.parent / volume["source"]).is_file()
+                self.require(is_file and volume.get("read_only") is True, f"{volume['source']} of the machine is mounted")
         for name, secret in self.file["secrets"].items():
             self.require(pathlib.Path(secret["file"]).name in self.made, f"make-secrets makes no {secret['file']}")
             self.require(secret["file"].startswith("./secrets/"), f"the secret {name} is not in secrets/")
-        for name, config in self.file["configs"].items():
+        for name, config in self.file.get("configs", {}).items():
             self.require((self.path.parent / config["file"]).is_file(), f"the config {name} is no file")
         for name, service in services.items():
             for other in service.get("depends_on", {}):
