@@ -6,14 +6,14 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 grep -q "^default_version=$version\$" deploy/install.sh || fail "deploy/install.sh installs another version than Cargo.toml's"
 name=linux-$(uname -m)
 binaries=$(tests/deploy/static)
-man_pages "$work/man" "$binaries"
+cargo run --quiet --locked -p steps-pages -- "$work/pages"
 
 # --- The archive ---------------------------------------------------------------------------------------------------------
 
 served=$work/served/v$version
-deploy/release/package archive "$binaries" "$name" "$work/man" "$served" >/dev/null
+deploy/release/package archive "$binaries" "$name" "$work/pages" "$served" >/dev/null
 archive=$served/steps-$version-$name.tar.gz
-deploy/release/package archive "$binaries" "$name" "$work/man" "$work/again" >/dev/null
+deploy/release/package archive "$binaries" "$name" "$work/pages" "$work/again" >/dev/null
 cmp -s "$archive" "$work/again/$(basename "$archive")" || fail "the same input makes another archive"
 deploy/release/package checksums "$served"
 (cd "$served" && sha256sum --quiet -c SHA256SUMS) || fail "the checksums are wrong"
