@@ -1,7 +1,7 @@
 # What static programs need of a system, in a root folder that has none; a part of part-image.
 # shellcheck shell=bash disable=SC2154
 
-need_packages openssl util-linux
+need_packages openssl util-linux gcc libc6-dev
 
 # --- Names and certificates --------------------------------------------------------------------------------------------
 
@@ -63,3 +63,29 @@ bare /steps stats --server "$url" --by day --tz Asia/Tokyo --format csv --since 
 kill -TERM "$server"
 wait "$server" || fail "the server without HOME ends with $?"
 proved "both programs work as a user without a name and without HOME, and know the time zones" "chroot to a folder with the two programs and /tmp"
+
+# --- Plugins of the machine's glibc --------------------------------------------------------------------------------------
+
+# As on most distributions, nsswitch.conf names a plugin, here one that ends whoever loads it. A static program without
+# deploy/release/names.c loads it: that shows that the test would find it out.
+libraries=$empty$(dirname "$(ldd /bin/true | grep -o '/[^ ]*/libc.so.6')")
+mkdir -p "$libraries" "$empty/etc"
+printf '#include <stdlib.h>\n__attribute__((constructor)) static void trap(void) { abort(); }\n' >"$work/trap.c"
+gcc -shared -fPIC -o "$libraries/libnss_trap.so.2" "$work/trap.c"
+ldd /bin/true | grep -o '/[^ ]*' | xargs cp --parents -L -t "$empty"
+printf 'passwd: trap files\ngroup: trap files\nhosts: trap files dns\n' >"$empty/etc/nsswitch.conf"
+echo '127.0.0.1 localhost' >"$empty/etc/hosts"
+printf '#include <netdb.h>\nint main(void) { struct addrinfo *found; return getaddrinfo("localhost", "80", 0, &found); }\n' >"$work/lookup.c"
+gcc -static -o "$empty/lookup" "$work/lookup.c" 2>/dev/null
+gcc -static -o "$empty/lookup-names" "$work/lookup.c" deploy/release/names.c 2>/dev/null
+if (ulimit -c 0 && bare /lookup) 2>/dev/null; then fail "the test of plugins shows nothing"; fi
+bare /lookup-names || fail "deploy/release/names.c does not keep plugins out"
+bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
+server=$!
+until_done 60 listening || { cat "$work/bare.log" >&2; fail "the server loads plugins of glibc"; }
+url=$(grep -o 'http://[0-9.:]*' "$work/bare.log" | head -n 1)
+bare /steps list --server "http://localhost:${url##*:}" >"$work/said" 2>&1 || fail "the command loads plugins of glibc: $(cat "$work/said")"
+kill -TERM "$server"
+wait "$server" || fail "the server with plugins about ends with $?"
+proved "static programs load none of the machine's glibc plugins, which would crash them on other distributions" \
+  "an nsswitch.conf with a plugin that aborts; a program without deploy/release/names.c does load it"

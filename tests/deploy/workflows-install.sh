@@ -28,7 +28,7 @@ proved "the archive has programs, man pages, completions and licence; the same i
 
 python3 tests/deploy/releases.py "$work/served" >"$work/port" &
 releases_server=$!
-trap 'kill "$releases_server" 2>/dev/null; chattr -i -R "$work" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill "$releases_server" || true; chattr -i -f -R "$work/stuck" || true; rm -rf "$work"' EXIT
 deadline=$((SECONDS + 60))
 until [ -s "$work/port" ]; do
   [ "$SECONDS" -lt "$deadline" ] || fail "the server of the test does not start"
