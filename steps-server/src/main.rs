@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
-use steps_server::{AccessError, Args, Command, OpenError, OpenOptions, Settings, Store, Tls, TlsError, TokenCommand};
+use steps_server::{
+    AccessError, Args, Command, HealthcheckFlags, OpenError, OpenOptions, Settings, Store, Tls, TlsError, TokenCommand,
+};
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +22,9 @@ const CLOCK_PAUSE: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let args = Args::parse();
     let command = args.command.clone();
+    if let Some(Command::Healthcheck(flags)) = &command {
+        return healthcheck(args, flags);
+    }
     let loaded =
         Settings::load(args).and_then(|settings| steps_server::start_log(&settings).map(|guard| (settings, guard)));
     let (settings, _guard) = match loaded {
@@ -46,6 +51,24 @@ fn main() -> ExitCode {
                 || error.is::<TlsError>()
                 || error.is::<AccessError>();
             ExitCode::from(if wrong_setting { USAGE } else { FAILED })
+        }
+    }
+}
+
+/// Asks a server in a sentence. Nothing is logged, and whatever is wrong, the exit code says that the server is not well.
+fn healthcheck(args: Args, flags: &HealthcheckFlags) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from);
+    let asked = Settings::load(args)
+        .and_then(|settings| runtime.and_then(|runtime| runtime.block_on(steps_server::healthcheck(&settings, flags))));
+    match asked {
+        Ok(answer) => {
+            // Whoever reads the sentence may have gone; the exit code says the same.
+            let _ = writeln!(std::io::stdout(), "{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {}", steps_shared::escaped(&error.to_string()));
+            ExitCode::from(FAILED)
         }
     }
 }

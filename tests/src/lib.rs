@@ -4,6 +4,7 @@
 //! Nothing here sleeps for a guessed time: [`eventually`] asks again until a deadline.
 
 pub mod access;
+pub mod balancer;
 pub mod cli;
 pub mod clock;
 pub mod db;

@@ -272,6 +272,11 @@ impl Server {
         self.process.kill();
     }
 
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.ended().await
+    }
+
     /// A request to this server.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))

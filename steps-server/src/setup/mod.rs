@@ -5,6 +5,7 @@ mod connection;
 mod connections;
 pub mod descriptors;
 mod flags;
+pub mod healthcheck;
 pub mod listener;
 pub mod log;
 mod own_answers;

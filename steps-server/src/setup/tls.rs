@@ -174,12 +174,7 @@ impl Files {
 
     /// The certificate with its key.
     fn pair(&self, contents: &Contents) -> Result<CertifiedKey, TlsError> {
-        let wrong = |path: &Path, reason: String| TlsError::Content { path: path.to_owned(), reason };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.cert).collect();
-        let certificates = certificates.map_err(|error| wrong(&self.cert, format!("no PEM: {error}")))?;
-        if certificates.is_empty() {
-            return Err(wrong(&self.cert, "it holds no certificate; PEM is read".to_owned()));
-        }
+        let certificates = certificates(&self.cert, &contents.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| {
             let encrypted = contents.key.windows(9).any(|bytes| bytes == b"ENCRYPTED");
             let reason = if encrypted {
@@ -199,6 +194,28 @@ impl Files {
             },
         )
     }
+}
+
+/// The certificate in a file of the settings, without its chain.
+///
+/// # Errors
+/// The file cannot be read or holds something else.
+pub fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, TlsError> {
+    Ok(certificates(path, &read(path)?)?.swap_remove(0))
+}
+
+/// The certificates that stand in a file: at least one.
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| wrong(path, format!("no PEM: {error}")))?;
+    if certificates.is_empty() {
+        return Err(wrong(path, "it holds no certificate; PEM is read".to_owned()));
+    }
+    Ok(certificates)
+}
+
+fn wrong(path: &Path, reason: String) -> TlsError {
+    TlsError::Content { path: path.to_owned(), reason }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
