@@ -90,7 +90,8 @@ impl Balancer {
     /// Waits until its log says this of a server, counted from 1, `before` lines aside.
     pub async fn says(&self, before: usize, server: usize, state: &str) {
         let text = format!("servers/server-{server} is {state}");
-        eventually(&text, async || self.log().lines().skip(before).any(|line| line.contains(&text)).then_some(())).await;
+        eventually(&text, async || self.log().lines().skip(before).any(|line| line.contains(&text)).then_some(()))
+            .await;
     }
 
     /// How many lines its log has.

