@@ -40,9 +40,8 @@ systemd=$(in_machine systemctl --version | sed -n '1s/\(systemd [0-9]*\).*/\1/p'
 proved "installation" "dpkg on Debian $release, booted with its $systemd in namespaces: ready when dpkg ends, a token of its own, records and lists"
 
 # The unit, as systemd sees it.
-units=$(in_machine sh -c 'cd /usr/lib/systemd/system && ls steps-server*')
-# shellcheck disable=SC2086 # several words
-in_machine systemd-analyze verify --man=no $units >"$work/said" 2>&1 || fail "$(cat "$work/said")"
+in_machine sh -c 'cd /usr/lib/systemd/system && systemd-analyze verify --man=no ./steps-server*' >"$work/said" 2>&1 ||
+  fail "$(cat "$work/said")"
 ! grep -q steps-server "$work/said" || fail "systemd-analyze verify: $(cat "$work/said")"
 for unit in steps-server.service steps-server-prune.service steps-server-backup.service; do
   in_machine systemd-analyze security --no-pager --threshold=20 $unit >"$work/said" || fail "$unit: $(tail -n 1 "$work/said")"
