@@ -56,6 +56,7 @@ fn the_commands_of_the_readme_run() {
         let server = Builder::on(&db.url()).env("STEPS_ABANDON_AFTER", "24h").start().await;
         let search = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());
         let cli = Cli::of(&server).env("PATH", &search).env("STEPS_DATABASE_URL", &db.url());
+        let cli = cli.env("STEPS_LISTEN", server.url().trim_start_matches("http://"));
         for Block { line, commands } in blocks {
             let output = cli.work().join(".output");
             let kept = File::create(&output).unwrap();

@@ -9,13 +9,16 @@ use super::{
 };
 use crate::flags::ConnectionFlags;
 
-/// The version of the program and the commit it was built from.
-const VERSION: &str = git_version!(
-    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
-    suffix = ")",
-    args = ["--always", "--abbrev=12", "--match=", "--dirty"],
-    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
-);
+/// The version and the commit it was built from: as git tells, or as STEPS_BUILD does where there is no checkout (a container).
+const VERSION: &str = match option_env!("STEPS_BUILD") {
+    Some(build) => build,
+    None => git_version!(
+        prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
+        suffix = ")",
+        args = ["--always", "--abbrev=12", "--match=", "--dirty"],
+        fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
+    ),
+};
 
 const EXAMPLES: &str = "\
 Examples:

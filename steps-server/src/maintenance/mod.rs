@@ -90,6 +90,31 @@ component, environment, version and run. To leave a deployment out of figures an
     },
     /// Print the description of the HTTP API: the /openapi.json of a server that wants tokens
     Openapi,
+    /// Ask the server that has the same settings on this machine whether it is well; exit code 1 when it is not
+    #[command(after_help = "\
+Examples:
+  steps-server healthcheck
+  STEPS_LISTEN=0.0.0.0:7878 STEPS_TLS_CERT=tls.crt STEPS_TLS_KEY=tls.key steps-server healthcheck --ready
+
+It opens no database, reads no secret, takes at most 3 s, and trusts the certificate in --tls-cert, whatever its name. Where \
+the server listens on every address, it asks on loopback.")]
+    Healthcheck(HealthcheckFlags),
+}
+
+/// What to ask a server.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct HealthcheckFlags {
+    /// Ask whether it can work (/readyz), and not only whether it lives (/healthz): no while it stops or its database is away
+    #[arg(long)]
+    pub ready: bool,
+}
+
+impl Command {
+    /// Whether it needs the database and the secrets of the settings.
+    #[must_use]
+    pub fn opens_database(&self) -> bool {
+        !matches!(self, Self::Healthcheck(_) | Self::Openapi | Self::Token { command: TokenCommand::Generate })
+    }
 }
 
 /// `verify` found differences.
@@ -130,7 +155,9 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
-        Command::Restore { file: _ } | Command::Openapi => anyhow::bail!("this command opens no database"),
+        Command::Restore { file: _ } | Command::Openapi | Command::Healthcheck(_) => {
+            anyhow::bail!("this command opens no database")
+        }
         Command::Token { command } => tokens::run(command, store, now).await.map(|()| ExitCode::SUCCESS),
         Command::Prune(flags) => prune::run(store, config, now, flags, &bar).await.map(|()| ExitCode::SUCCESS),
     }

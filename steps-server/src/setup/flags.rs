@@ -14,12 +14,16 @@ use crate::maintenance::Command;
 use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
 use crate::store::DatabaseUrl;
 
-const VERSION: &str = git_version::git_version!(
-    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
-    suffix = ")",
-    args = ["--always", "--dirty=-modified", "--abbrev=12", "--exclude=*"],
-    fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
-);
+/// The version and the commit it was built from: as git tells, or as STEPS_BUILD does where there is no checkout (a container).
+const VERSION: &str = match option_env!("STEPS_BUILD") {
+    Some(build) => build,
+    None => git_version::git_version!(
+        prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
+        suffix = ")",
+        args = ["--always", "--dirty=-modified", "--abbrev=12", "--exclude=*"],
+        fallback = concat!(env!("CARGO_PKG_VERSION"), " (unknown commit)")
+    ),
+};
 
 /// Owns the recorded deployment steps: records them, keeps them, answers for them over HTTP.
 #[derive(Debug, Parser)]

@@ -90,12 +90,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings in force.
+    /// The settings in force. For a command that opens no database, no file with a secret is read.
     ///
     /// # Errors
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
-        let Args { config, database_url_file, bootstrap_token_file, settings: mut given, command: _ } = args;
+        let Args { config, database_url_file, bootstrap_token_file, settings: mut given, command } = args;
+        let opens_database = command.is_none_or(|command| command.opens_database());
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
@@ -108,16 +109,18 @@ impl Settings {
         given.tls_cert = given.tls_cert.filter(|path| !path.as_os_str().is_empty());
         given.tls_key = given.tls_key.filter(|path| !path.as_os_str().is_empty());
         given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
-        if let (None, Some(path)) = (&given.database_url, database_url_file) {
+        if let (None, Some(path), true) = (&given.database_url, database_url_file, opens_database) {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
         table.extend(toml::Table::try_from(given)?);
         let mut settings: Self = table.try_into()?;
-        settings.bootstrap_token = bootstrap_token(bootstrap_token_file.as_deref())?;
-        anyhow::ensure!(
-            !settings.database_url.expose().is_empty(),
-            "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
-        );
+        if opens_database {
+            settings.bootstrap_token = bootstrap_token(bootstrap_token_file.as_deref())?;
+            anyhow::ensure!(
+                !settings.database_url.expose().is_empty(),
+                "there is no folder for user data here; give --database-url sqlite:PATH or mysql://…"
+            );
+        }
         anyhow::ensure!(
             settings.tls_cert.is_some() == settings.tls_key.is_some(),
             "--tls-cert and --tls-key belong together; give both, or neither"

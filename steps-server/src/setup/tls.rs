@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use super::connections::Connections;
 use super::priority::give_way;
+use super::service_manager;
 use super::socket::Socket;
 
 /// HTTP/2, as ALPN names it.
@@ -138,19 +139,26 @@ impl Tls {
                 _ = hangup.recv() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
+            if asked {
+                service_manager::say_reloading();
+            }
             let files = self.files.clone();
             // A folder on a network may take its time.
-            let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
-            let problem = match read.and_then(|contents| self.take(contents, asked)) {
-                Ok(()) => None,
-                Err(error) => Some(error.to_string()),
+            let read = tokio::task::spawn_blocking(move || files.read()).await;
+            let taken = match read {
+                Ok(read) => read.and_then(|contents| self.take(contents, asked)),
+                Err(error) => Err(TlsError::Setup(error.to_string())),
             };
+            let problem = taken.err().map(|error| error.to_string());
             if let Some(problem) = &problem
                 && (asked || told.as_ref() != Some(problem))
             {
                 tracing::error!("the certificate is not loaded again, and the one before is kept: {problem}");
             }
             told = problem;
+            if asked {
+                service_manager::say_reloaded();
+            }
         }
     }
 
@@ -174,12 +182,7 @@ impl Files {
 
     /// The certificate with its key.
     fn pair(&self, contents: &Contents) -> Result<CertifiedKey, TlsError> {
-        let wrong = |path: &Path, reason: String| TlsError::Content { path: path.to_owned(), reason };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.cert).collect();
-        let certificates = certificates.map_err(|error| wrong(&self.cert, format!("no PEM: {error}")))?;
-        if certificates.is_empty() {
-            return Err(wrong(&self.cert, "it holds no certificate; PEM is read".to_owned()));
-        }
+        let certificates = certificates(&self.cert, &contents.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| {
             let encrypted = contents.key.windows(9).any(|bytes| bytes == b"ENCRYPTED");
             let reason = if encrypted {
@@ -199,6 +202,28 @@ impl Files {
             },
         )
     }
+}
+
+/// The certificate in a file of the settings, without its chain.
+///
+/// # Errors
+/// The file cannot be read or holds something else.
+pub fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, TlsError> {
+    Ok(certificates(path, &read(path)?)?.swap_remove(0))
+}
+
+/// The certificates that stand in a file: at least one.
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| wrong(path, format!("no PEM: {error}")))?;
+    if certificates.is_empty() {
+        return Err(wrong(path, "it holds no certificate; PEM is read".to_owned()));
+    }
+    Ok(certificates)
+}
+
+fn wrong(path: &Path, reason: String) -> TlsError {
+    TlsError::Content { path: path.to_owned(), reason }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -76,7 +76,7 @@ impl AwsError {
     {
         match error.as_service_error() {
             Some(answered) => Self {
-                code: answered.code().unwrap_or_default().to_owned(),
+                code: answered.code().unwrap_or("no code").to_owned(),
                 message: answered.message().unwrap_or("AWS gave no reason").to_owned(),
             },
             None => Self { code: String::new(), message: DisplayErrorContext(error).to_string() },
@@ -103,6 +103,7 @@ fn advise(asked: &str, code: &str, message: &str) -> (String, bool) {
         ),
         "OptInRequired" | "PendingVerification" => ("finish the sign-up of the account, or enable this region in it".into(), true),
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => ("wait a minute, and run the same command again".into(), false),
+        "AlreadyExistsException" => ("another launcher was quicker: run the same command again".into(), false),
         "InvalidKeyPair.NotFound" => {
             ("name a key pair of this region (`aws ec2 describe-key-pairs`), import one (`aws ec2 import-key-pair`), or leave --key-name out".into(), true)
         }

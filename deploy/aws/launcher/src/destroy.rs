@@ -17,6 +17,11 @@ use crate::template::{TAG, in_words};
 /// How long AWS may go on listing what it has removed.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// What of a stack is told when it was removed.
+const THINGS: [&str; 11] = [
+    "Machine", "Data", "TokenSecret", "Address", "Interface", "Firewall", "Subnet", "Routes", "Gateway", "Network", "Role",
+];
+
 /// Removes the stack, what it leaves behind, and the files here; says what was removed, and looks whether anything is left.
 pub async fn destroy(arguments: &Arguments) -> Result<u8, Failure> {
     let session = Session::open(arguments).await?;
@@ -47,7 +52,11 @@ pub async fn destroy(arguments: &Arguments) -> Result<u8, Failure> {
                     format!("cure the reason, and run steps-launcher {} --destroy again", again(arguments, &session));
                 return Err(Failure { advice, ..failure });
             }
-            _ => removed.extend(resources.iter().map(|(name, id)| format!("{}: {id}", in_words(name)))),
+            _ => {
+                // The rest only ties these together.
+                let things = resources.iter().filter(|(name, _)| THINGS.contains(&name.as_str()));
+                removed.extend(things.map(|(name, id)| format!("{}: {id}", in_words(name))));
+            }
         }
     }
     let ids_of = |kind: &'static str| resources.iter().filter(move |(name, _)| name == kind).map(|(_, id)| id);
@@ -98,6 +107,7 @@ fn confirm(arguments: &Arguments, session: &Session, is_there: bool) -> Result<(
 /// Waits until nothing has the tag.
 async fn verify(session: &Session, name: &str, keep_data: bool) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
+    let progress = Progress::new("removing", 0);
     loop {
         let mut left = Vec::new();
         for arn in session.tagged(TAG, name).await? {
@@ -113,6 +123,7 @@ async fn verify(session: &Session, name: &str, keep_data: bool) -> Result<(), Fa
             let what = format!("still there:\n    {}", left.join("\n    "));
             return Err(Failure::new(what, "run --destroy again in some minutes; remove by hand what is there then"));
         }
+        progress.doing(&format!("waiting until AWS no longer lists {}", left.join(", ")));
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 }

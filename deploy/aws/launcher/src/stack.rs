@@ -1,7 +1,7 @@
 //! The stack at CloudFormation: finding it, changing it, and waiting for it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackEvent, StackStatus, Tag};
 
@@ -117,6 +117,9 @@ impl Session {
         let create = self.cloudformation.create_stack().stack_name(name).template_body(TEMPLATE);
         let create = create.set_parameters(Some(parameters.collect())).capabilities(Capability::CapabilityIam);
         let create = create.tags(Tag::builder().key(TAG).value(name).build()).stack_policy_body(UPDATE_POLICY);
+        // An answer that is lost is asked for again, and is to find its own stack.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let create = create.client_request_token(format!("launch-{}", now.as_nanos()));
         let created = create.send().await.map_err(|error| Failure::of_sdk("cloudformation:CreateStack", &error))?;
         Ok(created.stack_id.unwrap_or_else(|| name.to_owned()))
     }
