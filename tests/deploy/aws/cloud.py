@@ -208,7 +208,7 @@ machine = Machine()
 
 def prepare():
     """What moto does otherwise than AWS."""
-    from moto.ec2.models import elastic_block_store, elastic_ip_addresses, elastic_network_interfaces, internet_gateways, route_tables, subnets
+    from moto.ec2.models import elastic_block_store, elastic_ip_addresses, elastic_network_interfaces, instances, internet_gateways, route_tables, subnets
     from moto.ssm import ssm_backends
     from moto.ssm.models import Parameter
     from moto.cloudformation import parsing
@@ -231,6 +231,15 @@ def prepare():
         parameter = Parameter(ACCOUNT, name, image, "String", None, None, None, utcnow(), 1, "text")
         ssm_backends[ACCOUNT][REGION]._parameters[name] = [parameter]
 
+    delete = parsing.ResourceMap.delete
+
+    def delete_resources(resources):
+        # CloudFormation remembers what a removed stack had; moto would make it again.
+        had = dict(resources._parsed_resources)
+        delete(resources)
+        resources._parsed_resources = had
+
+    parsing.ResourceMap.delete = delete_resources
     subnets.Subnet.get_cfn_attribute = lambda subnet, _: subnet.availability_zone
 
     def delete_volume(volume, *_):
@@ -250,10 +259,18 @@ def prepare():
         ec2().delete_internet_gateway(gateway.id)
 
     def delete_interface(interface, *_):
-        interface.instance = None
-        ec2().delete_network_interface(interface.id)
+        ec2().enis.pop(interface.id, None)
+
+    terminate = instances.Instance.terminate
+
+    def delete_machine(instance, *_):
+        # moto gives it another interface than the template's.
+        terminate(instance)
+        for interface in instance.nics.values():
+            ec2().enis.pop(interface.id, None)
 
     # moto leaves these behind.
+    instances.Instance.delete = delete_machine
     elastic_network_interfaces.NetworkInterface.delete = delete_interface
     elastic_block_store.Volume.delete = delete_volume
     route_tables.RouteTable.delete = delete_routes

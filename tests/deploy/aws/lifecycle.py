@@ -88,6 +88,11 @@ def inventory():
     return {kind: sorted(map(str, found)) for kind, found in pages.items()}
 
 
+def difference(empty):
+    now = inventory()
+    return {kind: (set(now[kind]) ^ set(empty[kind])) for kind in now if now[kind] != empty[kind]}
+
+
 def commands_of(text):
     """The examples that were printed, joined to one script."""
     lines = [line.strip() for line in text.splitlines() if re.match(r"  (export|steps|curl) ", line)]
@@ -255,8 +260,7 @@ def destroy(front, empty):
     text = launcher("--destroy", "--yes", "--keep-data", says=["removed: the machine", "kept: the data: snap-", "nothing is left"])
     front.seconds = 0
     snapshot = re.search(r"--snapshot (snap-[0-9a-f]+)", text)[1]
-    left = inventory()
-    assert left.pop("snapshots") == [snapshot] and left == {k: v for k, v in empty.items() if k != "snapshots"}, left
+    assert inventory() == {**empty, "snapshots": sorted([*empty["snapshots"], snapshot])}, difference(empty)
     assert not os.path.exists(KEPT)
     launcher("--status", code=3, says=["there is no stack"])
 
@@ -266,7 +270,7 @@ def destroy(front, empty):
     launcher("--destroy", "--yes", says=["the snapshot of the data: snap-", "the secret that the stack had left"])
     cloud.Secret.left_behind = False
     launcher("--destroy", "--yes", says=[f"the snapshot of the data: {snapshot}", "nothing is left"])
-    assert inventory() == empty, inventory()
+    assert inventory() == empty, difference(empty)
     launcher("--destroy", "--yes", says=["nothing is left"])
 
 
@@ -289,7 +293,7 @@ def failed_launch(front, empty):
     launcher("--status", code=1, says=["ROLLBACK_COMPLETE", "NOT match"])
     launcher(*PACKAGE, code=1, says=["ROLLBACK_COMPLETE", "--destroy"])
     launcher("--destroy", "--yes", says=["nothing is left"])
-    assert inventory() == empty
+    assert inventory() == empty, difference(empty)
 
     case("a quota, a zone and a permission that a resource lacks")
     for name, reason, says in [
@@ -308,7 +312,7 @@ def failed_launch(front, empty):
         launcher(*PACKAGE, code=1, says=[reason, says])
         front.after_create = None
         launcher("--destroy", "--yes", says=["nothing is left"])
-    assert inventory() == empty
+    assert inventory() == empty, difference(empty)
 
 
 def permissions(front):

@@ -19,7 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What of a stack is told when it was removed.
 const THINGS: [&str; 11] = [
-    "Machine", "Data", "TokenSecret", "Address", "Interface", "Firewall", "Subnet", "Routes", "Gateway", "Network", "Role",
+    "Machine",
+    "Data",
+    "TokenSecret",
+    "Address",
+    "Interface",
+    "Firewall",
+    "Subnet",
+    "Routes",
+    "Gateway",
+    "Network",
+    "Role",
 ];
 
 /// Removes the stack, what it leaves behind, and the files here; says what was removed, and looks whether anything is left.

@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
@@ -93,31 +94,29 @@ impl Session {
             body.push_str(&format!("&{name}={coded}"));
         }
         let asked = format!("ec2:{action}");
-        let (ok, text) = self.post("ec2", &asked, "application/x-www-form-urlencoded", None, body).await?;
-        let told = |name| texts(&text, name).into_iter().next().unwrap_or_default();
-        if ok {
-            Ok(text)
-        } else {
-            Err(Failure::of_aws(&asked, &AwsError { code: told("Code"), message: told("Message") }))
+        let (status, text) = self.post("ec2", &asked, "application/x-www-form-urlencoded", None, body).await?;
+        if status.is_success() {
+            return Ok(text);
         }
+        let told = |name| texts(&text, name).into_iter().next();
+        Err(Failure::of_aws(&asked, &error_of(status, told("Code"), told("Message"))))
     }
 
     async fn json(&self, service: &str, target: &str, body: &Value) -> Result<Value, Failure> {
         let action = target.rsplit('.').next().unwrap_or_default();
         let asked = format!("{}:{action}", if service == "tagging" { "tag" } else { service });
-        let (ok, text) =
-            self.post(service, &asked, "application/x-amz-json-1.1", Some(target), body.to_string()).await?;
+        let sent = self.post(service, &asked, "application/x-amz-json-1.1", Some(target), body.to_string());
+        let (status, text) = sent.await?;
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        if ok {
+        if status.is_success() {
             return Ok(value);
         }
-        let code = value["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned();
-        let message =
-            value["message"].as_str().or(value["Message"].as_str()).unwrap_or("AWS gave no reason").to_owned();
-        Err(Failure::of_aws(&asked, &AwsError { code, message }))
+        let code = value["__type"].as_str().and_then(|code| code.rsplit('#').next());
+        let message = value["message"].as_str().or(value["Message"].as_str());
+        Err(Failure::of_aws(&asked, &error_of(status, code.map(str::to_owned), message.map(str::to_owned))))
     }
 
-    /// Signs and sends; says whether the status was one of success, and the body.
+    /// Signs and sends; returns the status and the body.
     async fn post(
         &self,
         service: &str,
@@ -125,7 +124,7 @@ impl Session {
         media_type: &str,
         target: Option<&str>,
         body: String,
-    ) -> Result<(bool, String), Failure> {
+    ) -> Result<(StatusCode, String), Failure> {
         let failed = |message: String| Failure::of_aws(asked, &AwsError { code: String::new(), message });
         let domain = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let usual = || format!("https://{service}.{}.{domain}/", self.region);
@@ -155,8 +154,8 @@ impl Session {
             request = request.header(name, value);
         }
         let answer = request.body(body).send().await.map_err(|error| failed(with_causes(&error)))?;
-        let ok = answer.status().is_success();
-        Ok((ok, answer.text().await.map_err(|error| failed(with_causes(&error)))?))
+        let status = answer.status();
+        Ok((status, answer.text().await.map_err(|error| failed(with_causes(&error)))?))
     }
 }
 
@@ -170,6 +169,14 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What an answer that is no success says of itself.
+fn error_of(status: StatusCode, code: Option<String>, message: Option<String>) -> AwsError {
+    AwsError {
+        code: code.unwrap_or_else(|| status.as_u16().to_string()),
+        message: message.unwrap_or_else(|| format!("AWS answered {status} and gave no reason")),
+    }
 }
 
 /// The texts of all elements of this name.
