@@ -50,6 +50,10 @@ podman rm --force --time 15 server >/dev/null
 empty=$work/empty
 install -D -t "$empty" "$binaries/steps" "$binaries/steps-server"
 install -d -m 1777 "$empty/tmp"
+# As every container has them.
+mkdir "$empty/dev"
+mknod -m 666 "$empty/dev/random" c 1 8
+mknod -m 666 "$empty/dev/urandom" c 1 9
 bare() { env -i "$(command -v chroot)" --userspec=12345:12345 "$empty" "$@"; }
 bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
@@ -62,7 +66,7 @@ bare /steps stats --server "$url" --by day --tz Asia/Tokyo --format csv --since 
   fail "time zones do not work without those of the system"
 kill -TERM "$server"
 wait "$server" || fail "the server without HOME ends with $?"
-proved "both programs work as a user without a name and without HOME, and know the time zones" "chroot to a folder with the two programs and /tmp"
+proved "both programs work as a user without a name and without HOME, and know the time zones" "chroot to a folder with the two programs, /tmp, /dev/random and /dev/urandom"
 
 # --- Plugins of the machine's glibc --------------------------------------------------------------------------------------
 
