@@ -54,8 +54,9 @@ install -d -m 1777 "$empty/tmp"
 mkdir "$empty/dev"
 mknod -m 666 "$empty/dev/random" c 1 8
 mknod -m 666 "$empty/dev/urandom" c 1 9
-bare() { env -i "$(command -v chroot)" --userspec=12345:12345 "$empty" "$@"; }
-bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
+without_system=(env -i "$(command -v chroot)" --userspec=12345:12345 "$empty")
+bare() { "${without_system[@]}" "$@"; }
+"${without_system[@]}" /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
 listening() { grep -q -o 'listening on http://[0-9.:]*' "$work/bare.log"; }
 until_done 60 listening || { cat "$work/bare.log" >&2; fail "the server does not start without HOME"; }
@@ -84,7 +85,7 @@ gcc -static -o "$empty/lookup" "$work/lookup.c" 2>/dev/null
 gcc -static -o "$empty/lookup-names" "$work/lookup.c" deploy/release/names.c 2>/dev/null
 if (ulimit -c 0 && bare /lookup) 2>/dev/null; then fail "the test of plugins shows nothing"; fi
 bare /lookup-names || fail "deploy/release/names.c does not keep plugins out"
-bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
+"${without_system[@]}" /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
 until_done 60 listening || { cat "$work/bare.log" >&2; fail "the server loads plugins of glibc"; }
 url=$(grep -o 'http://[0-9.:]*' "$work/bare.log" | head -n 1)
