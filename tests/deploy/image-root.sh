@@ -83,7 +83,8 @@ echo '127.0.0.1 localhost' >"$empty/etc/hosts"
 printf '#include <netdb.h>\nint main(void) { struct addrinfo *found; return getaddrinfo("localhost", "80", 0, &found); }\n' >"$work/lookup.c"
 gcc -static -o "$empty/lookup" "$work/lookup.c" 2>/dev/null
 gcc -static -o "$empty/lookup-names" "$work/lookup.c" deploy/release/names.c 2>/dev/null
-if (ulimit -c 0 && bare /lookup) 2>/dev/null; then fail "the test of plugins shows nothing"; fi
+loads=yes
+if (ulimit -c 0 && bare /lookup) 2>/dev/null; then loads=no; fi
 bare /lookup-names || fail "deploy/release/names.c does not keep plugins out"
 "${without_system[@]}" /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
@@ -92,5 +93,9 @@ url=$(grep -o 'http://[0-9.:]*' "$work/bare.log" | head -n 1)
 bare /steps list --server "http://localhost:${url##*:}" >"$work/said" 2>&1 || fail "the command loads plugins of glibc: $(cat "$work/said")"
 kill -TERM "$server"
 wait "$server" || fail "the server with plugins about ends with $?"
-proved "static programs load none of the machine's glibc plugins, which would crash them on other distributions" \
-  "an nsswitch.conf with a plugin that aborts; a program without deploy/release/names.c does load it"
+if [ "$loads" = yes ]; then
+  proved "static programs load none of the machine's glibc plugins, which would crash them on other distributions" \
+    "an nsswitch.conf with a plugin that aborts; a program without deploy/release/names.c does load it"
+else
+  not_proved "static programs load none of the machine's glibc plugins" "a program without deploy/release/names.c loads none here, either"
+fi
