@@ -24,7 +24,7 @@ if mount -t overlay overlay -o "lowerdir=$containers/lower,upperdir=$containers/
   storage=overlay
 fi
 buildah() { command buildah --root "$containers/root" --runroot "$containers/run" --storage-driver "$storage" "$@"; }
-podman() { command podman --root "$containers/root" --runroot "$containers/run" --storage-driver "$storage" "$@"; }
+podman() { command podman --log-level error --root "$containers/root" --runroot "$containers/run" --storage-driver "$storage" "$@"; }
 
 remove_containers() {
   podman rm --all --force --time 5 >/dev/null 2>&1 || true

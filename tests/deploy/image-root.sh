@@ -50,8 +50,13 @@ podman rm --force --time 15 server >/dev/null
 empty=$work/empty
 install -D -t "$empty" "$binaries/steps" "$binaries/steps-server"
 install -d -m 1777 "$empty/tmp"
-bare() { env -i "$(command -v chroot)" --userspec=12345:12345 "$empty" "$@"; }
-bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
+# As every container has them.
+mkdir "$empty/dev"
+mknod -m 666 "$empty/dev/random" c 1 8
+mknod -m 666 "$empty/dev/urandom" c 1 9
+without_system=(env -i "$(command -v chroot)" --userspec=12345:12345 "$empty")
+bare() { "${without_system[@]}" "$@"; }
+"${without_system[@]}" /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
 listening() { grep -q -o 'listening on http://[0-9.:]*' "$work/bare.log"; }
 until_done 60 listening || { cat "$work/bare.log" >&2; fail "the server does not start without HOME"; }
@@ -62,7 +67,7 @@ bare /steps stats --server "$url" --by day --tz Asia/Tokyo --format csv --since 
   fail "time zones do not work without those of the system"
 kill -TERM "$server"
 wait "$server" || fail "the server without HOME ends with $?"
-proved "both programs work as a user without a name and without HOME, and know the time zones" "chroot to a folder with the two programs and /tmp"
+proved "both programs work as a user without a name and without HOME, and know the time zones" "chroot to a folder with the two programs, /tmp, /dev/random and /dev/urandom"
 
 # --- Plugins of the machine's glibc --------------------------------------------------------------------------------------
 
@@ -78,14 +83,19 @@ echo '127.0.0.1 localhost' >"$empty/etc/hosts"
 printf '#include <netdb.h>\nint main(void) { struct addrinfo *found; return getaddrinfo("localhost", "80", 0, &found); }\n' >"$work/lookup.c"
 gcc -static -o "$empty/lookup" "$work/lookup.c" 2>/dev/null
 gcc -static -o "$empty/lookup-names" "$work/lookup.c" deploy/release/names.c 2>/dev/null
-if (ulimit -c 0 && bare /lookup) 2>/dev/null; then fail "the test of plugins shows nothing"; fi
+loads=yes
+if (ulimit -c 0 && bare /lookup) 2>/dev/null; then loads=no; fi
 bare /lookup-names || fail "deploy/release/names.c does not keep plugins out"
-bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
+"${without_system[@]}" /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
 until_done 60 listening || { cat "$work/bare.log" >&2; fail "the server loads plugins of glibc"; }
 url=$(grep -o 'http://[0-9.:]*' "$work/bare.log" | head -n 1)
 bare /steps list --server "http://localhost:${url##*:}" >"$work/said" 2>&1 || fail "the command loads plugins of glibc: $(cat "$work/said")"
 kill -TERM "$server"
 wait "$server" || fail "the server with plugins about ends with $?"
-proved "static programs load none of the machine's glibc plugins, which would crash them on other distributions" \
-  "an nsswitch.conf with a plugin that aborts; a program without deploy/release/names.c does load it"
+if [ "$loads" = yes ]; then
+  proved "static programs load none of the machine's glibc plugins, which would crash them on other distributions" \
+    "an nsswitch.conf with a plugin that aborts; a program without deploy/release/names.c does load it"
+else
+  not_proved "static programs load none of the machine's glibc plugins" "a program without deploy/release/names.c loads none here, either"
+fi
