@@ -118,6 +118,7 @@ for service in mysql server-1 balancer; do
 done
 dump=(mysqldump --single-transaction --no-tablespaces --set-gtid-purged=OFF --skip-add-locks --loose-skip-masking-policies --host=mysql --ssl-mode=REQUIRED)
 password=$(cat "$work/secrets/steps-backup-password")
-podman exec steps_mysql_1 "${dump[@]}" --user=steps_backup --password="$password" steps 2>/dev/null | grep -q 'INSERT INTO .steps. ' ||
-  fail "the backup's user cannot dump"
+podman exec steps_mysql_1 "${dump[@]}" --user=steps_backup --password="$password" steps >"$work/dump.sql" 2>"$work/said" ||
+  fail "the backup's user cannot dump: $(cat "$work/said")"
+grep -q 'INSERT INTO .steps. ' "$work/dump.sql" || fail "nothing is in the dump"
 proved "containers: no capability, no new privileges, another user than root; a dump" "/proc of each of them; mysqldump as README has it"
