@@ -28,13 +28,14 @@ pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::healthcheck::healthcheck;
 pub use crate::setup::log::start as start_log;
 pub use crate::setup::priority::give_way;
+pub use crate::setup::service_manager::{inherited_listener, say as tell_service_manager};
 pub use crate::setup::{Args, Settings, Tls, TlsError};
 pub use crate::store::{OpenError, OpenOptions, Store};
 
 use crate::app::{Anonymous, App, Issuers, Tokens};
 use crate::http::{Context, Front, Limits};
 use crate::setup::listener::{self, Shutdown};
-use crate::setup::{Serving, descriptors};
+use crate::setup::{Serving, descriptors, service_manager};
 
 /// The description of the HTTP API (OpenAPI 3.1), as a server answers it that lets nobody in without a token.
 #[must_use]
@@ -61,7 +62,8 @@ pub async fn run(
     now: fn() -> Timestamp,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    let address = listener.local_addr()?;
+    let is_loopback = address.ip().to_canonical().is_loopback();
     let tokens = Tokens::start(store.clone(), now, settings.deadline.into()).await.map_err(std::io::Error::other)?;
     let issuers = Issuers::start(&settings.oidc)?;
     let anonymous = match (settings.allow_anonymous, is_loopback && issuers.is_empty()) {
@@ -100,10 +102,14 @@ pub async fn run(
     };
     let signal = async {
         shutdown.await;
+        service_manager::say_stopping();
         context.app.stop();
     };
     let shutdown = Shutdown { signal, delay: settings.shutdown_delay.into() };
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let watch = service_manager::watch(serving.clone(), url, || !writer.is_finished());
     tokio::select! {
+        () = watch => {}
         () = listener::serve(listener, serving, connections, shutdown) => {}
         () = store.keep_file() => {}
         () = keep_loaded(tls) => {}
@@ -119,6 +125,6 @@ pub async fn run(
 async fn keep_loaded(tls: Option<Tls>) {
     match tls {
         Some(tls) => tls.keep_loaded().await,
-        None => std::future::pending().await,
+        None => service_manager::reload_nothing().await,
     }
 }

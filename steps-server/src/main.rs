@@ -25,9 +25,17 @@ fn main() -> ExitCode {
     if let Some(Command::Healthcheck(flags)) = &command {
         return healthcheck(args, flags);
     }
-    let loaded =
-        Settings::load(args).and_then(|settings| steps_server::start_log(&settings).map(|guard| (settings, guard)));
-    let (settings, _guard) = match loaded {
+    // The socket is taken before anything else has a file open.
+    let inherited = if command.is_none() { steps_server::inherited_listener() } else { Ok(None) };
+    let loaded = inherited.and_then(|inherited| {
+        let mut settings = Settings::load(args)?;
+        if let Some(listener) = &inherited {
+            settings.listen = listener.local_addr()?;
+        }
+        let guard = steps_server::start_log(&settings)?;
+        Ok((settings, inherited, guard))
+    });
+    let (settings, inherited, _guard) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("error: {}", steps_shared::escaped(&error.to_string()));
@@ -43,7 +51,8 @@ fn main() -> ExitCode {
     // One thread is enough for the work between the sockets; on a small machine a second one costs more than it gives.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(steps_server::give_way).build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings))) {
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command, &settings, inherited)))
+    {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -73,7 +82,11 @@ fn healthcheck(args: Args, flags: &HealthcheckFlags) -> ExitCode {
     }
 }
 
-async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn run(
+    command: Option<Command>,
+    settings: &Settings,
+    inherited: Option<std::net::TcpListener>,
+) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -100,13 +113,16 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
         wait: settings.database_wait.into(),
         connections: settings.database_connections,
     };
+    if command.is_none() {
+        steps_server::tell_service_manager(&format!("waiting for the database {}", settings.database_url));
+    }
     let store = tokio::select! {
         store = Store::open(&options) => store?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
     let fold = settings.fold_config();
     match command {
-        None => serve(store, tls, settings, stop).await.map(|()| ExitCode::SUCCESS),
+        None => serve(store, tls, settings, inherited, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => {
             let done = tokio::select! {
                 done = steps_server::maintain(command, &store, &fold, now()) => done,
@@ -122,6 +138,7 @@ async fn serve(
     store: Store,
     tls: Option<Tls>,
     settings: &Settings,
+    inherited: Option<std::net::TcpListener>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(stop);
@@ -130,9 +147,11 @@ async fn serve(
         () = &mut stop => return Ok(()),
     }
     steps_server::prepare_access(&store, settings, now()).await?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
+    let listener = match inherited {
+        Some(listener) => TcpListener::from_std(listener),
+        None => TcpListener::bind(settings.listen).await,
+    };
+    let listener = listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
     if settings.is_readable_on_the_way() {
         tracing::warn!(
             "whoever is between a client and this address can read and change what is sent; give --tls-cert and --tls-key, \

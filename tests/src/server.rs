@@ -1,6 +1,7 @@
 //! The real server, on a port of its own, with an environment of its own.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -25,6 +26,7 @@ pub struct Server {
 pub struct Builder {
     command: Command,
     home: TempDir,
+    socket: Option<OwnedFd>,
 }
 
 /// A started `steps-server`, listening or not.
@@ -47,7 +49,7 @@ impl Builder {
         for (variable, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data")] {
             command.env(variable, home.path().join(folder));
         }
-        Self { command, home }
+        Self { command, home, socket: None }
     }
 
     /// `steps-server --listen 127.0.0.1:0 --database-url URL`, with a deadline that a busy machine does not miss;
@@ -89,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// Hands this socket over, as a service manager does.
+    #[must_use]
+    pub fn inheriting(self, listener: std::net::TcpListener) -> Self {
+        let shell = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
+        Self { socket: Some(listener.into()), ..self.through(shell) }
+    }
+
     /// Runs a command of it, such as `verify`, to its end.
     #[must_use]
     pub fn run(self, command: &str) -> Run {
@@ -98,18 +107,18 @@ impl Builder {
     /// Runs it with these last arguments to its end.
     #[must_use]
     pub fn run_with(self, arguments: &[&str]) -> Run {
-        let Self { command: mut program, home: _home } = self;
+        let Self { command: mut program, home: _home, socket: _ } = self;
         Run::of(program.args(arguments).stdin(Stdio::null()))
     }
 
     /// Starts the process and does not wait for it to listen.
     #[must_use]
     pub fn spawn(self) -> Process {
-        let Self { mut command, home } = self;
+        let Self { mut command, home, socket } = self;
         // A file takes any amount at once: reading the log costs the server nothing.
         let log = home.path().join("stderr");
         let stderr = File::create(&log).expect("a file for the log");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        command.stdin(socket.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::null()).stderr(stderr);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         Process { child, log, _home: home }
     }

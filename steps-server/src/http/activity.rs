@@ -1,7 +1,7 @@
 //! What a connection is doing, so that the one that does nothing is closed when there is no room.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Activity {
     pub peer: SocketAddr,
     /// Whether the connection has TLS.
     pub is_tls: bool,
+    /// It is no client's: the server asks itself.
+    pub is_own: bool,
     /// Whether a request has come.
     asked: AtomicBool,
     /// Whether nothing was received since a request was handed on.
@@ -83,12 +85,18 @@ impl Activity {
         Self {
             peer,
             is_tls,
+            is_own: false,
             asked: AtomicBool::new(false),
             handed_on: AtomicBool::new(false),
             closing: Notify::new(),
             next: AtomicU64::new(0),
             state: Mutex::new(state),
         }
+    }
+
+    /// Of a connection of the server with itself.
+    pub fn own() -> Self {
+        Self { is_own: true, ..Self::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false) }
     }
 
     /// Something was received.

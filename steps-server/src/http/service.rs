@@ -125,7 +125,9 @@ where
     let (operation, route) = (route.operation(), route.label());
     let ms = began.elapsed().as_secs_f64() * 1e3;
     let peer = client.address;
-    tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");
+    if !activity.is_own {
+        tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");
+    }
     Ok(Answering::new(response, exchange, is_stream))
 }
 

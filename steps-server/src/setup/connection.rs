@@ -111,7 +111,8 @@ where
         }
     }
 
-    async fn http1<I>(self, io: I, activity: Arc<Activity>, stop: watch::Receiver<()>) -> hyper::Result<()>
+    /// Serves HTTP/1.1 on anything that can be read and written.
+    pub async fn http1<I>(self, io: I, activity: Arc<Activity>, stop: watch::Receiver<()>) -> hyper::Result<()>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

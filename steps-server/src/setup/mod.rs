@@ -10,6 +10,7 @@ pub mod listener;
 pub mod log;
 mod own_answers;
 pub mod priority;
+pub mod service_manager;
 pub mod settings;
 mod socket;
 mod tls;

@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use super::connections::Connections;
 use super::priority::give_way;
+use super::service_manager;
 use super::socket::Socket;
 
 /// HTTP/2, as ALPN names it.
@@ -138,19 +139,26 @@ impl Tls {
                 _ = hangup.recv() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
+            if asked {
+                service_manager::say_reloading();
+            }
             let files = self.files.clone();
             // A folder on a network may take its time.
-            let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
-            let problem = match read.and_then(|contents| self.take(contents, asked)) {
-                Ok(()) => None,
-                Err(error) => Some(error.to_string()),
+            let read = tokio::task::spawn_blocking(move || files.read()).await;
+            let taken = match read {
+                Ok(read) => read.and_then(|contents| self.take(contents, asked)),
+                Err(error) => Err(TlsError::Setup(error.to_string())),
             };
+            let problem = taken.err().map(|error| error.to_string());
             if let Some(problem) = &problem
                 && (asked || told.as_ref() != Some(problem))
             {
                 tracing::error!("the certificate is not loaded again, and the one before is kept: {problem}");
             }
             told = problem;
+            if asked {
+                service_manager::say_reloaded();
+            }
         }
     }
 
