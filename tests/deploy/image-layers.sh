@@ -30,7 +30,7 @@ printf 'FROM scratch\nCOPY . /\nENV PATH=/usr/bin:/bin\n' >"$layers/Dockerfile"
 layered() { buildah bud --isolation chroot --format docker --layers --platform linux/amd64 "$@"; }
 rust=docker.io/library/rust:$(sed -n 's/^ARG RUST_VERSION=//p' deploy/container/Dockerfile)-slim-bookworm
 layered --quiet -f "$layers/Dockerfile" -t "$rust" "$stand_in" >/dev/null
-git ls-files -z Cargo.toml Cargo.lock deploy shared steps-cli steps-server tests/Cargo.toml tests/history/Cargo.toml |
+git ls-files -z Cargo.toml Cargo.lock deploy shared steps-cli steps-server 'tests/*Cargo.toml' |
   xargs -0 cp --parents -t "$layers/context"
 whole() {
   layered -f "$layers/context/deploy/container/Dockerfile" --ignorefile deploy/container/Dockerfile.dockerignore \

@@ -50,7 +50,7 @@ podman rm --force --time 15 server >/dev/null
 empty=$work/empty
 install -D -t "$empty" "$binaries/steps" "$binaries/steps-server"
 install -d -m 1777 "$empty/tmp"
-bare() { env -i chroot --userspec=12345:12345 "$empty" "$@"; }
+bare() { env -i "$(command -v chroot)" --userspec=12345:12345 "$empty" "$@"; }
 bare /steps-server --listen 127.0.0.1:0 --database-url sqlite:/tmp/steps.db 2>"$work/bare.log" &
 server=$!
 listening() { grep -q -o 'listening on http://[0-9.:]*' "$work/bare.log"; }

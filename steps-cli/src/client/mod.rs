@@ -106,8 +106,7 @@ impl Client {
         if is_loopback(server) {
             http = http.no_proxy();
         }
-        let http =
-            http.build().map_err(|error| Error::Failed(format!("cannot prepare requests: {}", cause(&error))))?;
+        let http = http.build().map_err(|error| Error::Failed(unprepared(&cause(&error))))?;
         let base = server.as_str().trim_end_matches('/').to_owned();
         let token = token.as_ref().map(|token| token.source.clone());
         Ok(Self { http, base, shown: shown(server), timeout: *timeout, token })
@@ -350,6 +349,17 @@ fn choose_clock(ours: Timestamp, server: Option<Timestamp>) -> Timestamp {
     }
 }
 
+/// Why no request can be made. In small containers there are often no certificates at all.
+fn unprepared(cause: &str) -> String {
+    if cause.contains("No CA certificates") {
+        "there are no certificates of authorities on this machine, so no https server can be trusted; install the package \
+         ca-certificates, or name a file with certificates (PEM) in SSL_CERT_FILE"
+            .to_owned()
+    } else {
+        format!("cannot prepare requests: {cause}")
+    }
+}
+
 /// The innermost cause: "Connection refused" rather than "error sending request".
 fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -367,6 +377,14 @@ mod tests {
     #[test]
     fn no_password_is_shown() {
         assert_eq!(shown(&"https://ann:secret@h/".parse().unwrap()), "https://ann:***@h");
+    }
+
+    #[test]
+    fn a_machine_without_certificates_is_told_what_to_install() {
+        assert!(
+            unprepared("unexpected error: No CA certificates were loaded from the system").contains("ca-certificates")
+        );
+        assert_eq!(unprepared("no room"), "cannot prepare requests: no room");
     }
 
     #[test]
