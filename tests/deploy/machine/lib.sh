@@ -56,7 +56,7 @@ stop_machine() {
 
 # in_machine COMMAND...: runs it in the machine.
 in_machine() {
-  nsenter --target "$(cat "$work/process1")" --all --root --wd=/ env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  nsenter --target "$(cat "$work/process1")" --all --root --wd env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 "$@"
 }
 
