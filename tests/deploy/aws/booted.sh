@@ -16,6 +16,8 @@ if [ ! -d "$DEPLOY_FOLDER/machine-aws-archives" ]; then
   mv "$DEPLOY_FOLDER/machine-aws-archives.new" "$DEPLOY_FOLDER/machine-aws-archives"
 fi
 cp "$DEPLOY_FOLDER/machine-aws-archives"/*.deb "$machine/var/cache/apt/archives/"
+# Debian's image for AWS has it.
+chroot "$machine" apt-get -qq install -y --no-install-recommends e2fsprogs >&2
 : >"$machine/etc/resolv.conf"
 
 # The package of part-bare, as far as this machine needs it: the same programs, units and scripts.
