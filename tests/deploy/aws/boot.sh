@@ -33,10 +33,19 @@ prepare_machine() {
 
 # start_machine: boots it, and gives it what the kernel and the network give one at AWS. 1 where it does not boot here.
 start_machine() {
-  boot_machine || return 1
+  # As boot_machine of machine/lib.sh, which waits until all has started: here cloud-init goes on for minutes.
   local inside
+  : >"$work/process1"
+  tests/deploy/machine/boot "$machine" "$work/process1" >"$work/boot.log" 2>&1 &
+  booted=$!
+  for _ in $(seq 1200); do
+    if [ -s "$work/process1" ]; then
+      case $(in_machine systemctl is-system-running 2>/dev/null) in starting | running | degraded) break ;; esac
+    fi
+    kill -0 "$booted" 2>/dev/null || return 1
+    sleep 0.1
+  done
   inside=$(cat "$work/process1")
-  # $(basename) is made in the machine's own /dev.
   in_machine mkdir -p /dev/disk/by-id
   in_machine mknod "$loop" b 7 "${loop#/dev/loop}" 2>/dev/null || true
   unshare --net sleep infinity &
