@@ -27,6 +27,9 @@ const QUARTER: f64 = 0.40;
 /// Beyond the longest time, how long it goes on is of the order of how long it is beyond.
 const BEYOND: f64 = 0.5;
 
+/// However long it is beyond, in one of ten cases it goes on for more than four times what it has lasted.
+const MOST_BEYOND: f64 = 0.7;
+
 /// The logarithm of a time in seconds.
 pub fn log_of(seconds: f64) -> f64 {
     seconds.max(SHORTEST).ln()
@@ -106,7 +109,7 @@ impl Kernel {
     pub fn new(seconds: f64, moments: &Moments, elapsed: f64, stretch: f64) -> Self {
         let scale = moments.kernel() * 3.0_f64.sqrt() / PI;
         let over = (log_of(elapsed) - moments.longest).max(0.0);
-        Self { log: log_of(seconds) + stretch, scale, beyond: scale.max((BEYOND * over).min(MOST)) }
+        Self { log: log_of(seconds) + stretch, scale, beyond: scale.max((BEYOND * over).min(MOST_BEYOND)) }
     }
 
     /// The logarithm of the probability that it lasts longer than this.
