@@ -1593,7 +1593,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__show)
-            opts="-h --environment --format --safe --ascii --server --timeout --ca-file --token-file --help"
+            opts="-h --environment --left --format --safe --ascii --server --timeout --ca-file --token-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

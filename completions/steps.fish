@@ -171,6 +171,7 @@ complete -c steps -n "__fish_steps_using_subcommand show" -l server -d 'Where th
 complete -c steps -n "__fish_steps_using_subcommand show" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
 complete -c steps -n "__fish_steps_using_subcommand show" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
 complete -c steps -n "__fish_steps_using_subcommand show" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand show" -l left -d 'Only how much longer it takes, in one line; with --format json as a document'
 complete -c steps -n "__fish_steps_using_subcommand show" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -12,6 +12,7 @@ mod deployment;
 mod duration;
 mod error;
 mod exclusion;
+mod expected;
 mod fields;
 mod filter;
 mod format;
@@ -51,6 +52,7 @@ pub use deployment::{
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
 pub use exclusion::{NewExclusion, NewInclusion};
+pub use expected::{Expected, ExpectedStep, StepState};
 pub use filter::{DeploymentFilter, Filter, StepFilter};
 pub use format::ListFormat;
 pub use glob::{Glob, GlobError};

@@ -21,6 +21,7 @@ use std::time::Duration;
 use steps_shared::Timestamp;
 use tokio::net::TcpListener;
 
+pub use crate::analysis::remaining;
 pub use crate::analysis::statistics::{MannKendall, mann_kendall};
 pub use crate::analysis::truth;
 pub use crate::maintenance::{Command, HealthcheckFlags, TokenCommand, generate_token, restore, run as maintain};

@@ -20,6 +20,7 @@ POST   /v1/steps/{id}/finish         none 401  wrong 401  expired 401  revoked 4
 GET    /v1/deployments               none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/deployments/count         none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/deployments/{id}          none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
+GET    /v1/deployments/{id}/expected  none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/exclude  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/include  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/stats                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -96,7 +97,9 @@ impl World<'_> {
             ("POST", "/login") => (path.to_owned(), json!({"token": self.admin})),
             ("POST", "/logout") => (path.to_owned(), Value::Null),
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
-            ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}") => (deployment(), Value::Null),
+            ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}" | "/v1/deployments/{id}/expected") => {
+                (deployment(), Value::Null)
+            }
             ("GET", _) if !path.contains('{') => (path.to_owned(), Value::Null),
             _ => panic!("{method} {path} is new: say here how it is asked, and in MATRIX who may"),
         };

@@ -16,7 +16,7 @@ const COMMANDS: [(&str, &[&str]); 18] = [
     ("import", &["record_batch", "get_projection"]),
     ("list", &["list_steps", "count_steps", "get_step"]),
     ("deployments", &["list_deployments", "count_deployments"]),
-    ("show", &["get_deployment", "list_deployments"]),
+    ("show", &["get_deployment", "get_expected", "list_deployments"]),
     ("stats", &["get_stats"]),
     ("trend", &["get_trend"]),
     ("check", &["check_budget"]),

@@ -1,9 +1,10 @@
 //! The timeline of a deployment: its summary, its rows, and where the bar of each begins and ends.
 
 use super::text::{Meaning, Sign, Text};
-use super::{notes, words};
+use super::{expected, notes, words};
 use crate::{
-    Deployment, DeploymentDetail, DeploymentOutcome, Duration, StatusKind, Step, StepOutcome, TimelineStep, Timestamp,
+    Deployment, DeploymentDetail, DeploymentOutcome, Duration, Expected, StatusKind, Step, StepOutcome, TimelineStep,
+    Timestamp,
 };
 
 /// The name of a gap's row.
@@ -83,13 +84,15 @@ pub enum RowKind {
     Gap,
 }
 
-/// How far a running deployment is, judged by its usual duration.
+/// How far a running deployment is, judged by the deployments before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// The share that is done, above 1 when it is overdue; `None` where the usual duration is unknown.
+    /// The share that is done, above 1 when it is overdue; `None` where that is unknown.
     pub done: Option<f64>,
     /// What is done and what is left.
     pub text: Text,
+    /// How sure that is; empty where nothing is known.
+    pub range: Text,
     /// What its bar means.
     pub meaning: Meaning,
 }
@@ -140,6 +143,16 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
     rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
     let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
     Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress }
+}
+
+impl Timeline {
+    /// The same with how much longer a running deployment is expected to take; servers from before that tell none.
+    #[must_use]
+    pub fn expecting(self, expected: Option<&Expected>) -> Self {
+        let Some(expected) = expected.filter(|_| self.progress.is_some()) else { return self };
+        let progress = Some(progress_expected(self.length.unwrap_or_default(), expected));
+        Self { progress, ..self }
+    }
 }
 
 /// How much of a deployment was work, waiting and gaps; `None` where it was all work, or is unknown.
@@ -239,10 +252,29 @@ fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
 }
 
 /// How far a deployment is that has run for `elapsed`.
+fn progress_expected(elapsed: Duration, expected: &Expected) -> Progress {
+    let Some(left) = expected.median_left else {
+        return Progress {
+            done: None,
+            text: expected::left(expected),
+            range: Text::default(),
+            meaning: Meaning::Plain,
+        };
+    };
+    let done = elapsed.seconds() / (elapsed.seconds() + left.seconds()).max(1e-6);
+    let (said, meaning) = match expected.is_longest {
+        true => (", longer than all before", Meaning::Warning),
+        false => ("", Meaning::Running),
+    };
+    let text = format!("{}{said}, about {left} left", words::share(done)).into();
+    Progress { done: Some(done), text, range: expected::range(expected), meaning }
+}
+
+/// The same by its usual duration, which servers from before the expected time tell.
 fn progress(elapsed: Duration, usual: Option<Duration>) -> Progress {
     let Some(usual) = usual.filter(|usual| usual.micros() > 0) else {
         let text = "no successful deployment to tell the time left by".into();
-        return Progress { done: None, text, meaning: Meaning::Plain };
+        return Progress { done: None, text, range: Text::default(), meaning: Meaning::Plain };
     };
     let done = elapsed.seconds() / usual.seconds();
     let (text, meaning) = match Duration::from_micros(usual.micros() - elapsed.micros()) {
@@ -252,7 +284,7 @@ fn progress(elapsed: Duration, usual: Option<Duration>) -> Progress {
             (format!("overdue by {over}"), Meaning::Warning)
         }
     };
-    Progress { done: Some(done), text: text.into(), meaning }
+    Progress { done: Some(done), text: text.into(), range: Text::default(), meaning }
 }
 
 impl Row {

@@ -213,3 +213,27 @@ fn waiting_is_told_apart_and_adds_up_and_failures_are_said_in_words() {
     assert_eq!(kinds, expected);
     assert!(timeline.summary.iter().any(|part| part.to_string() == "excluded from all figures: a test"));
 }
+
+#[test]
+fn what_is_expected_is_told_instead_of_the_usual_rest() {
+    let running = detail("running", None, &[("building", 0, None, json!({}))]);
+    let mut expected: Expected = serde_json::from_value(json!({
+        "deployment_id": "0197a000-0000-7000-8000-000000000001", "at": "2026-01-05T09:31:00.000000Z",
+        "elapsed_seconds": 60.0, "median_left_seconds": 180.0, "low_left_seconds": 120.0, "high_left_seconds": 360.0,
+        "expected_end": null, "past_deployments": 38, "is_longest": false, "reason": null, "steps": [],
+    }))
+    .unwrap();
+    let told = |expected: &Expected| {
+        let shown = timeline(&running, "2026-01-05 09:31:00".parse().unwrap()).expecting(Some(expected));
+        let Progress { done, text, range, .. } = shown.progress.unwrap();
+        (done, text.to_string(), range.to_string())
+    };
+    let range = "most likely 2m00s to 6m00s; by 38 deployments before".to_owned();
+    assert_eq!(told(&expected), (Some(0.25), "25%, about 3m00s left".to_owned(), range.clone()));
+    expected.is_longest = true;
+    assert_eq!(told(&expected), (Some(0.25), "25%, longer than all before, about 3m00s left".to_owned(), range));
+    (expected.median_left, expected.low_left, expected.reason) = (None, None, Some("too few".to_owned()));
+    assert_eq!(told(&expected), (None, "time left unknown: too few".to_owned(), String::new()));
+    let ended = detail("succeeded", Some(60), &[("building", 0, Some(60), json!({}))]);
+    assert_eq!(timeline(&ended, LATER.parse().unwrap()).expecting(Some(&expected)).progress, None);
+}

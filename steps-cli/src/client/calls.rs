@@ -5,7 +5,7 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Filter,
+    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Expected, Filter,
     ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery,
     StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
@@ -93,6 +93,12 @@ impl Client {
             parameters.push(("columns", names.join(",")));
         }
         self.begin(self.http.get(self.url(&format!("{}/{id}", F::PATH))).query(&parameters)).await
+    }
+
+    /// Asks how much longer a deployment takes.
+    pub async fn expected(&self, id: StepId) -> Result<Expected, Error> {
+        let request = self.http.get(self.url(&format!("/v1/deployments/{id}/expected")));
+        Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, answer)| answer)?)
     }
 
     /// Counts the rows that a filter finds.

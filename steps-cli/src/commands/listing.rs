@@ -92,7 +92,7 @@ pub async fn one<T: DeserializeOwned>(client: &Client, response: Response) -> Re
     serde_json::from_slice(&client.body(response).document(MAX_DOCUMENT).await?).map_err(unreadable)
 }
 
-fn unreadable(error: serde_json::Error) -> Error {
+pub(super) fn unreadable(error: serde_json::Error) -> Error {
     Error::Failed(format!("the server's answer cannot be read ({error}); is --server right?"))
 }
 

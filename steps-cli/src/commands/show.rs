@@ -1,22 +1,26 @@
 //! `steps show`.
 
 use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::{Value, json};
+use steps_shared::view::expected::left;
 use steps_shared::view::timeline::timeline;
 use steps_shared::{
-    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentQuery, Environment,
-    ListFormat, Order, StepColumn, StepFilter, StepId, Version,
+    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery,
+    Environment, Expected, ListFormat, Order, StepColumn, StepFilter, StepId, Version,
 };
 use tokio::time::Instant;
 
 use super::{listing, setup};
-use crate::client::{Client, block_on, clock};
+use crate::client::{Client, MAX_DOCUMENT, block_on, clock};
 use crate::delivery::deliver_first;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, check_safe};
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
-use crate::terminal::{self, timeline::draw};
+use crate::terminal::painted::Painted;
+use crate::terminal::{self, text, timeline::draw};
 
 /// The flags of `steps show`.
 #[derive(Debug, clap::Args)]
@@ -28,11 +32,15 @@ Examples:
   steps show checkout 4.2.0 --environment staging
   steps show 0197a000-0000-7000-8000-000000000001
   steps show checkout --format csv                   its steps
+  steps show checkout --left                         how much longer it takes
 
 Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
 successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
 longer. Steps at the same time overlap; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
-were open) and gaps add up to the duration."
+were open) and gaps add up to the duration.
+
+How much longer a running deployment takes is told by the last 50 successful ones before it, in which step it is, and how long \
+that has lasted: half of all take less than the time left, and four of five end within the range."
 )]
 pub struct Args {
     /// A deployment's id, or a component: then its newest deployment
@@ -44,6 +52,9 @@ pub struct Args {
     /// The newest deployment in this environment
     #[arg(long, value_name = "NAME")]
     environment: Option<Environment>,
+    /// Only how much longer it takes, in one line; with --format json as a document
+    #[arg(long)]
+    left: bool,
     /// How it is written [default: a table on a terminal, csv when piped]
     #[arg(long, value_name = "FORMAT")]
     format: Option<ShowFormat>,
@@ -67,7 +78,7 @@ enum ShowFormat {
 
 /// Shows a deployment.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
-    let Args { what, version, environment, format, safe, ascii } = args;
+    let Args { what, version, environment, left: is_left, format, safe, ascii } = args;
     let wanted = match (what.parse::<StepId>(), &version, &environment) {
         (Ok(id), None, None) => Ok(id),
         _ => {
@@ -79,7 +90,10 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     };
     let settings = setup::settings(connection)?;
     let (client, spool) = (setup::client(&settings)?, setup::spool(&settings)?);
-    let default = if terminal::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
+    if is_left && matches!(format, Some(ShowFormat::Csv)) {
+        return Err(Error::Usage("--left is a line, or --format json".to_owned()));
+    }
+    let default = if is_left || terminal::is_terminal() { ShowFormat::Table } else { ShowFormat::Csv };
     let format = format.unwrap_or(default);
     check_safe(safe, matches!(format, ShowFormat::Csv))?;
     block_on(async {
@@ -92,8 +106,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             Err(filter) => newest(&client, filter).await?,
         };
         match format {
+            _ if is_left => show_left(&client.expected(id).await?, format, Canvas::of_output(ascii)),
             ShowFormat::Table => show(&client, id, Canvas::of_output(ascii)).await,
-            ShowFormat::Json => steps(&client, id, ListFormat::Json, false).await,
+            ShowFormat::Json => document(&client, id).await,
             ShowFormat::Csv => steps(&client, id, ListFormat::Csv, safe).await,
         }
     })
@@ -118,6 +133,14 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
     found.first().map(|deployment| deployment.id).ok_or_else(none)
 }
 
+/// In one line, or as a document.
+fn show_left(expected: &Expected, format: ShowFormat, canvas: Canvas) -> Result<(), Error> {
+    if let ShowFormat::Json = format {
+        return print(expected);
+    }
+    terminal::show(Painted::lines([text::line(&left(expected), canvas.glyphs)]))
+}
+
 async fn steps(client: &Client, id: StepId, format: ListFormat, safe: bool) -> Result<(), Error> {
     let response = client.one::<DeploymentFilter>(id, format, safe, &[] as &[StepColumn]).await?;
     export(client, response, format, Destination::open(None)?).await
@@ -127,5 +150,39 @@ async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> 
     let response = client.one::<DeploymentFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
     let now = clock(&response);
     let detail: DeploymentDetail = listing::one(client, response).await?;
-    terminal::show(draw(&timeline(&detail, now), canvas))
+    let expected = match detail.deployment.outcome {
+        DeploymentOutcome::Running => expected(client, id).await?,
+        _ => None,
+    };
+    terminal::show(draw(&timeline(&detail, now).expecting(expected.as_ref()), canvas))
+}
+
+/// The answer of the server; of a running deployment with `expected`.
+async fn document(client: &Client, id: StepId) -> Result<(), Error> {
+    let response = client.one::<DeploymentFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
+    let body = client.body(response);
+    body.expect_list(ListFormat::Json)?;
+    let text = body.document(MAX_DOCUMENT).await?;
+    let mut answer: serde_json::Map<String, Value> = serde_json::from_slice(&text).map_err(listing::unreadable)?;
+    if answer.get("outcome").and_then(Value::as_str) != Some(DeploymentOutcome::Running.name()) {
+        return terminal::print_data(&text, ListFormat::Json);
+    }
+    answer.insert("expected".to_owned(), json!(expected(client, id).await?));
+    print(&answer)
+}
+
+/// How much longer a deployment takes; none of a server from before it told that.
+async fn expected(client: &Client, id: StepId) -> Result<Option<Expected>, Error> {
+    match client.expected(id).await {
+        Ok(expected) => Ok(Some(expected)),
+        Err(Error::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn print(document: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_vec_pretty(document);
+    let mut text = text.map_err(|error| Error::Failed(format!("cannot be written as JSON: {error}")))?;
+    text.push(b'\n');
+    terminal::print_data(&text, ListFormat::Json)
 }

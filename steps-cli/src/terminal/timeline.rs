@@ -58,6 +58,9 @@ pub fn draw(timeline: &Timeline, canvas: Canvas) -> Painted {
     if let Some(shown) = &timeline.progress {
         lines.push(Painted::default());
         lines.push(progress(shown, canvas));
+        if !shown.range.is_empty() {
+            lines.extend(text::lines(&shown.range, canvas));
+        }
     }
     Painted::lines(lines)
 }
@@ -161,7 +164,7 @@ impl Widths {
     }
 }
 
-fn progress(Progress { done, text, meaning }: &Progress, canvas: Canvas) -> Painted {
+fn progress(Progress { done, text, meaning, .. }: &Progress, canvas: Canvas) -> Painted {
     let words = plain(text, canvas.glyphs);
     let Some(done) = done else { return Painted::plain(words) };
     let width = canvas.width().saturating_sub(words.width() + 2).min(MAX_PROGRESS);

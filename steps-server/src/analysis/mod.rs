@@ -12,6 +12,7 @@ pub mod model;
 mod parts;
 pub mod periods;
 mod recent;
+pub mod remaining;
 pub mod sequential;
 pub mod series;
 pub mod statistics;

@@ -7,6 +7,7 @@ mod compute;
 mod deployments;
 mod error;
 mod exclusions;
+mod expected;
 mod fact;
 mod gate;
 mod lists;

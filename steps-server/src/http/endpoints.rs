@@ -49,6 +49,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments" "list_deployments" READ deployments::list;
     GET "/v1/deployments/count" "count_deployments" READ deployments::count;
     GET "/v1/deployments/{id}" "get_deployment" READ deployments::one;
+    GET "/v1/deployments/{id}/expected" "get_expected" READ deployments::expected;
     POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
     POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
     GET "/v1/stats" "get_stats" READ stats::stats;

@@ -60,6 +60,7 @@ pub use series::{Series, SeriesKey, SeriesRow, StepOf};
 pub use sessions::StoredSession;
 pub use steps::Rows;
 pub use timeline::{Entry, LAYOUT, Part, pack, unpack};
+pub use timelines::Timeline;
 pub use tokens::StoredToken;
 pub use transaction::Tx;
 pub use turns::Turns;

@@ -45,6 +45,11 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
     }
 }
 
+pub async fn expected(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    request.no_parameters()?;
+    Ok(json(StatusCode::OK, &context.app.expected(&request.access(), request.id()?).await?))
+}
+
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let new = NewExclusion::from_fields(request.fields_with_owner(&context).await?)?;

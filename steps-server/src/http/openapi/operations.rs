@@ -127,6 +127,12 @@ pub fn describe(operation: &str) -> Described {
                 utoipa::openapi::Ref::from_schema_name("DeploymentDetail"),
             ),
         ),
+        "get_expected" => of(
+            "Telling",
+            "How much longer a running deployment takes",
+            Vec::new(),
+            answers::json("The time left with its range, and what each step does", "Expected"),
+        ),
         "get_stats" => of(
             "Telling",
             "Statistics of deployments",

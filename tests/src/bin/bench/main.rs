@@ -5,6 +5,9 @@
 
 mod ask;
 mod before;
+#[path = "../../calibration.rs"]
+mod calibration;
+mod eta;
 mod export;
 mod fold;
 mod machine;
@@ -62,7 +65,8 @@ fn main() -> anyhow::Result<()> {
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases = ["record", "spool", "post", "token", "export", "fold", "ask", "trend"].map(str::to_owned).to_vec();
+        cases =
+            ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "eta"].map(str::to_owned).to_vec();
     }
     let before = std::env::var_os("BENCH_BEFORE").filter(|file| !file.is_empty()).map(|file| {
         let output = std::fs::read_to_string(&file).with_context(|| file.display().to_string());
@@ -82,7 +86,8 @@ fn main() -> anyhow::Result<()> {
             "fold" => fold::measure(size),
             "ask" => ask::measure(size),
             "trend" => trend::measure(size),
-            other => bail!("no case {other:?}; there are record, spool, post, token, export, fold, ask and trend"),
+            "eta" => eta::measure(size),
+            other => bail!("no case {other:?}; there are record, spool, post, token, export, fold, ask, trend and eta"),
         };
         // What has been measured stays, whatever fails after it.
         match measured {
