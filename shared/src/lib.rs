@@ -11,6 +11,7 @@ mod campaign_tests;
 mod deployment;
 mod duration;
 mod error;
+mod event;
 mod exclusion;
 mod fields;
 mod filter;
@@ -50,6 +51,7 @@ pub use deployment::{
 };
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
+pub use event::{Event, EventFilter, EventKind, EventQuery, RemovedDeployment, Reset};
 pub use exclusion::{NewExclusion, NewInclusion};
 pub use filter::{DeploymentFilter, Filter, StepFilter};
 pub use format::ListFormat;

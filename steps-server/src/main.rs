@@ -81,7 +81,7 @@ async fn run(command: Option<Command>, settings: &Settings) -> anyhow::Result<Ex
         store = Store::open(&options) => store?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
-    let fold = settings.fold_config();
+    let fold = settings.fold_config(now);
     match command {
         None => serve(store, tls, settings, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => {
