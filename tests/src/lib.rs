@@ -7,6 +7,7 @@ pub mod access;
 pub mod cli;
 pub mod clock;
 pub mod db;
+pub mod events;
 pub mod example;
 pub mod faults;
 pub mod history;

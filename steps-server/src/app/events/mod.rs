@@ -95,7 +95,7 @@ impl Events {
     async fn follow(self: Arc<Self>, mut rounds: watch::Receiver<u64>) {
         let mut stopping = self.stopping.subscribe();
         let mut looked: Option<Instant> = None;
-        let mut failing = false;
+        let mut failures = 0_u32;
         while !*stopping.borrow() {
             if self.readers.load(Ordering::Relaxed) == 0 {
                 self.projector.set_watched(false);
@@ -114,15 +114,14 @@ impl Events {
                     if looks {
                         looked = Some(began);
                     }
-                    failing = false;
+                    failures = 0;
                 }
                 Err(error) => {
                     // On Galera two servers may give places at the same time; that is no failure.
-                    match failing {
-                        false => tracing::debug!(%error, "events cannot be read; trying again"),
-                        true => tracing::warn!(%error, "events still cannot be read"),
+                    failures += 1;
+                    if failures == 2 {
+                        tracing::warn!(%error, "events cannot be read; trying again");
                     }
-                    failing = true;
                     self.store.renew_event_readers(began);
                     tokio::select! {
                         () = sleep(POLL) => {}

@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Problem, Projection, Scope,
+    BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Problem, Projection,
+    RemovedDeployment, Reset, Scope,
     StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
@@ -128,6 +129,8 @@ fn components() -> Components {
         BatchAnswer,
         Deployment,
         DeploymentDetail,
+        RemovedDeployment,
+        Reset,
         StatsAnswer,
         TrendAnswer,
         CheckAnswer,
