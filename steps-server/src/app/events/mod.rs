@@ -34,6 +34,11 @@ const POLL: Duration = Duration::from_millis(500);
 const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
 /// How long the database may take to answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// In how many groups readers are told that there is something: between two of them others have their turn, because a thousand
+/// readers at once would keep a recording waiting.
+const GROUPS: usize = 64;
+/// Telling takes at most half of the time, however many readers there are: the pause behind it is as long, but not longer than this.
+const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// The most rows of the log that are read at once.
 const PAGE: usize = 256;
 
@@ -45,8 +50,8 @@ pub struct Events {
     rules: EventRules,
     ids: OnceCell<Ids>,
     ring: Mutex<Ring>,
-    /// Changes when the ring has.
-    changed: watch::Sender<()>,
+    /// Change when the ring has: each for some of the readers.
+    changed: Vec<watch::Sender<()>>,
     /// A place for each reader.
     places: Arc<Semaphore>,
     readers: AtomicUsize,
@@ -67,7 +72,7 @@ impl Events {
             rules,
             ids: OnceCell::new(),
             ring: Mutex::default(),
-            changed: watch::Sender::new(()),
+            changed: (0..GROUPS).map(|_| watch::Sender::new(())).collect(),
             places: Arc::new(Semaphore::new(readers as usize)),
             readers: AtomicUsize::new(0),
             has_readers: Notify::new(),
@@ -130,8 +135,9 @@ impl Events {
                     continue;
                 }
             }
+            let pause = began.elapsed().min(MAX_PAUSE);
             tokio::select! {
-                _ = rounds.changed() => {}
+                _ = async { tokio::join!(rounds.changed(), sleep(pause)) } => {}
                 () = sleep(POLL) => {}
                 _ = stopping.changed() => {}
             }
@@ -152,7 +158,7 @@ impl Events {
             None => {
                 let end = self.store.last_event().await?;
                 self.ring().begin(end);
-                self.changed.send_replace(());
+                self.wake().await;
                 end
             }
         };
@@ -161,15 +167,30 @@ impl Events {
             let Some(last) = page.end else { return Ok(()) };
             let told = page.events.into_iter().filter_map(|(place, event)| Told::new(ids, place, event)).map(Arc::new);
             self.ring().add(told, last);
-            self.changed.send_replace(());
+            self.wake().await;
             end = last;
-            tokio::task::yield_now().await;
         }
+    }
+
+    /// Tells the readers that there is something, one group after the other.
+    async fn wake(&self) {
+        for group in &self.changed {
+            group.send_replace(());
+            if group.receiver_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// What tells a new reader that there is something.
+    fn changes(&self) -> watch::Receiver<()> {
+        let smallest = self.changed.iter().min_by_key(|group| group.receiver_count());
+        smallest.map_or_else(|| watch::channel(()).1, watch::Sender::subscribe)
     }
 
     /// Where a reader begins who has no id: now.
     async fn now(&self, deadline: Instant) -> Result<Place, Error> {
-        let mut changed = self.changed.subscribe();
+        let mut changed = self.changes();
         loop {
             if let Some(end) = self.ring().end() {
                 return Ok(end);

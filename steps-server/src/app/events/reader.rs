@@ -72,7 +72,7 @@ impl EventReader {
         events.readers.fetch_add(1, Ordering::Relaxed);
         events.has_readers.notify_one();
         let events = Arc::clone(events);
-        let changed = events.changed.subscribe();
+        let changed = events.changes();
         let mut reader =
             Self { events, place: Place::default(), access, filter, reset: false, changed, _permit: permit };
         let now = reader.events.now(deadline).await?;
@@ -127,7 +127,7 @@ impl EventReader {
                         continue;
                     }
                 },
-                Behind::Gone => match self.catch_up().await? {
+                Behind::Gone => match Box::pin(self.catch_up()).await? {
                     Some(found) => found,
                     None => {
                         // All of the log has been read: nothing is between here and the ring, which began before that.

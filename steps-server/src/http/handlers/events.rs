@@ -118,7 +118,9 @@ impl Stream {
 
     /// Whether the caller may still read what they could; `None` ends the stream.
     async fn check(&self) -> Option<()> {
-        match auth::identify(&self.context, (READ, true), &self.client, &self.headers).await {
+        // It is seldom: its memory is not held by each who waits.
+        let identified = Box::pin(auth::identify(&self.context, (READ, true), &self.client, &self.headers));
+        match identified.await {
             Ok(caller) if caller.access == self.caller.access && caller.may(Scope::Read) => Some(()),
             // That the database does not answer says nothing about the caller.
             Err(ApiError::App(_)) | Err(ApiError::Unverifiable(_)) => Some(()),

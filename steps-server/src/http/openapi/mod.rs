@@ -12,8 +12,7 @@ use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Problem, Projection,
-    RemovedDeployment, Reset, Scope,
-    StatsAnswer, Step, TokenList, TrendAnswer,
+    RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
