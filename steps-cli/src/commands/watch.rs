@@ -4,14 +4,16 @@ mod follow;
 mod once;
 
 use clap::ValueEnum;
-use steps_shared::{Component, Environment, Event, EventFilter, ListFormat, Owner, Run, Version};
+use steps_shared::view::events::Lines;
+use steps_shared::{Component, DeploymentOutcome, Environment, Event, EventFilter, ListFormat, Owner, Run, Version};
 
 use super::setup;
 use crate::client::block_on;
 use crate::error::Error;
+use crate::exit;
 use crate::flags::ConnectionFlags;
 use crate::terminal;
-use crate::{exit, terminal::painted::Painted};
+use crate::terminal::painted::Painted;
 
 use follow::{Next, follow};
 use once::Once;
@@ -76,7 +78,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let filter = EventFilter { component, version, owner, status: None, environment, run, event: None };
     let client = setup::client(&setup::settings(connection)?)?;
     let mut once = once.then(|| Once::new(&filter));
-    let mut shown = Shown { format, lines: steps_shared::view::events::Lines::default() };
+    let mut shown = Shown { format, lines: Lines::default() };
     block_on(async {
         follow(&client, filter, async |next| match next {
             Next::Listed(now) => match &mut once {
@@ -90,14 +92,14 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         })
         .await
     })
-    .map(|outcome| if outcome == steps_shared::DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
+    .map(|outcome| if outcome == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
 }
 
 /// What was shown.
 #[derive(Debug)]
 struct Shown {
     format: WatchFormat,
-    lines: steps_shared::view::events::Lines,
+    lines: Lines,
 }
 
 impl Shown {
@@ -105,9 +107,9 @@ impl Shown {
         match self.format {
             WatchFormat::Jsonl => {
                 let unwritable = |error: serde_json::Error| Error::Failed(format!("cannot write an event: {error}"));
-                let data: serde_json::Value =
-                    event.json().and_then(|json| serde_json::from_str(&json)).map_err(unwritable)?;
-                let line = serde_json::json!({"event": event.kind(), "id": id, "data": data});
+                let (id, data) =
+                    serde_json::to_string(id).and_then(|id| Ok((id, event.json()?))).map_err(unwritable)?;
+                let line = format!("{{\"event\":\"{}\",\"id\":{id},\"data\":{data}}}", event.kind());
                 terminal::print_data(format!("{line}\n").as_bytes(), ListFormat::Jsonl)
             }
             WatchFormat::Text => match self.lines.line(event) {

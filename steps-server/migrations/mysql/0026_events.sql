@@ -10,7 +10,9 @@ CREATE TABLE events (
     -- 0: a step, 1: a deployment, 2: everything may have changed.
     kind       INT        NOT NULL,
     subject    BINARY(16) NOT NULL,
-    KEY events_order (batch, seq)
+    KEY events_order (batch, seq),
+    -- Finds the last event about one thing.
+    KEY events_subject (subject)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- One row. Who gives places locks it.

@@ -10,6 +10,8 @@ CREATE TABLE events (
     kind       INTEGER NOT NULL,
     subject    BLOB    NOT NULL
 ) STRICT;
+-- Finds the last event about one thing.
+CREATE INDEX events_subject ON events (subject);
 
 -- One row.
 CREATE TABLE event_log (

@@ -5,7 +5,7 @@
 //! is committed later has a later place. A fold waits for nobody that way, and no two folds lock a row that both need, which on
 //! Galera would roll one of them back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
 use steps_shared::{Deployment, Event, RemovedDeployment, Reset, Step, StepId, Timestamp};
@@ -46,7 +46,7 @@ pub enum NewEvent {
 /// A part of the log.
 #[derive(Debug)]
 pub struct EventPage {
-    /// What is to be told, in order: of several events about the same deployment only the last.
+    /// What is to be told, in order.
     pub events: Vec<(Place, Event)>,
     /// Where it ends, whatever of it is to be told; `None` where the log goes no further.
     pub end: Option<Place>,
@@ -93,6 +93,25 @@ impl Tx {
             });
         }
         Ok(())
+    }
+
+    /// The numbers of the last events about what these are about. Those about one thing are numbered in the order of their commits,
+    /// because one fold at a time has its bucket.
+    async fn last_events(&mut self, rows: &[Row]) -> Result<HashMap<NewEvent, i64>, StoreError> {
+        let mut last = HashMap::new();
+        for rows in cut_ids(rows) {
+            let found: Vec<(i32, Uuid, i64)> = with_connection!(self, connection => {
+                let mut select = QueryBuilder::new("SELECT kind, subject, MAX(seq) FROM events WHERE subject IN (");
+                let mut list = select.separated(", ");
+                for (_, _, _, subject) in rows {
+                    list.push_bind(*subject);
+                }
+                select.push(") GROUP BY kind, subject");
+                select.build_query_as().fetch_all(&mut *connection).await?
+            });
+            last.extend(found.into_iter().map(|(kind, subject, seq)| (NewEvent::read(kind, subject), seq)));
+        }
+        Ok(last)
     }
 
     /// Waits until nobody else gives places, and keeps others from it until the end of the transaction.
@@ -329,17 +348,16 @@ impl Reader {
         Ok(EventPage { events, end, gone: Place { batch: gone_batch, seq: gone_seq } })
     }
 
-    /// What is to be told of rows of the log. What was deleted since has nothing to tell.
+    /// What is to be told of rows of the log. What was deleted since has nothing to tell, and what has a later event is told with that:
+    /// so the state that is told at a place is the same whoever tells it, and whenever, and none goes back.
     async fn told(&self, tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<(Place, Event)>, StoreError> {
-        // Several events about one deployment would tell the same state.
-        let mut seen = HashSet::new();
-        let mut wanted: Vec<(Place, NewEvent)> = rows
-            .into_iter()
-            .rev()
-            .map(|(batch, seq, kind, subject)| (Place { batch, seq }, NewEvent::read(kind, subject)))
-            .filter(|(_, event)| seen.insert(*event))
-            .collect();
-        wanted.reverse();
+        let last = tx.last_events(&rows).await?;
+        let wanted =
+            rows.into_iter().map(|(batch, seq, kind, subject)| (Place { batch, seq }, NewEvent::read(kind, subject)));
+        let is_last = |(place, event): &(Place, NewEvent)| {
+            *event == NewEvent::Reset || last.get(event).is_none_or(|last| *last == place.seq)
+        };
+        let wanted: Vec<(Place, NewEvent)> = wanted.filter(is_last).collect();
         let deployments: Vec<StepId> = wanted.iter().filter_map(|(_, event)| event.deployment()).collect();
         let mut deployments = self.deployments_by_id(tx, &deployments).await?;
         let missing = |event: &NewEvent| match event {
@@ -348,7 +366,7 @@ impl Reader {
             NewEvent::Reset => None,
         };
         let steps: Vec<StepId> = wanted.iter().filter_map(|(_, event)| missing(event)).collect();
-        let mut steps = self.steps_by_id(tx, &steps).await?;
+        let steps = self.steps_by_id(tx, &steps).await?;
         let told = wanted.into_iter().filter_map(|(place, event)| {
             let event = match event {
                 NewEvent::Step(id) => Event::Step(Box::new(steps.get(&id)?.clone())),
@@ -361,9 +379,7 @@ impl Reader {
             };
             Some((place, event))
         });
-        let told = told.collect();
-        steps.clear();
-        Ok(told)
+        Ok(told.collect())
     }
 
     async fn deployments_by_id(&self, tx: &mut Tx, ids: &[StepId]) -> Result<HashMap<Uuid, Deployment>, StoreError> {

@@ -120,12 +120,19 @@ impl Store {
         let project = pool(PROJECTORS).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop) })
         });
+        // It holds the lock of those who give places to events.
+        let events = pool(EVENT_READERS).after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SHORT_LOCK_WAIT).await?;
+                connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop)
+            })
+        });
         let pools = Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect.clone())),
             tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
-            events: RenewablePool::new(pool(EVENT_READERS), connect),
+            events: RenewablePool::new(events, connect),
             begin: "START TRANSACTION",
             several_at_once: SeveralAtOnce::default(),
             file: None,

@@ -81,6 +81,11 @@ impl EventReader {
             None => Some(now),
             Some(id) => reader.events.ids().await?.place(id),
         };
+        // One that is behind the end is of a database that was restored since, unless this server has not read so far yet.
+        let place = match place.filter(|place| *place > now) {
+            Some(ahead) if ahead > reader.events.store.last_event().await? => None,
+            _ => place,
+        };
         reader.reset = place.is_none();
         reader.place = place.unwrap_or(now);
         Ok(reader)
