@@ -11,6 +11,7 @@ mod campaign_tests;
 mod deployment;
 mod duration;
 mod error;
+mod event;
 mod exclusion;
 mod expected;
 mod fields;
@@ -51,6 +52,7 @@ pub use deployment::{
 };
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
+pub use event::{Event, EventFilter, EventKind, EventQuery, RemovedDeployment, Reset};
 pub use exclusion::{NewExclusion, NewInclusion};
 pub use expected::{Expected, ExpectedStep, StepState};
 pub use filter::{DeploymentFilter, Filter, StepFilter};

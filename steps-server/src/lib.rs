@@ -77,13 +77,14 @@ pub async fn run(
         tracing::warn!("whoever reaches this server may record and read everything, because {until}");
     }
     let options = app::Options {
-        fold: settings.fold_config(),
+        fold: settings.fold_config(now),
         now,
         queue: settings.queue,
         deadline: settings.deadline.into(),
         connections: settings.database_connections,
         issuers,
         anonymous,
+        event_readers: settings.event_readers,
     };
     let (app, writer) = App::start(store.clone(), tokens, options)?;
     let context = Arc::new(Context::new(

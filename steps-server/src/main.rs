@@ -120,7 +120,7 @@ async fn run(
         store = Store::open(&options) => store?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
-    let fold = settings.fold_config();
+    let fold = settings.fold_config(now);
     match command {
         None => serve(store, tls, settings, inherited, stop).await.map(|()| ExitCode::SUCCESS),
         Some(command) => {

@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod cli;
 pub mod clock;
 pub mod db;
+pub mod events;
 pub mod example;
 pub mod faults;
 pub mod history;

@@ -24,6 +24,7 @@ GET    /v1/deployments/{id}/expected  none 401  wrong 401  expired 401  revoked 
 POST   /v1/deployments/{id}/exclude  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/include  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/stats                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /v1/events                    none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/trend                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/check                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/projection                none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -99,6 +100,12 @@ impl World<'_> {
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
             ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}" | "/v1/deployments/{id}/expected") => {
                 (deployment(), Value::Null)
+            }
+            // The stream has no end.
+            ("GET", "/v1/events") => {
+                let answer = Answer::of(self.request("HEAD", path, token)).await;
+                // A refusal has no body either.
+                return if answer.status == 200 { answer } else { Answer::of(self.request("GET", path, token)).await };
             }
             ("GET", _) if !path.contains('{') => (path.to_owned(), Value::Null),
             _ => panic!("{method} {path} is new: say here how it is asked, and in MATRIX who may"),

@@ -8,6 +8,7 @@ pub mod axis;
 pub mod chart;
 pub mod check;
 pub mod deployments;
+pub mod events;
 pub mod expected;
 pub mod notes;
 pub mod replay;

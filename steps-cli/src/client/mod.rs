@@ -12,6 +12,7 @@ use tokio::time::timeout;
 mod body;
 mod calls;
 mod connection;
+mod events;
 
 use body::MAX_SMALL_DOCUMENT;
 pub use body::{Body, MAX_DOCUMENT};

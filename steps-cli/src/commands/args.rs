@@ -5,7 +5,7 @@ use git_version::git_version;
 
 use super::{
     check, completions, config, deployments, exclude, flush, import, include, list, login, logout, record, run, show,
-    stats, status, token, trend,
+    stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -25,6 +25,7 @@ Examples:
   steps record --component checkout --version 4.2.0 --status building
   steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
   steps show checkout
+  steps watch checkout
   steps deployments --component checkout --since 7d
   steps stats --by component,week
   steps trend checkout
@@ -69,7 +70,7 @@ Variables (an empty one counts as not set):
 Exit codes:
   0  success; also when the reader of the output stopped early (steps list | head)
   1  the server or the network failed, or the output could not be written; record and run: only with --strict, or
-     when the step could not be kept either
+     when the step could not be kept either; watch --once: the deployment did not succeed
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  the server refused, or there is no such thing; import: some lines were refused
   4  check: a deployment is over its budget
@@ -83,6 +84,7 @@ Examples:
   steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
   steps show checkout
+  steps watch checkout --once
   steps deployments --component checkout --since 7d
   steps stats --by component,week
   steps trend checkout
@@ -119,6 +121,8 @@ pub enum Command {
     Deployments(deployments::Args),
     /// Show a deployment as a timeline of its steps
     Show(show::Args),
+    /// Watch deployments as they happen, or wait for the end of one
+    Watch(watch::Args),
     /// Show counts, failures and durations of deployments, by component, week, owner and more
     Stats(stats::Args),
     /// Show how durations grow, which step makes them grow, and since which version

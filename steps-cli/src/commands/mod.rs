@@ -21,6 +21,7 @@ pub mod stats;
 pub mod status;
 pub mod token;
 pub mod trend;
+pub mod watch;
 
 pub use args::{Cli, Command};
 
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::List(args) => list::run(args, &connection),
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
+        Command::Watch(args) => return watch::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
         Command::Trend(args) => trend::run(args, &connection),
         Command::Check(args) => return check::run(args, &connection),

@@ -6,6 +6,7 @@ mod commit;
 mod compute;
 mod deployments;
 mod error;
+mod events;
 mod exclusions;
 mod expected;
 mod fact;
@@ -37,6 +38,7 @@ use crate::store::Store;
 pub use crate::store::{Access, Rows, StoreError};
 pub use caller::Caller;
 pub use error::Error;
+pub use events::EventReader;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
 pub use new_tokens::{bootstrap, create as create_token, random_secret};
@@ -48,6 +50,7 @@ pub use steps::Count;
 pub use tokens::{TokenRefusal, Tokens};
 
 use compute::Slots;
+use events::Events;
 use lists::ListShare;
 use recorder::Recorder;
 use remembered::Remembered;
@@ -66,6 +69,7 @@ pub struct App {
     lists: ListShare,
     tokens: Arc<Tokens>,
     issuers: Issuers,
+    events: Arc<Events>,
     anonymous: Anonymous,
     /// Who sends no token, where that is enough.
     nobody: Arc<Caller>,
@@ -100,6 +104,8 @@ pub struct Options {
     pub issuers: Issuers,
     /// Whether who sends no token may do everything.
     pub anonymous: Anonymous,
+    /// The most readers of events.
+    pub event_readers: u32,
 }
 
 impl App {
@@ -108,10 +114,11 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections, issuers, anonymous } = options;
+        let Options { fold, now, queue, deadline, connections, issuers, anonymous, event_readers } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
+        let events = Events::start(store.clone(), projector.clone(), fold.events, event_readers);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
         let nobody = Arc::new(Caller::anonymous(Some(Scopes::all())));
@@ -127,6 +134,7 @@ impl App {
             lists,
             tokens,
             issuers,
+            events,
             anonymous,
             nobody,
             stopping,
@@ -172,5 +180,6 @@ impl App {
     /// From now on the server is not ready for new work.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.events.stop();
     }
 }

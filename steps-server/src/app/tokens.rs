@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use steps_shared::{CreatedToken, NewToken, Timestamp, Token, TokenId, TokenSecret};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::new_tokens::create;
@@ -45,6 +45,8 @@ pub struct Tokens {
     seen: AtomicBool,
     /// Whether the last read failed.
     failed: AtomicBool,
+    /// Changes with what is known.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +107,7 @@ impl Tokens {
             reading: Mutex::default(),
             seen: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            changed: watch::Sender::new(()),
         });
         let mut tries = 0;
         // The server may have stood still meanwhile, so that the time was over before the database was asked.
@@ -219,6 +222,12 @@ impl Tokens {
         if revoked { Ok(()) } else { Err(Error::NoSuchToken(id)) }
     }
 
+    /// Changes when tokens are made or revoked.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
     fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -229,6 +238,7 @@ impl Tokens {
         }
         let known = Known::new(ids, tokens);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+        self.changed.send_replace(());
     }
 
     /// Reads what has changed. `last` is what [`Tokens::reading`] holds.

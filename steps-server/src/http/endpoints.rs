@@ -7,7 +7,9 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use super::context::Context;
-use super::handlers::{batch, check, deployments, description, health, login, projection, stats, steps, tokens, trend};
+use super::handlers::{
+    batch, check, deployments, description, events, health, login, projection, stats, steps, tokens, trend,
+};
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::problem::ApiError;
 use super::request::Request;
@@ -52,6 +54,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments/{id}/expected" "get_expected" READ deployments::expected;
     POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
     POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
+    GET "/v1/events" "watch_events" READ events::watch;
     GET "/v1/stats" "get_stats" READ stats::stats;
     GET "/v1/trend" "get_trend" READ trend::trend;
     GET "/v1/check" "check_budget" READ check::check;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
+use super::news::News;
 use super::resume::{resumable, resume};
 use crate::store::{Bucket, Change, NextChanges, Store, StoreError, StreamKey, Tx};
 
@@ -112,12 +113,17 @@ async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<()
     let mut stored = tx.deployment_rows(&from).await?;
     let long = resumable(&stored, &since, &last);
     let mut done = Difference::default();
-    let from_beginning = resume(tx, &long, config, &mut done).await?;
+    let news = News { since: &since, recent_since: config.events.since() };
+    let from_beginning = resume(tx, &long, config, &news, &mut done).await?;
     let resumed: HashSet<Vec<u8>> =
         long.iter().filter(|row| !from_beginning.contains(row)).map(|row| row.stream.clone()).collect();
     from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));
     stored.retain(|row| !resumed.contains(&row.stream));
     done.write(tx).await?;
-    difference(tx, &from, stored, config).await?.write(tx).await?;
+    let difference = difference(tx, &from, stored, config, Some(&news)).await?;
+    difference.write(tx).await?;
+    let mut told = done.told(news.recent_since);
+    told.extend(difference.told(news.recent_since));
+    tx.put_events(&told, (config.events.now)()).await?;
     tx.remove_changes(changes).await
 }

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::config::FoldConfig;
 use super::fold::{self, DerivedStep, FoldStep, Folded, SpanEnd};
+use super::news::{News, is_recent, known_steps};
 use super::statuses::{Statuses, normalized};
-use crate::store::{DeploymentRow, Entry, FoldRow, Part, PartRow, StoreError, StreamKey, Tx, pack};
+use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, Part, PartRow, StoreError, StreamKey, Tx, pack};
 
 /// Where the stored deployments differ from the fold.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Difference {
     moved: Vec<Uuid>,
     /// The last part of the timelines that have become shorter.
     pub(super) ends: Vec<(Uuid, i32)>,
+    /// What is told of it, but for the deployments in `right`.
+    pub(super) events: Vec<NewEvent>,
 }
 
 impl Difference {
@@ -55,6 +58,13 @@ impl Difference {
         self.right.push(row);
     }
 
+    /// What is told of it: steps first, so that who hears of a deployment has heard of its steps.
+    pub(super) fn told(&self, since: Timestamp) -> Vec<NewEvent> {
+        let is_recent = |row: &&DeploymentRow| is_recent(row, since);
+        let deployments = self.right.iter().filter(is_recent).map(|row| NewEvent::Deployment(row.id));
+        self.events.iter().copied().chain(deployments).collect()
+    }
+
     /// Stores what the fold says.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
         tx.remove_deployments(&self.wrong).await?;
@@ -74,6 +84,7 @@ pub(super) async fn difference(
     from: &[(StreamKey, i64)],
     stored: Vec<DeploymentRow>,
     config: &FoldConfig,
+    news: Option<&News<'_>>,
 ) -> Result<Difference, StoreError> {
     // What belongs to the deployment before may have the very moment of the first one's beginning.
     let mut first: HashMap<&[u8], (i64, Uuid)> = HashMap::new();
@@ -94,8 +105,12 @@ pub(super) async fn difference(
     for part in tx.parts(&long).await? {
         stored_parts.entry(part.deployment).or_default().push(part);
     }
-    let mut stored: HashMap<Uuid, DeploymentRow> = stored.into_iter().map(|row| (row.id, row)).collect();
     let mut difference = Difference::default();
+    if let Some(news) = news {
+        let known = known_steps(&stored, &stored_parts);
+        difference.events.extend(rows.iter().filter(|row| news.is_new(row, &known)).map(|row| NewEvent::Step(row.id)));
+    }
+    let mut stored: HashMap<Uuid, DeploymentRow> = stored.into_iter().map(|row| (row.id, row)).collect();
     for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
         let steps: Vec<FoldStep> = rows.iter().map(|row| fold_step(row, config)).collect();
         let has_run = rows.iter().any(|row| row.has_run);
@@ -107,6 +122,10 @@ pub(super) async fn difference(
             let stored_parts = stored_parts.get(&row.id).map_or(&[][..], Vec::as_slice);
             difference.add(stored.remove(&row.id).as_ref(), row, parts, stored_parts);
         }
+    }
+    if let Some(news) = news {
+        let gone = stored.values().filter(|row| is_recent(row, news.recent_since));
+        difference.events.extend(gone.map(|row| NewEvent::Deployment(row.id)));
     }
     difference.wrong = stored.into_keys().collect();
     Ok(difference)

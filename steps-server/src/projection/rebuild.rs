@@ -3,7 +3,7 @@
 use super::apply::{drain, fold_all, retry_on_conflict};
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
-use crate::store::{Store, StoreError, StreamKey};
+use crate::store::{NewEvent, Store, StoreError, StreamKey};
 
 /// Streams that are folded in one transaction.
 const STREAMS: u32 = 100;
@@ -13,16 +13,25 @@ const STREAMS: u32 = 100;
 pub async fn rebuild(
     store: &Store,
     config: &FoldConfig,
-    progress: impl FnMut(usize, &Difference),
+    mut progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
+    let mut differ = 0;
     // Whatever has changed deployments may have known nothing of days; they are packed again by and by.
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
     tx.forget_days().await?;
     tx.commit().await?;
-    walk(store, config, true, progress).await?;
+    walk(store, config, true, |streams, difference| {
+        differ += difference.deployments();
+        progress(streams, difference);
+    })
+    .await?;
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
+    // An event for each deployment would tell a whole history to whoever watches.
+    if differ > 0 {
+        tx.put_events(&[NewEvent::Reset], (config.events.now)()).await?;
+    }
     tx.set_fold_config(&config.fingerprint()).await?;
     tx.commit().await
 }
@@ -86,7 +95,7 @@ async fn refold(
     // What was recorded meanwhile is no difference. It is all in what this transaction sees, or none of it is.
     fold_all(&mut tx, config).await?;
     let stored = tx.deployment_rows(&from).await?;
-    let difference = difference(&mut tx, &from, stored, config).await?;
+    let difference = difference(&mut tx, &from, stored, config, None).await?;
     if write {
         difference.write(&mut tx).await?;
     }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::config::FoldConfig;
 use super::difference::{Difference, deployment_row, entry, fold_step, numbered};
 use super::fold::{self, FoldStep};
-use crate::store::{DeploymentRow, Entry, FoldRow, PartRow, StoreError, StreamKey, Tx, pack, unpack};
+use super::news::{News, told_steps};
+use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, PartRow, StoreError, StreamKey, Tx, pack, unpack};
 
 /// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
 const MIN_STEPS: i32 = 100;
@@ -44,6 +45,7 @@ pub(super) async fn resume(
     tx: &mut Tx,
     long: &[DeploymentRow],
     config: &FoldConfig,
+    news: &News<'_>,
     difference: &mut Difference,
 ) -> Result<Vec<DeploymentRow>, StoreError> {
     let tails: Vec<_> =
@@ -56,7 +58,7 @@ pub(super) async fn resume(
         let first = tx.part_before(whole.id, whole.tail_ts).await?;
         let parts = tx.parts(&[(whole.id, first.max(1))]).await?;
         let known = Known { whole, first, parts };
-        if known.resume(&firsts, &tails, config, difference).is_none() {
+        if known.resume(&firsts, &tails, config, news, difference).is_none() {
             from_beginning.push(whole.clone());
         }
     }
@@ -77,10 +79,12 @@ impl Known<'_> {
         firsts: &[FoldRow],
         tails: &[FoldRow],
         config: &FoldConfig,
+        news: &News<'_>,
         difference: &mut Difference,
     ) -> Option<()> {
         let Self { whole, first: first_part, parts } = self;
         let stored = self.entries()?;
+        let told = told_steps(&stored);
         let known: HashSet<Uuid> = stored.iter().map(|entry| entry.id).chain([whole.id]).collect();
         let first = firsts.iter().find(|row| row.id == whole.id)?;
         let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
@@ -118,6 +122,8 @@ impl Known<'_> {
         row.timeline = if *first_part == 0 { packed.next().map(|part| part.data) } else { whole.timeline.clone() };
         let packed = numbered(whole.id, (*first_part).max(1), packed);
         row.parts = packed.last().map_or(first_part - 1, |last| last.nth).max(0);
+        let new = tails.iter().filter(behind).filter(|row| news.is_new(row, &told));
+        difference.events.extend(new.map(|row| NewEvent::Step(row.id)));
         difference.add(Some(whole), row, packed, parts);
         Some(())
     }

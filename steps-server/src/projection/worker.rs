@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ const FOLD_TAKES: Duration = Duration::from_millis(100);
 const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
 /// The fewest and the most changes in one transaction: on a busy machine few of them take hardly less time than these.
 const CHANGES: (u32, u32) = (100, 2000);
+/// While somebody watches, no pause is longer.
+const WATCHED_PAUSE: Duration = Duration::from_millis(20);
 /// How often days are looked for that are to be packed.
 const PACK_EVERY: Duration = Duration::from_secs(10);
 /// How many folds are under way at the same time on MySQL while there is much to fold and nothing is recorded: while one waits for
@@ -62,6 +64,8 @@ struct Signals {
     changes: AtomicU64,
     /// A read waits.
     read_waits: Notify,
+    /// Whether somebody watches.
+    is_watched: AtomicBool,
     /// In which buckets there are the streams that reads wait for.
     wanted: Mutex<BTreeSet<Bucket>>,
 }
@@ -93,6 +97,17 @@ impl Projector {
     /// Tells the worker that a reader waits for what was recorded.
     pub fn notify_read_waits(&self) {
         self.signals.read_waits.notify_one();
+    }
+
+    /// Says whether somebody watches what is folded.
+    pub fn set_watched(&self, is_watched: bool) {
+        self.signals.is_watched.store(is_watched, Ordering::Relaxed);
+    }
+
+    /// Changes whenever this server has folded.
+    #[must_use]
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.clone()
     }
 
     /// Waits until everything that was committed before this call has been folded: of a component, or of all. `false` when there
@@ -223,6 +238,12 @@ async fn work(
                 Ok(Err(error)) => tracing::debug!(%error, "days cannot be packed; trying again"),
                 Err(_) => tracing::debug!("packing days takes too long; trying again"),
             }
+            match timeout(fold_timeout, store.prune_events(config.events.since())).await {
+                Ok(Ok(true)) => continue,
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "old events cannot be deleted; trying again"),
+                Err(_) => tracing::debug!("deleting old events takes too long; trying again"),
+            }
             packed_at = Some(Instant::now());
         }
         let recording = signals.changes.load(Ordering::Relaxed) != before;
@@ -235,6 +256,7 @@ async fn work(
             (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
             (false, _) => COLLECT,
         };
+        let pause = if signals.is_watched.load(Ordering::Relaxed) { pause.min(WATCHED_PAUSE) } else { pause };
         if !more && !recording && !failing {
             tokio::select! {
                 () = signals.changed.notified() => {}

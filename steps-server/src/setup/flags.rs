@@ -161,6 +161,14 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_SETTLE_AFTER", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     settle_after: Option<Duration>,
+    /// Events are kept for so long, for who resumes watching [default: 24h]
+    #[arg(long, global = true, env = "STEPS_KEEP_EVENTS", value_name = "DURATION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_events: Option<Duration>,
+    /// The most that watch at the same time; more are answered 503 [default: 1000]
+    #[arg(long, global = true, env = "STEPS_EVENT_READERS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_readers: Option<u32>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
     #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

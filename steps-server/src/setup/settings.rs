@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use steps_shared::{Duration, TokenSecret};
+use steps_shared::{Duration, Timestamp, TokenSecret};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
 use crate::app::IssuerSettings;
 use crate::http::Network;
-use crate::projection::config::FoldConfig;
+use crate::projection::config::{EventRules, FoldConfig};
 use crate::projection::fold::FoldRules;
 use crate::projection::statuses::{StatusWords, Statuses};
 use crate::store::DatabaseUrl;
@@ -83,6 +83,10 @@ pub struct Settings {
     pub abandon_after: Duration,
     /// How long no span may be open until a deployment of spans alone has ended.
     pub settle_after: Duration,
+    /// How long events are kept, for who resumes.
+    pub keep_events: Duration,
+    /// The most readers of events at the same time.
+    pub event_readers: u32,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -137,7 +141,7 @@ impl Settings {
 
     /// What each status means, and how long is long.
     #[must_use]
-    pub fn fold_config(&self) -> FoldConfig {
+    pub fn fold_config(&self, now: fn() -> Timestamp) -> FoldConfig {
         let words = StatusWords {
             success: self.success_statuses.clone(),
             failure: self.failure_statuses.clone(),
@@ -147,7 +151,8 @@ impl Settings {
             ignored: self.ignored_statuses.clone(),
         };
         let rules = FoldRules { abandon_after: self.abandon_after, settle_after: self.settle_after };
-        FoldConfig { statuses: Statuses::new(&words), rules }
+        let events = EventRules { keep: self.keep_events, now };
+        FoldConfig { statuses: Statuses::new(&words), rules, events }
     }
 }
 
@@ -180,6 +185,8 @@ impl Default for Settings {
             ignored_statuses: ignored,
             abandon_after: Duration::from_secs(86_400),
             settle_after: Duration::from_secs(60),
+            keep_events: Duration::from_secs(86_400),
+            event_readers: 1000,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }
@@ -261,6 +268,7 @@ mod tests {
             default.stall_timeout.to_exact_text(),
             default.connections.to_string(),
             default.requests_per_second.to_string(),
+            default.event_readers.to_string(),
             default.log,
             "auto".to_owned(),
         ];

@@ -21,11 +21,11 @@ use super::{Access, Reader, StoreError, with_pools};
 
 /// The most rows of a list that are handed on together.
 const ROWS: usize = 256;
-const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
+pub(super) const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
      duration, waiting, gaps, steps, clocks_differ, looks_concurrent, excluded";
 
 #[derive(Debug, sqlx::FromRow)]
-struct DeploymentRow {
+pub(super) struct DeploymentRow {
     id: Uuid,
     component: String,
     environment: String,
@@ -50,7 +50,7 @@ struct DeploymentRow {
 
 impl DeploymentRow {
     /// The deployment as it is at this time: what is still open has no end yet.
-    fn at(self, now: Timestamp) -> Result<Deployment, sqlx::Error> {
+    pub fn at(self, now: Timestamp) -> Result<Deployment, sqlx::Error> {
         let row = self;
         let is_open = row.open_until > now.micros();
         let micros = |micros: Option<i64>| micros.filter(|_| !is_open).and_then(Duration::from_micros);

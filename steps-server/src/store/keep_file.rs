@@ -235,6 +235,7 @@ impl Pools<Sqlite> {
             self.write.suspend().await;
             self.read.suspend().await;
             self.tokens.suspend().await;
+            self.events.suspend().await;
         };
         match wait {
             Some(wait) => drop(timeout(wait, closed).await),
@@ -246,6 +247,7 @@ impl Pools<Sqlite> {
         self.write.resume();
         self.read.resume();
         self.tokens.resume();
+        self.events.resume();
     }
 }
 

@@ -8,6 +8,7 @@ mod days;
 mod deployments;
 mod derived;
 mod error;
+mod events;
 mod exclusions;
 mod figures;
 mod file;
@@ -46,6 +47,7 @@ pub use changes::{BUCKETS, Bucket, NextChanges, buckets_of};
 pub use day::Figure;
 pub use days::{buckets_of_days, day_of};
 pub use error::StoreError;
+pub use events::{NewEvent, Place};
 pub use exclusions::Exclusion;
 pub use figures::{Figures, NAMES, Name};
 pub use file::FileProblem;
@@ -88,6 +90,8 @@ pub struct Pools<DB: sqlx::Database> {
     project: Arc<RenewablePool<DB>>,
     /// For reading tokens: who waits for a connection must not wait for lists, nor for folds.
     tokens: RenewablePool<DB>,
+    /// For the log of events, whoever reads it.
+    events: RenewablePool<DB>,
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
@@ -144,6 +148,7 @@ impl Store {
             pools.write.get().close().await;
             pools.project.get().close().await;
             pools.tokens.get().close().await;
+            pools.events.get().close().await;
             if let Some(file) = &pools.file {
                 file.close().await;
             }

@@ -88,6 +88,8 @@ const WRITERS: u32 = 2;
 const PROJECTORS: u32 = 2;
 /// Connections that read tokens.
 const TOKEN_READERS: u32 = 1;
+/// Connections for the log of events; it is open while somebody watches.
+const EVENT_READERS: u32 = 1;
 /// Cached statements: one for each number of rows in an INSERT, and all others.
 const STATEMENTS: usize = 256;
 
@@ -118,11 +120,19 @@ impl Store {
         let project = pool(PROJECTORS).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop) })
         });
+        // It holds the lock of those who give places to events.
+        let events = pool(EVENT_READERS).after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SHORT_LOCK_WAIT).await?;
+                connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop)
+            })
+        });
         let pools = Pools {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect.clone())),
-            tokens: RenewablePool::new(pool(TOKEN_READERS), connect),
+            tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
+            events: RenewablePool::new(events, connect),
             begin: "START TRANSACTION",
             several_at_once: SeveralAtOnce::default(),
             file: None,
@@ -159,6 +169,7 @@ impl Store {
             read: RenewablePool::new(pool(options.connections), connect.clone()),
             project: Arc::clone(&write),
             tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
+            events: RenewablePool::new(pool(EVENT_READERS), connect.clone()),
             write,
             begin: "BEGIN IMMEDIATE",
             several_at_once: SeveralAtOnce::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::{Executor as _, MySql, Sqlite, Transaction};
 
-use super::renewable::Leased;
+use super::renewable::{Leased, RenewablePool};
 use super::{Pools, Store, StoreError};
 
 /// A transaction; dropped without a commit it changes nothing.
@@ -55,17 +55,25 @@ impl Store {
     /// Begins to read: all of it sees what there was at its first query. [`Tx::end`] gives the connection back; it is closed
     /// where that is not called.
     pub(super) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::MySql(pools) => Tx::begin_reading_mysql(&pools.read).await,
+            Self::Sqlite(pools) => Tx::begin_reading_sqlite(&pools.read).await,
+        }
+    }
+
+    /// The same for the log of events, on its own connection.
+    pub(super) async fn begin_reading_events(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::MySql(pools) => Tx::begin_reading_mysql(&pools.events).await,
+            Self::Sqlite(pools) => Tx::begin_reading_sqlite(&pools.events).await,
+        }
+    }
+
+    /// Begins to write to the log of events: on MySQL on its own connection.
+    pub(super) async fn begin_events(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => {
-                let mut connection = pools.read.acquire().await?;
-                connection.begins().execute("START TRANSACTION").await?;
-                Tx::ReadingMySql(connection)
-            }
-            Self::Sqlite(pools) => {
-                let mut connection = pools.read.acquire().await?;
-                connection.begins().execute("BEGIN").await?;
-                Tx::ReadingSqlite(connection)
-            }
+            Self::MySql(pools) => Tx::MySql(pools.events.get().begin_with(pools.begin).await?),
+            Self::Sqlite(pools) => Tx::begin_sqlite(pools).await?,
         })
     }
 
@@ -91,6 +99,18 @@ impl Store {
 }
 
 impl Tx {
+    async fn begin_reading_mysql(pool: &RenewablePool<MySql>) -> Result<Self, StoreError> {
+        let mut connection = pool.acquire().await?;
+        connection.begins().execute("START TRANSACTION").await?;
+        Ok(Self::ReadingMySql(connection))
+    }
+
+    async fn begin_reading_sqlite(pool: &RenewablePool<Sqlite>) -> Result<Self, StoreError> {
+        let mut connection = pool.acquire().await?;
+        connection.begins().execute("BEGIN").await?;
+        Ok(Self::ReadingSqlite(connection))
+    }
+
     async fn begin_sqlite(pools: &Arc<Pools<Sqlite>>) -> Result<Self, StoreError> {
         pools.check_file()?;
         Ok(Self::Sqlite(pools.write.get().begin_with(pools.begin).await?, Arc::clone(pools)))

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod check;
 pub mod deployments;
 pub mod description;
+pub mod events;
 pub mod health;
 pub mod login;
 pub mod projection;

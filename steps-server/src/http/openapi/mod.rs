@@ -12,7 +12,7 @@ use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem, Projection,
-    Scope, StatsAnswer, Step, TokenList, TrendAnswer,
+    RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
@@ -129,6 +129,8 @@ fn components() -> Components {
         Deployment,
         DeploymentDetail,
         Expected,
+        RemovedDeployment,
+        Reset,
         StatsAnswer,
         TrendAnswer,
         CheckAnswer,

@@ -1,8 +1,8 @@
 //! Each operation: what it does, what it is given, what it answers.
 
 use steps_shared::{
-    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, GroupBy, ProjectionQuery,
-    StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
+    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter, EventQuery, Filter as _,
+    GroupBy, ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
 };
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::request_body::RequestBody;
@@ -133,6 +133,18 @@ pub fn describe(operation: &str) -> Described {
             Vec::new(),
             answers::json("The time left with its range, and what each step does", "Expected"),
         ),
+        "watch_events" => Described {
+            about: "Server-sent events: each has the id to resume from, its name (step, deployment, removed or reset) and one \
+                JSON document. Without an id it begins now. A reset says that something was missed: list what is of interest. \
+                Lines that begin with a colon, and ids without data, come while nothing happens. The id may stand in the header \
+                Last-Event-ID as well, which is stronger.",
+            ..of(
+                "Reading",
+                "Watch steps and deployments as they happen",
+                parameters::of(EventFilter::PARAMETERS.into_iter().chain(EventQuery::OWN_PARAMETERS), &[]),
+                answers::page("The events, without an end", "text/event-stream"),
+            )
+        },
         "get_stats" => of(
             "Telling",
             "Statistics of deployments",

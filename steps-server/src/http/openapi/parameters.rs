@@ -5,8 +5,8 @@ use steps_shared::openapi::{
     sent_name, text,
 };
 use steps_shared::{
-    Budget, Component, DeploymentOutcome, Environment, ListColumn, ListFormat, Order, Owner, PeriodKind, Run, Status,
-    Version,
+    Budget, Component, DeploymentOutcome, Environment, EventKind, ListColumn, ListFormat, Order, Owner, PeriodKind,
+    Run, Status, Version,
 };
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
@@ -103,6 +103,11 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
         "step" => (name_of(Status::LIMIT), "This step of deployments, rather than the whole"),
         "environment" => (name_of(Environment::LIMIT), "Only in this environment; of a check, production by default"),
         "run" => (name_of(Run::LIMIT), "Only of this CI run"),
+        "event" => (
+            words(EventKind::ALL.iter().map(|kind| kind.name()).collect()),
+            "Only this kind of events; a reset comes all the same",
+        ),
+        "last_event_id" => (all(text()), "Behind the event with this id"),
         "start_datetime" => (form(SENT_TIME), "Only what began then or later"),
         "end_datetime" => (form(SENT_TIME), "Only what began then or earlier; a whole second is included"),
         "since" => (form(BOUND), "Only what began then or later: a time, a date, or a span back from now such as 90d"),

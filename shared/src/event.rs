@@ -1,0 +1,298 @@
+//! Events: what `GET /v1/events` tells while it happens.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::parameters::{named, put, read_parameters};
+use crate::words::words;
+use crate::{Component, Deployment, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Version};
+
+words! {
+    /// What an event is about: its name in the stream.
+    EventKind {
+        /// A step was recorded, or the end of a span.
+        Step = "step",
+        /// A deployment has changed.
+        Deployment = "deployment",
+        /// A deployment is no longer there: an earlier step turned out to be its first, or to belong to another one.
+        Removed = "removed",
+        /// Not everything can be told: list what is of interest, then go on.
+        Reset = "reset",
+    }
+}
+
+/// Which events; all that is given must hold. A `reset` is told to everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Of this component.
+    pub component: Option<Component>,
+    /// Of this version.
+    pub version: Option<Version>,
+    /// Of this owner.
+    pub owner: Option<Owner>,
+    /// With this status; of a deployment, the last that was recorded.
+    pub status: Option<Status>,
+    /// In this environment.
+    pub environment: Option<Environment>,
+    /// Of this CI run.
+    pub run: Option<Run>,
+    /// Of this kind.
+    pub event: Option<EventKind>,
+}
+
+/// The parameters of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventQuery {
+    /// Which events.
+    pub filter: EventFilter,
+    /// Behind the event with this id; `None` is from now on.
+    pub last_event_id: Option<String>,
+}
+
+/// A deployment that is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RemovedDeployment {
+    /// The identity that it had.
+    pub id: StepId,
+    /// What was deployed.
+    pub component: Component,
+    /// Where to.
+    pub environment: Environment,
+    /// Which version.
+    pub version: Version,
+    /// Who began it.
+    pub owner: Owner,
+    /// The CI run it belonged to.
+    pub run: Option<Run>,
+}
+
+/// Why not everything can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Reset {
+    /// In a sentence.
+    pub reason: String,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A step was recorded, or the end of a span.
+    Step(Box<Step>),
+    /// A deployment has changed.
+    Deployment(Box<Deployment>),
+    /// A deployment is no longer there.
+    Removed(RemovedDeployment),
+    /// Not everything can be told.
+    Reset(Reset),
+}
+
+impl Event {
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Step(_) => EventKind::Step,
+            Self::Deployment(_) => EventKind::Deployment,
+            Self::Removed(_) => EventKind::Removed,
+            Self::Reset(_) => EventKind::Reset,
+        }
+    }
+
+    /// Where it happened; a `reset` is of no component.
+    #[must_use]
+    pub fn place(&self) -> Option<(&Component, &Environment)> {
+        match self {
+            Self::Step(step) => Some((&step.component, &step.environment)),
+            Self::Deployment(deployment) => Some((&deployment.component, &deployment.environment)),
+            Self::Removed(removed) => Some((&removed.component, &removed.environment)),
+            Self::Reset(_) => None,
+        }
+    }
+
+    /// Its JSON.
+    ///
+    /// # Errors
+    /// None: every name is text.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Step(step) => serde_json::to_string(step),
+            Self::Deployment(deployment) => serde_json::to_string(deployment),
+            Self::Removed(removed) => serde_json::to_string(removed),
+            Self::Reset(reset) => serde_json::to_string(reset),
+        }
+    }
+
+    /// An event of its kind and JSON.
+    ///
+    /// # Errors
+    /// It is not the JSON of that kind.
+    pub fn from_json(kind: EventKind, json: &str) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            EventKind::Step => Self::Step(serde_json::from_str(json)?),
+            EventKind::Deployment => Self::Deployment(serde_json::from_str(json)?),
+            EventKind::Removed => Self::Removed(serde_json::from_str(json)?),
+            EventKind::Reset => Self::Reset(serde_json::from_str(json)?),
+        })
+    }
+}
+
+impl EventFilter {
+    /// The names of its parameters.
+    pub const PARAMETERS: [&'static str; 7] =
+        ["component", "version", "owner", "status", "environment", "run", "event"];
+
+    /// Whether an event is one of these.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        let kind = event.kind();
+        if kind != EventKind::Reset && self.event.is_some_and(|wanted| wanted != kind) {
+            return false;
+        }
+        match event {
+            Event::Step(step) => {
+                let Step { component, environment, version, owner, run, status, .. } = step.as_ref();
+                self.names(component, environment, version, owner, run.as_ref()) && is_or_none(&self.status, status)
+            }
+            Event::Deployment(deployment) => {
+                let Deployment { component, environment, version, owner, run, status, .. } = deployment.as_ref();
+                self.names(component, environment, version, owner, run.as_ref()) && is_or_none(&self.status, status)
+            }
+            Event::Removed(RemovedDeployment { id: _, component, environment, version, owner, run }) => {
+                self.names(component, environment, version, owner, run.as_ref())
+            }
+            Event::Reset(_) => true,
+        }
+    }
+
+    fn names(
+        &self,
+        component: &Component,
+        environment: &Environment,
+        version: &Version,
+        owner: &Owner,
+        run: Option<&Run>,
+    ) -> bool {
+        is_or_none(&self.component, component)
+            && is_or_none(&self.environment, environment)
+            && is_or_none(&self.version, version)
+            && is_or_none(&self.owner, owner)
+            && (self.run.is_none() || self.run.as_ref() == run)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>> {
+        Some(match name {
+            "component" => put(&mut self.component, name, value),
+            "version" => put(&mut self.version, name, value),
+            "owner" => put(&mut self.owner, name, value),
+            "status" => put(&mut self.status, name, value),
+            "environment" => put(&mut self.environment, name, value),
+            "run" => put(&mut self.run, name, value),
+            "event" => put(&mut self.event, name, value),
+            _ => return None,
+        })
+    }
+}
+
+fn is_or_none<T: PartialEq>(wanted: &Option<T>, found: &T) -> bool {
+    wanted.as_ref().is_none_or(|wanted| wanted == found)
+}
+
+impl EventQuery {
+    /// The names of its parameters beside those of the filter.
+    pub const OWN_PARAMETERS: [&'static str; 1] = ["last_event_id"];
+
+    /// Reads the parameters of a query string. An empty value counts as not given.
+    ///
+    /// # Errors
+    /// Every unknown, repeated or wrong parameter, all at once.
+    pub fn from_parameters<'a>(
+        parameters: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    ) -> Result<Self, FieldErrors> {
+        let mut query = Self::default();
+        let known: Vec<&str> = EventFilter::PARAMETERS.iter().chain(&Self::OWN_PARAMETERS).copied().collect();
+        read_parameters(parameters, &known, |name, value| {
+            if name == "last_event_id" {
+                query.last_event_id = (!value.is_empty()).then(|| value.to_owned());
+                return Some(Ok(()));
+            }
+            query.filter.set(name, value)
+        })?;
+        Ok(query)
+    }
+
+    /// The parameters that describe this query.
+    #[must_use]
+    pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
+        let Self { filter, last_event_id } = self;
+        let EventFilter { component, version, owner, status, environment, run, event } = filter;
+        let values = [
+            component.as_ref().map(ToString::to_string),
+            version.as_ref().map(ToString::to_string),
+            owner.as_ref().map(ToString::to_string),
+            status.as_ref().map(ToString::to_string),
+            environment.as_ref().map(ToString::to_string),
+            run.as_ref().map(ToString::to_string),
+            event.as_ref().map(ToString::to_string),
+        ];
+        let mut parameters = named(&EventFilter::PARAMETERS, values);
+        parameters.extend(last_event_id.clone().map(|id| ("last_event_id", id)));
+        parameters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step() -> Event {
+        let json = r#"{"id":"0197a000-0000-7000-8000-000000000001","component":"shop","environment":"production",
+            "version":"1","owner":"ann","status":"building","ts":"2026-01-05T09:30:00.000000Z","run":"7"}"#;
+        Event::from_json(EventKind::Step, json).unwrap()
+    }
+
+    fn query(parameters: &[(&'static str, &'static str)]) -> Result<EventQuery, FieldErrors> {
+        EventQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn every_part_of_a_filter_must_hold() {
+        let matches = |parameters: &[_]| query(parameters).unwrap().filter.matches(&step());
+        assert!(matches(&[]) && matches(&[("component", "shop"), ("run", "7"), ("event", "step"), ("owner", "ann")]));
+        for other in
+            [("component", "bank"), ("run", "8"), ("event", "deployment"), ("status", "testing"), ("version", "2")]
+        {
+            assert!(!matches(&[("environment", "production"), other]), "{other:?}");
+        }
+        let reset = Event::Reset(Reset { reason: "a reason".to_owned() });
+        assert!(query(&[("event", "step"), ("component", "bank")]).unwrap().filter.matches(&reset));
+    }
+
+    #[test]
+    fn it_comes_back_from_its_own_parameters() {
+        let asked = [
+            ("component", "shop"),
+            ("version", "1"),
+            ("owner", "ann"),
+            ("status", "building"),
+            ("environment", "e"),
+            ("run", "7"),
+            ("event", "removed"),
+            ("last_event_id", "abc"),
+        ];
+        let asked = query(&asked).unwrap();
+        let parameters = asked.to_parameters();
+        assert_eq!(parameters.len(), 8);
+        let again = EventQuery::from_parameters(parameters.iter().map(|(name, value)| ((*name).into(), value.into())));
+        assert_eq!(again, Ok(asked));
+        assert!(query(&[("since", "1h")]).is_err() && query(&[("event", "deploy")]).is_err());
+        assert_eq!(query(&[("last_event_id", ""), ("event", "")]), Ok(EventQuery::default()));
+    }
+
+    #[test]
+    fn an_event_comes_back_from_its_json() {
+        assert_eq!(Event::from_json(EventKind::Step, &step().json().unwrap()).unwrap(), step());
+    }
+}

@@ -1,0 +1,121 @@
+//! `steps watch`.
+
+mod follow;
+mod once;
+
+use clap::ValueEnum;
+use steps_shared::view::events::Lines;
+use steps_shared::{Component, DeploymentOutcome, Environment, Event, EventFilter, ListFormat, Owner, Run, Version};
+
+use super::setup;
+use crate::client::block_on;
+use crate::error::Error;
+use crate::exit;
+use crate::flags::ConnectionFlags;
+use crate::terminal;
+use crate::terminal::painted::Painted;
+
+use follow::{Next, follow};
+use once::Once;
+
+/// The flags of `steps watch`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  steps watch                                        everything that is recorded, as it happens
+  steps watch checkout --environment production
+  steps watch checkout --version 4.2.0 --once && ./announce.sh
+  timeout 30m steps watch checkout --once            for half an hour at most
+  steps watch --format jsonl | jq .data
+
+A line for each step, and one for the end of each deployment. It begins now and goes on until it is stopped; where the \
+connection breaks, it goes on behind the last event that came.
+
+With --once it ends with the first deployment that ends: one that is running now or begins later. With --version or --run \
+that is the newest one of them, also if it has ended already. The exit code is 0 when it succeeded, and 1 when it failed, was \
+cancelled or was abandoned.
+
+All filters must hold. They come from flags alone, never from STEPS_* variables or settings files."
+)]
+pub struct Args {
+    /// Only this component
+    #[arg(value_name = "COMPONENT")]
+    component: Option<Component>,
+    /// Only this environment
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    environment: Option<Environment>,
+    /// Only this version
+    #[arg(long, value_name = "VERSION", help_heading = "Filters")]
+    version: Option<Version>,
+    /// Only this owner
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    owner: Option<Owner>,
+    /// Only this CI run
+    #[arg(long, value_name = "RUN", help_heading = "Filters")]
+    run: Option<Run>,
+    /// End with the first deployment that ends: 0 when it succeeded, else 1
+    #[arg(long)]
+    once: bool,
+    /// How events are written: text for people, or jsonl with each event as one JSON object
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: WatchFormat,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WatchFormat {
+    /// A line in words.
+    Text,
+    /// A JSON object a line.
+    Jsonl,
+}
+
+/// Watches until a deployment has ended, with `--once`, or for ever.
+pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
+    let Args { component, environment, version, owner, run, once, format } = args;
+    let filter = EventFilter { component, version, owner, status: None, environment, run, event: None };
+    let client = setup::client(&setup::settings(connection)?)?;
+    let mut once = once.then(|| Once::new(&filter));
+    let mut shown = Shown { format, lines: Lines::default() };
+    block_on(async {
+        follow(&client, filter, async |next| match next {
+            Next::Listed(now) => match &mut once {
+                Some(once) => once.look(&client, now).await,
+                None => Ok(None),
+            },
+            Next::Event(id, event) => {
+                shown.show(id, event)?;
+                Ok(once.as_mut().and_then(|once| once.outcome(event)))
+            }
+        })
+        .await
+    })
+    .map(|outcome| if outcome == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
+}
+
+/// What was shown.
+#[derive(Debug)]
+struct Shown {
+    format: WatchFormat,
+    lines: Lines,
+}
+
+impl Shown {
+    fn show(&mut self, id: &str, event: &Event) -> Result<(), Error> {
+        match self.format {
+            WatchFormat::Jsonl => {
+                let unwritable = |error: serde_json::Error| Error::Failed(format!("cannot write an event: {error}"));
+                let (id, data) =
+                    serde_json::to_string(id).and_then(|id| Ok((id, event.json()?))).map_err(unwritable)?;
+                let line = format!("{{\"event\":\"{}\",\"id\":{id},\"data\":{data}}}", event.kind());
+                terminal::print_data(format!("{line}\n").as_bytes(), ListFormat::Jsonl)
+            }
+            WatchFormat::Text => match self.lines.line(event) {
+                Some(line) => terminal::show(Painted::plain(line).ended()),
+                None => Ok(()),
+            },
+        }
+    }
+}
