@@ -8,6 +8,7 @@ mod days;
 mod deployments;
 mod derived;
 mod error;
+mod event_pages;
 mod events;
 mod exclusions;
 mod figures;
