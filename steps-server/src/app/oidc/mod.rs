@@ -113,6 +113,22 @@ struct Issuer {
     keys: Keys,
 }
 
+/// Why the keys of an issuer cannot be asked for. In small containers there are often no certificates at all.
+fn unprepared(issuer: &str, error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let cause = cause.to_string();
+    match cause.contains("No CA certificates") {
+        true => format!(
+            "the keys of the issuer {issuer} cannot be fetched: there are no certificates of authorities on this machine; install the \
+             package ca-certificates, or name a file with certificates (PEM) in SSL_CERT_FILE"
+        ),
+        false => format!("the keys of the issuer {issuer} cannot be fetched: {cause}"),
+    }
+}
+
 impl Issuers {
     /// Fetches the keys of issuers in the background, now and every hour.
     ///
@@ -124,7 +140,7 @@ impl Issuers {
             let url = |text: &str| checked_url(text).map_err(std::io::Error::other);
             let jwks_url = settings.jwks_url.as_deref().map(url).transpose()?;
             let keys = Keys::new(&url(&settings.issuer)?, settings.issuer.clone(), jwks_url);
-            let keys = keys.map_err(std::io::Error::other)?;
+            let keys = keys.map_err(|error| std::io::Error::other(unprepared(&settings.issuer, &error)))?;
             let issuer = Arc::new(Issuer { settings: settings.clone(), keys });
             tokio::spawn(keep_fetching(Arc::downgrade(&issuer)));
             Ok(issuer)
