@@ -56,8 +56,15 @@ stop_machine() {
 
 # in_machine COMMAND...: runs it in the machine.
 in_machine() {
-  nsenter --target "$(cat "$work/process1")" --all --root --wd=/ env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  nsenter --target "$(cat "$work/process1")" --all --root --wd env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 "$@"
+}
+
+# certificate KEY CERTIFICATE: for 127.0.0.1, which a client trusts by itself.
+certificate() {
+  printf '[req]\ndistinguished_name = name\n[name]\n' >"$work/openssl.cnf"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=steps -config "$work/openssl.cnf" \
+    -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE -keyout "$1" -out "$2" 2>/dev/null
 }
 
 # eventually WHAT COMMAND...: waits until the command succeeds, for two minutes.
