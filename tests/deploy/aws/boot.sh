@@ -83,6 +83,7 @@ told() {
     sleep 0.5
   done
   cat "$work/services/told" >&2 || true
+  in_machine journalctl --no-pager --lines 40 --output cat --unit mariadb --unit steps-server >&2 || true
   tail -n 40 "$machine/var/log/steps-setup.log" "$machine/var/log/cloud-init-output.log" >&2 || true
   return 1
 }
