@@ -182,23 +182,25 @@ impl Store {
     }
 
     /// Deletes the first events, as many as were written before `before`, but not more than a transaction should. Returns whether
-    /// there may be more.
+    /// there may be more. Who folds does it, on the connections for that: the log's own is open only while somebody watches.
     ///
     /// # Errors
     /// As [`Store::number_events`].
     pub async fn prune_events(&self, before: Timestamp) -> Result<bool, StoreError> {
         let oldest = "SELECT seq FROM events WHERE seq = (SELECT MIN(seq) FROM events) AND written_at < ?";
         let oldest: Option<i64> = with_pools!(self, pools => {
-            let mut connection = pools.events.acquire().await?;
-            sqlx::query_scalar(oldest).bind(before.micros()).fetch_optional(&mut *connection).await?
+            sqlx::query_scalar(oldest).bind(before.micros()).fetch_optional(&pools.project.get()).await?
         });
         if oldest.is_none() {
             return Ok(false);
         }
+        let mut tx = self.begin_projection().await?;
+        let batch = tx.lock_events().await?;
         // What has no place yet would come behind all that was told, and be missed by nobody.
-        self.number_events().await?;
-        let mut tx = self.begin_events().await?;
-        tx.lock_events().await?;
+        if tx.number_events(batch).await? == ROWS {
+            tx.commit().await?;
+            return Ok(true);
+        }
         let order = self.event_order("");
         let old = with_connection!(&mut tx, connection => {
             let select = format!(
