@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::parameters::{named, put, read_parameters};
+use crate::parameters::{put, read_parameters};
 use crate::words::words;
-use crate::{Component, Deployment, Environment, FieldError, FieldErrors, Owner, Run, Status, Step, StepId, Version};
+use crate::{
+    Component, Deployment, Environment, FieldError, FieldErrors, Filter as _, Owner, Run, Step, StepFilter, StepId,
+    Version,
+};
 
 words! {
     /// What an event is about: its name in the stream.
@@ -25,18 +28,8 @@ words! {
 /// Which events; all that is given must hold. A `reset` is told to everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventFilter {
-    /// Of this component.
-    pub component: Option<Component>,
-    /// Of this version.
-    pub version: Option<Version>,
-    /// Of this owner.
-    pub owner: Option<Owner>,
-    /// With this status; of a deployment, the last that was recorded.
-    pub status: Option<Status>,
-    /// In this environment.
-    pub environment: Option<Environment>,
-    /// Of this CI run.
-    pub run: Option<Run>,
+    /// Of these names, without times; the status of a deployment is the last that was recorded.
+    pub names: StepFilter,
     /// Of this kind.
     pub event: Option<EventKind>,
 }
@@ -154,11 +147,13 @@ impl EventFilter {
         match event {
             Event::Step(step) => {
                 let Step { component, environment, version, owner, run, status, .. } = step.as_ref();
-                self.names(component, environment, version, owner, run.as_ref()) && is_or_none(&self.status, status)
+                self.names(component, environment, version, owner, run.as_ref())
+                    && is_or_none(&self.names.status, status)
             }
             Event::Deployment(deployment) => {
                 let Deployment { component, environment, version, owner, run, status, .. } = deployment.as_ref();
-                self.names(component, environment, version, owner, run.as_ref()) && is_or_none(&self.status, status)
+                self.names(component, environment, version, owner, run.as_ref())
+                    && is_or_none(&self.names.status, status)
             }
             Event::Removed(RemovedDeployment { id: _, component, environment, version, owner, run }) => {
                 self.names(component, environment, version, owner, run.as_ref())
@@ -175,24 +170,19 @@ impl EventFilter {
         owner: &Owner,
         run: Option<&Run>,
     ) -> bool {
-        is_or_none(&self.component, component)
-            && is_or_none(&self.environment, environment)
-            && is_or_none(&self.version, version)
-            && is_or_none(&self.owner, owner)
-            && (self.run.is_none() || self.run.as_ref() == run)
+        is_or_none(&self.names.component, component)
+            && is_or_none(&self.names.environment, environment)
+            && is_or_none(&self.names.version, version)
+            && is_or_none(&self.names.owner, owner)
+            && (self.names.run.is_none() || self.names.run.as_ref() == run)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), FieldError>> {
-        Some(match name {
-            "component" => put(&mut self.component, name, value),
-            "version" => put(&mut self.version, name, value),
-            "owner" => put(&mut self.owner, name, value),
-            "status" => put(&mut self.status, name, value),
-            "environment" => put(&mut self.environment, name, value),
-            "run" => put(&mut self.run, name, value),
-            "event" => put(&mut self.event, name, value),
-            _ => return None,
-        })
+        match name {
+            "event" => Some(put(&mut self.event, name, value)),
+            name if Self::PARAMETERS.contains(&name) => self.names.set(name, value),
+            _ => None,
+        }
     }
 }
 
@@ -226,18 +216,9 @@ impl EventQuery {
     /// The parameters that describe this query.
     #[must_use]
     pub fn to_parameters(&self) -> Vec<(&'static str, String)> {
-        let Self { filter, last_event_id } = self;
-        let EventFilter { component, version, owner, status, environment, run, event } = filter;
-        let values = [
-            component.as_ref().map(ToString::to_string),
-            version.as_ref().map(ToString::to_string),
-            owner.as_ref().map(ToString::to_string),
-            status.as_ref().map(ToString::to_string),
-            environment.as_ref().map(ToString::to_string),
-            run.as_ref().map(ToString::to_string),
-            event.as_ref().map(ToString::to_string),
-        ];
-        let mut parameters = named(&EventFilter::PARAMETERS, values);
+        let Self { filter: EventFilter { names, event }, last_event_id } = self;
+        let mut parameters = names.to_parameters();
+        parameters.extend(event.map(|event| ("event", event.to_string())));
         parameters.extend(last_event_id.clone().map(|id| ("last_event_id", id)));
         parameters
     }

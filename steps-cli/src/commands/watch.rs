@@ -5,7 +5,9 @@ mod once;
 
 use clap::ValueEnum;
 use steps_shared::view::events::Lines;
-use steps_shared::{Component, DeploymentOutcome, Environment, Event, EventFilter, ListFormat, Owner, Run, Version};
+use steps_shared::{
+    Component, DeploymentOutcome, Environment, Event, EventFilter, ListFormat, Owner, Run, StepFilter, Version,
+};
 
 use super::setup;
 use crate::client::block_on;
@@ -75,7 +77,8 @@ enum WatchFormat {
 /// Watches until a deployment has ended, with `--once`, or for ever.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let Args { component, environment, version, owner, run, once, format } = args;
-    let filter = EventFilter { component, version, owner, status: None, environment, run, event: None };
+    let names = StepFilter { component, environment, version, owner, run, ..StepFilter::default() };
+    let filter = EventFilter { names, event: None };
     let client = setup::client(&setup::settings(connection)?)?;
     let mut once = once.then(|| Once::new(&filter));
     let mut shown = Shown { format, lines: Lines::default() };

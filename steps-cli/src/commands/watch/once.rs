@@ -26,9 +26,8 @@ pub struct Once {
 
 impl Once {
     pub fn new(filter: &EventFilter) -> Self {
-        let EventFilter { component, version, owner, environment, run, .. } = filter.clone();
-        let newest = version.is_some() || run.is_some();
-        let base = StepFilter { component, version, owner, environment, run, ..StepFilter::default() };
+        let base = StepFilter { status: None, ..filter.names.clone() };
+        let newest = base.version.is_some() || base.run.is_some();
         let filter = DeploymentFilter { base, ..DeploymentFilter::default() };
         Self { filter, newest, running: HashSet::new(), began: None }
     }
