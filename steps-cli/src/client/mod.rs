@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, SERVER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
-use steps_shared::{Problem, Timestamp};
+use steps_shared::{Problem, Timestamp, innermost};
 use tokio::time::timeout;
 
 mod body;
@@ -361,14 +361,10 @@ fn unprepared(cause: &str) -> String {
     }
 }
 
-/// The innermost cause: "Connection refused" rather than "error sending request".
+/// The innermost cause.
 fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
     // The outermost error repeats the URL, and with it a password.
-    if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
+    if error.source().is_none() { "the request failed".to_owned() } else { innermost(error) }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use steps_shared::innermost;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Settings;
@@ -152,14 +153,6 @@ async fn beginning(mut response: Response) -> Vec<u8> {
         bytes.extend_from_slice(&chunk);
     }
     bytes
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// Trusts one certificate, whatever names and times it has and whoever signed it.

@@ -9,6 +9,7 @@ use reqwest::{Url, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use steps_shared::innermost;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -244,12 +245,4 @@ pub fn checked_url(text: &str) -> Result<Url, String> {
         "http" if is_local => Ok(url),
         _ => Err(format!("must begin with https://, not {text:?}; http:// is for this machine only")),
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, dangerous, decode, decode_header};
 use serde::{Deserialize, Serialize};
-use steps_shared::Timestamp;
+use steps_shared::{Timestamp, innermost};
 use tokio::time::sleep;
 
 use super::Caller;
@@ -115,11 +115,7 @@ struct Issuer {
 
 /// Why the keys of an issuer cannot be asked for. In small containers there are often no certificates at all.
 fn unprepared(issuer: &str, error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    let cause = cause.to_string();
+    let cause = innermost(error);
     match cause.contains("No CA certificates") {
         true => format!(
             "the keys of the issuer {issuer} cannot be fetched: there are no certificates of authorities on this machine; install the \
