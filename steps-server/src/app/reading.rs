@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steps_shared::{Component, Projection, ProjectionQuery, StepId, Timestamp};
+use steps_shared::{Component, Environment, Projection, ProjectionQuery, StepId, Timestamp};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{App, Error};
-use crate::store::{Access, Reader, StoreError};
+use crate::store::{Access, Name, Reader, StoreError, Turns};
 
 /// How long the database may take to show that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,6 +48,21 @@ impl App {
         F: Future<Output = Result<T, Error>>,
     {
         self.within_deadline(question(self.store.reader(access, (self.now)()))).await
+    }
+
+    /// The components and environments that there are deployments of, or those that are named, when everything of them is folded;
+    /// and their turns, which are read before anything else of them.
+    pub(super) async fn names_with_turns(
+        &self,
+        access: &Access,
+        component: Option<&Component>,
+        environment: Option<&Environment>,
+    ) -> Result<(Vec<Name>, Turns), Error> {
+        let names =
+            self.read(access, component, |reader| async move { Ok(reader.deployed(component, environment).await?) });
+        let names = names.await?;
+        let turns = self.read_unfolded(access, |reader| async move { Ok(reader.turns().await?) });
+        Ok((names, turns.await?))
     }
 
     /// The same for a question about one step, or about the deployment that is named after one; `None` where there is none.

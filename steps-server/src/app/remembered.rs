@@ -1,8 +1,10 @@
 //! Answers about a component that are given again while they are true.
 //!
-//! Whoever changes a deployment raises the turns of its component's buckets in the same transaction. An answer is kept with the
-//! turns that were read before what it was made of, so that equal turns say that nothing has changed since; with the time that it
-//! is of; and with when it changes by itself, because a deployment that may still go on will have ended by then.
+//! Whoever changes a deployment gives its component another turn in the same transaction. An answer is kept with the turns that
+//! were read before what it was made of, so that equal turns say that nothing has changed since; with the time that it is of; and
+//! with when it changes by itself, because a deployment that may still go on will have ended by then.
+
+use std::sync::Arc;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -16,7 +18,7 @@ const ANSWERS: usize = 4096;
 
 /// Answers that may be given again.
 #[derive(Debug)]
-pub struct Remembered(Cache<Question, Entry, Bytes>);
+pub struct Remembered(Cache<Question, Arc<Entry>, Bytes>);
 
 /// What was asked; of the same time at another moment is the same question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,9 +55,9 @@ pub enum Answer {
     Stats(Vec<StatsRow>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Entry {
-    turns: Vec<i64>,
+    turns: [i64; 2],
     times: Times,
     answer: Answer,
 }
@@ -71,17 +73,17 @@ impl Remembered {
     pub fn find(
         &self,
         question: &Question,
-        turns: &[i64],
+        turns: [i64; 2],
         (since, until): (Timestamp, Option<Timestamp>),
         now: Timestamp,
     ) -> Option<Answer> {
         let entry = self.0.get(question)?;
-        (entry.turns == turns && entry.times.hold(since, until, now)).then_some(entry.answer)
+        (entry.turns == turns && entry.times.hold(since, until, now)).then(|| entry.answer.clone())
     }
 
     /// Keeps an answer.
-    pub fn keep(&self, question: Question, turns: &[i64], times: Times, answer: Answer) {
-        self.0.insert(question, Entry { turns: turns.to_vec(), times, answer });
+    pub fn keep(&self, question: Question, turns: [i64; 2], times: Times, answer: Answer) {
+        self.0.insert(question, Arc::new(Entry { turns, times, answer }));
     }
 }
 
@@ -99,8 +101,8 @@ impl Times {
 #[derive(Debug, Clone)]
 struct Bytes;
 
-impl Weighter<Question, Entry> for Bytes {
-    fn weight(&self, question: &Question, entry: &Entry) -> u64 {
+impl Weighter<Question, Arc<Entry>> for Bytes {
+    fn weight(&self, question: &Question, entry: &Arc<Entry>) -> u64 {
         let rows = match &entry.answer {
             Answer::Trend(None) => 0,
             Answer::Trend(Some(trend)) => {
@@ -132,19 +134,19 @@ mod tests {
         };
         let remembered = Remembered::default();
         let times = Times { since: at(0), until: None, first: Some(at(10)), made: at(100), changes: Some(at(200)) };
-        remembered.keep(question(), &[1, 2], times, Answer::Trend(None));
+        remembered.keep(question(), [1, 2], times, Answer::Trend(None));
         let found =
-            |turns: &[i64], since, until, now| remembered.find(&question(), turns, (since, until), now).is_some();
-        assert!(found(&[1, 2], at(0), None, at(100)));
-        assert!(found(&[1, 2], at(10), None, at(199)), "the first one is still within");
-        assert!(!found(&[1, 3], at(0), None, at(100)), "something was folded");
-        assert!(!found(&[1, 2], at(11), None, at(100)), "the first one is not within any more");
-        assert!(!found(&[1, 2], at(-1), None, at(100)), "there may be one before");
-        assert!(!found(&[1, 2], at(0), Some(at(300)), at(100)), "of another time");
-        assert!(!found(&[1, 2], at(0), None, at(200)), "one has ended by itself");
-        assert!(!found(&[1, 2], at(0), None, at(99)), "the clock went back");
+            |turns: [i64; 2], since, until, now| remembered.find(&question(), turns, (since, until), now).is_some();
+        assert!(found([1, 2], at(0), None, at(100)));
+        assert!(found([1, 2], at(10), None, at(199)), "the first one is still within");
+        assert!(!found([1, 3], at(0), None, at(100)), "something was folded");
+        assert!(!found([1, 2], at(11), None, at(100)), "the first one is not within any more");
+        assert!(!found([1, 2], at(-1), None, at(100)), "there may be one before");
+        assert!(!found([1, 2], at(0), Some(at(300)), at(100)), "of another time");
+        assert!(!found([1, 2], at(0), None, at(200)), "one has ended by itself");
+        assert!(!found([1, 2], at(0), None, at(99)), "the clock went back");
         let other = Question { component: "bank".to_owned(), ..question() };
-        assert!(remembered.find(&other, &[1, 2], (at(0), None), at(100)).is_none());
+        assert!(remembered.find(&other, [1, 2], (at(0), None), at(100)).is_none());
     }
 
     #[test]
@@ -153,7 +155,7 @@ mod tests {
         let times = Times { since: at(0), until: None, first: None, made: at(0), changes: None };
         for nth in 0..100_000 {
             let question = Question { component: nth.to_string(), environment: None, parameters: Vec::new() };
-            remembered.keep(question, &[], times, Answer::Trend(None));
+            remembered.keep(question, [0, 0], times, Answer::Trend(None));
         }
         assert!(remembered.0.weight() <= BYTES, "{}", remembered.0.weight());
         assert!(remembered.0.len() > 1000, "{}", remembered.0.len());

@@ -13,10 +13,7 @@ use super::remembered::{Answer, Question, Times};
 use super::{App, Error};
 use crate::analysis::statistics::{Asked, Group, Groups, Names, Parts, Sample};
 use crate::projection::statuses::Statuses;
-use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample};
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample, day_of};
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
@@ -61,23 +58,20 @@ impl App {
         let filter = &query.filter;
         let StepFilter { component, environment, since, until, .. } = &filter.base;
         let (component, environment) = (component.as_ref(), environment.as_ref());
-        let names =
-            self.read(access, component, |reader| async move { Ok(reader.deployed(component, environment).await?) });
-        let names = names.await?;
-        let turns = self.read_unfolded(access, |reader| async move { Ok(reader.turns().await?) }).await?;
+        let (names, turns) = self.names_with_turns(access, component, environment).await?;
         let environment = environment.map(Environment::as_str);
-        let parameters = parameters(query, self.now());
+        let (times, now) = ((since.unwrap_or_default(), *until), self.now());
+        let parameters = parameters(query, now);
         let question = |component: &str| Question {
             component: component.to_owned(),
             environment: environment.map(ToOwned::to_owned),
             parameters: parameters.clone(),
         };
-        let (times, now) = ((since.unwrap_or_default(), *until), self.now());
         let (mut rows, mut unknown, mut found) = (Vec::new(), Vec::new(), HashMap::new());
         for names in names.chunk_by(|(one, _), (other, _)| one == other) {
             let Some((component, _)) = names.first() else { continue };
             let turns = turns.of(component.as_str(), environment);
-            match self.remembered.find(&question(component.as_str()), &turns, times, now) {
+            match self.remembered.find(&question(component.as_str()), turns, times, now) {
                 Some(Answer::Stats(known)) => rows.extend(known),
                 _ => {
                     unknown.extend_from_slice(names);
@@ -103,7 +97,7 @@ impl App {
             rows.extend_from_slice(&own);
             let times = Times { since: times.0, until: times.1, first, made: self.now(), changes };
             let turns = turns.of(&component, environment);
-            self.remembered.keep(question(&component), &turns, times, Answer::Stats(own));
+            self.remembered.keep(question(&component), turns, times, Answer::Stats(own));
         }
         let values = |row: &StatsRow| -> Vec<Option<String>> {
             query.by.iter().map(|by| row.group.get(by.name()).cloned()).collect()
@@ -161,7 +155,7 @@ fn parameters(query: &StatsQuery, now: Timestamp) -> Vec<(&'static str, String)>
     let base = StepFilter { component: None, environment: None, since: None, ..filter.base.clone() };
     let filter = DeploymentFilter { base, ..filter.clone() };
     let mut parameters = StatsQuery { filter, format: None, safe: false, ..query.clone() }.to_parameters();
-    let days = query.filter.base.since.map(|since| (now.micros() - since.micros()) / DAY);
+    let days = query.filter.base.since.map(|since| day_of(now.micros()) - day_of(since.micros()));
     parameters.extend(days.map(|days| ("days", days.to_string())));
     parameters
 }

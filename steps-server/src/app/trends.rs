@@ -39,16 +39,13 @@ impl App {
             return Err(FieldErrors::from(FieldError::wrong("until", reason)).into());
         }
         let _slot = self.acquire(&self.slots.series).await?;
-        let names = (query.component.as_ref(), query.environment.as_ref());
-        let deployed =
-            self.read(access, names.0, |reader| async move { Ok(reader.deployed(names.0, names.1).await?) }).await?;
-        let turns = &self.read_unfolded(access, |reader| async move { Ok(reader.turns().await?) }).await?;
+        let named = (query.component.as_ref(), query.environment.as_ref());
+        let (deployed, turns) = self.names_with_turns(access, named.0, named.1).await?;
+        let turns = &turns;
         let (mut trends, mut unknown): (Vec<Trend>, Vec<Name>) = (Vec::new(), Vec::new());
         for name in deployed {
-            let known = self.remembered.find(&question(&name, query), &turns_of(turns, &name), (since, until), now);
-            match known {
-                // Those of a step are not kept: what may end by itself is not known of them.
-                Some(Answer::Trend(known)) if query.step.is_none() => trends.extend(known.map(|trend| *trend)),
+            match self.remembered.find(&question(&name, query), turns_of(turns, &name), (since, until), now) {
+                Some(Answer::Trend(known)) => trends.extend(known.map(|trend| *trend)),
                 _ => unknown.push(name),
             }
         }
@@ -82,10 +79,11 @@ impl App {
                 let whole = self.whole(access, &key, &series, (since, until)).await?;
                 let first = series.first().map(|timed| timed.started_at);
                 let trend = self.trend(access, key, series, whole, query).await?;
+                // Those of a step are not kept: what may end by itself is not known of them.
                 if query.step.is_none() {
                     let times = Times { since, until, first, made: self.now(), changes: grows_at };
                     let answer = Answer::Trend(trend.clone().map(Box::new));
-                    self.remembered.keep(question(&name, query), &turns_of(turns, &name), times, answer);
+                    self.remembered.keep(question(&name, query), turns_of(turns, &name), times, answer);
                 }
                 Ok::<_, Error>(trend)
             })
