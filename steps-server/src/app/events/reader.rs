@@ -41,12 +41,16 @@ pub struct EventReader {
     _permit: OwnedSemaphorePermit,
 }
 
+/// An event as it is sent.
+fn text(id: &str, event: &Event) -> Option<Bytes> {
+    Some(format!("id: {id}\nevent: {}\ndata: {}\n\n", event.kind(), event.json().ok()?).into())
+}
+
 impl Told {
-    /// As server-sent events have it; `None` where the system fails.
+    /// What is told of an event; `None` where the system fails.
     pub fn new(ids: &Ids, place: Place, event: Event) -> Option<Self> {
-        let id = ids.of_event(place)?;
-        let text = format!("id: {id}\nevent: {}\ndata: {}\n\n", event.kind(), event.json().ok()?);
-        Some(Self { place, event, text: text.into() })
+        let text = text(&ids.of_event(place)?, &event)?;
+        Some(Self { place, event, text })
     }
 
     /// How many bytes it takes, more or less.
@@ -182,8 +186,7 @@ impl EventReader {
     fn reset_text(&self) -> Bytes {
         let reason = "what happened behind this id is not all known any more: list what is of interest, and go on here";
         let event = Event::Reset(Reset { reason: reason.to_owned() });
-        let (id, json) = (self.mark().unwrap_or_default(), event.json().unwrap_or_default());
-        format!("id: {id}\nevent: {}\ndata: {json}\n\n", event.kind()).into()
+        text(&self.mark().unwrap_or_default(), &event).unwrap_or_default()
     }
 }
 
