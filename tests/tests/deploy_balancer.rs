@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
@@ -23,15 +23,46 @@ fn server(port: u16, db: &TestDb, token: &str) -> Builder {
     Builder::on_port(port, &db.url()).args(&settings).env("STEPS_BOOTSTRAP_TOKEN", token)
 }
 
-/// Both servers.
-async fn two_servers(db: &TestDb, token: &str) -> [Server; 2] {
-    let first = server(free_port().await, db, token).start().await;
-    let second = server(free_port().await, db, token).start().await;
-    [first, second]
+/// Both servers on one database, and the balancer in front of them.
+struct Site {
+    balancer: Balancer,
+    servers: [Server; 2],
+    token: String,
+    /// The last that goes.
+    db: TestDb,
 }
 
-fn urls(servers: &[Server; 2]) -> [&str; 2] {
-    [servers[0].url(), servers[1].url()]
+impl Site {
+    async fn start() -> Self {
+        Self::with(async |urls| Balancer::start(urls).await).await
+    }
+
+    async fn with(balancer: impl AsyncFnOnce([&str; 2]) -> Balancer) -> Self {
+        let (db, token) = (TestDb::new(DatabaseKind::MySql), generated_token());
+        let first = server(free_port().await, &db, &token).start().await;
+        let second = server(free_port().await, &db, &token).start().await;
+        let servers = [first, second];
+        let balancer = balancer([servers[0].url(), servers[1].url()]).await;
+        Self { db, token, servers, balancer }
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::start(self.balancer.url(), &self.token)
+    }
+
+    /// Starts a server again that has ended, and waits until it gets requests; how long that took.
+    async fn restart(&mut self, at: usize) -> Duration {
+        let (lines, began) = (self.balancer.lines(), Instant::now());
+        self.servers[at] = server(port_of(&self.servers[at]), &self.db, &self.token).start().await;
+        self.balancer.says(lines, at + 1, "UP").await;
+        began.elapsed()
+    }
+
+    /// Ends the traffic, and compares what was acknowledged with what is stored.
+    async fn close(&self, what: &str, faults: usize, recoveries: Vec<Duration>, traffic: Traffic) {
+        Report::close(&format!("behind haproxy: {what}"), faults, recoveries, &traffic.stop().await, &self.db.url())
+            .await;
+    }
 }
 
 #[track_caller]
@@ -41,87 +72,70 @@ fn assert_none(failures: &[Failure], when: &str) {
 
 #[test]
 fn servers_are_replaced_one_after_the_other_and_no_request_fails() {
-    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
-        let token = generated_token();
-        let mut servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
-        let traffic = Traffic::start(balancer.url(), &token);
+        let mut site = Site::start().await;
+        let traffic = site.traffic();
         let mut recoveries = Vec::new();
         for at in [0, 1] {
             traffic.more(200).await;
-            let lines = balancer.lines();
-            let port = port_of(&servers[at]);
-            servers[at].process().terminate();
-            balancer.says(lines, at + 1, "stopping").await;
-            assert!(servers[at].ended().await.success());
+            let lines = site.balancer.lines();
+            site.servers[at].process().terminate();
+            site.balancer.says(lines, at + 1, "stopping").await;
+            assert!(site.servers[at].ended().await.success());
             traffic.more(100).await;
-            let began = Instant::now();
-            servers[at] = server(port, &db, &token).start().await;
-            balancer.says(lines, at + 1, "UP").await;
-            recoveries.push(began.elapsed());
+            recoveries.push(site.restart(at).await);
         }
         traffic.more(200).await;
         assert_none(&traffic.failures(), "servers were replaced");
-        Report::close("behind haproxy: servers replaced", 2, recoveries, &traffic.stop().await, &db.url()).await;
+        site.close("servers replaced", 2, recoveries, traffic).await;
     });
 }
 
 #[test]
 fn only_requests_in_flight_fail_when_a_server_is_killed() {
-    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
-        let token = generated_token();
-        let mut servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
-        let traffic = Traffic::start(balancer.url(), &token);
+        let mut site = Site::start().await;
+        let traffic = site.traffic();
         let mut recoveries = Vec::new();
         for at in [0, 1, 0] {
             traffic.more(200).await;
             assert_none(&traffic.failures(), "both servers serve");
-            let lines = balancer.lines();
-            let port = port_of(&servers[at]);
+            let lines = site.balancer.lines();
             let before = Instant::now();
-            servers[at].kill();
+            site.servers[at].kill();
             let killed = Instant::now();
             // Long before the balancer has noticed, requests find the other server.
             traffic.more(100).await;
-            balancer.says(lines, at + 1, "DOWN").await;
+            site.balancer.says(lines, at + 1, "DOWN").await;
             traffic.more(100).await;
             let failures = traffic.failures();
             let others: Vec<_> =
                 failures.iter().filter(|failure| failure.began > killed || failure.ended < before).collect();
             assert!(others.is_empty(), "not in flight: {others:#?}");
-            let began = Instant::now();
-            servers[at] = server(port, &db, &token).start().await;
-            balancer.says(lines, at + 1, "UP").await;
-            recoveries.push(began.elapsed());
+            recoveries.push(site.restart(at).await);
         }
         traffic.more(100).await;
         assert_none(&traffic.failures(), "both servers serve again");
-        Report::close("behind haproxy: servers killed", 3, recoveries, &traffic.stop().await, &db.url()).await;
+        site.close("servers killed", 3, recoveries, traffic).await;
     });
 }
 
 #[test]
 fn a_server_that_hangs_gets_no_request_once_that_is_noticed() {
-    let db = TestDb::new(DatabaseKind::MySql);
     with_load(async {
-        let token = generated_token();
-        let servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
-        let traffic = Traffic::start(balancer.url(), &token);
+        let site = Site::start().await;
+        let traffic = site.traffic();
         let mut recoveries = Vec::new();
         for at in [0, 1] {
             traffic.more(200).await;
-            let lines = balancer.lines();
-            servers[at].process().pause();
-            balancer.says(lines, at + 1, "DOWN").await;
+            let lines = site.balancer.lines();
+            site.servers[at].process().pause();
+            site.balancer.says(lines, at + 1, "DOWN").await;
             let noticed = Instant::now();
             traffic.more(200).await;
             let began = Instant::now();
-            servers[at].process().resume();
-            balancer.says(lines, at + 1, "UP").await;
+            site.servers[at].process().resume();
+            site.balancer.says(lines, at + 1, "UP").await;
             recoveries.push(began.elapsed());
             traffic.more(200).await;
             // Who had asked the one that hangs waited for it, for half a minute; nobody else did.
@@ -129,17 +143,14 @@ fn a_server_that_hangs_gets_no_request_once_that_is_noticed() {
             let late: Vec<_> = failures.iter().filter(|failure| failure.began > noticed).collect();
             assert!(late.is_empty(), "after it was noticed: {late:#?}");
         }
-        Report::close("behind haproxy: servers hung", 2, recoveries, &traffic.stop().await, &db.url()).await;
+        site.close("servers hung", 2, recoveries, traffic).await;
     });
 }
 
 #[test]
 fn the_command_never_fails_and_every_step_is_recorded_once() {
-    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        let token = generated_token();
-        let mut servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
+        let Site { db, token, mut servers, balancer } = Site::start().await;
         let ports = [port_of(&servers[0]), port_of(&servers[1])];
         let is_stopping = Arc::new(AtomicBool::new(false));
         let pipelines: Vec<_> = (0..2)
@@ -197,11 +208,8 @@ fn pipeline(cli: &Cli, number: usize, is_stopping: &AtomicBool) -> i64 {
 
 #[test]
 fn a_long_export_is_whole_though_its_server_is_stopped() {
-    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        let token = generated_token();
-        let mut servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
+        let Site { db: _db, token, mut servers, balancer } = Site::start().await;
         let client = client_with(&token, 8);
         let component = format!("checkout/{}", "long".repeat(50));
         for version in 0..10 {
@@ -245,11 +253,8 @@ fn a_long_export_is_whole_though_its_server_is_stopped() {
 
 #[test]
 fn wrong_tokens_are_counted_for_the_client_and_not_for_the_balancer() {
-    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        let token = generated_token();
-        let servers = two_servers(&db, &token).await;
-        let balancer = Balancer::start(urls(&servers)).await;
+        let Site { db: _db, token, servers, balancer } = Site::start().await;
         let from = async |address: [u8; 4], token: &str, forwarded: &str| {
             let client = builder().local_address(Some(address.into())).build().expect("a client");
             let request = client.get(format!("{}/v1/steps/count", balancer.url())).bearer_auth(token);
@@ -272,12 +277,10 @@ fn wrong_tokens_are_counted_for_the_client_and_not_for_the_balancer() {
 
 #[test]
 fn the_balancer_speaks_tls_and_answers_in_the_form_of_the_servers() {
-    let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
-        let token = generated_token();
-        let mut servers = two_servers(&db, &token).await;
         let files = TlsFiles::new();
-        let balancer = Balancer::with_tls(urls(&servers), &files).await;
+        let site = Site::with(async |urls| Balancer::with_tls(urls, &files).await).await;
+        let Site { db: _db, token, mut servers, balancer } = site;
         let stream = TcpStream::connect(balancer.url().trim_start_matches("https://")).await.expect("a connection");
         let name = "127.0.0.1".try_into().expect("a name");
         let stream = files.connector(&[HTTP_2, HTTP_1]).connect(name, stream).await.expect("a handshake");
