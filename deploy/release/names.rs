@@ -1,4 +1,5 @@
-//! A static program for Linux loads no plugins of the machine's glibc: see deploy/release/names.c.
+//! The build script of both programs. A static one for Linux loads no plugins of the machine's glibc: see names.c.
+//! It runs in the folder of each package.
 
 use std::env;
 
