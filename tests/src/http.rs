@@ -1,6 +1,7 @@
 //! An HTTP client and its answers, for tests.
 
 use std::sync::Once;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, ClientBuilder, RequestBuilder};
@@ -23,7 +24,9 @@ pub fn builder() -> ClientBuilder {
         // Another client of this process may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
+    // A connection is not used again when a server with a short --stall-timeout may be closing it.
+    let idle = Duration::from_millis(500);
+    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).pool_idle_timeout(idle)
 }
 
 /// A whole answer.
