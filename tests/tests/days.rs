@@ -24,7 +24,7 @@ const QUESTIONS: [&str; 9] = [
 ];
 
 fn step(component: &str, nth: u64, status: &str, seconds: u64) -> Value {
-    let second = nth * 5_000 + seconds;
+    let second = nth * 10_000 + seconds;
     let (day, rest) = (second / 86_400, second % 86_400);
     let (month, day) = (1 + day / 28, 1 + day % 28);
     let ts = format!("2026-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60);
@@ -39,7 +39,7 @@ fn step(component: &str, nth: u64, status: &str, seconds: u64) -> Value {
 /// Deployments of two months: some failed, one in twenty never ended.
 async fn history(server: &Server) {
     let mut steps = Vec::new();
-    for nth in 0..900 {
+    for nth in 0..450 {
         let component = ["checkout", "billing"][(nth % 2) as usize];
         steps.extend([step(component, nth, "started", 0), step(component, nth, "waiting", 60 + nth % 50)]);
         steps.push(step(component, nth, "building", 120 + nth % 70));

@@ -55,7 +55,7 @@ fn an_endless_document_is_given_up() {
             &["check", "--component", "checkout", "--max", "5m"],
             &["import", "FILE"],
         ];
-        for filler in [" ", "7", "[", "\"x", "{\"steps\":[{},"] {
+        for filler in [" ", "\"x", "{\"steps\":[{},"] {
             let server = HostileServer::endless(OK_JSON, filler.repeat(64 * 1024));
             all_fail(&server, &small, SMALL, "is longer than 1 MiB").await;
         }

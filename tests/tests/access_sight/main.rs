@@ -33,7 +33,7 @@ type Limits = (&'static [&'static str], &'static [&'static str]);
 /// How many of them are tried in a run, by chance.
 const MANY_LIMITS: usize = 2;
 /// How many of all questions are asked each time, by chance.
-const MANY_QUESTIONS: usize = 200;
+const MANY_QUESTIONS: usize = 120;
 const LIMITS: [Limits; 5] = [
     (&["acme/*"], &[]),
     (&[], &["staging*"]),
