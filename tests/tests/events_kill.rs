@@ -40,15 +40,43 @@ struct Read {
 #[test]
 fn readers_miss_nothing_on_sqlite() {
     let db = TestDb::new(DatabaseKind::Sqlite);
-    with_load(readers_miss_nothing(&db.url(), None, 7));
+    with_load(readers_miss_nothing([db.url(), db.url()], async |_| false, 7));
 }
 
 #[test]
 fn readers_miss_nothing_on_mysql() {
     with_load(async {
-        let mut database = PrivateDatabase::start().await;
-        let url = database.url();
-        readers_miss_nothing(&url, Some(&mut database), 11).await;
+        let database = PrivateDatabase::start().await;
+        let mut first = true;
+        let away = async |rng: &mut Rng| {
+            let longest = short_or_long(2000, 10_000);
+            let time = if std::mem::take(&mut first) { longest } else { rng.u64(200..longest) };
+            database.pause();
+            sleep(Duration::from_millis(time)).await;
+            database.resume();
+            true
+        };
+        readers_miss_nothing([database.url(), database.url()], away, 11).await;
+    });
+}
+
+/// Each server beside a node of its own.
+#[cfg(feature = "soak")]
+#[test]
+fn readers_miss_nothing_on_galera() {
+    use steps_tests::faults::{Cluster as _, Galera};
+
+    with_load(async {
+        let mut cluster = Galera::start().await;
+        let urls = [cluster.url(0), cluster.url(1)];
+        let mut nodes = [0, 1, 2].into_iter().cycle();
+        let away = async |_: &mut Rng| {
+            let node = nodes.next().unwrap();
+            cluster.kill(node);
+            cluster.rejoin(node).await;
+            true
+        };
+        readers_miss_nothing(urls, away, 13).await;
     });
 }
 
@@ -111,11 +139,12 @@ async fn read(client: Client, urls: [String; 2], read: Arc<Mutex<Read>>, id: Str
     }
 }
 
-async fn readers_miss_nothing(url: &str, mut database: Option<&mut PrivateDatabase>, seed: u64) {
+/// `away` takes the database away for a while, or says that it cannot.
+async fn readers_miss_nothing(databases: [String; 2], mut away: impl AsyncFnMut(&mut Rng) -> bool, seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let ports = [free_port().await, free_port().await];
     let start = async |nth: usize| {
-        let server = Builder::on_port(ports[nth], url).args(&["--deadline", "5s"]).start().await;
+        let server = Builder::on_port(ports[nth], &databases[nth]).args(&["--deadline", "5s"]).start().await;
         assert_eq!(server.url(), format!("http://127.0.0.1:{}", ports[nth]));
         server
     };
@@ -138,14 +167,11 @@ async fn readers_miss_nothing(url: &str, mut database: Option<&mut PrivateDataba
     let recorders = [(0, seed), (1, seed + 1)]
         .map(|(nth, seed)| tokio::spawn(record(client.clone(), urls.clone(), nth * half, half, seed)));
 
-    let (mut kills, mut away) = (0, 0);
+    let (mut kills, mut times_away) = (0, 0);
     while recorders.iter().any(|recorder| !recorder.is_finished()) {
         sleep(Duration::from_millis(rng.u64(100..1500))).await;
-        if let Some(database) = database.as_deref_mut().filter(|_| kills % 3 == 2) {
-            database.pause();
-            sleep(Duration::from_millis(rng.u64(200..short_or_long(2000, 10_000)))).await;
-            database.resume();
-            away += 1;
+        if kills % 3 == 2 {
+            times_away += usize::from(away(&mut rng).await);
         }
         let nth = rng.usize(..2);
         servers[nth].kill();
@@ -178,7 +204,7 @@ async fn readers_miss_nothing(url: &str, mut database: Option<&mut PrivateDataba
     let (told, connections) =
         reads.iter().fold((0, 0), |(told, connections), read| (told + read.told.len(), connections + read.connections));
     tell(format!(
-        "events: {} steps through two servers, {kills} kills, the database away {away} times, {READERS} readers with {connections} \
+        "events: {} steps through two servers, {kills} kills, the database away {times_away} times, {READERS} readers with {connections} \
          connections: {told} events, missing 0, double 0",
         recorded.len()
     ));
