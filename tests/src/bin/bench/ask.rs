@@ -12,7 +12,8 @@ use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 use crate::tools::{median, percentile, product, query};
 use crate::{Figure, Size};
 
-const COMPONENTS: u64 = 200;
+/// Components of the history.
+pub const COMPONENTS: u64 = 200;
 const STEPS_EACH: u64 = 6;
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// Rows in one INSERT.
@@ -24,17 +25,8 @@ const RAW: &str = "SELECT component, COUNT(*), AVG(next_ts - ts) / 1000000 FROM 
 
 /// Everything on one database.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
-    let db = TestDb::new(DatabaseKind::MySql);
+    let (db, took) = stored(size.steps)?;
     let url = db.url();
-    block_on(async { Server::start(&db).await.stop().await });
-    let start = Instant::now();
-    fill(&url, size.steps)?;
-    eprintln!("{} steps of {COMPONENTS} components stored in {:.1} s", size.steps, start.elapsed().as_secs_f64());
-    let start = Instant::now();
-    let rebuilt = Builder::bare().args(&["--database-url", &url]).run("rebuild");
-    ensure!(rebuilt.code == 0, "rebuild failed: {}", rebuilt.stderr);
-    let took = start.elapsed();
-    eprintln!("{} in {:.1} s", rebuilt.stdout.trim(), took.as_secs_f64());
     let mut figures = vec![Figure {
         what: format!("rebuild of {} steps, {}", size.steps, product()),
         steps: format!("{:.1} s, {:.0} steps/s", took.as_secs_f64(), size.steps as f64 / took.as_secs_f64()),
@@ -56,6 +48,22 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     });
     block_on(server.stop());
     Ok(figures)
+}
+
+/// A database with so many steps, folded, and how long the folding took.
+pub fn stored(steps: u64) -> anyhow::Result<(TestDb, Duration)> {
+    let db = TestDb::new(DatabaseKind::MySql);
+    let url = db.url();
+    block_on(async { Server::start(&db).await.stop().await });
+    let start = Instant::now();
+    fill(&url, steps)?;
+    eprintln!("{steps} steps of {COMPONENTS} components stored in {:.1} s", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let rebuilt = Builder::bare().args(&["--database-url", &url]).run("rebuild");
+    ensure!(rebuilt.code == 0, "rebuild failed: {}", rebuilt.stderr);
+    let took = start.elapsed();
+    eprintln!("{} in {:.1} s", rebuilt.stdout.trim(), took.as_secs_f64());
+    Ok((db, took))
 }
 
 /// Deployments of six steps, evenly over the last year; of each component one in 25 failed.

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use steps_shared::{Expected, Timestamp};
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
-use crate::ask::p95;
+use crate::ask::{p95, stored};
 use crate::calibration::{KINDS, STATIONARY, Tally, history, recorded, replay};
+use crate::tools::product;
 use crate::{Figure, Size};
 
 /// Deployments of a history, and histories of a kind.
@@ -37,8 +38,9 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
         let target = Some(("70 % to 90 %", (70.0..=90.0).contains(&tally.percent())));
         figures.push(figure("80 % range of the time left, real CI", &tally, target));
     }
-    figures.push(served(DatabaseKind::MySql, size)?);
-    figures.push(served(DatabaseKind::Sqlite, size)?);
+    let (many, _) = stored(size.steps.min(1_000_000))?;
+    figures.push(served(&many, product(), size)?);
+    figures.push(served(&TestDb::new(DatabaseKind::Sqlite), "SQLite", size)?);
     Ok(figures)
 }
 
@@ -61,10 +63,9 @@ fn figure(what: &str, tally: &Tally, target: Option<(&'static str, bool)>) -> Fi
 }
 
 /// How long the server takes to tell it.
-fn served(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
-    let db = TestDb::new(kind);
+fn served(db: &TestDb, store: &str, size: Size) -> anyhow::Result<Figure> {
     block_on(async {
-        let server = Server::start(&db).await;
+        let server = Server::start(db).await;
         let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros())?;
         let mut steps = Vec::new();
         for nth in 0..=BEFORE {
@@ -81,7 +82,7 @@ fn served(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
             }
         }
         ensure!(server.batch(&steps).await.recorded == steps.len() as u64, "not all was recorded");
-        let list: Value = server.get("/v1/deployments?outcome=running&format=json").await.json();
+        let list: Value = server.get("/v1/deployments?component=shop&outcome=running&format=json").await.json();
         let id = list["deployments"][0]["id"].as_str().unwrap_or_default().to_owned();
         let path = format!("/v1/deployments/{id}/expected");
         let told: Expected = serde_json::from_str(server.get(&path).await.ok())?;
@@ -90,7 +91,7 @@ fn served(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
         let ms = p95(&server, "/v1/deployments/{id}/expected", &paths).await?;
         server.stop().await;
         Ok(Figure {
-            what: format!("expected time left by 50 deployments of {} steps, {kind:?}", STEPS.len()),
+            what: format!("expected time left by 50 deployments of {} steps, {store}", STEPS.len()),
             steps: format!("p95 {ms:.2} ms at the server"),
             beside: String::new(),
             ratio: String::new(),

@@ -8,6 +8,7 @@ mod before;
 #[path = "../../calibration.rs"]
 mod calibration;
 mod eta;
+mod events;
 mod export;
 mod fold;
 mod machine;
@@ -54,6 +55,9 @@ pub struct Figure {
     pub target: Option<(&'static str, bool)>,
 }
 
+/// What is measured without arguments, in this order.
+const CASES: [&str; 10] = ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "eta", "events"];
+
 fn main() -> anyhow::Result<()> {
     let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000, steps: 10_000_000 };
     let quick = Size { seconds: 1, rounds: 1, pairs: 20, rows: 20_000, steps: 60_000 };
@@ -65,8 +69,7 @@ fn main() -> anyhow::Result<()> {
 
     let mut cases: Vec<String> = std::env::args().skip(1).collect();
     if cases.is_empty() {
-        cases =
-            ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "eta"].map(str::to_owned).to_vec();
+        cases = CASES.map(str::to_owned).to_vec();
     }
     let before = std::env::var_os("BENCH_BEFORE").filter(|file| !file.is_empty()).map(|file| {
         let output = std::fs::read_to_string(&file).with_context(|| file.display().to_string());
@@ -87,7 +90,8 @@ fn main() -> anyhow::Result<()> {
             "ask" => ask::measure(size),
             "trend" => trend::measure(size),
             "eta" => eta::measure(size),
-            other => bail!("no case {other:?}; there are record, spool, post, token, export, fold, ask, trend and eta"),
+            "events" => events::measure(size),
+            other => bail!("no case {other:?}; there are {}", CASES.join(", ")),
         };
         // What has been measured stays, whatever fails after it.
         match measured {
