@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::text::{Meaning, Text};
 use crate::{Component, Deployment, DeploymentOutcome, Environment, Event, Run, Step, StepId, StepOutcome, Version};
 
 /// The most deployments whose end is remembered.
@@ -21,13 +22,15 @@ impl Lines {
     pub fn line(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Step(step) => Some(of_step(step)),
-            Event::Deployment(deployment) => self.end(deployment),
+            Event::Deployment(deployment) => self.end(deployment).map(|end| end.to_string()),
             Event::Removed(_) => None,
             Event::Reset(reset) => Some(format!("something was missed: {}", reset.reason)),
         }
     }
 
-    fn end(&mut self, deployment: &Deployment) -> Option<String> {
+    /// How a deployment has ended; `None` where it has not, or where that was said.
+    #[must_use]
+    pub fn end(&mut self, deployment: &Deployment) -> Option<Text> {
         let Deployment { id, component, environment, version, run, outcome, duration, .. } = deployment;
         if *outcome == DeploymentOutcome::Running {
             self.told.remove(id);
@@ -42,7 +45,9 @@ impl Lines {
         let at = deployment.ended_at.unwrap_or(deployment.started_at).to_seconds_text();
         let what = named(component, version, environment, run.as_ref());
         let after = duration.map_or_else(String::new, |duration| format!(" after {duration}"));
-        Some(format!("{at}  {what}: the deployment {}{after}", ended(*outcome)))
+        let mut text = Text::new(format!("{at}  "), Meaning::Faint);
+        text.say(format!("{what}: ")).add(format!("the deployment {}{after}", ended(*outcome)), (*outcome).into());
+        Some(text)
     }
 }
 
