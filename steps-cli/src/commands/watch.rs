@@ -1,7 +1,9 @@
 //! `steps watch`.
 
 mod follow;
+mod live;
 mod once;
+mod running;
 
 use clap::ValueEnum;
 use steps_shared::view::events::Lines;
@@ -10,7 +12,7 @@ use steps_shared::{
 };
 
 use super::setup;
-use crate::client::block_on;
+use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
@@ -60,9 +62,9 @@ pub struct Args {
     /// End with the first deployment that ends: 0 when it succeeded, else 1
     #[arg(long)]
     once: bool,
-    /// How events are written: text for people, or jsonl with each event as one JSON object
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: WatchFormat,
+    /// Write events as lines: text for people, jsonl for programs [default: a live view on a terminal, text when piped]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<WatchFormat>,
 }
 
 /// How events are written.
@@ -80,22 +82,35 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let names = StepFilter { component, environment, version, owner, run, ..StepFilter::default() };
     let filter = EventFilter { names, event: None };
     let client = setup::client(&setup::settings(connection)?)?;
-    let mut once = once.then(|| Once::new(&filter));
-    let mut shown = Shown { format, lines: Lines::default() };
-    block_on(async {
-        follow(&client, filter, async |next| match next {
-            Next::Listed(now) => match &mut once {
-                Some(once) => once.look(&client, now).await,
-                None => Ok(None),
-            },
-            Next::Event(id, event) => {
-                shown.show(id, event)?;
-                Ok(once.as_mut().and_then(|once| once.outcome(event)))
-            }
-        })
-        .await
-    })
-    .map(|outcome| if outcome == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
+    let once = once.then(|| Once::new(&filter));
+    let format = match format {
+        None if live::is_possible() => return block_on(live::show(&client, filter, once)),
+        format => format.unwrap_or(WatchFormat::Text),
+    };
+    block_on(lines(&client, filter, once, Shown { format, lines: Lines::default() }))
+}
+
+/// Writes a line for each event.
+async fn lines(client: &Client, filter: EventFilter, mut once: Option<Once>, mut shown: Shown) -> Result<u8, Error> {
+    let outcome = follow(client, filter, async |next| match next {
+        Next::Listed(now) => match &mut once {
+            Some(once) => once.look(client, now).await,
+            None => Ok(None),
+        },
+        Next::Event(id, event) => {
+            shown.show(id, event)?;
+            Ok(once.as_mut().and_then(|once| once.outcome(event)))
+        }
+        Next::Away(reason) => {
+            terminal::note(format!("steps: the connection is lost ({reason}); trying again"));
+            Ok(None)
+        }
+        Next::Back => {
+            terminal::note("steps: the server is back");
+            Ok(None)
+        }
+    });
+    Ok(if outcome.await? == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
 }
 
 /// What was shown.

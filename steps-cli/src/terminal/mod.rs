@@ -7,11 +7,16 @@
 mod arguments;
 pub mod bar;
 pub mod canvas;
+pub mod cells;
 pub mod chart;
 pub mod csv_text;
 pub mod destination;
 pub mod export;
+pub mod guardian;
+pub mod inline;
+pub mod keys;
 pub mod line_ends;
+pub mod live;
 pub mod painted;
 pub mod pairs;
 #[cfg(test)]
