@@ -30,15 +30,20 @@ pub fn counted_down(expected: &Expected, now: Timestamp) -> CountedDown {
 pub fn left_at(expected: &Expected, now: Timestamp) -> Text {
     let CountedDown { median, low, high } = counted_down(expected, now);
     let (Some(median), Some(low), Some(high)) = (median, low, high) else { return left(expected) };
-    let about = if median.seconds() < 1.0 { "about to end".to_owned() } else { format!("about {} left", whole(median)) };
+    let about =
+        if median.seconds() < 1.0 { "about to end".to_owned() } else { format!("about {} left", whole(median)) };
     let mut text = match expected.is_longest {
         true => Text::new(format!("longer than all before, {about}"), Meaning::Warning),
         false => Text::new(about, Meaning::Running),
     };
     match (low.seconds() < 1.0, high.seconds() < 1.0) {
         (_, true) => {}
-        (true, false) => { text.say(format!(", most likely within {}", whole(high))); }
-        (false, false) => { text.say(format!(", most likely {} to {}", whole(low), whole(high))); }
+        (true, false) => {
+            text.say(format!(", most likely within {}", whole(high)));
+        }
+        (false, false) => {
+            text.say(format!(", most likely {} to {}", whole(low), whole(high)));
+        }
     }
     text.say(format!("; by {} before", words::deployments(expected.past_deployments)));
     text

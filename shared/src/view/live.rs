@@ -4,14 +4,18 @@
 
 use super::expected::{self, CountedDown};
 use super::text::{Meaning, Sign, Text};
-use super::words::whole;
-use crate::{Deployment, Duration, Expected, ExpectedStep, StepState, Timestamp};
+use super::words::{self, whole};
+use crate::{Component, Deployment, Duration, Environment, Expected, ExpectedStep, StepState, Timestamp, Version};
 
 /// A running deployment at a moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Live {
     /// `checkout 4.2.0 → production`.
     pub what: Text,
+    /// What is deployed, and which version, where there is no room for more.
+    pub component: String,
+    /// See there.
+    pub version: String,
     /// `by ann`.
     pub owner: Text,
     /// How long it has run.
@@ -24,6 +28,8 @@ pub struct Live {
     pub present: Vec<Text>,
     /// The names of these steps.
     pub present_names: Vec<String>,
+    /// `then deploying, warming`: the steps that are to come, in order; else empty.
+    pub next: Text,
     /// How much longer it takes, in a sentence; why that is not known; or empty where nobody has said.
     pub left: Text,
     /// The same in two words; where it is not known, how long it has run.
@@ -66,8 +72,6 @@ pub enum PartKind {
 #[must_use]
 pub fn live(deployment: &Deployment, expected: Option<&Expected>, now: Timestamp) -> Live {
     let Deployment { component, environment, version, owner, started_at, status, .. } = deployment;
-    let mut what = Text::new(format!("{component} {version} "), Meaning::Strong);
-    what.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
     let elapsed = Duration::between(*started_at, now).unwrap_or_default();
     let steps: Vec<&ExpectedStep> = expected.map(|told| phases(told, *started_at)).unwrap_or_default();
     let present: Vec<&ExpectedStep> =
@@ -87,13 +91,16 @@ pub fn live(deployment: &Deployment, expected: Option<&Expected>, now: Timestamp
         ),
     };
     Live {
-        what,
+        what: words::deployed(component, version, environment),
+        component: component.to_string(),
+        version: version.to_string(),
         owner: format!("by {owner}").into(),
         elapsed,
         slow,
         parts: parts(*started_at, now, &steps, left.as_ref()),
         present: present_texts,
         present_names,
+        next: next(&steps),
         left: expected.map(|told| expected::left_at(told, now)).unwrap_or_default(),
         left_short: left_short(left.as_ref(), is_slow, elapsed),
     }
@@ -123,6 +130,32 @@ fn present_step(step: &ExpectedStep, now: Timestamp) -> Text {
         }
     }
     text
+}
+
+fn next(steps: &[&ExpectedStep]) -> Text {
+    let names = steps.iter().filter(|step| step.state == StepState::ToCome).map(|step| step.status.to_string());
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { Text::default() } else { Text::new(format!("then {}", names.join(", ")), Meaning::Faint) }
+}
+
+/// A deployment that begins, of which no server has told anything.
+#[must_use]
+pub fn begun(component: &Component, version: &Version, environment: &Environment, elapsed: Duration) -> Live {
+    let is_all = Part { from: 0.0, to: 1.0, kind: PartKind::Running, step: None, is_slow: false };
+    Live {
+        what: words::deployed(component, version, environment),
+        component: component.to_string(),
+        version: version.to_string(),
+        owner: Text::default(),
+        elapsed,
+        slow: Text::default(),
+        parts: vec![is_all],
+        present: Vec::new(),
+        present_names: Vec::new(),
+        next: Text::default(),
+        left: Text::default(),
+        left_short: left_short(None, false, elapsed),
+    }
 }
 
 fn left_short(left: Option<&CountedDown>, is_slow: bool, elapsed: Duration) -> Text {

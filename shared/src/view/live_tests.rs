@@ -72,19 +72,14 @@ fn a_bar_has_what_was_what_is_and_what_is_to_come() {
     let now = live(&deployment(), Some(&told), at(3.0));
     assert_eq!(
         parts(&now, 8.0),
-        [
-            "Done building 0-2",
-            "Running testing 2-3",
-            "Left testing 3-4",
-            "ToCome deploying 4-6",
-            "Late  6-8"
-        ]
+        ["Done building 0-2", "Running testing 2-3", "Left testing 3-4", "ToCome deploying 4-6", "Late  6-8"]
     );
     let [what, owner, left, short] = [&now.what, &now.owner, &now.left, &now.left_short].map(ToString::to_string);
     assert_eq!([what, owner], ["shop 4.2.0 → production", "by ann"]);
     assert_eq!(left, "about 3m00s left, most likely 2m00s to 5m00s; by 10 deployments before");
     assert_eq!((short.as_str(), now.present_names.as_slice()), ("3m00s left", &["testing".to_owned()][..]));
     assert_eq!(now.present[0].to_string(), "testing 1m00s, usually 1m00s (30s to 2m00s)");
+    assert_eq!(now.next.to_string(), "then deploying");
     // Half a minute later everything has gone on, without another answer.
     let later = live(&deployment(), Some(&told), at(3.5));
     assert_eq!(later.left_short.to_string(), "2m30s left");
@@ -116,6 +111,12 @@ fn without_an_answer_it_tells_what_the_deployment_tells() {
     let now = live(&deployment(), None, at(3.0));
     assert_eq!(parts(&now, 3.0), ["Running  0-3"]);
     assert_eq!((now.present[0].to_string().as_str(), now.left.is_empty()), ("testing", true));
+    let begun =
+        begun(&deployment().component, &deployment().version, &deployment().environment, Duration::from_secs(5));
+    assert_eq!(
+        (begun.left_short.to_string(), parts(&begun, 1.0)),
+        ("for 5s".to_owned(), vec!["Running  0-1".to_owned()])
+    );
     // A clock that is behind draws nothing wrong.
     let behind = live(&deployment(), None, at(-1.0));
     assert_eq!((behind.elapsed, behind.parts.len()), (Duration::default(), 0));

@@ -1,6 +1,7 @@
 //! Numbers, dates, durations and shares in words.
 
-use crate::{Duration, Timestamp};
+use super::text::{Meaning, Sign, Text};
+use crate::{Component, Duration, Environment, Timestamp, Version};
 
 /// `1234567` as `1,234,567`.
 #[must_use]
@@ -15,6 +16,14 @@ pub fn grouped(number: u64) -> String {
 pub fn deployments(count: u32) -> String {
     let noun = if count == 1 { "deployment" } else { "deployments" };
     format!("{} {noun}", grouped(count.into()))
+}
+
+/// `checkout 4.2.0 → production`.
+#[must_use]
+pub fn deployed(component: &Component, version: &Version, environment: &Environment) -> Text {
+    let mut text = Text::new(format!("{component} {version} "), Meaning::Strong);
+    text.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
+    text
 }
 
 /// The day, UTC: `2026-01-05`.
@@ -91,7 +100,8 @@ mod tests {
 
     #[test]
     fn whole_seconds() {
-        let texts = [0.0, 0.9, 9.99, 59.99, 60.7, 3725.0].map(|seconds| whole(Duration::from_seconds(seconds).unwrap()));
+        let texts =
+            [0.0, 0.9, 9.99, 59.99, 60.7, 3725.0].map(|seconds| whole(Duration::from_seconds(seconds).unwrap()));
         assert_eq!(texts, ["0s", "0s", "9s", "59s", "1m00s", "1h02m"]);
     }
 

@@ -1,9 +1,10 @@
 //! `steps watch`.
 
+pub(super) mod feed;
 mod follow;
 mod live;
 mod once;
-mod running;
+pub(super) mod running;
 
 use clap::ValueEnum;
 use steps_shared::view::events::Lines;

@@ -19,8 +19,7 @@ while read -r word; do [ "$word" = done ] && exit; done
 [ "$(stty -g <&2)" = "$changed" ] && stty "$before" <&2"#;
 
 /// Gives the whole screen back, without its last line.
-const REGION: &str = r#"echo; exec >&-
-while read -r word; do [ "$word" = done ] && exit; done
+const REGION: &str = r#"while read -r word; do [ "$word" = done ] && exit; done
 printf '\0337\033[r\033[999;1H\033[2K\0338' >&2"#;
 
 /// What a guardian puts right.
@@ -52,7 +51,7 @@ impl Guardian {
         let mut child = command.spawn().ok()?;
         let (pipe, said) = (child.stdin.take(), child.stdout.take());
         let (Some(pipe), Some(mut said)) = (pipe, said) else { return None };
-        let is_ready = said.read(&mut [0]).is_ok_and(|count| count > 0);
+        let is_ready = guarded == Guarded::Region || said.read(&mut [0]).is_ok_and(|count| count > 0);
         let guardian = Self { child, pipe };
         if is_ready {
             return Some(guardian);

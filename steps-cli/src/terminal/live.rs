@@ -4,6 +4,8 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::text::{Line, Span};
 use ratatui_core::widgets::Widget;
+use steps_shared::Deployment;
+use steps_shared::view::events::verdict;
 use steps_shared::view::live::{Live, Part, PartKind};
 use steps_shared::view::{Meaning, Text};
 use unicode_width::UnicodeWidthStr;
@@ -66,6 +68,15 @@ impl View {
         cells::lines(&buffer).pop().unwrap_or_default()
     }
 
+    /// What scrolls up when a deployment has ended.
+    pub fn draw_verdict(deployment: &Deployment, width: u16, glyphs: Glyphs) -> Vec<Painted> {
+        let parts = verdict(deployment);
+        let lines = beside(parts.iter(), width.into(), glyphs);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, lines.len() as u16));
+        put(&lines, &mut buffer);
+        cells::lines(&buffer)
+    }
+
     fn lines(&self, width: usize, height: usize) -> Vec<Line<'static>> {
         let status = self.status_lines(width);
         let room = height.saturating_sub(status.len());
@@ -88,13 +99,14 @@ impl View {
     }
 
     fn block(&self, deployment: &Live, width: usize) -> Vec<Line<'static>> {
-        let Live { what, owner, elapsed, slow, parts: bar, present, left, .. } = deployment;
+        let Live { what, owner, elapsed, slow, parts: bar, present, next, left, .. } = deployment;
         let glyphs = self.glyphs;
         let elapsed = Text::from(format!("for {}", steps_shared::view::words::whole(*elapsed)));
         let heading = [what, owner, &elapsed, slow].into_iter().filter(|text| !text.is_empty());
         let mut lines = beside(heading, width, glyphs);
         lines.push(line(bar_cells(bar, width, glyphs)));
-        lines.extend(beside(present.iter().take(MAX_PRESENT), width, glyphs));
+        let steps = present.iter().take(MAX_PRESENT).chain((!next.is_empty()).then_some(next));
+        lines.extend(beside(steps, width, glyphs));
         if let Some(more) = present.len().checked_sub(MAX_PRESENT).filter(|more| *more > 0) {
             lines.push(line(vec![(format!("and {more} more steps at the same time"), Meaning::Faint)]));
         }
@@ -147,8 +159,7 @@ impl Columns {
 
     fn line(&self, deployment: &Live, glyphs: Glyphs) -> Line<'static> {
         let Self { name, bar, step, left } = *self;
-        let what = plain(&deployment.what, glyphs);
-        let mut piece = vec![(padded(&cut(&what, name, glyphs), name), Meaning::Strong)];
+        let mut piece = vec![(padded(&name_text(deployment, name, glyphs), name), Meaning::Strong)];
         if bar > 0 {
             piece.push(("  ".to_owned(), Meaning::Plain));
             piece.extend(bar_cells(&deployment.parts, bar, glyphs));
@@ -161,6 +172,17 @@ impl Columns {
         piece.push((format!("  {}{text}", " ".repeat(left.saturating_sub(text.width()))), meaning));
         line(piece)
     }
+}
+
+/// What is deployed, in so many columns: the version is seen before where it goes to, and before the whole of the component.
+fn name_text(deployment: &Live, width: usize, glyphs: Glyphs) -> String {
+    let what = plain(&deployment.what, glyphs);
+    if what.width() <= width {
+        return what;
+    }
+    let version = cut(&deployment.version, width / 2, glyphs);
+    let component = cut(&deployment.component, width.saturating_sub(version.width() + 1), glyphs);
+    cut(&format!("{component} {version}"), width, glyphs)
 }
 
 fn left_text(deployment: &Live, glyphs: Glyphs) -> (String, Meaning) {

@@ -1,6 +1,5 @@
 //! The live view: what is running, on a terminal, until it is told to stop.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::Poll;
@@ -16,9 +15,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::follow::{Next, follow};
+use super::feed::{MESSAGES, Message, feed};
 use super::once::Once;
-use super::running::{self, Listed, RunningDeployments};
+use super::running::RunningDeployments;
 use crate::client::Client;
 use crate::error::Error;
 use crate::exit;
@@ -27,27 +26,15 @@ use crate::terminal::inline::{InlineScreen, Size};
 use crate::terminal::keys::{Keys, is_foreground};
 use crate::terminal::live::View;
 use crate::terminal::painted::Painted;
-use crate::terminal::{is_utf8_locale, text};
+use crate::terminal::{is_moving, is_utf8_locale};
 
 /// How often it is looked whether something else is to be shown.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How many messages wait for the view before the stream of events does.
-const MESSAGES: usize = 256;
-
 /// Whether the standard output is a terminal for it: one that moves its cursor, and that this process is in the foreground of.
 pub fn is_possible() -> bool {
-    let term = std::env::var("TERM").unwrap_or_default();
     let stdout = std::io::stdout();
-    stdout.is_terminal() && !matches!(term.as_str(), "" | "dumb") && is_foreground(&stdout)
-}
-
-/// What the view is told.
-enum Message {
-    Listed(Listed),
-    Event(Event),
-    Away(String),
-    Back,
+    is_moving(&stdout) && is_foreground(&stdout)
 }
 
 /// How it ends.
@@ -62,27 +49,7 @@ pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) 
     let mut signals = Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
     let mut view = Watched::new(client, &filter);
     let (sender, mut messages) = mpsc::channel(MESSAGES);
-    let following = follow(client, filter.clone(), async |next| {
-        let (message, outcome) = match next {
-            Next::Listed(began) => {
-                let listed = running::list(client, &filter).await?;
-                let outcome = match &mut once {
-                    Some(once) => once.look(client, began).await?,
-                    None => None,
-                };
-                (Message::Listed(listed), outcome)
-            }
-            Next::Event(_, event) => {
-                let outcome = once.as_mut().and_then(|once| once.outcome(event));
-                (Message::Event(event.clone()), outcome)
-            }
-            Next::Away(reason) => (Message::Away(reason.to_owned()), None),
-            Next::Back => (Message::Back, None),
-        };
-        // The receiver lives as long as this.
-        let _ = sender.send(message).await;
-        Ok(outcome)
-    });
+    let following = feed(client, filter, &mut once, sender);
     tokio::pin!(following);
     let keys = Keys::begin();
     let mut quits = keys.as_ref().map(|_| Keys::quits());
@@ -173,20 +140,12 @@ impl<'a> Watched<'a> {
     }
 
     fn take(&mut self, message: Message) {
+        self.running.take(&message);
         match message {
-            Message::Listed(listed) => {
-                self.is_listed = true;
-                self.running.listed(listed);
-            }
-            Message::Event(Event::Step(step)) => self.running.recorded(&step),
-            Message::Event(Event::Deployment(deployment)) => {
-                self.running.changed(&deployment);
-                self.ended(&deployment);
-            }
-            Message::Event(Event::Removed(removed)) => self.running.removed(removed.id),
-            Message::Event(event @ Event::Reset(_)) => {
-                self.above.extend(self.lines.line(&event).map(Painted::plain));
-            }
+            Message::Listed(_) => self.is_listed = true,
+            Message::Event(Event::Deployment(deployment)) => self.ended(&deployment),
+            Message::Event(event @ Event::Reset(_)) => self.above.extend(self.lines.line(&event).map(Painted::plain)),
+            Message::Event(Event::Step(_) | Event::Removed(_)) => {}
             Message::Away(reason) => self.away = Some((Instant::now(), reason)),
             Message::Back => self.away = None,
         }
@@ -194,7 +153,10 @@ impl<'a> Watched<'a> {
 
     /// Lets the end of a deployment scroll up, where it has one that was not told.
     fn ended(&mut self, deployment: &Deployment) {
-        self.above.extend(self.lines.end(deployment).map(|end| text::line(&end, self.glyphs)));
+        if self.lines.is_new_end(deployment) {
+            let width = Size::of(std::io::stdout()).line();
+            self.above.extend(View::draw_verdict(deployment, width, self.glyphs));
+        }
     }
 
     fn draw(&mut self) -> Result<(), Error> {
@@ -272,7 +234,10 @@ impl Signals {
 
     async fn next(&mut self) -> i32 {
         std::future::poll_fn(|context| {
-            let came = self.ends.iter_mut().find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
+            let came = self
+                .ends
+                .iter_mut()
+                .find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
             came.map_or(Poll::Pending, Poll::Ready)
         })
         .await

@@ -7,10 +7,11 @@ use futures_util::future::{Either, LocalBoxFuture};
 use futures_util::stream::FuturesUnordered;
 use steps_shared::view::live::{Live, live};
 use steps_shared::{
-    Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery, EventFilter,
-    Expected, ListFormat, Order, Step, StepColumn, StepFilter, StepId, Timestamp,
+    Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Event,
+    EventFilter, Expected, ListFormat, Order, Step, StepColumn, StepFilter, StepId, Timestamp,
 };
 
+use super::feed::Message;
 use crate::client::{Client, clock};
 use crate::clock;
 use crate::commands::listing;
@@ -101,22 +102,35 @@ impl<'a> RunningDeployments<'a> {
         self.tracked.len()
     }
 
+    /// Takes what has happened.
+    pub fn take(&mut self, message: &Message) {
+        match message {
+            Message::Listed(listed) => self.listed(listed),
+            Message::Event(Event::Step(step)) => self.recorded(step),
+            Message::Event(Event::Deployment(deployment)) => self.changed(deployment),
+            Message::Event(Event::Removed(removed)) => {
+                self.tracked.retain(|tracked| tracked.deployment.id != removed.id);
+            }
+            Message::Event(Event::Reset(_)) | Message::Away(_) | Message::Back => {}
+        }
+    }
+
     /// Takes what is listed. How a deployment ended that was running before is asked.
-    pub fn listed(&mut self, listed: Listed) {
+    fn listed(&mut self, listed: &Listed) {
         let Listed { deployments, now } = listed;
-        self.clock = Some(ServerClock { told: now, at: Instant::now() });
+        self.clock = Some(ServerClock { told: *now, at: Instant::now() });
         let is_listed = |tracked: &Tracked| deployments.iter().any(|listed| listed.id == tracked.deployment.id);
         for missing in self.tracked.extract_if(.., |tracked| !is_listed(tracked)) {
             let (client, id) = (self.client, missing.deployment.id);
             self.asking.push(Box::pin(async move { Answer::Found(found(client, id).await) }));
         }
         for deployment in deployments {
-            self.changed(&deployment);
+            self.changed(deployment);
         }
     }
 
     /// Takes a deployment as it is now.
-    pub fn changed(&mut self, deployment: &Deployment) {
+    fn changed(&mut self, deployment: &Deployment) {
         let at = self.tracked.iter().position(|tracked| tracked.deployment.id == deployment.id);
         if deployment.outcome != DeploymentOutcome::Running {
             at.map(|at| self.tracked.remove(at));
@@ -140,17 +154,12 @@ impl<'a> RunningDeployments<'a> {
     }
 
     /// Takes a step: its deployment has changed.
-    pub fn recorded(&mut self, step: &Step) {
+    fn recorded(&mut self, step: &Step) {
         let Step { component, environment, version, run, .. } = step;
         for tracked in &mut self.tracked {
             let Deployment { component: of, environment: to, version: which, run: by, .. } = &tracked.deployment;
             tracked.has_changed |= (of, to, which, by) == (component, environment, version, run);
         }
-    }
-
-    /// Takes that a deployment is no more.
-    pub fn removed(&mut self, id: StepId) {
-        self.tracked.retain(|tracked| tracked.deployment.id != id);
     }
 
     /// Asks how much longer those take that are due, while there are not too many requests under way; those first that nothing is known of.
