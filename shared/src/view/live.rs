@@ -24,16 +24,25 @@ pub struct Live {
     pub slow: Text,
     /// The parts of its bar, in order; none overlaps another.
     pub parts: Vec<Part>,
-    /// `testing 38s, usually 1m02s (50s to 1m20s)`: the steps that are going on, in order.
-    pub present: Vec<Text>,
-    /// The names of these steps.
-    pub present_names: Vec<String>,
+    /// The steps that are going on, in order.
+    pub present: Vec<PresentStep>,
     /// `then deploying, warming`: the steps that are to come, in order; else empty.
     pub next: Text,
     /// How much longer it takes, in a sentence; why that is not known; or empty where nobody has said.
     pub left: Text,
     /// The same in two words; where it is not known, how long it has run.
     pub left_short: Text,
+}
+
+/// A step that is going on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PresentStep {
+    /// Its status.
+    pub name: String,
+    /// `testing 38s, usually 1m02s`.
+    pub text: Text,
+    /// ` (50s to 1m20s)`, which goes behind that: the range that four of five are within; empty where that is not known.
+    pub range: Text,
 }
 
 /// A part of a bar. Places are shares of its width: 0 is the beginning of the deployment, 1 the latest that it may well end.
@@ -82,13 +91,13 @@ pub fn live(deployment: &Deployment, expected: Option<&Expected>, now: Timestamp
     if is_slow {
         slow.sign(Sign::Slow, Meaning::Warning).add(" slower than usual", Meaning::Warning);
     }
-    let (present_texts, present_names) = match expected {
+    let present = match expected {
+        Some(_) => present.iter().map(|step| present_step(step, now)).collect(),
         // Nobody has told its steps.
-        None => (vec![Text::new(status.to_string(), Meaning::Running)], vec![status.to_string()]),
-        Some(_) => (
-            present.iter().map(|step| present_step(step, now)).collect(),
-            present.iter().map(|step| step.status.to_string()).collect(),
-        ),
+        None => {
+            let name = status.to_string();
+            vec![PresentStep { text: Text::new(name.clone(), Meaning::Running), name, range: Text::default() }]
+        }
     };
     Live {
         what: words::deployed(component, version, environment),
@@ -98,8 +107,7 @@ pub fn live(deployment: &Deployment, expected: Option<&Expected>, now: Timestamp
         elapsed,
         slow,
         parts: parts(*started_at, now, &steps, left.as_ref()),
-        present: present_texts,
-        present_names,
+        present,
         next: next(&steps),
         left: expected.map(|told| expected::left_at(told, now)).unwrap_or_default(),
         left_short: left_short(left.as_ref(), is_slow, elapsed),
@@ -116,20 +124,20 @@ fn phases(expected: &Expected, start: Timestamp) -> Vec<&ExpectedStep> {
     steps.filter(|(at, step)| !(*at == 0 && encloses((*at, step)))).map(|(_, step)| step).collect()
 }
 
-/// `testing 38s, usually 1m02s (50s to 1m20s)`.
-fn present_step(step: &ExpectedStep, now: Timestamp) -> Text {
+fn present_step(step: &ExpectedStep, now: Timestamp) -> PresentStep {
     let took = step.from.and_then(|from| Duration::between(from, now)).unwrap_or_default();
     let meaning = if step.is_slow { Meaning::Warning } else { Meaning::Running };
     let mut text = Text::new(format!("{} {}", step.status, whole(took)), meaning);
+    let mut range = Text::default();
     if let Some(usual) = step.usual {
         text.say(format!(", usually {}", whole(usual)));
-        if let (Some(low), Some(high)) = (step.usual_low, step.usual_high)
-            && whole(low) != whole(high)
-        {
-            text.say(format!(" ({} to {})", whole(low), whole(high)));
-        }
     }
-    text
+    if let [Some(low), Some(high)] = [step.usual_low, step.usual_high].map(|usual| usual.map(whole))
+        && low != high
+    {
+        range.say(format!(" ({low} to {high})"));
+    }
+    PresentStep { name: step.status.to_string(), text, range }
 }
 
 fn next(steps: &[&ExpectedStep]) -> Text {
@@ -151,7 +159,6 @@ pub fn begun(component: &Component, version: &Version, environment: &Environment
         slow: Text::default(),
         parts: vec![is_all],
         present: Vec::new(),
-        present_names: Vec::new(),
         next: Text::default(),
         left: Text::default(),
         left_short: left_short(None, false, elapsed),

@@ -77,8 +77,9 @@ fn a_bar_has_what_was_what_is_and_what_is_to_come() {
     let [what, owner, left, short] = [&now.what, &now.owner, &now.left, &now.left_short].map(ToString::to_string);
     assert_eq!([what, owner], ["shop 4.2.0 → production", "by ann"]);
     assert_eq!(left, "about 3m00s left, most likely 2m00s to 5m00s; by 10 deployments before");
-    assert_eq!((short.as_str(), now.present_names.as_slice()), ("3m00s left", &["testing".to_owned()][..]));
-    assert_eq!(now.present[0].to_string(), "testing 1m00s, usually 1m00s (30s to 2m00s)");
+    assert_eq!((short.as_str(), now.present[0].name.as_str()), ("3m00s left", "testing"));
+    let PresentStep { text, range, .. } = &now.present[0];
+    assert_eq!(format!("{text}{range}"), "testing 1m00s, usually 1m00s (30s to 2m00s)");
     assert_eq!(now.next.to_string(), "then deploying");
     // Half a minute later everything has gone on, without another answer.
     let later = live(&deployment(), Some(&told), at(3.5));
@@ -102,7 +103,7 @@ fn steps_beside_each_other_and_the_start_around_them() {
     let now = live(&deployment(), Some(&told), at(3.0));
     let expected = ["Gap  0-0.5", "Done a 0.5-1", "Done b 1-1.2", "Done a 1.2-1.5", "Running copying 1.5-3"];
     assert_eq!(parts(&now, 3.0), expected);
-    assert_eq!((now.present_names.len(), now.slow.to_string().as_str()), (1, "▲ slower than usual"));
+    assert_eq!((now.present.len(), now.slow.to_string().as_str()), (1, "▲ slower than usual"));
     assert_eq!([now.left.to_string(), now.left_short.to_string()], ["time left unknown: too few", "for 3m00s"]);
 }
 
@@ -110,7 +111,7 @@ fn steps_beside_each_other_and_the_start_around_them() {
 fn without_an_answer_it_tells_what_the_deployment_tells() {
     let now = live(&deployment(), None, at(3.0));
     assert_eq!(parts(&now, 3.0), ["Running  0-3"]);
-    assert_eq!((now.present[0].to_string().as_str(), now.left.is_empty()), ("testing", true));
+    assert_eq!((now.present[0].text.to_string().as_str(), now.left.is_empty()), ("testing", true));
     let begun =
         begun(&deployment().component, &deployment().version, &deployment().environment, Duration::from_secs(5));
     assert_eq!(

@@ -29,14 +29,18 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                                        everything that is recorded, as it happens
+  steps watch                                        everything that is running, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
   timeout 30m steps watch checkout --once            for half an hour at most
+  steps watch --format text                          lines, also on a terminal
   steps watch --format jsonl | jq .data
 
-A line for each step, and one for the end of each deployment. It begins now and goes on until it is stopped; where the \
-connection breaks, it goes on behind the last event that came.
+On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \
+scrolls up. q, Esc and Ctrl-C end it.
+
+In a pipe or a file, and with --format, it writes a line for each step, and one for the end of each deployment. It begins now and \
+goes on until it is stopped; where the connection breaks, it goes on behind the last event that came.
 
 With --once it ends with the first deployment that ends: one that is running now or begins later. With --version or --run \
 that is the newest one of them, also if it has ended already. The exit code is 0 when it succeeded, and 1 when it failed, was \

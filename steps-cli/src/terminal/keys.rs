@@ -33,7 +33,10 @@ pub struct Keys {
 impl Keys {
     /// Begins, where the standard input is a terminal that this process is in the foreground of.
     pub fn begin() -> Option<Self> {
-        let terminal = io::stdin().as_fd().try_clone_to_owned().ok().filter(OwnedFd::is_terminal)?;
+        Self::of(io::stdin().as_fd().try_clone_to_owned().ok().filter(OwnedFd::is_terminal)?)
+    }
+
+    fn of(terminal: OwnedFd) -> Option<Self> {
         let before = tcgetattr(&terminal).ok().filter(|_| is_foreground(&terminal))?;
         let guardian = terminal.try_clone().ok().and_then(|terminal| Guardian::start(terminal, Guarded::Modes));
         let mut keys = Self { terminal, before, guardian };
@@ -101,12 +104,67 @@ pub fn is_foreground(terminal: impl std::os::fd::AsFd) -> bool {
 }
 
 fn is_quit(typed: &[u8]) -> bool {
-    match typed {
-        [.., 0x1b] => {
+    match quit_key(typed) {
+        Some(b'\x1b') => {
             let stdin = io::stdin();
             let mut more = [PollFd::new(&stdin, PollFlags::IN)];
             !matches!(poll(&mut more, Some(&ONE_KEY)), Ok(1..))
         }
-        typed => typed.first() != Some(&0x1b) && typed.iter().any(|key| matches!(key, b'q' | b'Q')),
+        key => key.is_some(),
+    }
+}
+
+/// A `q`, or an Esc that nothing follows. Other keys are sent as Esc, `[` or `O`, and what ends with a letter or `~`; with Alt, as Esc and
+/// the key.
+fn quit_key(typed: &[u8]) -> Option<u8> {
+    let mut keys = typed.iter().copied();
+    loop {
+        match keys.next()? {
+            b'\x1b' => match keys.next() {
+                None => return Some(b'\x1b'),
+                Some(b'[' | b'O') => drop(keys.find(|byte| matches!(byte, b'@'..=b'Z' | b'a'..=b'~'))),
+                Some(_) => {}
+            },
+            key @ (b'q' | b'Q') => return Some(key),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_end() {
+        let ends = |typed: &[u8]| quit_key(typed).is_some();
+        assert!(ends(b"q") && ends(b"xQ") && ends(b"\x1b") && ends(b"\x1b[Aq") && ends(b"\x1b[15~\x1b"));
+        assert!(!ends(b"x") && !ends(b"\x1b[A") && !ends(b"\x1bOq") && !ends(b"\x1bq") && !ends(b"\x1b[1;5C"));
+    }
+
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).and_then(|()| unlockpt(&screen)).unwrap();
+        let path = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+        let terminal = File::options().read(true).write(true).open(path).unwrap();
+        let modes = || format!("{:?}", tcgetattr(&terminal).unwrap());
+        let before = modes();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let keys = Keys::of(terminal.try_clone().unwrap().into()).unwrap();
+            assert!(keys.guardian.is_some());
+            assert!(!tcgetattr(&terminal).unwrap().local_modes.intersects(CHANGED));
+            keys.put_back();
+            assert_eq!(modes(), before);
+            keys.set();
+            panic!("on purpose");
+        }));
+        let message = panicked.unwrap_err();
+        assert_eq!((message.downcast_ref(), modes()), (Some(&"on purpose"), before));
     }
 }

@@ -4,10 +4,10 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::text::{Line, Span};
 use ratatui_core::widgets::Widget;
-use steps_shared::Deployment;
 use steps_shared::view::events::verdict;
 use steps_shared::view::live::{Live, Part, PartKind};
 use steps_shared::view::{Meaning, Text};
+use steps_shared::{Deployment, escaped};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Glyphs, cut};
@@ -25,7 +25,7 @@ const MAX_PRESENT: usize = 4;
 const MIN_BAR: usize = 6;
 
 /// From this width on, a deployment on one line names its present step.
-const WIDE: usize = 60;
+const WIDE: usize = 50;
 
 /// What is shown at one moment.
 #[derive(Debug)]
@@ -105,8 +105,13 @@ impl View {
         let heading = [what, owner, &elapsed, slow].into_iter().filter(|text| !text.is_empty());
         let mut lines = beside(heading, width, glyphs);
         lines.push(line(bar_cells(bar, width, glyphs)));
-        let steps = present.iter().take(MAX_PRESENT).chain((!next.is_empty()).then_some(next));
-        lines.extend(beside(steps, width, glyphs));
+        let steps = present.iter().take(MAX_PRESENT).map(|step| {
+            let mut text = step.text.clone();
+            text.append(step.range.clone());
+            if plain(&text, glyphs).width() > width { step.text.clone() } else { text }
+        });
+        let steps: Vec<Text> = steps.chain((!next.is_empty()).then(|| next.clone())).collect();
+        lines.extend(beside(steps.iter(), width, glyphs));
         if let Some(more) = present.len().checked_sub(MAX_PRESENT).filter(|more| *more > 0) {
             lines.push(line(vec![(format!("and {more} more steps at the same time"), Meaning::Faint)]));
         }
@@ -191,7 +196,8 @@ fn left_text(deployment: &Live, glyphs: Glyphs) -> (String, Meaning) {
 }
 
 fn step_text(deployment: &Live) -> String {
-    steps_shared::escaped(&deployment.present_names.join(", ")).into_owned()
+    let names: Vec<_> = deployment.present.iter().map(|step| escaped(&step.name)).collect();
+    names.join(", ")
 }
 
 fn padded(text: &str, width: usize) -> String {
@@ -216,7 +222,10 @@ fn bar_cells(bar: &[Part], width: usize, glyphs: Glyphs) -> Piece {
         for cell in cells.iter_mut().take(to).skip(from) {
             *cell = (character.to_owned(), meaning);
         }
-        before = Some(part);
+        // A gap that is not seen parts nothing.
+        if part.step.is_some() || to > from {
+            before = Some(part);
+        }
     }
     cells
 }
