@@ -99,7 +99,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
 async fn lines(client: &Client, filter: EventFilter, mut once: Option<Once>, mut shown: Shown) -> Result<u8, Error> {
     let outcome = follow(client, filter, async |next| match next {
         Next::Listed(now) => match &mut once {
-            Some(once) => once.look(client, now).await,
+            Some(once) => Ok(once.look(client, now).await?.map(|ended| ended.outcome)),
             None => Ok(None),
         },
         Next::Event(id, event) => {

@@ -151,13 +151,14 @@ impl Columns {
         let widest = |column: &dyn Fn(&Live) -> usize| deployments.iter().map(column).max().unwrap_or_default();
         let left = widest(&|live| left_text(live, glyphs).0.width());
         let step = if width < WIDE { 0 } else { widest(&|live| step_text(live).width()).min(width / 5) };
-        let name = widest(&|live| plain(&live.what, glyphs).width()).min(width * 2 / 5);
+        let widest_name = widest(&|live| plain(&live.what, glyphs).width());
+        let name = widest_name.min(width * 2 / 5);
         let gaps = 4 + if step > 0 { 2 } else { 0 };
         let bar = width.saturating_sub(name + step + left + gaps);
         let mut columns = Self { name, bar, step, left };
         if bar < MIN_BAR {
             columns.bar = 0;
-            columns.name = name.min(width.saturating_sub(step + left + gaps - 2));
+            columns.name = widest_name.min(width.saturating_sub(step + left + gaps - 2));
         }
         columns
     }

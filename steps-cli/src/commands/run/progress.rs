@@ -89,7 +89,8 @@ impl ProgressLine {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            running.ask();
+            // The newest of them is this one.
+            running.ask(1);
             tokio::select! {
                 Some(message) = messages.recv() => running.take(&message),
                 failed = &mut following => return failed.map(drop),

@@ -36,14 +36,14 @@ pub async fn feed(
     sender: Sender<Message>,
 ) -> Result<DeploymentOutcome, Error> {
     follow(client, filter.clone(), async |next| {
+        // Whoever takes the messages lives as long as this.
         let (message, outcome) = match next {
             Next::Listed(began) => {
-                let listed = list(client, &filter).await?;
-                let outcome = match once {
-                    Some(once) => once.look(client, began).await?,
-                    None => None,
-                };
-                (Message::Listed(listed), outcome)
+                let _ = sender.send(Message::Listed(list(client, &filter).await?)).await;
+                let Some(once) = once else { return Ok(None) };
+                let Some(ended) = once.look(client, began).await? else { return Ok(None) };
+                let outcome = ended.outcome;
+                (Message::Event(Event::Deployment(Box::new(ended))), Some(outcome))
             }
             Next::Event(_, event) => {
                 let outcome = once.as_mut().and_then(|once| once.outcome(event));
@@ -52,7 +52,6 @@ pub async fn feed(
             Next::Away(reason) => (Message::Away(reason.to_owned()), None),
             Next::Back => (Message::Back, None),
         };
-        // Whoever takes them lives as long as this.
         let _ = sender.send(message).await;
         Ok(outcome)
     })

@@ -43,10 +43,10 @@ pub async fn follow<T>(
             Err(error) if is_first || !error.transient => return Err(error.into()),
             Err(error) => error.error.to_string(),
             Ok(mut stream) => {
-                if std::mem::take(&mut is_away) {
-                    if let Some(done) = take(Next::Back).await? {
-                        return Ok(done);
-                    }
+                if std::mem::take(&mut is_away)
+                    && let Some(done) = take(Next::Back).await?
+                {
+                    return Ok(done);
                 }
                 is_first = false;
                 loop {
@@ -77,10 +77,10 @@ pub async fn follow<T>(
                 }
             }
         };
-        if !std::mem::replace(&mut is_away, true) {
-            if let Some(done) = take(Next::Away(&broke)).await? {
-                return Ok(done);
-            }
+        if !std::mem::replace(&mut is_away, true)
+            && let Some(done) = take(Next::Away(&broke)).await?
+        {
+            return Ok(done);
         }
         sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);

@@ -47,16 +47,16 @@ enum End {
 /// Shows what is running until it is told to stop, or until a deployment has ended, with `once`. Returns the exit code.
 pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) -> Result<u8, Error> {
     let mut signals = Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
-    let mut view = Watched::new(client, &filter);
+    let keys = Keys::begin();
+    let mut view = Watched::new(client, &filter, keys.is_some());
     let (sender, mut messages) = mpsc::channel(MESSAGES);
     let following = feed(client, filter, &mut once, sender);
     tokio::pin!(following);
-    let keys = Keys::begin();
     let mut quits = keys.as_ref().map(|_| Keys::quits());
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let end = loop {
-        view.running.ask();
+        view.running.ask(Size::of(std::io::stdout()).rows.into());
         tokio::select! {
             Some(message) = messages.recv() => view.take(message),
             ended = &mut following => match ended {
@@ -121,12 +121,14 @@ struct Watched<'a> {
     /// What is to scroll up.
     above: Vec<Painted>,
     what: String,
+    /// What ends the view.
+    ends: &'static str,
     is_listed: bool,
     away: Option<(Instant, String)>,
 }
 
 impl<'a> Watched<'a> {
-    fn new(client: &'a Client, filter: &EventFilter) -> Self {
+    fn new(client: &'a Client, filter: &EventFilter, has_keys: bool) -> Self {
         Self {
             running: RunningDeployments::new(client),
             screen: InlineScreen::of_output(),
@@ -134,6 +136,7 @@ impl<'a> Watched<'a> {
             lines: Lines::default(),
             above: Vec::new(),
             what: what(filter),
+            ends: if has_keys { "q" } else { "Ctrl-C" },
             is_listed: false,
             away: None,
         }
@@ -196,7 +199,7 @@ impl<'a> Watched<'a> {
             (true, 0) => "nothing is running".to_owned(),
             (true, running) => format!("{} running", words::grouped(running as u64)),
         };
-        Text::new(format!("{}: {state}; q ends", self.what), Meaning::Faint)
+        Text::new(format!("{}: {state}; {} ends", self.what, self.ends), Meaning::Faint)
     }
 }
 

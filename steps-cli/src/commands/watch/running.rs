@@ -162,11 +162,12 @@ impl<'a> RunningDeployments<'a> {
         }
     }
 
-    /// Asks how much longer those take that are due, while there are not too many requests under way; those first that nothing is known of.
-    pub fn ask(&mut self) {
+    /// Asks how much longer those take that are due, of the first `shown`, while there are not too many requests under way; those first
+    /// that nothing is known of.
+    pub fn ask(&mut self, shown: usize) {
         let now = Instant::now();
         while self.asking.len() < AT_ONCE {
-            let due = self.tracked.iter_mut().filter(|tracked| tracked.is_due(now));
+            let due = self.tracked.iter_mut().take(shown).filter(|tracked| tracked.is_due(now));
             let Some(next) = due.min_by_key(|tracked| tracked.asked) else { return };
             (next.asked, next.is_asking, next.has_changed) = (Some(now), true, false);
             let (client, id) = (self.client, next.deployment.id);
@@ -222,4 +223,42 @@ impl Tracked {
 async fn found(client: &Client, id: StepId) -> Result<Deployment, Error> {
     let response = client.one::<DeploymentFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
     Ok(listing::one::<DeploymentDetail>(client, response).await?.deployment)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tracked(left: Option<f64>) -> Tracked {
+        let of = json!({
+            "id": "0197a000-0000-7000-8000-000000000001", "component": "shop", "environment": "production", "version": "1",
+            "owner": "ann", "run": null, "outcome": "running", "status": "building", "started_at": "2026-01-05T09:30:00Z",
+            "ended_at": null, "duration_seconds": null, "steps": 1,
+        });
+        let told = json!({
+            "deployment_id": "0197a000-0000-7000-8000-000000000001", "at": "2026-01-05T09:31:00Z", "elapsed_seconds": 60,
+            "median_left_seconds": left, "low_left_seconds": left, "high_left_seconds": left, "expected_end": null,
+            "past_deployments": 10, "is_longest": false, "reason": null, "steps": [],
+        });
+        let told: Expected = serde_json::from_value(told).unwrap();
+        let clock = ServerClock { told: told.at, at: Instant::now() };
+        let deployment = serde_json::from_value(of).unwrap();
+        Tracked { deployment, told: Some((told, clock)), asked: Some(clock.at), is_asking: false, has_changed: false }
+    }
+
+    #[test]
+    fn a_deployment_is_asked_about_again_when_it_has_changed_and_now_and_then() {
+        let due_after = |tracked: &Tracked| {
+            let asked = tracked.asked.unwrap();
+            let is_due = |millis: &u64| tracked.is_due(asked + Duration::from_millis(*millis));
+            (0..=30).map(|seconds| seconds * 1000).find(is_due).map(|millis| millis / 1000)
+        };
+        let unchanged = [Some(0.0), Some(20.0), Some(40.0), Some(3600.0), None].map(|left| due_after(&tracked(left)));
+        assert_eq!(unchanged, [2, 5, 10, 30, 30].map(Some));
+        assert_eq!(due_after(&Tracked { has_changed: true, ..tracked(Some(3600.0)) }), Some(1));
+        assert_eq!(due_after(&Tracked { has_changed: true, is_asking: true, ..tracked(None) }), None);
+        assert!(Tracked { asked: None, ..tracked(None) }.is_due(Instant::now()));
+    }
 }
