@@ -1522,7 +1522,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__run)
-            opts="-h --component --version --owner --environment --run --attempt --status --deployment --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --help"
+            opts="-h --component --version --owner --environment --run --attempt --status --deployment --progress --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

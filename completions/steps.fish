@@ -86,6 +86,7 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l timeout -d 'How long
 complete -c steps -n "__fish_steps_using_subcommand run" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
 complete -c steps -n "__fish_steps_using_subcommand run" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD is the whole deployment: record started before it, and succeeded or failed after it'
+complete -c steps -n "__fish_steps_using_subcommand run" -l progress -d 'Show how far the deployment is, and how much longer it takes, in a line below CMD\'s output, where that is a terminal'
 complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Do not start CMD when it cannot be recorded; exit with 1 when it succeeded, but its recording did not reach the server'
 complete -c steps -n "__fish_steps_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -180,7 +181,7 @@ complete -c steps -n "__fish_steps_using_subcommand watch" -l environment -d 'On
 complete -c steps -n "__fish_steps_using_subcommand watch" -l version -d 'Only this version' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l owner -d 'Only this owner' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l run -d 'Only this CI run' -r
-complete -c steps -n "__fish_steps_using_subcommand watch" -l format -d 'How events are written: text for people, or jsonl with each event as one JSON object' -r -f -a "text\t'A line in words'
+complete -c steps -n "__fish_steps_using_subcommand watch" -l format -d 'Write events as lines: text for people, jsonl for programs [default: a live view on a terminal, text when piped]' -r -f -a "text\t'A line in words'
 jsonl\t'A JSON object a line'"
 complete -c steps -n "__fish_steps_using_subcommand watch" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r

@@ -15,6 +15,7 @@ pub mod history;
 pub mod hostile;
 pub mod http;
 pub mod issuer;
+pub mod pty;
 pub mod server;
 pub mod steps;
 pub mod tls;

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::text::{Meaning, Text};
+use super::words;
 use crate::{Component, Deployment, DeploymentOutcome, Environment, Event, Run, Step, StepId, StepOutcome, Version};
 
 /// The most deployments whose end is remembered.
@@ -28,22 +30,41 @@ impl Lines {
     }
 
     fn end(&mut self, deployment: &Deployment) -> Option<String> {
-        let Deployment { id, component, environment, version, run, outcome, duration, .. } = deployment;
-        if *outcome == DeploymentOutcome::Running {
-            self.told.remove(id);
+        if !self.is_new_end(deployment) {
             return None;
         }
-        if self.told.len() >= MOST {
-            self.told.clear();
-        }
-        if self.told.insert(*id, *outcome) == Some(*outcome) {
-            return None;
-        }
+        let Deployment { component, environment, version, run, outcome, duration, .. } = deployment;
         let at = deployment.ended_at.unwrap_or(deployment.started_at).to_seconds_text();
         let what = named(component, version, environment, run.as_ref());
         let after = duration.map_or_else(String::new, |duration| format!(" after {duration}"));
         Some(format!("{at}  {what}: the deployment {}{after}", ended(*outcome)))
     }
+
+    /// Whether a deployment has ended, and that was not told so yet.
+    pub fn is_new_end(&mut self, deployment: &Deployment) -> bool {
+        let Deployment { id, outcome, .. } = deployment;
+        if *outcome == DeploymentOutcome::Running {
+            self.told.remove(id);
+            return false;
+        }
+        if self.told.len() >= MOST {
+            self.told.clear();
+        }
+        self.told.insert(*id, *outcome) != Some(*outcome)
+    }
+}
+
+/// How a deployment has ended, in parts that belong beside each other: what it was, `succeeded after 3m20s`, and when.
+#[must_use]
+pub fn verdict(deployment: &Deployment) -> [Text; 3] {
+    let Deployment { component, environment, version, outcome, duration, .. } = deployment;
+    let after = duration.map_or_else(String::new, |duration| format!(" after {duration}"));
+    let at = deployment.ended_at.unwrap_or(deployment.started_at).to_seconds_text();
+    [
+        words::deployed(component, version, environment),
+        Text::new(format!("{}{after}", ended(*outcome)), (*outcome).into()),
+        Text::new(format!("{at} UTC"), Meaning::Faint),
+    ]
 }
 
 fn ended(outcome: DeploymentOutcome) -> &'static str {

@@ -226,8 +226,7 @@ fn slow(duration: Duration, usual: Option<Duration>, from: Option<Duration>) -> 
 fn summary(detail: &DeploymentDetail, length: Option<Duration>) -> Vec<Text> {
     let Deployment { component, version, environment, owner, run, outcome, status, started_at, id, .. } =
         &detail.deployment;
-    let mut what = Text::new(format!("{component} {version} "), Meaning::Strong);
-    what.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
+    let what = words::deployed(component, version, environment);
     let ended = match outcome {
         DeploymentOutcome::Succeeded | DeploymentOutcome::Failed | DeploymentOutcome::Cancelled
             if !status.as_str().eq_ignore_ascii_case(outcome.name()) =>

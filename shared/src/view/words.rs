@@ -1,6 +1,7 @@
 //! Numbers, dates, durations and shares in words.
 
-use crate::{Duration, Timestamp};
+use super::text::{Meaning, Sign, Text};
+use crate::{Component, Duration, Environment, Timestamp, Version};
 
 /// `1234567` as `1,234,567`.
 #[must_use]
@@ -17,6 +18,14 @@ pub fn deployments(count: u32) -> String {
     format!("{} {noun}", grouped(count.into()))
 }
 
+/// `checkout 4.2.0 → production`.
+#[must_use]
+pub fn deployed(component: &Component, version: &Version, environment: &Environment) -> Text {
+    let mut text = Text::new(format!("{component} {version} "), Meaning::Strong);
+    text.sign(Sign::Arrow, Meaning::Strong).add(format!(" {environment}"), Meaning::Strong);
+    text
+}
+
 /// The day, UTC: `2026-01-05`.
 #[must_use]
 pub fn date(time: Timestamp) -> String {
@@ -29,6 +38,15 @@ pub fn date(time: Timestamp) -> String {
 #[must_use]
 pub fn duration(seconds: f64) -> String {
     Duration::from_seconds(seconds.max(0.0)).unwrap_or_default().to_string()
+}
+
+/// A duration in whole seconds, for what is written again each second: `38s`, `6m10s`. What is left of a second is not counted.
+#[must_use]
+pub fn whole(duration: Duration) -> String {
+    match duration.micros() / 1_000_000 {
+        seconds @ ..60 => format!("{seconds}s"),
+        seconds => Duration::from_micros(seconds * 1_000_000).unwrap_or_default().to_string(),
+    }
 }
 
 /// Seconds as a duration with a sign: `-12.0s`, and `plus` before a number that is not negative.
@@ -78,6 +96,13 @@ mod tests {
     #[test]
     fn numbers_are_grouped() {
         assert_eq!([0, 12, 123, 1234, 1_234_567].map(grouped), ["0", "12", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn whole_seconds() {
+        let texts =
+            [0.0, 0.9, 9.99, 59.99, 60.7, 3725.0].map(|seconds| whole(Duration::from_seconds(seconds).unwrap()));
+        assert_eq!(texts, ["0s", "0s", "9s", "59s", "1m00s", "1h02m"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod child;
 mod plan;
+mod progress;
 mod recording;
 mod signals;
 
@@ -22,7 +23,8 @@ use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;
 use child::{Child, become_command, exit_code, report_start_error};
 use plan::{Plan, RecordingPlan};
-use recording::{CommandEnd, CommandSteps, KeptBecause, Recording, StartedRecording};
+use progress::ProgressLine;
+use recording::{CommandEnd, CommandSteps, KeptBecause, RecordAs, Recording, StartedRecording};
 use signals::{Signals, forward, is_of_child};
 
 /// The flags of `steps run`.
@@ -36,6 +38,7 @@ Examples:
   steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh --all
   steps run --status testing -- make test            the rest from .steps.toml, the CI and git
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
+  steps run --deployment --progress -- ./deploy.sh   with a bar below its output
 
 CMD has the standard input, output, error and terminal of 'steps run', and gets the signals that are sent to it. It has \
 the variables STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN, STEPS_ATTEMPT and STEPS_SERVER, \
@@ -43,6 +46,10 @@ so that 'steps record' and 'steps run' in it need no flags but --status. Steps t
 
 A deployment has a run of its own: where none is given, and no CI system tells one, it is made. 'steps run --deployment' \
 within another of the same component, version, environment and run is a step of that one.
+
+With --progress a deployment has a line at the bottom of the terminal that is its standard error: its steps so far to scale, and how much \
+longer it takes. CMD's output scrolls above it. A CMD that reads single keys, such as an editor, has the whole screen meanwhile. Where the \
+standard error is no terminal, nothing is shown.
 
 The exit code is that of CMD: 128 and the number of the signal that killed it, 127 when there is no such command, 126 when \
 it cannot be run. Only wrong flags keep CMD from being started; they are reported with exit code 2. Where a setting is \
@@ -58,11 +65,14 @@ pub struct Args {
     #[command(flatten)]
     stream: StreamFlags,
     /// The phase that CMD is, such as migrating
-    #[arg(long, value_name = "STATUS", required_unless_present = "deployment", conflicts_with = "deployment")]
+    #[arg(long, value_name = "STATUS", required_unless_present_any = ["deployment", "progress"], conflicts_with = "deployment")]
     status: Option<String>,
     /// CMD is the whole deployment: record started before it, and succeeded or failed after it
     #[arg(long)]
     deployment: bool,
+    /// Show how far the deployment is, and how much longer it takes, in a line below CMD's output, where that is a terminal
+    #[arg(long)]
+    progress: bool,
     #[command(flatten)]
     spool: SpoolFlags,
     /// Do not start CMD when it cannot be recorded; exit with 1 when it succeeded, but its recording did not reach the server
@@ -82,7 +92,12 @@ struct Progress {
 
 /// Runs a command and records it; returns the command's exit code.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
-    let Args { stream, status, deployment: _, spool, strict, command } = args;
+    let Args { stream, status, deployment, progress: has_line, spool, strict, command } = args;
+    if has_line && !deployment {
+        let message = "--progress shows how far a deployment is, and a status is a step of one: \
+                       steps run --deployment --progress -- CMD";
+        return Err(Error::Usage(message.to_owned()));
+    }
     let plan = without_panic(|| Plan::new(connection, spool, stream, status))
         .unwrap_or_else(|panic| Ok(Plan::without_recording(panic)))?;
     if let Some(problem) = plan.problem() {
@@ -98,7 +113,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let ran = without_panic(|| {
         block_on(async {
             match Signals::catch() {
-                Ok(signals) => run_command(&command, plan, signals, &progress).await.map(Some),
+                Ok(signals) => run_command(&command, plan, has_line, signals, &progress).await.map(Some),
                 Err(error) => {
                     terminal::note(format!("warning: this is not recorded: cannot catch signals: {error}"));
                     Ok(None)
@@ -144,6 +159,7 @@ impl Progress {
 async fn run_command(
     command: &[OsString],
     plan: Plan,
+    has_line: bool,
     mut signals: Signals,
     progress: &Progress,
 ) -> Result<(u8, Option<String>), Error> {
@@ -159,13 +175,24 @@ async fn run_command(
         };
         return Ok((code, None));
     };
+    let line = match &record_as {
+        RecordAs::Deployment(first) if has_line && started.is_ok() => ProgressLine::begin(&connection, first, begun),
+        _ => None,
+    };
     let steps = CommandSteps::new(record_as, begun);
     let timeout = connection.timeout;
     let recording = Recording::new(steps.clone(), connection, spool.clone());
     let (end, deadline, recorded) = match started {
         Ok(child) => {
             let beginning = tokio::spawn(recording.begin());
-            let end = CommandEnd { code: wait(&child, &mut signals).await, took: begun.elapsed() };
+            let ended = async {
+                let code = wait(&child, &mut signals).await;
+                CommandEnd { code, took: begun.elapsed() }
+            };
+            let end = match line {
+                Some(line) => line.beside(ended).await,
+                None => ended.await,
+            };
             progress.code.get_or_init(|| end.code);
             let deadline = Deadline::new(tokio::time::Instant::now(), end_limit);
             let ending = record_end(deadline, timeout, end, async {

@@ -1,7 +1,10 @@
 //! `steps watch`.
 
+pub(super) mod feed;
 mod follow;
+mod live;
 mod once;
+pub(super) mod running;
 
 use clap::ValueEnum;
 use steps_shared::view::events::Lines;
@@ -10,7 +13,7 @@ use steps_shared::{
 };
 
 use super::setup;
-use crate::client::block_on;
+use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::exit;
 use crate::flags::ConnectionFlags;
@@ -26,14 +29,18 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                                        everything that is recorded, as it happens
+  steps watch                                        everything that is running, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
   timeout 30m steps watch checkout --once            for half an hour at most
+  steps watch --format text                          lines, also on a terminal
   steps watch --format jsonl | jq .data
 
-A line for each step, and one for the end of each deployment. It begins now and goes on until it is stopped; where the \
-connection breaks, it goes on behind the last event that came.
+On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \
+scrolls up. q, Esc and Ctrl-C end it.
+
+In a pipe or a file, and with --format, it writes a line for each step, and one for the end of each deployment. It begins now and \
+goes on until it is stopped; where the connection breaks, it goes on behind the last event that came.
 
 With --once it ends with the first deployment that ends: one that is running now or begins later. With --version or --run \
 that is the newest one of them, also if it has ended already. The exit code is 0 when it succeeded, and 1 when it failed, was \
@@ -60,9 +67,9 @@ pub struct Args {
     /// End with the first deployment that ends: 0 when it succeeded, else 1
     #[arg(long)]
     once: bool,
-    /// How events are written: text for people, or jsonl with each event as one JSON object
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: WatchFormat,
+    /// Write events as lines: text for people, jsonl for programs [default: a live view on a terminal, text when piped]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<WatchFormat>,
 }
 
 /// How events are written.
@@ -80,22 +87,35 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let names = StepFilter { component, environment, version, owner, run, ..StepFilter::default() };
     let filter = EventFilter { names, event: None };
     let client = setup::client(&setup::settings(connection)?)?;
-    let mut once = once.then(|| Once::new(&filter));
-    let mut shown = Shown { format, lines: Lines::default() };
-    block_on(async {
-        follow(&client, filter, async |next| match next {
-            Next::Listed(now) => match &mut once {
-                Some(once) => once.look(&client, now).await,
-                None => Ok(None),
-            },
-            Next::Event(id, event) => {
-                shown.show(id, event)?;
-                Ok(once.as_mut().and_then(|once| once.outcome(event)))
-            }
-        })
-        .await
-    })
-    .map(|outcome| if outcome == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
+    let once = once.then(|| Once::new(&filter));
+    let format = match format {
+        None if live::is_possible() => return block_on(live::show(&client, filter, once)),
+        format => format.unwrap_or(WatchFormat::Text),
+    };
+    block_on(lines(&client, filter, once, Shown { format, lines: Lines::default() }))
+}
+
+/// Writes a line for each event.
+async fn lines(client: &Client, filter: EventFilter, mut once: Option<Once>, mut shown: Shown) -> Result<u8, Error> {
+    let outcome = follow(client, filter, async |next| match next {
+        Next::Listed(now) => match &mut once {
+            Some(once) => Ok(once.look(client, now).await?.map(|ended| ended.outcome)),
+            None => Ok(None),
+        },
+        Next::Event(id, event) => {
+            shown.show(id, event)?;
+            Ok(once.as_mut().and_then(|once| once.outcome(event)))
+        }
+        Next::Away(reason) => {
+            terminal::note(format!("steps: the connection is lost ({reason}); trying again"));
+            Ok(None)
+        }
+        Next::Back => {
+            terminal::note("steps: the server is back");
+            Ok(None)
+        }
+    });
+    Ok(if outcome.await? == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
 }
 
 /// What was shown.

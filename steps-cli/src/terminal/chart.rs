@@ -12,6 +12,7 @@ use steps_shared::{Trend, TrendAnswer};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs, cut};
+use super::cells;
 use super::painted::Painted;
 use super::text::{flow, paint};
 
@@ -33,11 +34,15 @@ const DATE: usize = 13;
 /// The longest name of a version above the line of its change.
 const MAX_VERSION: usize = 16;
 
-/// The colour of each thing in the buffer. Each stands for a meaning, so that styles are chosen in one place.
-const POINTS: (Color, Meaning) = (Color::Cyan, Meaning::Running);
-const MEDIANS: (Color, Meaning) = (Color::White, Meaning::Strong);
-const CHANGES: (Color, Meaning) = (Color::Yellow, Meaning::Warning);
-const AXES: (Color, Meaning) = (Color::DarkGray, Meaning::Faint);
+/// What each thing in the buffer means, with its colour there.
+const POINTS: (Color, Meaning) = with_colour(Meaning::Running);
+const MEDIANS: (Color, Meaning) = with_colour(Meaning::Strong);
+const CHANGES: (Color, Meaning) = with_colour(Meaning::Warning);
+const AXES: (Color, Meaning) = with_colour(Meaning::Faint);
+
+const fn with_colour(meaning: Meaning) -> (Color, Meaning) {
+    (cells::colour(meaning), meaning)
+}
 
 /// The characters of a chart.
 struct Characters {
@@ -106,7 +111,7 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
         .render(field, &mut buffer);
     name_changes(&mut buffer, field, &chart, canvas.glyphs);
 
-    let mut lines = text(&buffer);
+    let mut lines = cells::lines(&buffer);
     lines.retain(|line| !line.is_empty());
     lines.push(Painted::default());
     lines.extend(legend(&chart, &characters, canvas));
@@ -207,41 +212,6 @@ fn legend(chart: &Chart, characters: &Characters, canvas: Canvas) -> Vec<Painted
         Some((paint(&sign, meaning) + " " + paint(&text, Meaning::Faint), width))
     });
     flow(pieces, 3, canvas.width())
-}
-
-/// The lines of a buffer, each piece of one colour in one style.
-fn text(buffer: &Buffer) -> Vec<Painted> {
-    let area = buffer.area();
-    let line = |row: u16| {
-        let mut line = Painted::default();
-        let mut run = String::new();
-        let mut meaning = Meaning::Plain;
-        let cells: Vec<_> = (area.left()..area.right()).map(|column| &buffer[(column, row)]).collect();
-        let end = cells.iter().rposition(|cell| cell.symbol() != " ").map_or(0, |last| last + 1);
-        let mut covered = 0;
-        for cell in &cells[..end] {
-            // A wide character has taken the place of the cell after it.
-            if covered > 0 {
-                covered -= 1;
-                continue;
-            }
-            covered = cell.symbol().width().saturating_sub(1);
-            let next = meaning_of(cell.fg);
-            if next != meaning {
-                line += paint(&run, meaning);
-                run.clear();
-                meaning = next;
-            }
-            run += cell.symbol();
-        }
-        line + paint(&run, meaning)
-    };
-    (area.top()..area.bottom()).map(line).collect()
-}
-
-fn meaning_of(colour: Color) -> Meaning {
-    let colours = [POINTS, MEDIANS, CHANGES, AXES];
-    colours.into_iter().find(|(of, _)| *of == colour).map_or(Meaning::Plain, |(_, meaning)| meaning)
 }
 
 #[cfg(test)]

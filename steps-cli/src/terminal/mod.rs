@@ -6,12 +6,18 @@
 
 mod arguments;
 pub mod bar;
+pub mod bottom_line;
 pub mod canvas;
+pub mod cells;
 pub mod chart;
 pub mod csv_text;
 pub mod destination;
 pub mod export;
+pub mod guardian;
+pub mod inline;
+pub mod keys;
 pub mod line_ends;
+pub mod live;
 pub mod painted;
 pub mod pairs;
 #[cfg(test)]
@@ -122,6 +128,11 @@ fn shortened(mut line: String) -> String {
 /// Whether the standard output is a terminal.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Whether it is a terminal that moves its cursor where it is told to.
+pub fn is_moving(output: &impl IsTerminal) -> bool {
+    output.is_terminal() && std::env::var("TERM").is_ok_and(|name| !matches!(name.as_str(), "" | "dumb"))
 }
 
 /// The width of the terminal in characters; `None` where the standard output is no terminal and lines may have any length.

@@ -28,7 +28,7 @@ pub fn paint(words: &str, meaning: Meaning) -> Painted {
 }
 
 /// The parts of a text as words, escaped, each with its meaning; neighbours of one meaning are one part.
-fn parts(text: &Text, glyphs: Glyphs) -> Vec<(String, Meaning)> {
+pub(super) fn parts(text: &Text, glyphs: Glyphs) -> Vec<(String, Meaning)> {
     let mut parts: Vec<(String, Meaning)> = Vec::new();
     for span in text.spans() {
         let words = match &span.content {
@@ -53,11 +53,10 @@ pub fn line(text: &Text, glyphs: Glyphs) -> Painted {
     parts(text, glyphs).iter().map(|(words, meaning)| paint(words, *meaning)).collect()
 }
 
-/// A text on lines that fit, broken between words. A word that is wider than a line has a line of its own.
-pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
-    // Each word is what stands between two spaces: parts that may differ in their meaning.
+/// The words of a text, which are what stands between two spaces: parts that may differ in their meaning.
+pub(super) fn words(text: &Text, glyphs: Glyphs) -> Vec<Vec<(String, Meaning)>> {
     let mut words: Vec<Vec<(String, Meaning)>> = Vec::new();
-    for (part, meaning) in parts(text, canvas.glyphs) {
+    for (part, meaning) in parts(text, glyphs) {
         for (at, piece) in part.split(' ').enumerate() {
             match words.last_mut() {
                 Some(word) if at == 0 => word.push((piece.to_owned(), meaning)),
@@ -65,7 +64,12 @@ pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
             }
         }
     }
-    let pieces = words.iter().map(|word| {
+    words
+}
+
+/// A text on lines that fit, broken between words. A word that is wider than a line has a line of its own.
+pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
+    let pieces = words(text, canvas.glyphs).into_iter().map(|word| {
         let width = word.iter().map(|(piece, _)| piece.width()).sum();
         (word.iter().map(|(piece, meaning)| paint(piece, *meaning)).collect(), width)
     });
@@ -75,13 +79,25 @@ pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
 /// Puts pieces beside each other, with `gap` spaces between them, on as few lines of `width` as possible. Each piece has its
 /// width on the screen.
 pub fn flow(pieces: impl IntoIterator<Item = (Painted, usize)>, gap: usize, width: usize) -> Vec<Painted> {
-    let mut lines: Vec<Painted> = Vec::new();
+    flow_with(pieces, gap, width, |line, piece| {
+        *line += &" ".repeat(gap);
+        *line += piece;
+    })
+}
+
+/// The same with pieces of any kind; `add` puts the gap and the piece behind a line.
+pub(super) fn flow_with<L>(
+    pieces: impl IntoIterator<Item = (L, usize)>,
+    gap: usize,
+    width: usize,
+    mut add: impl FnMut(&mut L, L),
+) -> Vec<L> {
+    let mut lines: Vec<L> = Vec::new();
     let mut used = 0;
     for (piece, piece_width) in pieces {
         match lines.last_mut() {
             Some(line) if used + gap + piece_width <= width => {
-                *line += &" ".repeat(gap);
-                *line += piece;
+                add(line, piece);
                 used += gap + piece_width;
             }
             _ => {

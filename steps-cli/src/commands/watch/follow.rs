@@ -8,7 +8,6 @@ use tokio::time::sleep;
 use crate::client::Client;
 use crate::clock;
 use crate::error::Error;
-use crate::terminal;
 
 /// The first pause before another try, and the longest; it doubles from one to the other.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -20,6 +19,10 @@ pub enum Next<'a> {
     Listed(Timestamp),
     /// This event, with its id.
     Event(&'a str, &'a Event),
+    /// The connection is lost, because of this, and is tried again.
+    Away(&'a str),
+    /// It is there again.
+    Back,
 }
 
 /// Hands every event on, until something comes of one. Where the connection breaks, it goes on behind the last event.
@@ -40,8 +43,10 @@ pub async fn follow<T>(
             Err(error) if is_first || !error.transient => return Err(error.into()),
             Err(error) => error.error.to_string(),
             Ok(mut stream) => {
-                if std::mem::take(&mut is_away) {
-                    terminal::note("steps: the server is back");
+                if std::mem::take(&mut is_away)
+                    && let Some(done) = take(Next::Back).await?
+                {
+                    return Ok(done);
                 }
                 is_first = false;
                 loop {
@@ -72,8 +77,10 @@ pub async fn follow<T>(
                 }
             }
         };
-        if !std::mem::replace(&mut is_away, true) {
-            terminal::note(format!("steps: the connection is lost ({broke}); trying again"));
+        if !std::mem::replace(&mut is_away, true)
+            && let Some(done) = take(Next::Away(&broke)).await?
+        {
+            return Ok(done);
         }
         sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);

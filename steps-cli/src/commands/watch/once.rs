@@ -32,8 +32,8 @@ impl Once {
         Self { filter, newest, running: HashSet::new(), began: None }
     }
 
-    /// Looks at what there is, at the beginning or after something was missed; `began` is when the watch did.
-    pub async fn look(&mut self, client: &Client, began: Timestamp) -> Result<Option<DeploymentOutcome>, Error> {
+    /// Looks at what there is, and finds what has ended, at the beginning or after something was missed; `began` is when the watch did.
+    pub async fn look(&mut self, client: &Client, began: Timestamp) -> Result<Option<Deployment>, Error> {
         self.began = Some(began);
         let query = DeploymentQuery {
             filter: self.filter.clone(),
@@ -43,13 +43,14 @@ impl Once {
             ..DeploymentQuery::default()
         };
         let response = client.list::<DeploymentFilter, DeploymentColumn>(&query).await?;
-        let found: Vec<Deployment> = listing::rows(client, response, LOOKED_AT).await?;
+        let mut found: Vec<Deployment> = listing::rows(client, response, LOOKED_AT).await?;
         if let Some(newest) = found.first().filter(|_| self.newest)
             && newest.outcome != DeploymentOutcome::Running
         {
-            return Ok(Some(newest.outcome));
+            return Ok(Some(newest.clone()));
         }
-        Ok(found.iter().find_map(|deployment| self.ended(deployment)))
+        found.retain(|deployment| self.ended(deployment).is_some());
+        Ok(found.into_iter().next())
     }
 
     /// How what is waited for has ended, by an event.
