@@ -22,6 +22,8 @@ BODIES = {
     "finish_step": {"outcome": "succeeded", "duration": 5, "exit_code": 0},
     "exclude_deployment": {"reason": "a test", "owner": "ann"},
     "include_deployment": {"owner": "ann"},
+    "record_note": {"component": "checkout", "text": "moved", "owner": "ann", "environment": "production", "at": "2020-01-05 09:30:00",
+                    "until": "2020-01-06 09:30:00"},
     "create_token": {"name": "ci", "scopes": ["read"], "components": ["a"], "environments": ["b"], "owner": "ann", "expires_in": "1d"},
     "login": {"token": "steps_0000000000000000000000000000000000000000000000000"},
 }

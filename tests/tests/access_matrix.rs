@@ -24,6 +24,10 @@ GET    /v1/deployments/{id}/expected  none 401  wrong 401  expired 401  revoked 
 POST   /v1/deployments/{id}/exclude  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/include  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/stats                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+POST   /v1/notes                     none 401  wrong 401  expired 401  revoked 401  record 201  read 403  both 201  admin 201  limited 201  component 403  environment 403
+GET    /v1/notes                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /v1/notes/count               none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+DELETE /v1/notes/{id}                none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 204  admin 204  limited 204  component 404  environment 404
 GET    /v1/events                    none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/trend                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/check                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -88,6 +92,12 @@ impl World<'_> {
             }
             ("POST", "/v1/deployments/{id}/exclude") => (deployment(), json!({"owner": "ann", "reason": "a test"})),
             ("POST", "/v1/deployments/{id}/include") => (deployment(), json!({"owner": "ann"})),
+            ("POST", "/v1/notes") => (path.to_owned(), note()),
+            ("DELETE", "/v1/notes/{id}") => {
+                let made = self.as_admin("POST", "/v1/notes", &note()).await;
+                assert_eq!(made.status, 201, "{}", made.text());
+                (path.replace("{id}", made.json()["id"].as_str().unwrap()), Value::Null)
+            }
             ("POST", "/v1/tokens") => (path.to_owned(), new_token(&StepId::generate().to_string(), json!({}))),
             ("DELETE", "/v1/tokens/{id}") => {
                 let new = new_token(&StepId::generate().to_string(), json!({}));
@@ -121,6 +131,11 @@ fn step(more: Value) -> Value {
     let mut step = json!({"component": SHOP, "version": version, "owner": "ann", "status": "building"});
     step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     step
+}
+
+/// A note about the shop in production.
+fn note() -> Value {
+    json!({"component": SHOP, "environment": "production", "text": "moved", "owner": "ann"})
 }
 
 /// A token that may read, with other members.
@@ -202,7 +217,7 @@ fn check_answer(what: &str, caller: &str, token: Option<&str>, answer: &Answer) 
                 "record" | "read" | "both" => {
                     ["record", "read", "admin"].iter().any(|scope| names(&format!("the scope {scope}")))
                 }
-                "component" | "environment" if what.contains("/v1/steps") => {
+                "component" | "environment" if what.contains("/v1/steps") || what.contains("/v1/notes") => {
                     problem.errors.iter().any(|error| error.field == caller)
                 }
                 _ => names("only a token without components, environments and owner manages tokens"),

@@ -13,6 +13,7 @@ mod fact;
 mod gate;
 mod lists;
 mod new_tokens;
+mod notes;
 mod oidc;
 mod reading;
 mod recorder;

@@ -8,7 +8,7 @@ use warp::reply::Response;
 
 use super::context::Context;
 use super::handlers::{
-    batch, check, deployments, description, events, health, login, projection, stats, steps, tokens, trend,
+    batch, check, deployments, description, events, health, login, notes, projection, stats, steps, tokens, trend,
 };
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::problem::ApiError;
@@ -54,6 +54,10 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments/{id}/expected" "get_expected" READ deployments::expected;
     POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
     POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
+    POST "/v1/notes" "record_note" RECORD notes::record;
+    GET "/v1/notes" "list_notes" READ notes::list;
+    GET "/v1/notes/count" "count_notes" READ notes::count;
+    DELETE "/v1/notes/{id}" "remove_note" RECORD_AND_READ notes::remove;
     GET "/v1/events" "watch_events" READ events::watch;
     GET "/v1/stats" "get_stats" READ stats::stats;
     GET "/v1/trend" "get_trend" READ trend::trend;

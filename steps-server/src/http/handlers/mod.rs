@@ -7,6 +7,7 @@ pub mod description;
 pub mod events;
 pub mod health;
 pub mod login;
+pub mod notes;
 pub mod projection;
 pub mod stats;
 pub mod steps;

@@ -2,7 +2,8 @@
 
 use steps_shared::{
     CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter, EventQuery, Filter as _,
-    GroupBy, ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
+    GroupBy, Note, NoteColumn, NoteFilter, NoteQuery, ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter,
+    StepQuery, TrendQuery,
 };
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::request_body::RequestBody;
@@ -84,6 +85,34 @@ pub fn describe(operation: &str) -> Described {
         "include_deployment" => answering(
             recording("Take an exclusion back", "", bodies::json("NewInclusion")),
             [(200, answers::json("The deployment", "Deployment"))],
+        ),
+        "record_note" => answering(
+            recording(
+                "Record a note",
+                "It marks a moment or a span of a component on its pictures. The same id with the same content again changes nothing, \
+                 and is answered 200.",
+                bodies::json("NewNote"),
+            ),
+            [(201, answers::noted("It is recorded now")), (200, answers::noted("It was recorded before"))],
+        ),
+        "remove_note" => answering(
+            Described { tag: "Recording", summary: "Remove a note", ..Described::default() },
+            [(204, ResponseBuilder::new().description("It is on no picture any more"))],
+        ),
+        "list_notes" => of(
+            "Reading",
+            "List notes",
+            parameters::of(
+                NoteFilter::PARAMETERS.iter().copied().chain(NoteQuery::OWN_PARAMETERS),
+                &parameters::names(NoteColumn::ALL),
+            ),
+            answers::list("The notes", answers::rows_of::<Note>("NoteRow")),
+        ),
+        "count_notes" => of(
+            "Reading",
+            "Count notes",
+            parameters::of(NoteFilter::PARAMETERS.iter().copied(), &[]),
+            answers::json("How many", "Count"),
         ),
         "list_steps" => of(
             "Reading",

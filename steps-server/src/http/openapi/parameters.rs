@@ -30,6 +30,8 @@ pub fn id(path: &str) -> Parameter {
         "token"
     } else if path.contains("/deployments") {
         "deployment"
+    } else if path.contains("/notes") {
+        "note"
     } else {
         "step"
     };
