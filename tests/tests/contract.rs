@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 19] = [
+const COMMANDS: [(&str, &[&str]); 21] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),
@@ -23,6 +23,8 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ("check", &["check_budget"]),
     ("exclude", &["exclude_deployment"]),
     ("include", &["include_deployment"]),
+    ("note", &["record_note", "remove_note"]),
+    ("notes", &["list_notes", "count_notes"]),
     ("token", &["list_tokens", "create_token", "revoke_token"]),
     ("login", &["get_caller"]),
     ("status", &["get_readiness", "get_caller"]),

@@ -46,6 +46,8 @@ fn help() {
         "stats",
         "trend",
         "check",
+        "note",
+        "notes",
         "import",
         "config",
         "completions",

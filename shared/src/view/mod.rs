@@ -10,6 +10,7 @@ pub mod check;
 pub mod deployments;
 pub mod events;
 pub mod expected;
+pub mod note;
 pub mod notes;
 pub mod replay;
 pub mod sparkline;

@@ -6,8 +6,8 @@ use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Expected, Filter,
-    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery,
-    StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
+    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep, NewToken, Note, NoteFilter,
+    Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
 
 use super::{Client, MAX_DOCUMENT, RequestError};
@@ -30,6 +30,12 @@ impl Listed for DeploymentFilter {
     const PATH: &'static str = "/v1/deployments";
     const PLURAL: &'static str = "deployments";
     const SINGULAR: &'static str = "deployment";
+}
+
+impl Listed for NoteFilter {
+    const PATH: &'static str = "/v1/notes";
+    const PLURAL: &'static str = "notes";
+    const SINGULAR: &'static str = "note";
 }
 
 /// How many rows a filter finds.
@@ -71,6 +77,16 @@ impl Client {
     pub async fn include(&self, id: StepId, inclusion: &NewInclusion) -> Result<Deployment, RequestError> {
         let request = self.http.post(self.url(&format!("/v1/deployments/{id}/include"))).json(inclusion);
         self.answer(request).await.map(|(_, deployment)| deployment)
+    }
+
+    /// Records a note. `true` where it is new, `false` where the server had it already.
+    pub async fn note(&self, note: &NewNote) -> Result<(bool, Note), RequestError> {
+        let (status, note) = self.answer(self.http.post(self.url("/v1/notes")).json(note)).await?;
+        Ok((status == StatusCode::CREATED, note))
+    }
+
+    pub async fn remove_note(&self, id: StepId) -> Result<(), Error> {
+        self.begin(self.http.delete(self.url(&format!("/v1/notes/{id}")))).await.map(drop)
     }
 
     /// Requests a list. The body is read with [`Self::body`].

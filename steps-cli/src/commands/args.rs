@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use git_version::git_version;
 
 use super::{
-    check, completions, config, deployments, exclude, flush, import, include, list, login, logout, record, run, show,
-    stats, status, token, trend, watch,
+    check, completions, config, deployments, exclude, flush, import, include, list, login, logout, note, notes, record,
+    run, show, stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -133,6 +133,10 @@ pub enum Command {
     Exclude(exclude::Args),
     /// Take an exclusion back
     Include(include::Args),
+    /// Note what is known of a component: a mark on its charts
+    Note(note::Args),
+    /// List notes
+    Notes(notes::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Store a token for a server, after asking that whether it is right

@@ -13,6 +13,8 @@ pub mod list;
 mod listing;
 pub mod login;
 pub mod logout;
+pub mod note;
+pub mod notes;
 pub mod record;
 pub mod run;
 mod setup;
@@ -45,6 +47,8 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Status(args) => return status::run(args, &connection),
         Command::Exclude(args) => exclude::run(args, &connection),
         Command::Include(args) => include::run(args, &connection),
+        Command::Note(args) => note::run(args, &connection),
+        Command::Notes(args) => notes::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Login(args) => login::run(args, &connection),
         Command::Logout(args) => logout::run(args, &connection),
