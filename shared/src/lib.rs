@@ -8,6 +8,7 @@ mod batch;
 mod bound;
 #[cfg(test)]
 mod campaign_tests;
+mod comparison;
 mod deployment;
 mod duration;
 mod error;
@@ -49,6 +50,7 @@ pub use batch::{
     BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_ERRORS, MAX_BATCH_STEPS, MAX_STEP_BYTES,
 };
 pub use bound::Bound;
+pub use comparison::{ComparedColumn, ComparedPart, Comparison, ComparisonQuery};
 pub use deployment::{
     Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep,
 };

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 ID = "0197a000-0000-7000-8000-000000000001"
 VALUES = {
-    "component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production", "run": "7",
+    "with": ID, "component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production", "run": "7",
     "start_datetime": "2020-01-05 09:30:00", "end_datetime": "2030-01-05 09:30:00", "since": "2020-01-05", "until": "2030-01-05",
     "outcome": "succeeded", "min_duration": "1s", "max_duration": "9h", "limit": "5", "order": "asc", "format": "json",
     "safe": "true", "tz": "UTC", "exclude_waiting": "true", "step": "building", "sprint_start": "2026-01-05",

@@ -21,6 +21,7 @@ GET    /v1/deployments               none 401  wrong 401  expired 401  revoked 4
 GET    /v1/deployments/count         none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/deployments/{id}          none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/deployments/{id}/expected  none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
+GET    /v1/deployments/{id}/compare  none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/exclude  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/include  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/stats                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -56,6 +57,8 @@ struct World<'a> {
     server: &'a Server,
     admin: &'a str,
     deployment: String,
+    /// One that has ended.
+    ended: String,
 }
 
 impl World<'_> {
@@ -108,6 +111,7 @@ impl World<'_> {
             ("POST", "/login") => (path.to_owned(), json!({"token": self.admin})),
             ("POST", "/logout") => (path.to_owned(), Value::Null),
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
+            ("GET", "/v1/deployments/{id}/compare") => (path.replace("{id}", &self.ended) + "?with=" + &self.ended, Value::Null),
             ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}" | "/v1/deployments/{id}/expected") => {
                 (deployment(), Value::Null)
             }
@@ -149,9 +153,13 @@ async fn every_endpoint_and_every_caller(db: TestDb) {
     let admin = Builder::on(&db.url()).run_with(&["token", "create", "admin", "--scope", "admin"]).ok();
     let admin = admin.trim();
     let server = Builder::on(&db.url()).args(&["--trusted-proxy", "127.0.0.1"]).start().await;
-    let mut world = World { server: &server, admin, deployment: String::new() };
+    let mut world = World { server: &server, admin, deployment: String::new(), ended: String::new() };
     let first = world.as_admin("POST", "/v1/steps", &step(json!({"status": "started"}))).await;
     world.deployment = first.json()["id"].as_str().unwrap().to_owned();
+    let ended = [("started", "2026-01-05T09:30:00Z"), ("succeeded", "2026-01-05T09:31:00Z")]
+        .map(|(status, ts)| step(json!({"status": status, "ts": ts, "version": "ended"})));
+    let ended = world.as_admin("POST", "/v1/steps/batch", &json!(ended)).await.json();
+    world.ended = ended["steps"][0]["id"].as_str().unwrap().to_owned();
 
     let mut callers = vec![("none", None), ("wrong", Some(WRONG.to_owned()))];
     for (name, more) in [

@@ -7,6 +7,7 @@
 pub mod axis;
 pub mod chart;
 pub mod check;
+pub mod comparison;
 pub mod deployments;
 pub mod events;
 pub mod expected;

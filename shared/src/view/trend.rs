@@ -348,7 +348,8 @@ fn latest_change(trend: &Trend) -> Option<String> {
     })
 }
 
-fn share_of(share: f64) -> String {
+/// How much a share from 0 on is: all of it, or so many percent.
+pub(super) fn share_of(share: f64) -> String {
     match share {
         ..0.95 => words::share(share),
         0.95..1.0 => "nearly all".to_owned(),

@@ -3,6 +3,7 @@
 mod caller;
 mod checks;
 mod commit;
+mod comparison;
 mod compute;
 mod deployments;
 mod error;

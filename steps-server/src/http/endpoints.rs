@@ -52,6 +52,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments/count" "count_deployments" READ deployments::count;
     GET "/v1/deployments/{id}" "get_deployment" READ deployments::one;
     GET "/v1/deployments/{id}/expected" "get_expected" READ deployments::expected;
+    GET "/v1/deployments/{id}/compare" "compare_deployments" READ deployments::compare;
     POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
     POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
     POST "/v1/notes" "record_note" RECORD notes::record;

@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem, Projection,
-    RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
+    BatchAnswer, CheckAnswer, Comparison, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem,
+    Projection, RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
@@ -128,6 +128,7 @@ fn components() -> Components {
         BatchAnswer,
         Deployment,
         DeploymentDetail,
+        Comparison,
         Expected,
         RemovedDeployment,
         Reset,

@@ -1,9 +1,9 @@
 //! Each operation: what it does, what it is given, what it answers.
 
 use steps_shared::{
-    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter, EventQuery, Filter as _,
-    GroupBy, Note, NoteColumn, NoteFilter, NoteQuery, ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter,
-    StepQuery, TrendQuery,
+    CheckQuery, ComparisonQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter,
+    EventQuery, Filter as _, GroupBy, Note, NoteColumn, NoteFilter, NoteQuery, ProjectionQuery, StatsQuery, Step,
+    StepColumn, StepFilter, StepQuery, TrendQuery,
 };
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::request_body::RequestBody;
@@ -162,6 +162,15 @@ pub fn describe(operation: &str) -> Described {
             Vec::new(),
             answers::json("The time left with its range, and what each step does", "Expected"),
         ),
+        "compare_deployments" => Described {
+            about: "Without another one it is compared with the last successful one before it, of the component in the environment.",
+            ..of(
+                "Telling",
+                "Compare two deployments step by step",
+                parameters::of(ComparisonQuery::PARAMETERS, &[]),
+                answers::list("A row for each step", utoipa::openapi::Ref::from_schema_name("Comparison")),
+            )
+        },
         "watch_events" => Described {
             about: "Server-sent events: each has the id to resume from, its name (step, deployment, removed or reset) and one \
                 JSON document. Without an id it begins now. A reset says that something was missed: list what is of interest. \

@@ -99,6 +99,7 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
     let all = |built: ObjectBuilder| -> Schema { built.build().into() };
     match name {
         "component" => (name_of(Component::LIMIT), "Only this component"),
+        "with" => (all(uuid()), "The deployment that it is compared with: its identity"),
         "version" => (name_of(Version::LIMIT), "Only this version"),
         "owner" => (name_of(Owner::LIMIT), "Only this owner"),
         "status" => (name_of(Status::LIMIT), "Only with this status; of a deployment, the last that was recorded"),
