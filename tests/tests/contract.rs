@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 21] = [
+const COMMANDS: [(&str, &[&str]); 22] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),
@@ -17,6 +17,7 @@ const COMMANDS: [(&str, &[&str]); 21] = [
     ("list", &["list_steps", "count_steps", "get_step"]),
     ("deployments", &["list_deployments", "count_deployments"]),
     ("show", &["get_deployment", "get_expected", "list_deployments"]),
+    ("compare", &["compare_deployments", "list_deployments"]),
     ("watch", &["watch_events", "list_deployments"]),
     ("stats", &["get_stats"]),
     ("trend", &["get_trend"]),

@@ -5,9 +5,9 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Expected, Filter,
-    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep, NewToken, Note, NoteFilter,
-    Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, ComparisonQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter,
+    Expected, Filter, ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep, NewToken, Note,
+    NoteFilter, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
 
 use super::{Client, MAX_DOCUMENT, RequestError};
@@ -115,6 +115,12 @@ impl Client {
     pub async fn expected(&self, id: StepId) -> Result<Expected, Error> {
         let request = self.http.get(self.url(&format!("/v1/deployments/{id}/expected")));
         Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, answer)| answer)?)
+    }
+
+    /// Compares a deployment with another one.
+    pub async fn compare(&self, id: StepId, query: &ComparisonQuery) -> Result<Response, Error> {
+        let request = self.http.get(self.url(&format!("/v1/deployments/{id}/compare")));
+        self.begin(request.query(&query.to_parameters())).await
     }
 
     /// Counts the rows that a filter finds.

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use git_version::git_version;
 
 use super::{
-    check, completions, config, deployments, exclude, flush, import, include, list, login, logout, note, notes, record,
-    run, show, stats, status, token, trend, watch,
+    check, compare, completions, config, deployments, exclude, flush, import, include, list, login, logout, note,
+    notes, record, run, show, stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -121,6 +121,8 @@ pub enum Command {
     Deployments(deployments::Args),
     /// Show a deployment as a timeline of its steps
     Show(show::Args),
+    /// Compare two deployments step by step
+    Compare(compare::Args),
     /// Watch deployments as they happen, or wait for the end of one
     Watch(watch::Args),
     /// Show counts, failures and durations of deployments, by component, week, owner and more

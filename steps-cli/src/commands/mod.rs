@@ -2,6 +2,7 @@
 
 mod args;
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod config;
 pub mod deployments;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::List(args) => list::run(args, &connection),
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
+        Command::Compare(args) => compare::run(args, &connection),
         Command::Watch(args) => return watch::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
         Command::Trend(args) => trend::run(args, &connection),
