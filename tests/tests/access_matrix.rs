@@ -40,6 +40,7 @@ GET    /v1/tokens/current            none 401  wrong 401  expired 401  revoked 4
 GET    /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 POST   /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 POST   /logout                       none 204  wrong 204  expired 204  revoked 204  record 204  read 204  both 204  admin 204  limited 204  component 204  environment 204
+GET    /badge/{component}.svg        none 404  wrong 404  expired 404  revoked 404  record 404  read 404  both 404  admin 404  limited 404  component 404  environment 404
 GET    /                             none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -110,8 +111,11 @@ impl World<'_> {
             }
             ("POST", "/login") => (path.to_owned(), json!({"token": self.admin})),
             ("POST", "/logout") => (path.to_owned(), Value::Null),
+            ("GET", "/badge/{component}.svg") => (path.replace("{component}", SHOP), Value::Null),
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
-            ("GET", "/v1/deployments/{id}/compare") => (path.replace("{id}", &self.ended) + "?with=" + &self.ended, Value::Null),
+            ("GET", "/v1/deployments/{id}/compare") => {
+                (path.replace("{id}", &self.ended) + "?with=" + &self.ended, Value::Null)
+            }
             ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}" | "/v1/deployments/{id}/expected") => {
                 (deployment(), Value::Null)
             }

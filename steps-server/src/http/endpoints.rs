@@ -8,7 +8,8 @@ use warp::reply::Response;
 
 use super::context::Context;
 use super::handlers::{
-    batch, check, deployments, description, events, health, login, notes, projection, stats, steps, tokens, trend,
+    badge, batch, check, deployments, description, events, health, login, notes, projection, stats, steps, tokens,
+    trend,
 };
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::problem::ApiError;
@@ -71,6 +72,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/login" "login_page" NOTHING login::page;
     POST "/login" "login" NOTHING login::login;
     POST "/logout" "logout" NOTHING login::logout;
+    GET "/badge/{component}.svg" "get_badge" NOTHING badge::badge;
     GET "/" "hello" NOTHING health::hello;
     GET "/healthz" "get_health" NOTHING health::alive;
     GET "/readyz" "get_readiness" NOTHING health::ready;

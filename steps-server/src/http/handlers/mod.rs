@@ -1,5 +1,6 @@
 //! A small file for each resource: read the request, call the app, answer.
 
+pub mod badge;
 pub mod batch;
 pub mod check;
 pub mod deployments;

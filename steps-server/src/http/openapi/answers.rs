@@ -223,6 +223,7 @@ fn problems(endpoint: &Endpoint) -> Vec<u16> {
     }
     if endpoint.needs == Needs::Nothing {
         problems.extend((endpoint.path == "/readyz").then_some(503));
+        problems.extend(endpoint.path.contains('{').then_some([400, 404, 500, 503]).into_iter().flatten());
         return problems;
     }
     problems.extend([400, 401, 403, 421, 429, 500, 503]);

@@ -96,7 +96,7 @@ fn operation(endpoint: &Endpoint, is_open: bool) -> Operation {
     if !about.is_empty() {
         operation = operation.description(Some(about));
     }
-    let in_path = endpoint.path.contains('{').then(|| parameters::id(endpoint.path));
+    let in_path = endpoint.path.contains('{').then(|| parameters::in_path(endpoint.path));
     for parameter in in_path.into_iter().chain(parameters) {
         operation = operation.parameter(parameter);
     }

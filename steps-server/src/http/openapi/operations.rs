@@ -264,6 +264,21 @@ pub fn describe(operation: &str) -> Described {
                 (303, answers::elsewhere("The same, to who accepts a page").header("Set-Cookie", answers::cookie())),
             ],
         ),
+        "get_badge" => answering(
+            Described {
+                tag: "Telling",
+                summary: "A picture for a README",
+                about: "The median of the component's deployments now and how it grows, in words; without a token. Only where the \
+                    server has badges of it (--badges); elsewhere it is answered as a path that is not there. With If-None-Match it \
+                    is answered 304 where it is the same.",
+                parameters: parameters::of(["environment"], &[]),
+                ..Described::default()
+            },
+            [
+                (200, answers::page("The badge, which may be kept for five minutes", "image/svg+xml")),
+                (304, ResponseBuilder::new().description("It is the one that is known")),
+            ],
+        ),
         "hello" => of("Server", "A greeting", Vec::new(), answers::page("A line of text", "text/plain")),
         "get_health" => of("Server", "Whether the process lives", Vec::new(), answers::of("It does", state("ok"))),
         "get_readiness" => {

@@ -24,8 +24,22 @@ const GROWTH: &str = "^([0-9]{1,300}(\\.[0-9]*)?|\\.[0-9]+) ?%?(/week)?$";
 /// Whole days, from one to 366.
 const DAYS: &str = "^([1-9][0-9]?d|[12][0-9]{2}d|3[0-5][0-9]d|36[0-6]d|[1-9]w|[1-4][0-9]w|5[0-2]w)$";
 
+/// The segment of a path that varies.
+pub fn in_path(path: &str) -> Parameter {
+    if path.contains("{component}") {
+        return ParameterBuilder::new()
+            .name("component")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("The component"))
+            .schema(Some(text().min_length(Some(1))))
+            .build();
+    }
+    id(path)
+}
+
 /// The `{id}` of a path.
-pub fn id(path: &str) -> Parameter {
+fn id(path: &str) -> Parameter {
     let of = if path.contains("/tokens") {
         "token"
     } else if path.contains("/deployments") {
