@@ -63,7 +63,8 @@ async fn a_deployment_is_compared_step_by_step(db: TestDb) {
     let sentence = "shop 4 (2026-01-08 09:00) took 1m50.0s more than 1 (2026-01-05 09:00): 3m20.0s instead of 1m30.0s; 91% of that \
         is waiting in `approval`, which is new.";
     assert!(prose.starts_with(sentence), "{run}");
-    for row in ["approval (waiting) 0.0s 1m40.0s +1m40.0s 91% new", "(gaps) 15.0s 0.0s -15.0s", "total 1m30.0s 3m20.0s"] {
+    for row in ["approval (waiting) 0.0s 1m40.0s +1m40.0s 91% new", "(gaps) 15.0s 0.0s -15.0s", "total 1m30.0s 3m20.0s"]
+    {
         assert!(prose.contains(row), "{row}: {run}");
     }
     let csv = cli.run(&["compare", &ids[3], &ids[2], "--format", "csv"]).ok();

@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 22] = [
+const COMMANDS: [(&str, &[&str]); 23] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),
@@ -31,13 +31,14 @@ const COMMANDS: [(&str, &[&str]); 22] = [
     ("status", &["get_readiness", "get_caller"]),
     // These ask for nothing.
     ("logout", &[]),
+    ("open", &[]),
     ("config", &[]),
     ("completions", &[]),
 ];
 
 /// Operations that are for other programs and for browsers.
-const OF_NO_COMMAND: [&str; 7] =
-    ["hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
+const OF_NO_COMMAND: [&str; 8] =
+    ["get_badge", "hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
 
 fn printed() -> (String, Value) {
     let text = Builder::bare().run("openapi").ok();
@@ -78,7 +79,7 @@ fn the_description_changes_only_on_purpose() {
 }
 
 async fn the_description_is_served_as_it_is_printed(db: TestDb) {
-    let server = Server::start(&db).await;
+    let server = Builder::on(&db.url()).args(&["--badges", "*"]).start().await;
     let open: Value = server.get("/openapi.json").await.json();
     let (text, document) = printed();
     // Until there is a token, nobody needs one.

@@ -49,6 +49,7 @@ fn help() {
         "check",
         "note",
         "notes",
+        "open",
         "import",
         "config",
         "completions",

@@ -5,7 +5,7 @@ use git_version::git_version;
 
 use super::{
     check, compare, completions, config, deployments, exclude, flush, import, include, list, login, logout, note,
-    notes, record, run, show, stats, status, token, trend, watch,
+    notes, open, record, run, show, stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -139,6 +139,8 @@ pub enum Command {
     Note(note::Args),
     /// List notes
     Notes(notes::Args),
+    /// Open a page of the server in a browser, or print its address
+    Open(open::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Store a token for a server, after asking that whether it is right

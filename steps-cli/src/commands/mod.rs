@@ -16,6 +16,7 @@ pub mod login;
 pub mod logout;
 pub mod note;
 pub mod notes;
+pub mod open;
 pub mod record;
 pub mod run;
 mod setup;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Include(args) => include::run(args, &connection),
         Command::Note(args) => note::run(args, &connection),
         Command::Notes(args) => notes::run(args, &connection),
+        Command::Open(args) => open::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Login(args) => login::run(args, &connection),
         Command::Logout(args) => logout::run(args, &connection),
