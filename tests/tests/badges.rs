@@ -50,7 +50,14 @@ async fn a_badge_is_seen_without_a_token_where_the_server_says_so(db: TestDb) {
     // All others are answered alike, whether they are there or not.
     let elsewhere = server.get("/nowhere").await;
     let detail = |answer: &Answer| answer.problem(404).detail;
-    for path in ["/badge/bank.svg", "/badge/none.svg", "/badge/bank.svg?x=1", "/badge/shop", "/badge/shop.png", "/badge/%ff.svg"] {
+    for path in [
+        "/badge/bank.svg",
+        "/badge/none.svg",
+        "/badge/bank.svg?x=1",
+        "/badge/shop",
+        "/badge/shop.png",
+        "/badge/%ff.svg",
+    ] {
         let answer = server.get(path).await;
         assert_eq!(detail(&answer), detail(&elsewhere), "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");

@@ -32,28 +32,38 @@ pub fn sentence(comparison: &Comparison) -> Text {
         shown(after, unit),
         shown(before, unit)
     ));
-    // What differs in the same direction, the most of it.
-    let most = parts.iter().filter(|part| part.change_micros().signum() == difference.signum());
-    if let Some((part, of)) =
-        most.max_by_key(|part| part.change_micros().abs()).and_then(|part| Some((part, part.share?)))
-    {
-        let presence = match part.change {
-            Some(StepPresence::Appeared) => ", which is new",
-            Some(StepPresence::Vanished) => ", which is gone",
-            None => "",
-        };
-        let others = match difference > 0 {
-            _ if of < 1.0 + MIN_OPPOSITE_SHARE => "",
-            true => ", while others took less",
-            false => ", while others took more",
-        };
-        text.say(format!("; {} of that is ", share_of(of)))
-            .add(quoted(part), Meaning::Strong)
-            .say(presence)
-            .say(others);
+    if let Some(cause) = cause(parts, difference.signum(), unit) {
+        text.say("; ").append(cause);
     }
     text.say(".");
     text
+}
+
+/// What makes most of the difference: of what differs in the same direction, the part that differs most.
+fn cause(parts: &[ComparedPart], direction: i64, unit: i64) -> Option<Text> {
+    let same = || parts.iter().filter(move |part| part.change_micros().signum() == direction);
+    let part = same().max_by_key(|part| part.change_micros().abs())?;
+    let of = part.share?;
+    let presence = match part.change {
+        Some(StepPresence::Appeared) => ", which is new",
+        Some(StepPresence::Vanished) => ", which is gone",
+        None => "",
+    };
+    let mut text = Text::default();
+    if of < 1.0 + MIN_OPPOSITE_SHARE {
+        text.say(format!("{} of that is ", share_of(of))).add(quoted(part), Meaning::Strong).say(presence);
+        return Some(text);
+    }
+    let others = parts.iter().filter(|part| part.change_micros().signum() == -direction);
+    let others: i64 = others.map(|part| part.change_micros().abs()).sum();
+    let (word, opposite) = if direction > 0 { ("more", "less") } else { ("less", "more") };
+    let much = |micros: i64| shown(rounded(micros, unit), unit);
+    text.add(quoted(part), Meaning::Strong).say(presence).say(match presence {
+        "" => " took ",
+        _ => ", took ",
+    });
+    text.say(format!("{} {word}, others {} {opposite}", much(part.change_micros().abs()), much(others)));
+    Some(text)
 }
 
 /// A row for each part, and one for their sum. What is shown adds up as well: it is rounded as running totals.
@@ -248,7 +258,9 @@ mod tests {
         assert_eq!(same, "as long as 4.1.9 in staging (2026-01-05 09:30): 5.00s.");
         let less = told(&[(Some("a"), 7_200_000_000, 0), (Some("b"), 60_000_000, 3_660_000_000)]);
         assert!(less.starts_with("1h00m00s less than ") && less.contains("1h01m00s instead of 2h01m00s"), "{less}");
-        assert!(less.ends_with("; all of that is `a`, which is gone, while others took more."), "{less}");
+        assert!(less.ends_with("; `a`, which is gone, took 2h00m00s less, others 1h00m00s more."), "{less}");
+        let more = told(&[(Some("a"), 10_000_000, 130_000_000), (None, 50_000_000, 0)]);
+        assert!(more.ends_with("; `a` took 2m00.0s more, others 50.0s less."), "{more}");
         let waits = told(&[(Some("approval"), 0, 2_000_000)]);
         assert!(waits.ends_with("all of that is waiting in `approval`, which is new."), "{waits}");
         assert!(told(&[(None, 0, 2_000_000)]).contains("all of that is gaps, with no step open"), "{waits}");

@@ -62,7 +62,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let settings = setup::settings(connection)?.with_flags([(Key::Owner, given), (Key::Tz, zone.tz)]);
     if let Some(id) = remove {
         let client = setup::client(&settings)?;
-        block_on(async { Ok(client.remove_note(id).await?) })?;
+        block_on(client.remove_note(id))?;
         return terminal::say(format!("removed the note {id}"));
     }
     let (Some(component), Some(text)) = (component, text) else {

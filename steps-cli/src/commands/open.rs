@@ -1,6 +1,7 @@
 //! `steps open`.
 
 use std::env;
+use std::time::Duration;
 
 use reqwest::Url;
 use steps_shared::{Component, StepId};
@@ -9,6 +10,9 @@ use super::setup;
 use crate::error::Error;
 use crate::flags::ConnectionFlags;
 use crate::terminal;
+
+/// How long a program that starts browsers may take to say that it cannot.
+const LAUNCH: Duration = Duration::from_secs(1);
 
 /// The flags of `steps open`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +47,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     {
         return terminal::say(address);
     }
-    match open::that_detached(address.as_str()) {
+    match open::that_detached_with_timeout(address.as_str(), LAUNCH) {
         Ok(()) => {
             terminal::note(format!("opened {address}"));
             Ok(())

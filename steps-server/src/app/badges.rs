@@ -5,7 +5,7 @@ use steps_shared::{Component, Environment, Glob, PeriodKind, Trend, TrendQuery};
 use tokio::time::{Duration, Instant};
 
 use super::{App, Error};
-use crate::store::Access;
+use crate::store::{Access, Name};
 
 /// How many answers are kept.
 const KEPT: usize = 4096;
@@ -16,8 +16,11 @@ pub const BADGE_AGE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Badges {
     of: Vec<Glob>,
-    told: Cache<(Component, Environment), (Instant, Option<Box<Trend>>)>,
+    told: Cache<Name, Told>,
 }
+
+/// A trend, and when it was so.
+type Told = (Instant, Option<Box<Trend>>);
 
 impl Badges {
     pub fn new(of: Vec<Glob>) -> Self {
