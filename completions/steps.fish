@@ -37,12 +37,16 @@ complete -c steps -n "__fish_steps_needs_command" -f -a "status" -d 'Show whethe
 complete -c steps -n "__fish_steps_needs_command" -f -a "list" -d 'List recorded steps'
 complete -c steps -n "__fish_steps_needs_command" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
 complete -c steps -n "__fish_steps_needs_command" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_needs_command" -f -a "compare" -d 'Compare two deployments step by step'
 complete -c steps -n "__fish_steps_needs_command" -f -a "watch" -d 'Watch deployments as they happen, or wait for the end of one'
 complete -c steps -n "__fish_steps_needs_command" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
 complete -c steps -n "__fish_steps_needs_command" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
 complete -c steps -n "__fish_steps_needs_command" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
 complete -c steps -n "__fish_steps_needs_command" -f -a "include" -d 'Take an exclusion back'
+complete -c steps -n "__fish_steps_needs_command" -f -a "note" -d 'Note what is known of a component: a mark on its charts'
+complete -c steps -n "__fish_steps_needs_command" -f -a "notes" -d 'List notes'
+complete -c steps -n "__fish_steps_needs_command" -f -a "open" -d 'Open a page of the server in a browser, or print its address'
 complete -c steps -n "__fish_steps_needs_command" -f -a "import" -d 'Import steps from a CSV or JSONL file'
 complete -c steps -n "__fish_steps_needs_command" -f -a "login" -d 'Store a token for a server, after asking that whether it is right'
 complete -c steps -n "__fish_steps_needs_command" -f -a "logout" -d 'Forget the stored token of a server'
@@ -177,6 +181,19 @@ complete -c steps -n "__fish_steps_using_subcommand show" -l left -d 'Only how m
 complete -c steps -n "__fish_steps_using_subcommand show" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand compare" -l environment -d 'The newest deployment in this environment' -r
+complete -c steps -n "__fish_steps_using_subcommand compare" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
+csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
+json\t'One document'
+jsonl\t'One JSON object a line'
+xlsx\t'An Excel workbook'"
+complete -c steps -n "__fish_steps_using_subcommand compare" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
+complete -c steps -n "__fish_steps_using_subcommand compare" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand compare" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand compare" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand compare" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand compare" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand watch" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l version -d 'Only this version' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l owner -d 'Only this owner' -r
@@ -280,6 +297,45 @@ complete -c steps -n "__fish_steps_using_subcommand include" -l timeout -d 'How 
 complete -c steps -n "__fish_steps_using_subcommand include" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
 complete -c steps -n "__fish_steps_using_subcommand include" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand include" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand note" -l at -d 'When it was, or began: a time, a date, yesterday, or a span back from now such as 2h [default: now]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l until -d 'When it ended, or will end; without it the note is of a moment' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l environment -d 'Only in this environment [default: in all of them]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l id -d 'The note\'s id, a UUID; recording the same id again changes nothing [default: a new one]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l remove -d 'Remove the note with this id, which \'steps notes\' lists' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand note" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand note" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand note" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand notes" -l environment -d 'Only in this environment, or in all of them' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l owner -d 'Only by this owner' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l since -d 'Only what was not over then: a time, a date, yesterday, or a span back from now such as 2h or 7d' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l until -d 'Only what began then or earlier' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l tz -d 'The time zone of dates, and of times without one, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l columns -d 'Only these columns, in this order: at, until, component, environment, text, owner, recorded_at, id' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l limit -d 'At most so many rows: the newest in a table, the first in an export, unless --order says otherwise' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l order -d 'The oldest first (asc), or the newest (desc) [default: asc]' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv when piped]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
+csv\t'RFC 4180 with a header, and the line ends of the shell\'s tools'
+json\t'One document'
+jsonl\t'One JSON object a line'
+xlsx\t'An Excel workbook'"
+complete -c steps -n "__fish_steps_using_subcommand notes" -s o -l output -d 'Write to this file, which appears when it is complete' -r -F
+complete -c steps -n "__fish_steps_using_subcommand notes" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand notes" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand notes" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand notes" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand notes" -l count -d 'Print only how many there are'
+complete -c steps -n "__fish_steps_using_subcommand notes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c steps -n "__fish_steps_using_subcommand open" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
+complete -c steps -n "__fish_steps_using_subcommand open" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
+complete -c steps -n "__fish_steps_using_subcommand open" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
+complete -c steps -n "__fish_steps_using_subcommand open" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
+complete -c steps -n "__fish_steps_using_subcommand open" -l print -d 'Print the address, and open nothing'
+complete -c steps -n "__fish_steps_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
 json\t'An array of objects, or {"steps": […]}'
 jsonl\t'One JSON object a line'"
@@ -354,26 +410,30 @@ complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d '
 complete -c steps -n "__fish_steps_using_subcommand completions" -l ca-file -d 'The certificates (PEM) of a private authority that signs the server\'s, beside those of the system [env: STEPS_CA_FILE]' -r -F
 complete -c steps -n "__fish_steps_using_subcommand completions" -l token-file -d 'A file with the token for the server [env: STEPS_TOKEN, the token itself; STEPS_TOKEN_FILE] [default: of \'steps login\']' -r -F
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "record" -d 'Record a step'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "run" -d 'Run a command and record how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "list" -d 'List recorded steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "watch" -d 'Watch deployments as they happen, or wait for the end of one'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "include" -d 'Take an exclusion back'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "login" -d 'Store a token for a server, after asking that whether it is right'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "logout" -d 'Forget the stored token of a server'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "token" -d 'Make, list and revoke tokens'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show watch stats trend check exclude include import login logout token config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "record" -d 'Record a step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "run" -d 'Run a command and record how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "flush" -d 'Deliver the steps that were kept while the server was away'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "status" -d 'Show whether the server answers, and how many steps wait for it'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "list" -d 'List recorded steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "deployments" -d 'List deployments: how each ended and how long it took'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "show" -d 'Show a deployment as a timeline of its steps'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "compare" -d 'Compare two deployments step by step'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "watch" -d 'Watch deployments as they happen, or wait for the end of one'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "stats" -d 'Show counts, failures and durations of deployments, by component, week, owner and more'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "trend" -d 'Show how durations grow, which step makes them grow, and since which version'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "check" -d 'Check whether the newest deployment is within its budget; for pipelines'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "exclude" -d 'Leave a deployment out of every figure: it was a test, or was recorded wrongly'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "include" -d 'Take an exclusion back'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "note" -d 'Note what is known of a component: a mark on its charts'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "notes" -d 'List notes'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "open" -d 'Open a page of the server in a browser, or print its address'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "import" -d 'Import steps from a CSV or JSONL file'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "login" -d 'Store a token for a server, after asking that whether it is right'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "logout" -d 'Forget the stored token of a server'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "token" -d 'Make, list and revoke tokens'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "config" -d 'Show each setting, its value and where it came from'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
 complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'List tokens: what each may do, and when it was used'
 complete -c steps -n "__fish_steps_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'End a token, by its name or its id'

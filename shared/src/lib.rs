@@ -8,6 +8,7 @@ mod batch;
 mod bound;
 #[cfg(test)]
 mod campaign_tests;
+mod comparison;
 mod deployment;
 mod duration;
 mod error;
@@ -24,6 +25,7 @@ mod json_fields;
 mod name;
 mod neutral;
 mod new_step;
+mod note;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod parameters;
@@ -48,6 +50,7 @@ pub use batch::{
     BatchAnswer, LineAnswer, LineResult, MAX_BATCH_BYTES, MAX_BATCH_ERRORS, MAX_BATCH_STEPS, MAX_STEP_BYTES,
 };
 pub use bound::Bound;
+pub use comparison::{ComparedColumn, ComparedPart, Comparison, ComparisonQuery};
 pub use deployment::{
     Deployment, DeploymentColumn, DeploymentDetail, DeploymentOutcome, Retry, StatusKind, TimelineStep,
 };
@@ -62,9 +65,10 @@ pub use glob::{Glob, GlobError};
 pub use id::{ImportIds, StepId};
 pub use innermost::innermost;
 pub use json_fields::{JsonFields, MAX_FIELDS};
-pub use name::{Component, Environment, NameError, Owner, Reason, Run, Status, TokenName, Version};
+pub use name::{Component, Environment, NameError, NoteText, Owner, Reason, Run, Status, TokenName, Version};
 pub use neutral::{looks_neutralized, neutralized, original};
 pub use new_step::{Age, NewStep, When};
+pub use note::{NewNote, Note, NoteColumn, NoteFilter, NoteQuery};
 pub use percent::Percent;
 pub use projection::{Projection, ProjectionQuery};
 pub use query::{DeploymentQuery, ListQuery, Order, StepQuery};

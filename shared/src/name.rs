@@ -153,6 +153,8 @@ names! {
     Run, at most 255;
     /// Why a deployment is left out of every figure.
     Reason, at most 1000;
+    /// What is known of a moment or a span of a component.
+    NoteText, at most 255;
     /// What a token is called.
     TokenName, at most 64;
 }

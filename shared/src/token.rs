@@ -21,7 +21,7 @@ pub const MAX_PATTERNS: usize = 64;
 words! {
     /// What a token permits.
     Scope {
-        /// To record steps, and to leave deployments out of figures.
+        /// To record steps and notes, and to leave deployments out of figures.
         Record = "record",
         /// To read what is recorded, and what follows from it.
         Read = "read",

@@ -85,6 +85,7 @@ pub async fn run(
         issuers,
         anonymous,
         event_readers: settings.event_readers,
+        badges: settings.badges.clone(),
     };
     let (app, writer) = App::start(store.clone(), tokens, options)?;
     let context = Arc::new(Context::new(

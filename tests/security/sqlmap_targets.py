@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 ID = "0197a000-0000-7000-8000-000000000001"
 VALUES = {
-    "component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production", "run": "7",
+    "with": ID, "component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production", "run": "7",
     "start_datetime": "2020-01-05 09:30:00", "end_datetime": "2030-01-05 09:30:00", "since": "2020-01-05", "until": "2030-01-05",
     "outcome": "succeeded", "min_duration": "1s", "max_duration": "9h", "limit": "5", "order": "asc", "format": "json",
     "safe": "true", "tz": "UTC", "exclude_waiting": "true", "step": "building", "sprint_start": "2026-01-05",
@@ -22,6 +22,8 @@ BODIES = {
     "finish_step": {"outcome": "succeeded", "duration": 5, "exit_code": 0},
     "exclude_deployment": {"reason": "a test", "owner": "ann"},
     "include_deployment": {"owner": "ann"},
+    "record_note": {"component": "checkout", "text": "moved", "owner": "ann", "environment": "production", "at": "2020-01-05 09:30:00",
+                    "until": "2020-01-06 09:30:00"},
     "create_token": {"name": "ci", "scopes": ["read"], "components": ["a"], "environments": ["b"], "owner": "ann", "expires_in": "1d"},
     "login": {"token": "steps_0000000000000000000000000000000000000000000000000"},
 }

@@ -21,9 +21,14 @@ GET    /v1/deployments               none 401  wrong 401  expired 401  revoked 4
 GET    /v1/deployments/count         none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/deployments/{id}          none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/deployments/{id}/expected  none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
+GET    /v1/deployments/{id}/compare  none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/exclude  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 POST   /v1/deployments/{id}/include  none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 200  admin 200  limited 200  component 404  environment 404
 GET    /v1/stats                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+POST   /v1/notes                     none 401  wrong 401  expired 401  revoked 401  record 201  read 403  both 201  admin 201  limited 201  component 403  environment 403
+GET    /v1/notes                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /v1/notes/count               none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
+DELETE /v1/notes/{id}                none 401  wrong 401  expired 401  revoked 401  record 403  read 403  both 204  admin 204  limited 204  component 404  environment 404
 GET    /v1/events                    none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/trend                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /v1/check                     none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -35,6 +40,7 @@ GET    /v1/tokens/current            none 401  wrong 401  expired 401  revoked 4
 GET    /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 POST   /login                        none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 POST   /logout                       none 204  wrong 204  expired 204  revoked 204  record 204  read 204  both 204  admin 204  limited 204  component 204  environment 204
+GET    /badge/{component}.svg        none 404  wrong 404  expired 404  revoked 404  record 404  read 404  both 404  admin 404  limited 404  component 404  environment 404
 GET    /                             none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
@@ -52,6 +58,8 @@ struct World<'a> {
     server: &'a Server,
     admin: &'a str,
     deployment: String,
+    /// One that has ended.
+    ended: String,
 }
 
 impl World<'_> {
@@ -88,6 +96,12 @@ impl World<'_> {
             }
             ("POST", "/v1/deployments/{id}/exclude") => (deployment(), json!({"owner": "ann", "reason": "a test"})),
             ("POST", "/v1/deployments/{id}/include") => (deployment(), json!({"owner": "ann"})),
+            ("POST", "/v1/notes") => (path.to_owned(), note()),
+            ("DELETE", "/v1/notes/{id}") => {
+                let made = self.as_admin("POST", "/v1/notes", &note()).await;
+                assert_eq!(made.status, 201, "{}", made.text());
+                (path.replace("{id}", made.json()["id"].as_str().unwrap()), Value::Null)
+            }
             ("POST", "/v1/tokens") => (path.to_owned(), new_token(&StepId::generate().to_string(), json!({}))),
             ("DELETE", "/v1/tokens/{id}") => {
                 let new = new_token(&StepId::generate().to_string(), json!({}));
@@ -97,7 +111,11 @@ impl World<'_> {
             }
             ("POST", "/login") => (path.to_owned(), json!({"token": self.admin})),
             ("POST", "/logout") => (path.to_owned(), Value::Null),
+            ("GET", "/badge/{component}.svg") => (path.replace("{component}", SHOP), Value::Null),
             ("GET", "/v1/check") => (format!("/v1/check?component={SHOP}&max=10m"), Value::Null),
+            ("GET", "/v1/deployments/{id}/compare") => {
+                (path.replace("{id}", &self.ended) + "?with=" + &self.ended, Value::Null)
+            }
             ("GET", "/v1/steps/{id}" | "/v1/deployments/{id}" | "/v1/deployments/{id}/expected") => {
                 (deployment(), Value::Null)
             }
@@ -123,6 +141,11 @@ fn step(more: Value) -> Value {
     step
 }
 
+/// A note about the shop in production.
+fn note() -> Value {
+    json!({"component": SHOP, "environment": "production", "text": "moved", "owner": "ann"})
+}
+
 /// A token that may read, with other members.
 fn new_token(name: &str, more: Value) -> Value {
     let mut token = json!({"name": name, "scopes": ["read"]});
@@ -134,9 +157,13 @@ async fn every_endpoint_and_every_caller(db: TestDb) {
     let admin = Builder::on(&db.url()).run_with(&["token", "create", "admin", "--scope", "admin"]).ok();
     let admin = admin.trim();
     let server = Builder::on(&db.url()).args(&["--trusted-proxy", "127.0.0.1"]).start().await;
-    let mut world = World { server: &server, admin, deployment: String::new() };
+    let mut world = World { server: &server, admin, deployment: String::new(), ended: String::new() };
     let first = world.as_admin("POST", "/v1/steps", &step(json!({"status": "started"}))).await;
     world.deployment = first.json()["id"].as_str().unwrap().to_owned();
+    let ended = [("started", "2026-01-05T09:30:00Z"), ("succeeded", "2026-01-05T09:31:00Z")]
+        .map(|(status, ts)| step(json!({"status": status, "ts": ts, "version": "ended"})));
+    let ended = world.as_admin("POST", "/v1/steps/batch", &json!(ended)).await.json();
+    world.ended = ended["steps"][0]["id"].as_str().unwrap().to_owned();
 
     let mut callers = vec![("none", None), ("wrong", Some(WRONG.to_owned()))];
     for (name, more) in [
@@ -202,7 +229,7 @@ fn check_answer(what: &str, caller: &str, token: Option<&str>, answer: &Answer) 
                 "record" | "read" | "both" => {
                     ["record", "read", "admin"].iter().any(|scope| names(&format!("the scope {scope}")))
                 }
-                "component" | "environment" if what.contains("/v1/steps") => {
+                "component" | "environment" if what.contains("/v1/steps") || what.contains("/v1/notes") => {
                     problem.errors.iter().any(|error| error.field == caller)
                 }
                 _ => names("only a token without components, environments and owner manages tokens"),

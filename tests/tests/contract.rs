@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 19] = [
+const COMMANDS: [(&str, &[&str]); 23] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),
@@ -17,24 +17,28 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ("list", &["list_steps", "count_steps", "get_step"]),
     ("deployments", &["list_deployments", "count_deployments"]),
     ("show", &["get_deployment", "get_expected", "list_deployments"]),
+    ("compare", &["compare_deployments", "list_deployments"]),
     ("watch", &["watch_events", "list_deployments"]),
     ("stats", &["get_stats"]),
     ("trend", &["get_trend"]),
     ("check", &["check_budget"]),
     ("exclude", &["exclude_deployment"]),
     ("include", &["include_deployment"]),
+    ("note", &["record_note", "remove_note"]),
+    ("notes", &["list_notes", "count_notes"]),
     ("token", &["list_tokens", "create_token", "revoke_token"]),
     ("login", &["get_caller"]),
     ("status", &["get_readiness", "get_caller"]),
     // These ask for nothing.
     ("logout", &[]),
+    ("open", &[]),
     ("config", &[]),
     ("completions", &[]),
 ];
 
 /// Operations that are for other programs and for browsers.
-const OF_NO_COMMAND: [&str; 7] =
-    ["hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
+const OF_NO_COMMAND: [&str; 8] =
+    ["get_badge", "hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
 
 fn printed() -> (String, Value) {
     let text = Builder::bare().run("openapi").ok();
@@ -75,7 +79,7 @@ fn the_description_changes_only_on_purpose() {
 }
 
 async fn the_description_is_served_as_it_is_printed(db: TestDb) {
-    let server = Server::start(&db).await;
+    let server = Builder::on(&db.url()).args(&["--badges", "*"]).start().await;
     let open: Value = server.get("/openapi.json").await.json();
     let (text, document) = printed();
     // Until there is a token, nobody needs one.

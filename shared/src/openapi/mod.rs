@@ -7,7 +7,7 @@ mod sent;
 
 use std::sync::OnceLock;
 
-pub use sent::{new_exclusion, new_finish, new_inclusion, new_step, new_token};
+pub use sent::{new_exclusion, new_finish, new_inclusion, new_note, new_step, new_token};
 
 use utoipa::openapi::schema::{
     AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, RefBuilder, SchemaFormat, SchemaType, Type,

@@ -141,6 +141,30 @@ fn new_inclusion_object() -> ObjectBuilder {
         .additional_properties(Some(AdditionalProperties::FreeForm(false)))
 }
 
+/// A note as it may be sent.
+#[must_use]
+pub fn new_note() -> Schema {
+    use crate::{Component, Environment, NoteText, Owner};
+    let owner = "Who says so; where the token has an owner, it may be left out";
+    let time = |about| optional([pattern(SENT_TIME).build().into()], about);
+    let environment = optional([sent_name(Environment::LIMIT, "")], "Where; everywhere by default");
+    let id = optional([id().build().into()], "Its identity, a UUID that is not nil; made by the server by default");
+    ObjectBuilder::new()
+        .property("component", sent_name(Component::LIMIT, "Of what"))
+        .property("text", sent_name(NoteText::LIMIT, "What is known"))
+        .property("owner", sent_name(Owner::LIMIT, owner))
+        .property("environment", environment)
+        .property("at", time("When it was, or began: at most five minutes in the future; now by default"))
+        .property("until", time("When it ends, not before it begins; of a moment there is none"))
+        .property("id", id)
+        .required("component")
+        .required("text")
+        .required("owner")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .build()
+        .into()
+}
+
 /// A token as it may be asked for.
 #[must_use]
 pub fn new_token() -> Schema {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::words::words;
-use crate::{Component, Duration, Environment, Owner, Status, StepId, Timestamp, Version};
+use crate::{Component, Duration, Environment, Note, Owner, Status, StepId, Timestamp, Version};
 
 /// The answer of `GET /v1/trend` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,9 @@ pub struct Trend {
     pub periods: Vec<Period>,
     /// What growth was fitted to, where one component was asked for; else null.
     pub points: Option<Vec<Point>>,
+    /// The notes of the time that was asked for, the oldest first: at most the newest hundred.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 words! {
@@ -252,6 +255,10 @@ pub struct LevelChange {
     /// What makes the difference between the deployments just before and just after; null of a step.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// The note beside it, which may tell why: the nearest of those that touch the time of its range, with the time since the
+    /// deployment before, and a day before and after. Null where there is none.
+    #[serde(default)]
+    pub note_id: Option<StepId>,
 }
 
 /// The deployments that may be the first of a new level.
@@ -268,6 +275,9 @@ pub struct VersionRange {
     pub last_version: Version,
     /// When it started.
     pub last_started_at: Timestamp,
+    /// When the deployment before the first of them started; null where there is none.
+    #[serde(default)]
+    pub previous_started_at: Option<Timestamp>,
 }
 
 /// A week or a sprint.
@@ -344,6 +354,13 @@ impl Trend {
             Verdict::Steady | Verdict::NotEnoughData => false,
         };
         explains.then_some(cause)
+    }
+
+    /// The note beside a change of the level, and its number on the chart, from 1.
+    #[must_use]
+    pub fn note_beside(&self, change: &LevelChange) -> Option<(usize, &Note)> {
+        let id = change.note_id?;
+        self.notes.iter().enumerate().find(|(_, note)| note.id == id).map(|(at, note)| (at + 1, note))
     }
 
     /// The part that contributes most to the growth or shrinking of the verdict.

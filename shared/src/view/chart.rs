@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Tick, dates};
 use super::words;
-use crate::{Duration, Growth, Point, Timestamp, Trend, TrendAnswer};
+use crate::{Duration, Growth, Note, Point, Timestamp, Trend, TrendAnswer};
 
 /// A point is drawn at the edge when it is this many times above what 95 % of the points stay below (or as many times
 /// below what 95 % stay above): in its place it would press all others together.
@@ -36,6 +36,8 @@ pub struct Chart {
     pub fit: Option<FittedLine>,
     /// Where the level changed.
     pub changes: Vec<VersionMark>,
+    /// The notes within its times, the oldest first.
+    pub notes: Vec<NoteMark>,
     /// What each kind of mark stands for.
     pub legend: Vec<(Mark, String)>,
     /// When a period began.
@@ -62,6 +64,23 @@ pub struct VersionMark {
     pub at: f64,
     /// The version.
     pub version: String,
+}
+
+/// A note, by its number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoteMark {
+    /// Its place among the notes of the trend, from 1.
+    pub number: usize,
+    /// Where it is, or begins.
+    pub from: f64,
+    /// Where it ends; the same as where it is for a moment.
+    pub to: f64,
+    /// When that is: a day, or two.
+    pub when: String,
+    /// What is known.
+    pub text: String,
+    /// Who says so.
+    pub owner: String,
 }
 
 /// What explains the points and its confidence interval, within the chart.
@@ -100,8 +119,10 @@ impl Chart {
         if points.len() < 2 || to <= from {
             return None;
         }
-        let margin = (to - from) * MARGIN;
-        let times = [from - margin, to + margin];
+        // What was noted after the last deployment is shown, too.
+        let last = trend.notes.iter().map(|note| seconds(note.at)).fold(to, f64::max);
+        let margin = (last - from) * MARGIN;
+        let times = [from - margin, last + margin];
         let period = period_seconds(answer);
         let medians = trend.periods.iter().filter_map(|one| {
             let start = seconds(one.start);
@@ -131,6 +152,7 @@ impl Chart {
             changes: changes
                 .map(|change| VersionMark { at: seconds(change.started_at), version: change.version.to_string() })
                 .collect(),
+            notes: trend.notes.iter().enumerate().filter_map(|(at, note)| note_mark(at + 1, note, times)).collect(),
             legend: Vec::new(),
             origin: trend.periods.first().map_or(from, |period| seconds(period.start)),
             period,
@@ -166,6 +188,19 @@ impl Chart {
         legend.extend(outliers(&self.below, f64::min, "down to").map(|text| (Mark::Below, text)));
         legend
     }
+}
+
+/// The mark of a note, as far as it is within the times.
+fn note_mark(number: usize, note: &Note, [first, last]: [f64; 2]) -> Option<NoteMark> {
+    let (from, to) = (seconds(note.at), seconds(note.until.unwrap_or(note.at)));
+    (to >= first && from <= last).then(|| NoteMark {
+        number,
+        from: from.max(first),
+        to: to.min(last),
+        when: words::dates(note.at, note.until),
+        text: note.text.to_string(),
+        owner: note.owner.to_string(),
+    })
 }
 
 /// What is drawn at an edge, not in its place.
@@ -245,6 +280,24 @@ mod tests {
             (0.0..=1.0).contains(&chart.time_share(*at)) && (360.0..=540.0).contains(seconds)
         };
         assert!(fit.line.iter().chain(&fit.band).all(inside), "{fit:?}");
+    }
+
+    #[test]
+    fn notes_are_marked_within_the_times_and_after_the_last_deployment() {
+        let note = |at: &str, until: serde_json::Value| {
+            json!({"id": "0197a000-0000-7000-8000-000000000001", "component": "checkout", "environment": null,
+                "text": "moved", "at": at, "until": until, "owner": "ann", "recorded_at": "2026-10-20T00:00:00Z"})
+        };
+        let notes = json!([
+            note("2026-01-01T00:00:00Z", json!(null)),
+            note("2026-08-01T00:00:00Z", json!("2026-09-10T00:00:00Z")),
+            note("2026-10-25T00:00:00Z", json!(null)),
+        ]);
+        let chart = chart(with(&[("/notes", notes)])).unwrap();
+        let marks: Vec<_> = chart.notes.iter().map(|note| (note.number, note.when.as_str())).collect();
+        assert_eq!(marks, [(2, "2026-08-01 to 2026-09-10"), (3, "2026-10-25")]);
+        assert_eq!(chart.notes[0].from, chart.times[0]);
+        assert!(chart.notes[1].to < chart.times[1] && chart.time_share(chart.notes[1].to) > 0.97);
     }
 
     #[test]

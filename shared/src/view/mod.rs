@@ -7,10 +7,12 @@
 pub mod axis;
 pub mod chart;
 pub mod check;
+pub mod comparison;
 pub mod deployments;
 pub mod events;
 pub mod expected;
 pub mod live;
+pub mod note;
 pub mod notes;
 pub mod replay;
 pub mod sparkline;

@@ -80,7 +80,7 @@ pub fn sentences(answer: &TrendAnswer, trend: &Trend) -> Text {
         text.say(".");
         return text;
     }
-    if let Some(change) = latest_change(&trend.change_points) {
+    if let Some(change) = latest_change(trend) {
         text.say(format!("; {change}"));
     }
     text.say(".");
@@ -320,9 +320,12 @@ fn step_name(part: &CauseShare) -> String {
 
 /// The latest change of the level: at one version where that is sure, else within a range of them. People are named as those who
 /// deployed.
-fn latest_change(changes: &[LevelChange]) -> Option<String> {
-    let LevelChange { version, owner, started_at, before, after, range, cause, .. } = changes.last()?;
-    let last = if changes.len() > 1 { "last " } else { "" };
+fn latest_change(trend: &Trend) -> Option<String> {
+    let change = trend.change_points.last()?;
+    let LevelChange { version, owner, started_at, before, after, range, cause, .. } = change;
+    let last = if trend.change_points.len() > 1 { "last " } else { "" };
+    let beside = trend.note_beside(change).map(|(_, note)| format!(", beside the note \"{}\"", note.text));
+    let beside = beside.unwrap_or_default();
     let went = if after >= before { "jumped" } else { "dropped" };
     let when = date(*started_at);
     let most = cause.as_ref().and_then(|cause| cause.parts.first());
@@ -330,10 +333,12 @@ fn latest_change(changes: &[LevelChange]) -> Option<String> {
     let cause = cause.unwrap_or_default();
     let levels = format!("(from {before} to {after})");
     Some(match range.as_ref().filter(|range| range.deployments > 1) {
-        None => format!("the level {last}{went} at version {version}, deployed by {owner}, on {when} {levels}{cause}"),
+        None => format!(
+            "the level {last}{went} at version {version}, deployed by {owner}, on {when}{beside} {levels}{cause}"
+        ),
         Some(range) => format!(
             "the level {last}{went} {levels} with one of the {} deployments from version {} on {} to {} on {}, most probably {version}, \
-             deployed by {owner}{cause}",
+             deployed by {owner}{beside}{cause}",
             range.deployments,
             range.first_version,
             date(range.first_started_at),
@@ -343,7 +348,8 @@ fn latest_change(changes: &[LevelChange]) -> Option<String> {
     })
 }
 
-fn share_of(share: f64) -> String {
+/// How much a share from 0 on is: all of it, or so many percent.
+pub(super) fn share_of(share: f64) -> String {
     match share {
         ..0.95 => words::share(share),
         0.95..1.0 => "nearly all".to_owned(),

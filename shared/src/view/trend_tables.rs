@@ -31,6 +31,7 @@ pub fn overview(answer: &TrendAnswer) -> Table {
         TableColumn::whole("changed").rank(5),
         TableColumn::text("at version").rank(7),
         TableColumn::whole("level").rank(9),
+        TableColumn::text("note").rank(10),
     ]);
     let start = first_period(answer);
     table.rows = answer.trends.iter().map(|trend| overview_row(answer, trend, start)).collect();
@@ -60,6 +61,7 @@ fn overview_row(answer: &TrendAnswer, trend: &Trend, start: f64) -> Vec<TableCel
         TableCell::known(change.map(|change| date(change.started_at))),
         TableCell::known(change.map(|change| &change.version)),
         change.map(level).unwrap_or_default().into(),
+        TableCell::known(change.and_then(|change| trend.note_beside(change)).map(|(_, note)| &note.text)),
     ]
 }
 
@@ -209,15 +211,18 @@ pub fn changes_table(trend: &Trend) -> Option<Table> {
         TableColumn::number("before"),
         TableColumn::number("after"),
         TableColumn::number("change"),
+        TableColumn::text("note"),
     ]);
     let row = |change: &LevelChange| {
         let LevelChange { version, owner, started_at, before, after, change_percent, .. } = change;
         let by = change_percent.map(signed_percent).unwrap_or_default();
+        let note = trend.note_beside(change).map(|(number, note)| format!("{number} {}", note.text));
         let words =
             [date(*started_at), version.to_string(), owner.to_string(), before.to_string(), after.to_string(), by];
-        words.into_iter().map(TableCell::from).collect()
+        words.into_iter().chain([note.unwrap_or_default()]).map(TableCell::from).collect()
     };
     table.rows = trend.change_points.iter().map(row).collect();
+    table.retain_columns(|at, empty| at < 6 || !empty);
     Some(table)
 }
 

@@ -39,6 +39,17 @@ fn after_a_jump_it_is_told_how_it_goes_on() {
 }
 
 #[test]
+fn a_change_names_the_note_beside_it() {
+    let id = "0197a000-0000-7000-8000-00000000000a";
+    let note = json!([{"id": id, "component": "checkout", "environment": null, "text": "moved to the new cluster",
+        "at": "2026-09-24T00:00:00Z", "until": null, "owner": "ann", "recorded_at": "2026-09-25T00:00:00Z"}]);
+    let told_of = told(&with(&[("/notes", note.clone()), ("/change_points/0/note_id", json!(id))]));
+    let beside = "on 2026-09-25, beside the note \"moved to the new cluster\" (from 6m20s to 8m30s)";
+    assert!(told_of.contains(beside), "{told_of}");
+    assert!(!told(&with(&[("/notes", note)])).contains("beside"));
+}
+
+#[test]
 fn a_shrinking_has_no_signs() {
     let estimate = |value: f64, low: f64, high: f64| json!({"value": value, "low": low, "high": high});
     let shrinking = with(&[

@@ -34,6 +34,13 @@ pub fn date(time: Timestamp) -> String {
     text
 }
 
+/// The days of a span, UTC: `2026-01-05 to 2026-01-07`, or one day.
+#[must_use]
+pub fn dates(from: Timestamp, to: Option<Timestamp>) -> String {
+    let (first, last) = (date(from), date(to.unwrap_or(from)));
+    if first == last { first } else { format!("{first} to {last}") }
+}
+
 /// Seconds as a duration: `6m10s`; a negative number as `0.00s`.
 #[must_use]
 pub fn duration(seconds: f64) -> String {

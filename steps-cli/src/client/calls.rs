@@ -5,9 +5,9 @@ use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CheckQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter, Expected, Filter,
-    ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewStep, NewToken, Projection, ProjectionQuery,
-    StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
+    BatchAnswer, CheckAnswer, CheckQuery, ComparisonQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter,
+    Expected, Filter, ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep, NewToken, Note,
+    NoteFilter, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
 };
 
 use super::{Client, MAX_DOCUMENT, RequestError};
@@ -30,6 +30,12 @@ impl Listed for DeploymentFilter {
     const PATH: &'static str = "/v1/deployments";
     const PLURAL: &'static str = "deployments";
     const SINGULAR: &'static str = "deployment";
+}
+
+impl Listed for NoteFilter {
+    const PATH: &'static str = "/v1/notes";
+    const PLURAL: &'static str = "notes";
+    const SINGULAR: &'static str = "note";
 }
 
 /// How many rows a filter finds.
@@ -73,6 +79,16 @@ impl Client {
         self.answer(request).await.map(|(_, deployment)| deployment)
     }
 
+    /// Records a note. `true` where it is new, `false` where the server had it already.
+    pub async fn note(&self, note: &NewNote) -> Result<(bool, Note), RequestError> {
+        let (status, note) = self.answer(self.http.post(self.url("/v1/notes")).json(note)).await?;
+        Ok((status == StatusCode::CREATED, note))
+    }
+
+    pub async fn remove_note(&self, id: StepId) -> Result<(), Error> {
+        self.begin(self.http.delete(self.url(&format!("/v1/notes/{id}")))).await.map(drop)
+    }
+
     /// Requests a list. The body is read with [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
         self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
@@ -99,6 +115,12 @@ impl Client {
     pub async fn expected(&self, id: StepId) -> Result<Expected, Error> {
         let request = self.http.get(self.url(&format!("/v1/deployments/{id}/expected")));
         Ok(self.answer_within(request, MAX_DOCUMENT).await.map(|(_, answer)| answer)?)
+    }
+
+    /// Compares a deployment with another one.
+    pub async fn compare(&self, id: StepId, query: &ComparisonQuery) -> Result<Response, Error> {
+        let request = self.http.get(self.url(&format!("/v1/deployments/{id}/compare")));
+        self.begin(request.query(&query.to_parameters())).await
     }
 
     /// Counts the rows that a filter finds.

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use git_version::git_version;
 
 use super::{
-    check, completions, config, deployments, exclude, flush, import, include, list, login, logout, record, run, show,
-    stats, status, token, trend, watch,
+    check, compare, completions, config, deployments, exclude, flush, import, include, list, login, logout, note,
+    notes, open, record, run, show, stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -121,6 +121,8 @@ pub enum Command {
     Deployments(deployments::Args),
     /// Show a deployment as a timeline of its steps
     Show(show::Args),
+    /// Compare two deployments step by step
+    Compare(compare::Args),
     /// Watch deployments as they happen, or wait for the end of one
     Watch(watch::Args),
     /// Show counts, failures and durations of deployments, by component, week, owner and more
@@ -133,6 +135,12 @@ pub enum Command {
     Exclude(exclude::Args),
     /// Take an exclusion back
     Include(include::Args),
+    /// Note what is known of a component: a mark on its charts
+    Note(note::Args),
+    /// List notes
+    Notes(notes::Args),
+    /// Open a page of the server in a browser, or print its address
+    Open(open::Args),
     /// Import steps from a CSV or JSONL file
     Import(import::Args),
     /// Store a token for a server, after asking that whether it is right

@@ -2,6 +2,7 @@
 
 mod args;
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod config;
 pub mod deployments;
@@ -13,6 +14,9 @@ pub mod list;
 mod listing;
 pub mod login;
 pub mod logout;
+pub mod note;
+pub mod notes;
+pub mod open;
 pub mod record;
 pub mod run;
 mod setup;
@@ -37,6 +41,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::List(args) => list::run(args, &connection),
         Command::Deployments(args) => deployments::run(args, &connection),
         Command::Show(args) => show::run(args, &connection),
+        Command::Compare(args) => compare::run(args, &connection),
         Command::Watch(args) => return watch::run(args, &connection),
         Command::Stats(args) => stats::run(args, &connection),
         Command::Trend(args) => trend::run(args, &connection),
@@ -45,6 +50,9 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Status(args) => return status::run(args, &connection),
         Command::Exclude(args) => exclude::run(args, &connection),
         Command::Include(args) => include::run(args, &connection),
+        Command::Note(args) => note::run(args, &connection),
+        Command::Notes(args) => notes::run(args, &connection),
+        Command::Open(args) => open::run(args, &connection),
         Command::Import(args) => import::run(args, &connection),
         Command::Login(args) => login::run(args, &connection),
         Command::Logout(args) => logout::run(args, &connection),

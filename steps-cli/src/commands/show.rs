@@ -115,7 +115,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 }
 
 /// The id of the newest deployment of the filter.
-async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
+pub(super) async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
     let query = DeploymentQuery {
         filter,
         order: Order::Descending,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, ValueHint};
+use steps_shared::view::note;
 use steps_shared::view::trend::{method, nothing, overview_note, sentences};
 use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
 use steps_shared::view::{Meaning, Table, Text};
@@ -198,6 +199,7 @@ fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Painted {
     let mut blocks = vec![Painted::lines(text::lines(&sentences(answer, trend), canvas))];
     blocks.extend(method(trend).map(|method| Painted::lines(text::lines(&method, canvas))));
     blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    blocks.push(Painted::lines(note::lines(trend).iter().flat_map(|line| text::lines(line, canvas))));
     let table = |table: Table| lay_out(&table, canvas);
     if let (Some(cause), Some(note)) = (cause_table(trend), cause_note(trend)) {
         blocks.push(table(cause) + Painted::lines(faint(note, canvas)));

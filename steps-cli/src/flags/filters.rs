@@ -127,7 +127,11 @@ pub fn check_bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(), Er
     bounds(since, until).map(|_| ())
 }
 
-fn bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+/// The ends of a range of time.
+///
+/// # Errors
+/// There is nothing between them.
+pub fn bounds(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
     if since.is_none() && until.is_none() {
         return Ok((None, None));
     }

@@ -9,7 +9,7 @@ mod stream;
 use steps_shared::ListColumn;
 
 pub use connection::ConnectionFlags;
-pub use filters::{DeploymentFilterFlags, FilterFlags, TypedTime, ZoneFlags, check_bounds};
+pub use filters::{DeploymentFilterFlags, FilterFlags, TypedTime, ZoneFlags, bounds, check_bounds};
 pub use list::{ListFlags, OutputFlags, check_safe};
 pub use spool::SpoolFlags;
 pub use stream::StreamFlags;

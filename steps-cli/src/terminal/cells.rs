@@ -8,13 +8,21 @@ use unicode_width::UnicodeWidthStr;
 use super::painted::Painted;
 use super::text::paint;
 
-const MEANINGS: [Meaning; 6] =
-    [Meaning::Strong, Meaning::Faint, Meaning::Good, Meaning::Bad, Meaning::Warning, Meaning::Running];
+const MEANINGS: [Meaning; 7] = [
+    Meaning::Component,
+    Meaning::Strong,
+    Meaning::Faint,
+    Meaning::Good,
+    Meaning::Bad,
+    Meaning::Warning,
+    Meaning::Running,
+];
 
 /// What stands for a meaning in a buffer.
 pub const fn colour(meaning: Meaning) -> Color {
     match meaning {
-        Meaning::Plain | Meaning::Component => Color::Reset,
+        Meaning::Plain => Color::Reset,
+        Meaning::Component => Color::Magenta,
         Meaning::Strong => Color::White,
         Meaning::Faint => Color::DarkGray,
         Meaning::Good => Color::Green,

@@ -38,6 +38,7 @@ const MAX_VERSION: usize = 16;
 const POINTS: (Color, Meaning) = with_colour(Meaning::Running);
 const MEDIANS: (Color, Meaning) = with_colour(Meaning::Strong);
 const CHANGES: (Color, Meaning) = with_colour(Meaning::Warning);
+const NOTES: (Color, Meaning) = with_colour(Meaning::Component);
 const AXES: (Color, Meaning) = with_colour(Meaning::Faint);
 
 const fn with_colour(meaning: Meaning) -> (Color, Meaning) {
@@ -51,6 +52,8 @@ struct Characters {
     below: char,
     median: char,
     change: char,
+    note: &'static str,
+    span: &'static str,
     vertical: &'static str,
     vertical_tick: &'static str,
     corner: &'static str,
@@ -64,6 +67,8 @@ const UNICODE: Characters = Characters {
     below: '▼',
     median: '━',
     change: '┊',
+    note: "▴",
+    span: "━",
     vertical: "│",
     vertical_tick: "┤",
     corner: "└",
@@ -77,6 +82,8 @@ const ASCII: Characters = Characters {
     below: 'v',
     median: '=',
     change: ':',
+    note: "^",
+    span: "=",
     vertical: "|",
     vertical_tick: "+",
     corner: "+",
@@ -100,8 +107,9 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
         Glyphs::Unicode => UNICODE,
         Glyphs::Ascii => ASCII,
     };
-    // A line for versions, the field, the axis, the dates.
-    let mut buffer = Buffer::empty(Rect::new(0, 0, margin + 1 + width, HEIGHT + 3));
+    // A line for versions, the field, the axis, notes, the dates.
+    let notes = u16::from(!chart.notes.is_empty());
+    let mut buffer = Buffer::empty(Rect::new(0, 0, margin + 1 + width, HEIGHT + 3 + notes));
     let field = Rect::new(margin + 1, 1, width, HEIGHT);
     draw_axes(&mut buffer, field, &chart, &characters);
     Painting::default()
@@ -110,6 +118,7 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
         .paint(|context| draw_field(context, &chart, &characters))
         .render(field, &mut buffer);
     name_changes(&mut buffer, field, &chart, canvas.glyphs);
+    draw_notes(&mut buffer, field, &chart, &characters);
 
     let mut lines = cells::lines(&buffer);
     lines.retain(|line| !line.is_empty());
@@ -159,7 +168,20 @@ fn draw_axes(buffer: &mut Buffer, field: Rect, chart: &Chart, characters: &Chara
         // Below its tick, but never beyond the edge.
         let width = tick.label.width() as u16;
         let start = column.saturating_sub(width / 2).min(field.right().saturating_sub(width));
-        put(buffer, start, below + 1, &tick.label, Color::Reset);
+        put(buffer, start, below + 1 + u16::from(!chart.notes.is_empty()), &tick.label, Color::Reset);
+    }
+}
+
+/// Marks notes by their numbers below the axis, the newest last, and draws their spans.
+fn draw_notes(buffer: &mut Buffer, field: Rect, chart: &Chart, characters: &Characters) {
+    let row = field.bottom() + 1;
+    for note in &chart.notes {
+        let label = format!("{}{}", characters.note, note.number);
+        let (first, last) = (column(field, chart, note.from), column(field, chart, note.to));
+        for column in first..=last {
+            put(buffer, column, row, characters.span, NOTES.0);
+        }
+        put(buffer, first.min(field.right().saturating_sub(label.width() as u16)), row, &label, NOTES.0);
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod cause;
 pub mod changes;
+pub mod comparison;
 pub mod conclusion;
 pub mod critical_path;
 pub mod discovery;

@@ -23,6 +23,12 @@ pub enum Error {
     /// No deployment has this id.
     #[error("no deployment has the id {0}; it is the id of its first step")]
     NoSuchDeployment(StepId),
+    /// No deployment before this one succeeded.
+    #[error("no deployment of this component in this environment succeeded before {0}; name the one to compare with")]
+    NothingBefore(StepId),
+    /// No note has this id.
+    #[error("no note has the id {0}")]
+    NoSuchNote(StepId),
     /// No token has this id.
     #[error("no token has the id {0}")]
     NoSuchToken(TokenId),

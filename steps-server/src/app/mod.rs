@@ -1,8 +1,10 @@
 //! What the server does: it records facts and answers questions. Knows neither HTTP nor SQL.
 
+mod badges;
 mod caller;
 mod checks;
 mod commit;
+mod comparison;
 mod compute;
 mod deployments;
 mod error;
@@ -13,6 +15,7 @@ mod fact;
 mod gate;
 mod lists;
 mod new_tokens;
+mod notes;
 mod oidc;
 mod reading;
 mod recorder;
@@ -28,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use steps_shared::{Scopes, Timestamp};
+use steps_shared::{Glob, Scopes, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::projection::config::FoldConfig;
@@ -49,6 +52,7 @@ pub use sessions::SessionSecret;
 pub use steps::Count;
 pub use tokens::{TokenRefusal, Tokens};
 
+use badges::Badges;
 use compute::Slots;
 use events::Events;
 use lists::ListShare;
@@ -66,6 +70,7 @@ pub struct App {
     deadline: Duration,
     slots: Slots,
     remembered: Remembered,
+    badges: Badges,
     lists: ListShare,
     tokens: Arc<Tokens>,
     issuers: Issuers,
@@ -106,6 +111,8 @@ pub struct Options {
     pub anonymous: Anonymous,
     /// The most readers of events.
     pub event_readers: u32,
+    /// Of which components everybody may see a badge.
+    pub badges: Vec<Glob>,
 }
 
 impl App {
@@ -114,7 +121,7 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn start(store: Store, tokens: Arc<Tokens>, options: Options) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Options { fold, now, queue, deadline, connections, issuers, anonymous, event_readers } = options;
+        let Options { fold, now, queue, deadline, connections, issuers, anonymous, event_readers, badges } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
         let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
@@ -131,6 +138,7 @@ impl App {
             deadline,
             slots,
             remembered: Remembered::default(),
+            badges: Badges::new(badges),
             lists,
             tokens,
             issuers,

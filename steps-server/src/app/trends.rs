@@ -92,6 +92,7 @@ impl App {
             .await?;
         trends.extend(found.into_iter().flatten());
         tell_discoveries(&mut trends);
+        self.add_notes(access, query, (since, until), &mut trends).await?;
         let name = |trend: &Trend| (trend.component.to_string(), trend.environment.to_string());
         trends.sort_by_cached_key(name);
         trends.sort_by(|one, other| alarm(other).partial_cmp(&alarm(one)).unwrap_or(std::cmp::Ordering::Equal));
@@ -160,6 +161,7 @@ impl App {
             since_change,
             periods,
             points: query.component.is_some().then_some(points),
+            notes: Vec::new(),
         }))
     }
 
@@ -209,8 +211,10 @@ impl App {
                     first_started_at: first.started_at,
                     last_version: last.version.clone(),
                     last_started_at: last.started_at,
+                    previous_started_at: change.range.start.checked_sub(1).map(|at| series[at].started_at),
                 }),
                 cause: None,
+                note_id: None,
             })
         });
         Ok(named.collect())
@@ -342,7 +346,7 @@ fn since_change(series: &[Timed], conclusion: &Conclusion) -> Option<SinceChange
 }
 
 /// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
-fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
+pub(super) fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
         StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,

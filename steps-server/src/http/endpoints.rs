@@ -8,7 +8,8 @@ use warp::reply::Response;
 
 use super::context::Context;
 use super::handlers::{
-    batch, check, deployments, description, events, health, login, projection, stats, steps, tokens, trend,
+    badge, batch, check, deployments, description, events, health, login, notes, projection, stats, steps, tokens,
+    trend,
 };
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::problem::ApiError;
@@ -52,8 +53,13 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/v1/deployments/count" "count_deployments" READ deployments::count;
     GET "/v1/deployments/{id}" "get_deployment" READ deployments::one;
     GET "/v1/deployments/{id}/expected" "get_expected" READ deployments::expected;
+    GET "/v1/deployments/{id}/compare" "compare_deployments" READ deployments::compare;
     POST "/v1/deployments/{id}/exclude" "exclude_deployment" RECORD_AND_READ deployments::exclude;
     POST "/v1/deployments/{id}/include" "include_deployment" RECORD_AND_READ deployments::include;
+    POST "/v1/notes" "record_note" RECORD notes::record;
+    GET "/v1/notes" "list_notes" READ notes::list;
+    GET "/v1/notes/count" "count_notes" READ notes::count;
+    DELETE "/v1/notes/{id}" "remove_note" RECORD_AND_READ notes::remove;
     GET "/v1/events" "watch_events" READ events::watch;
     GET "/v1/stats" "get_stats" READ stats::stats;
     GET "/v1/trend" "get_trend" READ trend::trend;
@@ -66,6 +72,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/login" "login_page" NOTHING login::page;
     POST "/login" "login" NOTHING login::login;
     POST "/logout" "logout" NOTHING login::logout;
+    GET "/badge/{component}.svg" "get_badge" NOTHING badge::badge;
     GET "/" "hello" NOTHING health::hello;
     GET "/healthz" "get_health" NOTHING health::alive;
     GET "/readyz" "get_readiness" NOTHING health::ready;

@@ -3,6 +3,7 @@
 mod activity;
 mod answering;
 mod auth;
+mod badge;
 mod body;
 mod client;
 mod context;

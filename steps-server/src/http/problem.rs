@@ -235,9 +235,11 @@ fn status(error: &app::Error) -> StatusCode {
         app::Error::Fields(_) | app::Error::Refused(_) | app::Error::TooManyRows(_) => StatusCode::BAD_REQUEST,
         app::Error::Forbidden(_) => StatusCode::FORBIDDEN,
         app::Error::Conflict(_) => StatusCode::CONFLICT,
-        app::Error::NoSuchStep(_) | app::Error::NoSuchDeployment(_) | app::Error::NoSuchToken(_) => {
-            StatusCode::NOT_FOUND
-        }
+        app::Error::NoSuchStep(_)
+        | app::Error::NoSuchDeployment(_)
+        | app::Error::NothingBefore(_)
+        | app::Error::NoSuchNote(_)
+        | app::Error::NoSuchToken(_) => StatusCode::NOT_FOUND,
         app::Error::NotRecorded(_)
         | app::Error::Store(_)
         | app::Error::OutOfOrder(_)

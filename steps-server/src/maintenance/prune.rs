@@ -51,6 +51,7 @@ struct Pruned {
     steps: u64,
     /// Steps of no deployment.
     single_steps: u64,
+    notes: u64,
 }
 
 impl PruneFlags {
@@ -99,6 +100,7 @@ pub async fn run(
         pruned.single_steps += steps;
         tokio::time::sleep(began.elapsed()).await;
     }
+    pruned.notes = apply::retry_on_conflict(|| prune_notes(store, &doomed, dry_run)).await?;
     bar.finish_and_clear();
     println!("{}", pruned.told(&doomed, dry_run));
     Ok(())
@@ -106,12 +108,15 @@ pub async fn run(
 
 impl Pruned {
     fn told(&self, doomed: &Doomed, dry_run: bool) -> String {
-        let Self { deployments, steps, single_steps } = self;
+        let Self { deployments, steps, single_steps, notes } = self;
         let verb = if dry_run { "would delete" } else { "deleted" };
         let mut told = format!("{verb} {deployments} deployments with {steps} steps");
         // Writing to a text cannot fail.
         if *single_steps > 0 {
             let _ = write!(told, ", and {single_steps} steps of ignored statuses,");
+        }
+        if *notes > 0 {
+            let _ = write!(told, ", and {notes} notes");
         }
         if let Some(until) = doomed.until {
             let _ = write!(told, " that were over before {until}");
@@ -164,6 +169,17 @@ async fn prune_single_steps(
     }
     tx.commit().await?;
     Ok(Some((last, single.len() as u64)))
+}
+
+/// Deletes, or counts, the notes that are meant.
+async fn prune_notes(store: &Store, doomed: &Doomed, dry_run: bool) -> Result<u64, StoreError> {
+    let mut tx = store.begin_projection().await?;
+    if dry_run {
+        return tx.count_doomed_notes(doomed).await;
+    }
+    let notes = tx.delete_doomed_notes(doomed).await?;
+    tx.commit().await?;
+    Ok(notes)
 }
 
 /// The first of them, as many as one transaction deletes: at least one.

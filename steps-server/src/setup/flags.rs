@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use serde::Serialize;
-use steps_shared::Duration;
+use steps_shared::{Duration, Glob};
 
 use super::settings::LogFormat;
 use crate::http::Network;
@@ -169,6 +169,11 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_EVENT_READERS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     event_readers: Option<u32>,
+    /// Components of which everybody may see a badge (/badge/COMPONENT.svg), without a token: names, or patterns with * for
+    /// any text. None by default
+    #[arg(long, global = true, env = "STEPS_BADGES", value_name = "GLOB,…", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    badges: Option<Vec<Glob>>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
     #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use steps_shared::{Duration, Timestamp, TokenSecret};
+use steps_shared::{Duration, Glob, Timestamp, TokenSecret};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
@@ -87,6 +87,8 @@ pub struct Settings {
     pub keep_events: Duration,
     /// The most readers of events at the same time.
     pub event_readers: u32,
+    /// Of which components everybody may see a badge.
+    pub badges: Vec<Glob>,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -187,6 +189,7 @@ impl Default for Settings {
             settle_after: Duration::from_secs(60),
             keep_events: Duration::from_secs(86_400),
             event_readers: 1000,
+            badges: Vec::new(),
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }
@@ -243,6 +246,13 @@ mod tests {
         let given = settings(&["--config", file, "--trusted-proxy", "10.0.0.7"]).unwrap().trusted_proxy;
         assert_eq!(given, ["10.0.0.7".parse().unwrap()]);
         assert!(settings(&["--trusted-proxy", "proxy.example.com"]).is_err());
+    }
+
+    #[test]
+    fn badges_are_of_patterns() {
+        assert!(settings(&[]).unwrap().badges.is_empty());
+        let given = settings(&["--badges", "acme/*,shop"]).unwrap().badges;
+        assert_eq!(given, ["acme/*", "shop"].map(|text| text.parse().unwrap()));
     }
 
     #[test]

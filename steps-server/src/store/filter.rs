@@ -1,7 +1,7 @@
 //! Filters as conditions.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use steps_shared::{DeploymentFilter, DeploymentOutcome, Glob, Order, StepFilter, StepId, Timestamp};
+use steps_shared::{DeploymentFilter, DeploymentOutcome, Glob, NoteFilter, Order, StepFilter, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::{Access, Limits};
@@ -181,6 +181,46 @@ pub(super) fn push_deployment_filter<DB>(
         if let Some(duration) = duration {
             select.push(" AND duration").push(comparison).push_bind(duration.micros());
         }
+    }
+}
+
+/// Adds ` WHERE …` with the notes that the caller may see: of what they may see, and of all environments where they may see one.
+pub(super) fn push_note_access<DB>(select: &mut QueryBuilder<DB>, access: &Access)
+where
+    DB: Database,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    select.push(" WHERE 1 = 1");
+    if let Access::Only(limits) = access {
+        let Limits { components, environments } = limits.as_ref();
+        push_globs(select, "component", components);
+        if !environments.is_empty() {
+            select.push(" AND (environment IS NULL OR (1 = 1");
+            push_globs(select, "environment", environments);
+            select.push("))");
+        }
+    }
+}
+
+/// The same as [`push_filter`] for notes: those that are not over before `since`, nor begin after `until`.
+pub(super) fn push_note_filter<DB>(select: &mut QueryBuilder<DB>, access: &Access, filter: &NoteFilter)
+where
+    DB: Database,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+    i64: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let NoteFilter { component, environment, owner, since, until } = filter;
+    push_note_access(select, access);
+    push_text(select, "component", component.as_ref().map(ToString::to_string));
+    push_text(select, "owner", owner.as_ref().map(ToString::to_string));
+    if let Some(environment) = environment {
+        select.push(" AND (environment IS NULL OR environment = ").push_bind(environment.to_string()).push(")");
+    }
+    if let Some(since) = since {
+        select.push(" AND COALESCE(ended_at, started_at) >= ").push_bind(since.micros());
+    }
+    if let Some(until) = until {
+        select.push(" AND started_at <= ").push_bind(until.micros());
     }
 }
 

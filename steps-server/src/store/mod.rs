@@ -20,6 +20,7 @@ mod keep_file;
 mod maintenance;
 mod migrate;
 mod mysql;
+mod notes;
 mod open;
 mod packing;
 mod projection;

@@ -52,6 +52,15 @@ impl Access {
         self.limits().is_none_or(|limits| matches_any(&limits.environments, environment.as_str()))
     }
 
+    /// Whether it is access to the component in every environment.
+    #[must_use]
+    pub fn may_see_everywhere(&self, component: &Component) -> bool {
+        let is_everywhere = |limits: &Limits| {
+            limits.environments.is_empty() || limits.environments.iter().any(|glob| glob.as_str() == "*")
+        };
+        self.may_see_component(component) && self.limits().is_none_or(is_everywhere)
+    }
+
     fn limits(&self) -> Option<&Limits> {
         match self {
             Self::Everything => None,
@@ -100,6 +109,8 @@ mod tests {
         assert!(!sees(&shop, "Shop", "production") && !sees(&shop, "acme", "x"));
         let staging = access(&[], &["staging*"]);
         assert!(sees(&staging, "shop", "staging-2") && !sees(&staging, "shop", "production"));
+        let everywhere = |access: &Access| access.may_see_everywhere(&"shop".parse().unwrap());
+        assert!(everywhere(&shop) && everywhere(&access(&[], &["a", "*"])) && !everywhere(&staging));
         let both = access(&["shop"], &["staging"]);
         assert!(sees(&both, "shop", "staging"));
         assert!(!sees(&both, "shop", "production") && !sees(&both, "bank", "staging"));

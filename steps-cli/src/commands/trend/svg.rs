@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use steps_shared::view::axis::Tick;
 use steps_shared::view::chart::{Chart, FittedLine, Mark, VersionMark};
+use steps_shared::view::note;
 use steps_shared::view::trend::{summary, title};
 use steps_shared::{Trend, TrendAnswer, escaped};
 use unicode_width::UnicodeWidthStr;
@@ -18,6 +19,12 @@ use crate::terminal::canvas::{Glyphs, cut};
 const SIZE: (u32, u32) = (1000, 520);
 const HEAD: u32 = 74;
 const FOOT: u32 = 44;
+
+/// The height of a line about a note, below.
+const NOTE_LINE: u32 = 22;
+
+/// The longest text of a note, in characters.
+const MAX_NOTE: usize = 120;
 
 /// The most ticks of the axis of durations.
 const MAX_TICKS: usize = 7;
@@ -42,6 +49,7 @@ const POINT: RGBColor = RGBColor(0x60, 0x8f, 0xc4);
 const MEDIAN: RGBColor = RGBColor(0x1d, 0x4e, 0x89);
 const FIT: RGBColor = RGBColor(0xd9, 0x77, 0x06);
 const CHANGE: RGBColor = RGBColor(0xb9, 0x1c, 0x1c);
+const NOTE: RGBColor = RGBColor(0x6d, 0x28, 0xd9);
 
 /// The longest name of a version, in characters.
 const MAX_VERSION: usize = 18;
@@ -94,7 +102,8 @@ pub fn svg(answer: &TrendAnswer, trend: &Trend) -> Result<Option<String>, String
         return Ok(None);
     };
     let mut text = String::new();
-    let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+    let below = note::lines(trend).len() as u32 * NOTE_LINE;
+    let root = SVGBackend::with_string(&mut text, (SIZE.0, SIZE.1 + below)).into_drawing_area();
     draw(&root, trend, &chart).map_err(|error| error.to_string())?;
     drop(root);
     Ok(Some(text))
@@ -113,6 +122,11 @@ fn draw(root: &Sheet<'_>, trend: &Trend, chart: &Chart) -> Drawn {
     ))?;
     draw_field(&middle, chart)?;
     legend(&foot, chart)?;
+    for (line, text) in note::lines(trend).iter().enumerate() {
+        let text = cut(&text.to_string(), MAX_NOTE, Glyphs::Unicode);
+        let at = (LEFT, (FOOT + line as u32 * NOTE_LINE) as i32);
+        foot.draw(&Text::new(text, at, ("sans-serif", 15).into_font().color(&INK)))?;
+    }
     root.present()?;
     Ok(())
 }
@@ -142,6 +156,7 @@ fn draw_field(area: &Sheet<'_>, chart: &Chart) -> Drawn {
         field.draw_series(LineSeries::new(line.iter().copied(), FIT.stroke_width(2)))?;
     }
     changes(&mut field, chart)?;
+    notes(&mut field, chart)?;
     let dot = |at: &(f64, f64)| Circle::new(*at, 3, POINT.mix(0.55).filled());
     field.draw_series(chart.points.iter().map(dot))?;
     for (points, edge, size) in [(&chart.above, high, UP), (&chart.below, low, DOWN)] {
@@ -174,6 +189,22 @@ fn changes(field: &mut Field<'_, '_>, chart: &Chart) -> Drawn {
         let label =
             EmptyElement::at((*at, high)) + Text::new(cut(version, MAX_VERSION, Glyphs::Unicode), (space, -up), style);
         field.draw_series([label])?;
+    }
+    Ok(())
+}
+
+/// A line for each moment that is noted and a band for each span, with the number of the note at the foot.
+fn notes(field: &mut Field<'_, '_>, chart: &Chart) -> Drawn {
+    let (low, high) = (chart.durations.low, chart.durations.high);
+    for mark in &chart.notes {
+        field.draw_series([Rectangle::new([(mark.from, low), (mark.to, high)], NOTE.mix(0.1).filled())])?;
+        field.draw_series(DashedLineSeries::new([(mark.from, low), (mark.from, high)], 2, 4, NOTE.stroke_width(1)))?;
+        let in_right_half = chart.time_share(mark.from) > 0.5;
+        let (side, space) = if in_right_half { (HPos::Right, -4) } else { (HPos::Left, 4) };
+        let style = ("sans-serif", 15).into_font().color(&NOTE).pos(Pos::new(side, VPos::Bottom));
+        field.draw_series([
+            EmptyElement::at((mark.from, low)) + Text::new(mark.number.to_string(), (space, -4), style)
+        ])?;
     }
     Ok(())
 }

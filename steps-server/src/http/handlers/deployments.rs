@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use steps_shared::{
-    DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, ListFormat, NewExclusion, NewInclusion,
-    StepColumn,
+    ComparedColumn, ComparisonQuery, DeploymentColumn, DeploymentFilter, DeploymentQuery, Filter as _, ListFormat,
+    NewExclusion, NewInclusion, StepColumn,
 };
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -48,6 +48,20 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
 pub async fn expected(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     request.no_parameters()?;
     Ok(json(StatusCode::OK, &context.app.expected(&request.access(), request.id()?).await?))
+}
+
+pub async fn compare(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    let query = ComparisonQuery::from_parameters(request.parameters()?)?;
+    let output = request.output(query.format, query.safe, ListFormat::Json);
+    let comparison = context.app.compare(&request.access(), request.id()?, query.with).await?;
+    match output.format {
+        ListFormat::Json => Ok(json(StatusCode::OK, &comparison)),
+        format => {
+            let layout = Layout::new(output, &[], ComparedColumn::ALL);
+            let turn = export::turn(&context, format, None).await?;
+            export::whole(&context, comparison.parts, layout, turn).await
+        }
+    }
 }
 
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {

@@ -1,5 +1,6 @@
 //! A small file for each resource: read the request, call the app, answer.
 
+pub mod badge;
 pub mod batch;
 pub mod check;
 pub mod deployments;
@@ -7,6 +8,7 @@ pub mod description;
 pub mod events;
 pub mod health;
 pub mod login;
+pub mod notes;
 pub mod projection;
 pub mod stats;
 pub mod steps;

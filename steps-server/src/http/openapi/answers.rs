@@ -1,7 +1,7 @@
 //! The answers: what each endpoint says when it does what is asked, and every way in which it does not.
 
 use steps_shared::openapi::{boolean, id, nullable, number, step_member, text};
-use steps_shared::{DeploymentColumn, ListFormat, Resource, Step, StepColumn};
+use steps_shared::{DeploymentColumn, ListFormat, NoteColumn, Resource, Step, StepColumn};
 use utoipa::PartialSchema;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::link::{Link, LinkBuilder};
@@ -72,6 +72,11 @@ pub fn recorded(about: &str) -> ResponseBuilder {
         .link("include", by_id("include_deployment"))
 }
 
+/// A recorded note, and what can be asked of it.
+pub fn noted(about: &str) -> ResponseBuilder {
+    json(about, "Note").link("remove", by_id("remove_note"))
+}
+
 /// The operation on what has just been made.
 pub fn by_id(operation: &str) -> Link {
     LinkBuilder::new().operation_id(operation).parameter("id", "$response.body#/id").build()
@@ -82,7 +87,7 @@ fn header(schema: ObjectBuilder, about: &str) -> Header {
 }
 
 /// The rows of lists, of which `columns` may choose some members.
-pub fn rows() -> [(String, RefOr<Schema>); 2] {
+pub fn rows() -> [(String, RefOr<Schema>); 3] {
     let mut step =
         ObjectBuilder::new().description(Some("A step of a list, with all its members, or those of columns"));
     for column in StepColumn::ALL {
@@ -93,7 +98,27 @@ pub fn rows() -> [(String, RefOr<Schema>); 2] {
     for column in DeploymentColumn::ALL {
         deployment = deployment.property(column.name(), deployment_member(*column));
     }
-    [("StepRow".to_owned(), step.into()), ("DeploymentRow".to_owned(), deployment.into())]
+    let mut note =
+        ObjectBuilder::new().description(Some("A note of a list, with all its members, or those of columns"));
+    for column in NoteColumn::ALL {
+        note = note.property(column.name(), note_member(*column));
+    }
+    let rows: [(&str, RefOr<Schema>); 3] =
+        [("StepRow", step.into()), ("DeploymentRow", deployment.into()), ("NoteRow", note.into())];
+    rows.map(|(name, schema)| (name.to_owned(), schema))
+}
+
+fn note_member(column: NoteColumn) -> RefOr<Schema> {
+    use steps_shared::{Component, Environment, NoteText, Owner, Timestamp};
+    match column {
+        NoteColumn::At | NoteColumn::RecordedAt => Timestamp::schema(),
+        NoteColumn::Until => nullable(Timestamp::schema()).into(),
+        NoteColumn::Component => Component::schema(),
+        NoteColumn::Environment => nullable(Environment::schema()).into(),
+        NoteColumn::Text => NoteText::schema(),
+        NoteColumn::Owner => Owner::schema(),
+        NoteColumn::Id => id().into(),
+    }
 }
 
 fn deployment_member(column: DeploymentColumn) -> RefOr<Schema> {
@@ -198,6 +223,7 @@ fn problems(endpoint: &Endpoint) -> Vec<u16> {
     }
     if endpoint.needs == Needs::Nothing {
         problems.extend((endpoint.path == "/readyz").then_some(503));
+        problems.extend(endpoint.path.contains('{').then_some([400, 404, 500, 503]).into_iter().flatten());
         return problems;
     }
     problems.extend([400, 401, 403, 421, 429, 500, 503]);

@@ -1,19 +1,20 @@
 //! The bodies of requests.
 
-use steps_shared::openapi::{new_exclusion, new_finish, new_inclusion, new_step, new_token, pattern, text};
+use steps_shared::openapi::{new_exclusion, new_finish, new_inclusion, new_note, new_step, new_token, pattern, text};
 use steps_shared::{MAX_BATCH_BYTES, MAX_BATCH_STEPS};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Content, Ref, RefOr, Required, Schema};
 
 /// The schemas that requests refer to.
-pub fn schemas() -> [(String, RefOr<Schema>); 6] {
+pub fn schemas() -> [(String, RefOr<Schema>); 7] {
     [
         ("NewSession".to_owned(), new_session().into()),
         ("NewStep".to_owned(), new_step().into()),
         ("NewFinish".to_owned(), new_finish().into()),
         ("NewExclusion".to_owned(), new_exclusion().into()),
         ("NewInclusion".to_owned(), new_inclusion().into()),
+        ("NewNote".to_owned(), new_note().into()),
         ("NewToken".to_owned(), new_token().into()),
     ]
 }

@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
-    BatchAnswer, CheckAnswer, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem, Projection,
-    RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
+    BatchAnswer, CheckAnswer, Comparison, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem,
+    Projection, RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
@@ -96,7 +96,7 @@ fn operation(endpoint: &Endpoint, is_open: bool) -> Operation {
     if !about.is_empty() {
         operation = operation.description(Some(about));
     }
-    let in_path = endpoint.path.contains('{').then(|| parameters::id(endpoint.path));
+    let in_path = endpoint.path.contains('{').then(|| parameters::in_path(endpoint.path));
     for parameter in in_path.into_iter().chain(parameters) {
         operation = operation.parameter(parameter);
     }
@@ -128,6 +128,7 @@ fn components() -> Components {
         BatchAnswer,
         Deployment,
         DeploymentDetail,
+        Comparison,
         Expected,
         RemovedDeployment,
         Reset,

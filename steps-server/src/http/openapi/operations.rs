@@ -1,8 +1,9 @@
 //! Each operation: what it does, what it is given, what it answers.
 
 use steps_shared::{
-    CheckQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter, EventQuery, Filter as _,
-    GroupBy, ProjectionQuery, StatsQuery, Step, StepColumn, StepFilter, StepQuery, TrendQuery,
+    CheckQuery, ComparisonQuery, Deployment, DeploymentColumn, DeploymentFilter, DeploymentQuery, EventFilter,
+    EventQuery, Filter as _, GroupBy, Note, NoteColumn, NoteFilter, NoteQuery, ProjectionQuery, StatsQuery, Step,
+    StepColumn, StepFilter, StepQuery, TrendQuery,
 };
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::request_body::RequestBody;
@@ -85,6 +86,34 @@ pub fn describe(operation: &str) -> Described {
             recording("Take an exclusion back", "", bodies::json("NewInclusion")),
             [(200, answers::json("The deployment", "Deployment"))],
         ),
+        "record_note" => answering(
+            recording(
+                "Record a note",
+                "It marks a moment or a span of a component on its pictures. The same id with the same content again changes nothing, \
+                 and is answered 200.",
+                bodies::json("NewNote"),
+            ),
+            [(201, answers::noted("It is recorded now")), (200, answers::noted("It was recorded before"))],
+        ),
+        "remove_note" => answering(
+            Described { tag: "Recording", summary: "Remove a note", ..Described::default() },
+            [(204, ResponseBuilder::new().description("It is on no picture any more"))],
+        ),
+        "list_notes" => of(
+            "Reading",
+            "List notes",
+            parameters::of(
+                NoteFilter::PARAMETERS.iter().copied().chain(NoteQuery::OWN_PARAMETERS),
+                &parameters::names(NoteColumn::ALL),
+            ),
+            answers::list("The notes", answers::rows_of::<Note>("NoteRow")),
+        ),
+        "count_notes" => of(
+            "Reading",
+            "Count notes",
+            parameters::of(NoteFilter::PARAMETERS.iter().copied(), &[]),
+            answers::json("How many", "Count"),
+        ),
         "list_steps" => of(
             "Reading",
             "List steps",
@@ -133,6 +162,15 @@ pub fn describe(operation: &str) -> Described {
             Vec::new(),
             answers::json("The time left with its range, and what each step does", "Expected"),
         ),
+        "compare_deployments" => Described {
+            about: "Without another one it is compared with the last successful one before it, of the component in the environment.",
+            ..of(
+                "Telling",
+                "Compare two deployments step by step",
+                parameters::of(ComparisonQuery::PARAMETERS, &[]),
+                answers::list("A row for each step", utoipa::openapi::Ref::from_schema_name("Comparison")),
+            )
+        },
         "watch_events" => Described {
             about: "Server-sent events: each has the id to resume from, its name (step, deployment, removed or reset) and one \
                 JSON document. Without an id it begins now. A reset says that something was missed: list what is of interest. \
@@ -224,6 +262,21 @@ pub fn describe(operation: &str) -> Described {
                     ResponseBuilder::new().description("It is valid no more").header("Set-Cookie", answers::cookie()),
                 ),
                 (303, answers::elsewhere("The same, to who accepts a page").header("Set-Cookie", answers::cookie())),
+            ],
+        ),
+        "get_badge" => answering(
+            Described {
+                tag: "Telling",
+                summary: "A picture for a README",
+                about: "The median of the component's deployments now and how it grows, in words; without a token. Only where the \
+                    server has badges of it (--badges); elsewhere it is answered as a path that is not there. With If-None-Match it \
+                    is answered 304 where it is the same.",
+                parameters: parameters::of(["environment"], &[]),
+                ..Described::default()
+            },
+            [
+                (200, answers::page("The badge, which may be kept for five minutes", "image/svg+xml")),
+                (304, ResponseBuilder::new().description("It is the one that is known")),
             ],
         ),
         "hello" => of("Server", "A greeting", Vec::new(), answers::page("A line of text", "text/plain")),

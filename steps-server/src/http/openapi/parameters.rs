@@ -24,12 +24,28 @@ const GROWTH: &str = "^([0-9]{1,300}(\\.[0-9]*)?|\\.[0-9]+) ?%?(/week)?$";
 /// Whole days, from one to 366.
 const DAYS: &str = "^([1-9][0-9]?d|[12][0-9]{2}d|3[0-5][0-9]d|36[0-6]d|[1-9]w|[1-4][0-9]w|5[0-2]w)$";
 
+/// The segment of a path that varies.
+pub fn in_path(path: &str) -> Parameter {
+    if path.contains("{component}") {
+        return ParameterBuilder::new()
+            .name("component")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("The component"))
+            .schema(Some(text().min_length(Some(1))))
+            .build();
+    }
+    id(path)
+}
+
 /// The `{id}` of a path.
-pub fn id(path: &str) -> Parameter {
+fn id(path: &str) -> Parameter {
     let of = if path.contains("/tokens") {
         "token"
     } else if path.contains("/deployments") {
         "deployment"
+    } else if path.contains("/notes") {
+        "note"
     } else {
         "step"
     };
@@ -97,6 +113,7 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
     let all = |built: ObjectBuilder| -> Schema { built.build().into() };
     match name {
         "component" => (name_of(Component::LIMIT), "Only this component"),
+        "with" => (all(uuid()), "The deployment that it is compared with: its identity"),
         "version" => (name_of(Version::LIMIT), "Only this version"),
         "owner" => (name_of(Owner::LIMIT), "Only this owner"),
         "status" => (name_of(Status::LIMIT), "Only with this status; of a deployment, the last that was recorded"),

@@ -1,0 +1,65 @@
+//! Comparing two deployments.
+
+use std::sync::Arc;
+
+use steps_shared::{Comparison, Deployment, Duration, FieldError, FieldErrors, StepId};
+
+use super::trends::cost;
+use super::{App, Error};
+use crate::analysis::Cost;
+use crate::analysis::comparison::compared;
+use crate::store::{Access, StepOf};
+
+impl App {
+    /// Compares a deployment with another one; by default with the last successful one before it, of the component in the
+    /// environment.
+    ///
+    /// # Errors
+    /// One of them is not there, or has no duration; there is none before; they have too many steps; the database does not answer.
+    pub async fn compare(&self, access: &Access, id: StepId, with: Option<StepId>) -> Result<Comparison, Error> {
+        let deployment = self.deployment_to_compare(access, id).await?;
+        let with = match with {
+            Some(with) => with,
+            None => {
+                let before = &deployment;
+                let read =
+                    self.read_unfolded(access, |reader| async move { Ok(reader.successful_before(before, 1).await?) });
+                read.await?.first().map(|(id, _)| *id).ok_or(Error::NothingBefore(id))?
+            }
+        };
+        let with = self.deployment_to_compare(access, with).await?;
+        let (before, after) = (duration(&with, "with")?, duration(&deployment, "id")?);
+        let ids = &[deployment.id, with.id];
+        let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
+        let too_many =
+            || FieldErrors::from(FieldError::wrong("id", "is of a deployment with too many steps to compare"));
+        let steps = read.await?.ok_or_else(too_many)?;
+        let fold = Arc::clone(&self.fold);
+        let slot = self.acquire(&self.slots.cpu).await?;
+        let ids = [with.id, deployment.id];
+        let computing = self.compute(slot, move |_| {
+            let of = |id: StepId| -> Cost {
+                let own: Vec<StepOf> = steps.iter().filter(|step| step.deployment == id).cloned().collect();
+                cost(&own, &fold.statuses, false)
+            };
+            let [with, own] = ids.map(of);
+            compared((&with, before.micros()), (&own, after.micros()))
+        });
+        let parts = computing.await?;
+        let change_seconds = (after.micros() - before.micros()) as f64 / 1e6;
+        Ok(Comparison { deployment, with, before, after, change_seconds, parts })
+    }
+
+    async fn deployment_to_compare(&self, access: &Access, id: StepId) -> Result<Deployment, Error> {
+        let read = self.read_one(access, id, |reader| async move { Ok(reader.deployment(id).await?) });
+        read.await?.flatten().ok_or(Error::NoSuchDeployment(id))
+    }
+}
+
+/// How long a deployment took.
+fn duration(deployment: &Deployment, field: &str) -> Result<Duration, FieldErrors> {
+    let Deployment { id, outcome, duration, .. } = deployment;
+    duration.ok_or_else(|| {
+        FieldError::wrong(field, format!("is of a deployment without a duration: {id} ({outcome})")).into()
+    })
+}
