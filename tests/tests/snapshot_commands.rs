@@ -43,6 +43,7 @@ fn help() {
         "list",
         "deployments",
         "show",
+        "watch",
         "stats",
         "trend",
         "check",
