@@ -44,6 +44,7 @@ fn help() {
         "deployments",
         "show",
         "compare",
+        "watch",
         "stats",
         "trend",
         "check",

@@ -37,7 +37,7 @@ Examples:
   steps watch --format jsonl | jq .data
 
 On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \
-scrolls up. q, Esc and Ctrl-C end it.
+scrolls up. q, Esc and Ctrl-C end it (130). What it changes of the terminal is put back, whatever ends it.
 
 In a pipe or a file, and with --format, it writes a line for each step, and one for the end of each deployment. It begins now and \
 goes on until it is stopped; where the connection breaks, it goes on behind the last event that came.
