@@ -45,6 +45,8 @@ async fn a_jump_is_told_with_its_note(db: TestDb) {
         assert_eq!(later.notes.len(), 1);
     }
     another.stop().await;
+    let overview = server.trends("since=2026-01-01").await.trends.remove(0);
+    assert_eq!(overview.notes.len(), 1, "of all of them only what is beside a change");
     let trend = ["trend", "checkout", "--since", "2026-01-01", "--format", "table"];
     let told = cli.run(&trend).ok();
     let prose = told.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -77,7 +77,8 @@ pub struct Trend {
     pub periods: Vec<Period>,
     /// What growth was fitted to, where one component was asked for; else null.
     pub points: Option<Vec<Point>>,
-    /// The notes of the time that was asked for, the oldest first: at most the newest hundred.
+    /// The notes of the time that was asked for, the oldest first: at most the newest hundred. Where no component was asked for,
+    /// only those beside a change of the level.
     #[serde(default)]
     pub notes: Vec<Note>,
 }

@@ -108,6 +108,7 @@ impl App {
         if trends.is_empty() {
             return Ok(());
         }
+        let is_overview = query.component.is_none();
         let filter = NoteFilter {
             component: query.component.clone(),
             environment: query.environment.clone(),
@@ -131,6 +132,9 @@ impl App {
             own.reverse();
             for change in &mut trend.change_points {
                 change.note_id = beside(change, &own).map(|note| note.id);
+            }
+            if is_overview {
+                own.retain(|note| trend.change_points.iter().any(|change| change.note_id == Some(note.id)));
             }
             trend.notes = own;
         }
