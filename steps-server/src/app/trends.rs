@@ -342,7 +342,7 @@ fn since_change(series: &[Timed], conclusion: &Conclusion) -> Option<SinceChange
 }
 
 /// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
-fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
+pub(super) fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
     let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
     let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
         StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,

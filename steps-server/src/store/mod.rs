@@ -21,6 +21,7 @@ mod maintenance;
 mod migrate;
 mod mysql;
 mod open;
+mod overview;
 mod packing;
 mod projection;
 mod reader;
