@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use steps_shared::view::scatter::{Dot, Scatter};
 use steps_shared::view::stacked::{Sprint, Stacked};
 use steps_shared::view::trend::{method, sentences};
+use steps_shared::view::words::grouped;
 use steps_shared::{
     Bound, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Environment,
     FieldError, FieldErrors, Order, Owner, PeriodKind, StepFilter, StepId, TimeInterval, Timestamp, TrendAnswer,
@@ -180,7 +181,7 @@ impl Shown {
         html! {
             p.crumbs { a href=(links::HOME) { "Components" } }
             div.title {
-                h1 { (name(asked.component.as_str())) (markup::environment(environment)) }
+                h1 class=[markup::long(asked.component.as_str())] { (name(asked.component.as_str())) (markup::environment(environment)) }
                 div #state data-swap { @if let Some(trend) = trend { (verdict(trend.verdict)) } }
             }
             (form::filters(self.asked.pairs.as_slice(), (self.since, self.until), environment, &self.environments, *now))
@@ -190,7 +191,7 @@ impl Shown {
                     dl.facts {
                         div { dt { "Median now" } dd.big { (duration(trend.now_median)) } dd.faint { "was " (duration(trend.start_median)) } }
                         div { dt { "Per sprint" } dd.big { (per_sprint(trend)) } }
-                        div { dt { "Deployments" } dd.big { (self.points.len()) } dd.faint { (self.outcomes()) } }
+                        div { dt { "Deployments" } dd.big { (grouped(self.points.len() as u64)) } dd.faint { (self.outcomes()) } }
                     }
                     p.sentences.cap { (text(&sentences(trends, trend))) }
                     @if let Some(method) = method(trend) { details { summary { "How this is told" } p.faint.cap { (text(&method)) } } }

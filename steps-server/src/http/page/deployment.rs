@@ -58,9 +58,12 @@ impl Shown {
         let rows = timeline::timeline(detail, expected.map_or(*now, |expected| expected.at));
         let gantt = Gantt::new(deployment, &detail.timeline, &rows, expected, critical);
         html! {
-            p.crumbs { a href=(links::component(component, environment)) { (name(component.as_str())) } (markup::environment(environment)) }
+            p.crumbs { a href=(links::HOME) { "Components" } }
             div.title {
-                h1 { (name(component.as_str())) " " span.version { (name(version.as_str())) } }
+                h1 class=[markup::long(component.as_str()).or(markup::long(version.as_str()))] {
+                    a.quiet href=(links::component(component, environment)) { (name(component.as_str())) } " "
+                    span.version { (name(version.as_str())) } (markup::environment(environment))
+                }
                 div #state data-swap { (outcome(deployment.outcome)) }
             }
             div #facts data-swap { (facts(detail, *now)) }

@@ -13,6 +13,11 @@ pub fn name(text: &str) -> Markup {
     html! { bdi { (escaped(text)) } }
 }
 
+/// The class of a heading with a name that is long.
+pub fn long(name: &str) -> Option<&'static str> {
+    (name.chars().count() > 48).then_some("long")
+}
+
 /// An environment; the usual one needs no mention.
 pub fn environment(environment: &Environment) -> Markup {
     html! { @if *environment != Environment::default() { " " span.tag { (name(environment.as_str())) } } }

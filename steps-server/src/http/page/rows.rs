@@ -165,6 +165,7 @@ fn table_row(row: &Row, now: Timestamp) -> Markup {
 /// `+7.6%`, and the interval below it.
 pub fn per_sprint(trend: &Trend) -> Markup {
     let Some(of) = &trend.growth else { return html! { span.faint { "–" } } };
+    let is_told = of.is_told && !matches!(trend.verdict, Verdict::Steady | Verdict::NotEnoughData);
     let (value, range) = match of.percent_per_sprint {
         Some(Estimate { value, low, high }) => (signed_percent(value), format!("{low:.1} to {high:.1}")),
         None => {
@@ -172,7 +173,7 @@ pub fn per_sprint(trend: &Trend) -> Markup {
             (signed_duration(value, "+"), format!("{} to {}", signed_duration(low, ""), signed_duration(high, "")))
         }
     };
-    html! { span class=[(!of.is_told).then_some("faint")] { (value) } br; small.faint title="95 of 100 intervals made so hold the truth" { (range) } }
+    html! { span class=[(!is_told).then_some("faint")] { (value) } br; small.faint title="95 of 100 intervals made so hold the truth" { (range) } }
 }
 
 /// The medians of the newest sprints.
