@@ -222,7 +222,7 @@ async fn many_components_and_many_deployments_stay_small(db: TestDb) {
     let (bytes, busy) = size("/component?component=busy&since=2026-01-01").await;
     assert!(busy.contains("2,000") && bytes < 30_000, "{bytes}");
     // The list goes on without leaving one out, or showing one twice.
-    let few = "start_datetime=2026-01-05&end_datetime=2026-01-10%2000:00:00";
+    let few = "start_datetime=2026-01-05%2000:00:00&end_datetime=2026-01-10%2000:00:00";
     let (mut path, mut versions) = (format!("/deployments?component=busy&{few}"), BTreeSet::new());
     let mut pages = 0;
     loop {

@@ -58,7 +58,8 @@ async fn axe(browser: &Browser, what: &str) {
 #[test]
 fn a_page_lives_without_a_reload() {
     block_on(async {
-        let server = Server::start(&TestDb::new(DatabaseKind::Sqlite)).await;
+        let db = TestDb::new(DatabaseKind::Sqlite);
+        let server = Server::start(&db).await;
         let browser = Browser::start().await;
         browser.open(server.url()).await;
         browser.says("h1", "How long does a deploy take?").await;
@@ -133,7 +134,8 @@ fn a_page_lives_without_a_reload() {
 #[test]
 fn every_view_fits_and_can_be_used_by_keyboard() {
     block_on(async {
-        let server = Server::start(&TestDb::new(DatabaseKind::Sqlite)).await;
+        let db = TestDb::new(DatabaseKind::Sqlite);
+        let server = Server::start(&db).await;
         server.record_example().await;
         let names =
             json!({"component": EVIL, "version": EVIL, "owner": EVIL, "environment": "<b>env</b>", "run": EVIL});

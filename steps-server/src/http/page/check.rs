@@ -51,7 +51,7 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
             div #check data-swap {
                 @if let Some((query, checked, points)) = &shown { (result(query, checked, points)) }
             }
-            @if is_asked { (markup::downloads("/v1/check", &pairs, &["json"])) }
+            @if is_asked { p.downloads { a href=(links::with("/v1/check", &pairs)) { "JSON" } } }
         };
         let component = form::given(&pairs, "component").to_owned();
         let live = is_asked.then(|| vec![("component", component)]);

@@ -106,7 +106,8 @@ impl Shown {
 
     fn page(self) -> Page {
         let main = match self.all {
-            0 => html! { div #components data-swap { (empty::instructions(&self.address)) } },
+            // With the first component the page has other parts: it is loaded again.
+            0 => html! { div #empty data-swap { (empty::instructions(&self.address)) } },
             _ => self.main(),
         };
         Page { title: "How long does a deploy take?".to_owned(), here: Here::Home, live: Some(Vec::new()), main }

@@ -28,10 +28,11 @@ all("[data-copy]", el => { el.hidden = !clipboard; });
 tick();
 search();
 };
-const seen = {}, places = "a,button,summary,[tabindex]";
+const seen = {}, places = "a,button,summary";
 all("[data-swap]", el => { seen[el.id] = el.innerHTML; });
 const swap = (old, el) => {
-if (!el || el.innerHTML == seen[old.id]) return;
+if (!el) return location.reload();
+if (el.innerHTML == seen[old.id]) return;
 seen[old.id] = el.innerHTML;
 const at = list(places, old).indexOf(doc.activeElement), open = list("details", old).map(one => one.open);
 list("details", el).forEach((one, nth) => { one.open = open[nth]; });
@@ -49,9 +50,8 @@ ask.open("GET", location.href);
 ask.responseType = "document";
 ask.setRequestHeader("Accept", "text/html");
 ask.onloadend = () => {
-const { status, response } = ask;
-if (status == 401) location.reload();
-if (status == 200) { all("[data-swap]", old => swap(old, response.getElementById(old.id))); show(); }
+if (ask.status == 401) location.reload();
+if (ask.status == 200) { all("[data-swap]", old => swap(old, ask.response.getElementById(old.id))); show(); }
 setTimeout(() => { busy = false; if (again) load(); }, 500 + 9 * (Date.now() - began));
 };
 ask.send();

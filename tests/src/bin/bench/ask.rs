@@ -165,7 +165,10 @@ pub async fn page(
         steps: format!("p95 {ms:.1} ms at the server, {:.1} kB", bytes as f64 / 1000.0),
         beside: String::new(),
         ratio: String::new(),
-        target: Some((if most_kb == 60 { "<= 50 ms, <= 60 kB" } else { "<= 100 ms, <= 100 kB" }, ms <= most && bytes <= most_kb * 1000)),
+        target: Some((
+            if most_kb == 60 { "<= 50 ms, <= 60 kB" } else { "<= 100 ms, <= 100 kB" },
+            ms <= most && bytes <= most_kb * 1000,
+        )),
     })
 }
 
