@@ -84,19 +84,14 @@ async fn every_page_shows_what_the_api_answers(db: TestDb) {
         let html = answer.text();
         if path != "/docs" {
             assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{path}: {policy}");
-            for forbidden in [
-                " style=",
-                "<style",
-                "javascript:",
-                "onclick",
-                "http://www",
-                "https://",
-                "<script>",
-                "<img",
-                "\u{202e}",
-            ] {
+            for forbidden in
+                [" style=", "<style", "javascript:", "onclick", "http://www", "https://", "<script>", "<img"]
+            {
                 assert!(!html.contains(forbidden), "{path} has {forbidden}");
             }
+            // A form sends again what was asked for, to the letter; nowhere else is a hidden character as it is.
+            let values = html.split("value=\"").map(|part| part.split_once('"').map_or(part, |(_, rest)| rest));
+            assert!(!values.skip(1).any(|rest| rest.contains('\u{202e}')), "{path} has a hidden character");
             assert!(html.contains("<main") && html.contains("<h1"), "{path}");
         }
         for link in links(html) {

@@ -12,7 +12,7 @@ use steps_shared::{
 use warp::reply::Response;
 
 use super::layout::{Here, Page};
-use super::markup::{self, name, text};
+use super::markup::{name, text};
 use super::{answer, chart, form, links};
 use crate::app::Plotted;
 use crate::http::context::Context;
