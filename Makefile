@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-mysql truth snapshots soak security deploy-test demo bench completions
+.PHONY: help build test test-mysql page-test truth snapshots soak security deploy-test demo bench completions
 
 CARGO ?= cargo
 
@@ -22,6 +22,10 @@ test-mysql: ## Run every test of MySQL on a real one from Debian sid, over TLS a
 	$(CARGO) build --workspace --bins
 	WITH_MYSQL=tls tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
 	WITH_MYSQL=socket tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
+
+page-test: ## Look at the pages in a browser, and with axe-core, which npm fetches, in light and dark
+	$(CARGO) build --workspace --bins
+	axe=$$(tests/axe); [ -z "$$axe" ] || export STEPS_TEST_AXE="$$axe"; tests/with-mariadb tests/run-tests -p steps-tests --test page
 
 truth: ## Make up series whose truth is known, and count what is told of them; TRUTH_QUICK=1 for a few
 	$(CARGO) test --release -p steps-server --test truth -- --nocapture --test-threads=1

@@ -245,7 +245,7 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
 }
 
 /// The durations between which points are drawn in their place.
-fn limits(mut durations: Vec<f64>) -> (f64, f64) {
+pub(super) fn limits(mut durations: Vec<f64>) -> (f64, f64) {
     durations.sort_by(f64::total_cmp);
     let last = durations.len().saturating_sub(1);
     let at = (last as f64 * OUTLIER_SHARE) as usize;

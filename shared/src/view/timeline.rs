@@ -32,6 +32,8 @@ pub struct Timeline {
     pub totals: Option<Text>,
     /// How far it is, while it runs.
     pub progress: Option<Progress>,
+    /// Where the places of its rows end: 1.
+    pub edge: Timestamp,
 }
 
 /// The names of a row's columns beside its bar: [`Row::name`], [`Row::duration`], [`Row::share`] and [`Row::usual`]. What
@@ -142,7 +144,7 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
     }
     rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
     let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
-    Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress }
+    Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress, edge }
 }
 
 impl Timeline {

@@ -56,6 +56,25 @@ pub fn whole(duration: Duration) -> String {
     }
 }
 
+/// A duration as it is said, with a blank between its units: `6m10s` as `6m 10s`, in whole seconds from 10 s on.
+#[must_use]
+pub fn spoken(duration: Duration) -> String {
+    let whole = if duration.seconds() < 10.0 { duration } else { rounded(duration) };
+    let text = whole.to_string();
+    let mut spoken = String::with_capacity(text.len() + 1);
+    for (at, character) in text.char_indices() {
+        if character.is_ascii_digit() && text[..at].ends_with(|before: char| before.is_ascii_alphabetic()) {
+            spoken.push(' ');
+        }
+        spoken.push(character);
+    }
+    spoken.replace(".0s", "s")
+}
+
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_micros((duration.micros() + 500_000) / 1_000_000 * 1_000_000).unwrap_or(duration)
+}
+
 /// Seconds as a duration with a sign: `-12.0s`, and `plus` before a number that is not negative.
 #[must_use]
 pub fn signed_duration(seconds: f64, plus: &str) -> String {
@@ -110,6 +129,15 @@ mod tests {
         let texts =
             [0.0, 0.9, 9.99, 59.99, 60.7, 3725.0].map(|seconds| whole(Duration::from_seconds(seconds).unwrap()));
         assert_eq!(texts, ["0s", "0s", "9s", "59s", "1m00s", "1h02m"]);
+    }
+
+    #[test]
+    fn durations_are_said_with_blanks() {
+        let spoken = |seconds| spoken(Duration::from_seconds(seconds).unwrap());
+        assert_eq!(
+            [0.0, 0.25, 4.2, 42.4, 370.0, 7530.0].map(spoken),
+            ["0.00s", "0.25s", "4.2s", "42s", "6m 10s", "2h 05m"]
+        );
     }
 
     #[test]

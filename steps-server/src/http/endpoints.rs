@@ -12,6 +12,7 @@ use super::handlers::{
     trend,
 };
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
+use super::page;
 use super::problem::ApiError;
 use super::request::Request;
 
@@ -27,22 +28,25 @@ pub struct Endpoint {
     pub operation: &'static str,
     pub needs: Needs,
     pub handler: Handler,
+    /// Whether it is a page for people: what is refused is a page, too.
+    pub is_page: bool,
 }
 
 macro_rules! endpoints {
-    ($($method:ident $path:literal $operation:literal $needs:ident $handler:path;)+) => {
+    ($is_page:literal: $($method:ident $path:literal $operation:literal $needs:ident $handler:path;)+) => {
         &[$(Endpoint {
             method: Method::$method,
             path: $path,
             operation: $operation,
             needs: $needs,
             handler: |context, request| Box::pin($handler(context, request)),
+            is_page: $is_page,
         }),+]
     };
 }
 
 /// Every endpoint. Of the paths that match, the first counts. Recording is first, because it happens most.
-pub static ENDPOINTS: &[Endpoint] = endpoints! {
+pub static ENDPOINTS: &[Endpoint] = endpoints! { false:
     POST "/v1/steps" "record_step" RECORD steps::record;
     GET "/v1/steps" "list_steps" READ steps::list;
     POST "/v1/steps/batch" "record_batch" RECORD batch::record;
@@ -80,6 +84,19 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! {
     GET "/docs" "get_docs" NOTHING description::page;
 };
 
+/// Every page. They are for people alone: not in the description of the API, and no command asks for them. Who opens `/` in a browser
+/// gets the page, and everybody else the endpoint.
+pub static PAGES: &[Endpoint] = endpoints! { true:
+    GET "/" "home_page" READ page::home::page;
+    GET "/component" "component_page" READ page::component::page;
+    GET "/deployments" "deployments_page" READ page::deployments::page;
+    GET "/deployments/{id}" "deployment_page" READ page::deployment::page;
+    GET "/trend" "trend_page" READ page::trend::page;
+    GET "/stats" "stats_page" READ page::stats::page;
+    GET "/check" "check_page" READ page::check::page;
+    GET "/assets/{name}" "page_asset" NOTHING page::assets::asset;
+};
+
 /// What a request is for.
 #[derive(Clone, Copy)]
 pub enum Route {
@@ -92,11 +109,13 @@ pub enum Route {
 }
 
 impl Route {
-    /// Finds the endpoint of a request.
-    pub fn of(method: &Method, path: &str) -> Self {
+    /// Finds the endpoint of a request; `is_for_browser`: pages come first.
+    pub fn of(method: &Method, path: &str, is_for_browser: bool) -> Self {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        let Some(first) = ENDPOINTS.iter().find(|endpoint| endpoint.matches(path)) else { return Self::NoSuchPath };
-        let mut same_path = ENDPOINTS.iter().filter(|endpoint| endpoint.path == first.path);
+        let tables = if is_for_browser { [PAGES, ENDPOINTS] } else { [ENDPOINTS, PAGES] };
+        let all = || tables.into_iter().flatten();
+        let Some(first) = all().find(|endpoint| endpoint.matches(path)) else { return Self::NoSuchPath };
+        let mut same_path = all().filter(|endpoint| endpoint.path == first.path);
         same_path.find(|endpoint| endpoint.method == *method).map_or(Self::OtherMethod(first.path), Self::Endpoint)
     }
 
@@ -121,7 +140,8 @@ impl Route {
 /// The methods of a path, as in an Allow header.
 pub fn allowed_methods(path: &str) -> String {
     let mut methods: Vec<&str> = Vec::new();
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.path == path) {
+    let pages = PAGES.iter().filter(|page| ENDPOINTS.iter().all(|endpoint| endpoint.path != page.path));
+    for endpoint in ENDPOINTS.iter().chain(pages).filter(|endpoint| endpoint.path == path) {
         methods.push(endpoint.method.as_str());
         if endpoint.method == Method::GET {
             methods.push(Method::HEAD.as_str());
@@ -160,7 +180,7 @@ mod tests {
     use super::*;
 
     fn label(method: Method, path: &str) -> Option<(&'static str, bool)> {
-        match Route::of(&method, path) {
+        match Route::of(&method, path, false) {
             Route::NoSuchPath => None,
             route => Some((route.label(), matches!(route, Route::Endpoint(_)))),
         }
@@ -181,7 +201,9 @@ mod tests {
 
     #[test]
     fn the_path_holds_the_id() {
-        let Route::Endpoint(finish) = Route::of(&Method::POST, "/v1/steps/7/finish") else { panic!("no endpoint") };
+        let Route::Endpoint(finish) = Route::of(&Method::POST, "/v1/steps/7/finish", false) else {
+            panic!("no endpoint")
+        };
         assert_eq!((finish.operation, finish.parameter("/v1/steps/7/finish")), ("finish_step", Some("7")));
     }
 
@@ -193,8 +215,29 @@ mod tests {
 
     #[test]
     fn operations_have_names_of_their_own() {
-        let names: BTreeSet<_> = ENDPOINTS.iter().map(|endpoint| endpoint.operation).collect();
-        assert_eq!(names.len(), ENDPOINTS.len());
+        let names: BTreeSet<_> = ENDPOINTS.iter().chain(PAGES).map(|endpoint| endpoint.operation).collect();
+        assert_eq!(names.len(), ENDPOINTS.len() + PAGES.len());
+    }
+
+    #[test]
+    fn a_browser_gets_pages() {
+        let operation = |path, is_for_browser| Route::of(&Method::GET, path, is_for_browser).operation();
+        assert_eq!((operation("/", true), operation("/", false)), ("home_page", "hello"));
+        assert_eq!((operation("/trend", false), operation("/v1/trend", true)), ("trend_page", "get_trend"));
+        assert_eq!((allowed_methods("/"), allowed_methods("/trend")), ("GET, HEAD".to_owned(), "GET, HEAD".to_owned()));
+    }
+
+    #[test]
+    fn the_readme_tells_every_page() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        let section = readme.split("\n## ").find(|section| section.starts_with("The page")).unwrap();
+        let told: BTreeSet<&str> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .filter_map(|line| line.split(['`', '?']).next())
+            .collect();
+        let served: BTreeSet<&str> = PAGES.iter().filter(|page| page.needs != NOTHING).map(|page| page.path).collect();
+        assert_eq!(told, served);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod head;
 mod limits;
 mod needs;
 pub mod openapi;
+mod page;
 mod problem;
 mod query;
 mod received;

@@ -22,7 +22,7 @@ use super::endpoints::{Endpoint, Route, allowed_methods};
 use super::problem::{self, ApiError};
 use super::received::Received;
 use super::request::Request;
-use super::{auth, head, query, request_id, security_headers};
+use super::{auth, head, page, query, request_id, security_headers};
 use crate::app::Caller;
 
 /// Answers the requests that [`answer`] has found an endpoint for.
@@ -35,27 +35,55 @@ pub fn service(
         .and(query::raw())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |endpoint: &'static Endpoint, client: Client, path: FullPath, query, headers: HeaderMap, body| {
-            let body = bytes(body).boxed();
-            let context = Arc::clone(&context);
-            async move {
-                let caller =
-                    match auth::identify(&context, (endpoint.needs, endpoint.is_read()), &client, &headers).await {
-                        Ok(caller) => caller,
-                        Err(error) => return error.into_response(),
+        .then(
+            move |endpoint: &'static Endpoint,
+                  client: Client,
+                  path: FullPath,
+                  query: String,
+                  headers: HeaderMap,
+                  body| {
+                let body = bytes(body).boxed();
+                let context = Arc::clone(&context);
+                async move {
+                    let refused = Refused::new(endpoint.is_page, &headers, path.as_str(), &query);
+                    let caller =
+                        match auth::identify(&context, (endpoint.needs, endpoint.is_read()), &client, &headers).await {
+                            Ok(caller) => caller,
+                            Err(error) => return refused.answer(error, &context),
+                        };
+                    let answer = async {
+                        auth::authorize(&context, endpoint.needs, &caller)?;
+                        let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
+                        let request = Request { parameter, query, headers, client, caller: Arc::clone(&caller), body };
+                        let answer = (endpoint.handler)(Arc::clone(&context), request).await?;
+                        answering::reserve(&context, client.is_stream, answer)
                     };
-                let answer = async {
-                    auth::authorize(&context, endpoint.needs, &caller)?;
-                    let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
-                    let request = Request { parameter, query, headers, client, caller: Arc::clone(&caller), body };
-                    let answer = (endpoint.handler)(Arc::clone(&context), request).await?;
-                    answering::reserve(&context, client.is_stream, answer)
-                };
-                let mut response = answer.await.unwrap_or_else(ApiError::into_response);
-                response.extensions_mut().insert(caller);
-                response
-            }
-        })
+                    let mut response = answer.await.unwrap_or_else(|error| refused.answer(error, &context));
+                    response.extensions_mut().insert(caller);
+                    response
+                }
+            },
+        )
+}
+
+/// How a refusal is answered: as a page where a page was asked for, else as a problem document.
+enum Refused {
+    Problem,
+    Page { headers: HeaderMap, address: String },
+}
+
+impl Refused {
+    fn new(is_page: bool, headers: &HeaderMap, path: &str, query: &str) -> Self {
+        let address = || if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        if is_page { Self::Page { headers: headers.clone(), address: address() } } else { Self::Problem }
+    }
+
+    fn answer(&self, error: ApiError, context: &Context) -> Response {
+        match self {
+            Self::Problem => error.into_response(),
+            Self::Page { headers, address } => page::refusal::answer(headers, address, error, context.app.now()),
+        }
+    }
 }
 
 fn bytes(body: impl Stream<Item = Result<impl Buf, warp::Error>>) -> impl Stream<Item = Result<Bytes, warp::Error>> {
@@ -81,7 +109,7 @@ where
     let id = request_id::take_or_make(request.headers());
     let id_header = HeaderValue::from_str(&id);
     let method = request.method().clone();
-    let route = Route::of(&method, request.uri().path());
+    let route = Route::of(&method, request.uri().path(), page::is_for_browser(request.headers()));
     let client_waits = request.headers().contains_key(header::EXPECT);
     head::name_host(&mut request);
     let head = head::check(&request).and_then(|bytes| front.reserve_head(is_stream, bytes));

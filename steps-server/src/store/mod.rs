@@ -22,6 +22,7 @@ mod migrate;
 mod mysql;
 mod notes;
 mod open;
+mod overview;
 mod packing;
 mod projection;
 mod reader;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steps_shared::{FieldError, FieldErrors, TokenSecret};
+use steps_shared::{FieldError, FieldErrors, Scope, TokenSecret};
 use warp::Reply as _;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -11,6 +11,7 @@ use super::json;
 use crate::app::Error;
 use crate::http::body::{self, Limit, MediaType};
 use crate::http::context::{Context, Memory};
+use crate::http::page::{self, refusal};
 use crate::http::problem::ApiError;
 use crate::http::request::Request;
 use crate::http::{auth, fields, session};
@@ -18,53 +19,59 @@ use crate::http::{auth, fields, session};
 /// The most bytes of a token with what is around it.
 const MOST_BYTES: usize = 4096;
 
-/// What the page may do: send its form to this server. There is no script and no style.
-const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-const PAGE: &str = "<!doctype html>
-<html lang=\"en\">
-<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>steps: sign in</title></head>
-<body>
-<main>
-<h1>steps</h1>
-<form method=\"post\" action=\"/login\">
-<p><label for=\"token\">Token</label></p>
-<p><input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus size=\"30\"></p>
-<p><button>Sign in</button></p>
-</form>
-</main>
-</body>
-</html>
-";
-
-pub async fn page(_: Arc<Context>, _: Request) -> Result<Response, ApiError> {
-    let mut response = warp::reply::html(PAGE).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    // With no-referrer, browsers hide the origin of the form from this server too.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    Ok(response)
+pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    let next = refusal::next_of(&request.query);
+    // Who has a session already came by a link of another site, which sends no cookie.
+    let caller = session::caller(&context, true, &request.client, &request.headers).await;
+    if let Ok(Some(caller)) = caller
+        && caller.may(Scope::Read)
+        && !request.query.is_empty()
+    {
+        return see_other(&next);
+    }
+    Ok(page::respond(&request.headers, StatusCode::OK, refusal::sign_in(&next, None)))
 }
 
+/// Exchanges a token for a session. Who sends the form of the page gets it back with what is wrong.
 pub async fn login(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
+    let is_form = page::is_for_browser(&request.headers) && MediaType::of(&request.headers) == MediaType::Form;
+    let mut next = "/".to_owned();
+    match begin(&context, &mut request, &mut next).await {
+        Err(error @ (ApiError::BadToken(_) | ApiError::PlainLogin | ApiError::TooManyFailures(_))) if is_form => {
+            let sentence = match &error {
+                ApiError::BadToken(_) => "This token is not accepted here.".to_owned(),
+                error => error.to_string(),
+            };
+            let status = error.into_response().status();
+            Ok(page::respond(&request.headers, status, refusal::sign_in(&next, Some(&sentence))))
+        }
+        begun => begun,
+    }
+}
+
+async fn begin(context: &Context, request: &mut Request, next: &mut String) -> Result<Response, ApiError> {
     // A query string is logged by proxies, and kept by browsers.
     request.no_parameters()?;
-    check_site(&request)?;
+    check_site(request)?;
     if !request.client.has_tls && !request.client.address.to_canonical().is_loopback() {
         return Err(ApiError::PlainLogin);
     }
     let limit = Limit { bytes: MOST_BYTES, memory: Memory::Body };
-    let body = body::read(&context, &request.headers, &mut request.body, limit).await?;
+    let body = body::read(context, &request.headers, &mut request.body, limit).await?;
     let media_type = MediaType::of(&request.headers);
-    let text = token(fields::read("", &media_type, &body)?)?;
+    let fields = fields::read("", &media_type, &body)?;
+    if let Some((_, wanted)) = fields.iter().find(|(name, _)| name == "next") {
+        refusal::local(wanted).clone_into(next);
+    }
+    let text = token(fields)?;
     let refused = || ApiError::BadToken("only a token of this server can be exchanged for a session".to_owned());
-    auth::by_token(&context, request.client.address, &text).await?;
+    auth::by_token(context, request.client.address, &text).await?;
     let secret: TokenSecret = text.parse().map_err(|_| refused())?;
     let begun = context.app.begin_session(&secret).await?.ok_or_else(refused)?;
     tracing::info!(token = %begun.caller.name, "a session has begun");
     let mut response = match media_type {
         MediaType::Json => json(StatusCode::OK, &begun.caller.describe()),
-        _ => see_other("/"),
+        _ => see_other(next)?,
     };
     let cookie = session::set_cookie(&request.client, &begun.secret, begun.lasts);
     put_cookie(&mut response, cookie)?;
@@ -82,7 +89,7 @@ pub async fn logout(context: Arc<Context>, request: Request) -> Result<Response,
     }
     let accepts = request.headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
     let mut response = match accepts.contains("text/html") {
-        true => see_other("/login"),
+        true => see_other("/login")?,
         false => StatusCode::NO_CONTENT.into_response(),
     };
     put_cookie(&mut response, session::forget_cookie(&request.client))?;
@@ -102,13 +109,13 @@ fn check_site(request: &Request) -> Result<(), ApiError> {
 fn token(fields: Vec<(String, String)>) -> Result<String, ApiError> {
     let unknown: Vec<FieldError> = fields
         .iter()
-        .filter(|(name, _)| name != "token")
-        .map(|(name, _)| FieldError::unknown(name, &["token"]))
+        .filter(|(name, _)| name != "token" && name != "next")
+        .map(|(name, _)| FieldError::unknown(name, &["token", "next"]))
         .collect();
     if !unknown.is_empty() {
         return Err(FieldErrors(unknown).into());
     }
-    let mut values = fields.into_iter().map(|(_, value)| value);
+    let mut values = fields.into_iter().filter(|(name, _)| name == "token").map(|(_, value)| value);
     match (values.next(), values.next()) {
         (None, _) => Err(FieldErrors::from(FieldError::missing("token")).into()),
         (Some(_), Some(_)) => Err(FieldErrors::from(FieldError::repeated("token")).into()),
@@ -116,10 +123,11 @@ fn token(fields: Vec<(String, String)>) -> Result<String, ApiError> {
     }
 }
 
-fn see_other(path: &'static str) -> Response {
+fn see_other(path: &str) -> Result<Response, ApiError> {
+    let location = HeaderValue::try_from(path).map_err(|error| Error::Internal(error.to_string()))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(path));
-    response
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
 }
 
 fn put_cookie(response: &mut Response, cookie: Option<HeaderValue>) -> Result<(), ApiError> {

@@ -40,6 +40,7 @@ fn new_session() -> ObjectBuilder {
     ObjectBuilder::new()
         .property("token", token)
         .required("token")
+        .property("next", text().description(Some("Where a form leads to: an address of this server; else `/`")))
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
         .description(Some("What begins a session"))
 }

@@ -234,9 +234,18 @@ pub fn describe(operation: &str) -> Described {
             Described { tag: "Tokens", summary: "End a token", ..Described::default() },
             [(204, ResponseBuilder::new().description("It is valid no more"))],
         ),
-        "login_page" => {
-            of("Sessions", "A page that asks for a token", Vec::new(), answers::page("A page", "text/html"))
-        }
+        "login_page" => answering(
+            Described {
+                tag: "Sessions",
+                summary: "A page that asks for a token",
+                parameters: vec![parameters::next()],
+                ..Described::default()
+            },
+            [
+                (200, answers::page("A page", "text/html")),
+                (303, answers::elsewhere("To `next`, for who has a session already")),
+            ],
+        ),
         "login" => answering(
             Described {
                 tag: "Sessions",

@@ -58,6 +58,16 @@ fn id(path: &str) -> Parameter {
         .build()
 }
 
+/// Where the page that asks for a token leads to.
+pub fn next() -> Parameter {
+    ParameterBuilder::new()
+        .name("next")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("Where it leads to afterwards: an address of this server; else `/`"))
+        .schema(Some(text()))
+        .build()
+}
+
 /// Parameters of a query string, of which an empty one counts as not given.
 pub fn of(names: impl IntoIterator<Item = &'static str>, columns: &[&'static str]) -> Vec<Parameter> {
     names.into_iter().map(|name| parameter(name, columns)).collect()

@@ -7,7 +7,7 @@ use serde_json::Value;
 use steps_shared::TrendAnswer;
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, encoded};
-use steps_tests::{DatabaseKind, Server, TestDb, block_on};
+use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on};
 
 use crate::tools::{median, percentile, product, query};
 use crate::{Figure, Size};
@@ -38,6 +38,9 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     figures.extend(block_on(single(&server, size.pairs))?);
     figures.push(all(&server, &url, size.rounds)?);
     figures.push(block_on(trends(&server, size.rounds))?);
+    // What has not changed is remembered: the first time is that of the trend above.
+    let what = format!("the page of {COMPONENTS} components");
+    figures.push(block_on(page(&server, &what, ("/", "/"), size.pairs.div_ceil(4), (50.0, 60)))?);
     let peak = server.process().peak_mib().context("the server is running")?;
     figures.push(Figure {
         what: "peak memory of the server meanwhile".to_owned(),
@@ -140,6 +143,41 @@ pub async fn p95(server: &Server, route: &str, paths: &[String]) -> anyhow::Resu
         (times.len() >= before + paths.len()).then(|| times[before..].to_vec())
     });
     Ok(percentile(logged.await, 0.95))
+}
+
+/// A page as a browser asks for it: how long the server takes, and how much is transferred; the most milliseconds and kB.
+pub async fn page(
+    server: &Server,
+    what: &str,
+    (route, path): (&str, &str),
+    rounds: usize,
+    (most, most_kb): (f64, usize),
+) -> anyhow::Result<Figure> {
+    let ask = || {
+        let request = server.request(reqwest::Method::GET, path).header("accept", "text/html");
+        Answer::of(request.header("accept-encoding", "gzip"))
+    };
+    let bytes = ask().await.bytes.len();
+    let before = times(server, route).len();
+    for _ in 0..rounds {
+        let answer = ask().await;
+        ensure!(answer.status == 200, "{path}: {}", answer.status);
+    }
+    let logged = steps_tests::eventually("every request is logged", async || {
+        let times = times(server, route);
+        (times.len() >= before + rounds).then(|| times[before..].to_vec())
+    });
+    let ms = percentile(logged.await, 0.95);
+    Ok(Figure {
+        what: what.to_owned(),
+        steps: format!("p95 {ms:.1} ms at the server, {:.1} kB", bytes as f64 / 1000.0),
+        beside: String::new(),
+        ratio: String::new(),
+        target: Some((
+            if most_kb == 60 { "<= 50 ms, <= 60 kB" } else { "<= 100 ms, <= 100 kB" },
+            ms <= most && bytes <= most_kb * 1000,
+        )),
+    })
 }
 
 /// How long each request to this route took, by the server's log.

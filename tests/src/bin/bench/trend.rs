@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use steps_shared::{TrendAnswer, Verdict};
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
-use crate::ask::p95;
+use crate::ask::{p95, page};
 use crate::{Figure, Size};
 
 const DEPLOYMENTS: u64 = 7_300;
@@ -30,10 +30,10 @@ const STEPS: [&str; 10] = [
 /// On both databases.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let (mysql, sqlite) = (of(DatabaseKind::MySql, size), of(DatabaseKind::Sqlite, size));
-    Ok(vec![mysql?, sqlite?])
+    Ok(mysql?.into_iter().chain(sqlite?).collect())
 }
 
-fn of(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
+fn of(kind: DatabaseKind, size: Size) -> anyhow::Result<Vec<Figure>> {
     let db = TestDb::new(kind);
     block_on(async {
         let server = Server::start(&db).await;
@@ -48,18 +48,23 @@ fn of(kind: DatabaseKind, size: Size) -> anyhow::Result<Figure> {
         ensure!(u64::from(trend.deployments) == DEPLOYMENTS && trend.verdict == Verdict::Growing, "it does not grow");
         let paths: Vec<String> = (0..size.pairs.div_ceil(4)).map(|_| PATH.to_owned()).collect();
         let ms = p95(&server, "/v1/trend", &paths).await?;
+        let what = format!("its page, {kind:?}");
+        let page = page(&server, &what, ("/component", PAGE), size.pairs.div_ceil(4), (100.0, 100)).await?;
         server.stop().await;
-        Ok(Figure {
+        let trend = Figure {
             what: format!("trend of one component, {DEPLOYMENTS} deployments of {} steps, {kind:?}", STEPS.len()),
             steps: format!("p95 {ms:.1} ms at the server"),
             beside: String::new(),
             ratio: String::new(),
             target: Some(("<= 150 ms", ms <= 150.0)),
-        })
+        };
+        Ok(vec![trend, page])
     })
 }
 
 const PATH: &str = "/v1/trend?component=checkout&since=370d&by=sprint";
+
+const PAGE: &str = "/component?component=checkout&since=370d";
 
 /// A year of deployments up to now.
 fn history() -> anyhow::Result<Vec<Value>> {
