@@ -61,28 +61,23 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 
 /// The address of a page, without what the server's address has of a user.
 fn address(mut server: Url, what: Option<&str>) -> Result<Url, Error> {
-    let of_page = match what.map(|what| (what.parse::<StepId>(), what)) {
-        None => None,
-        Some((Ok(id), _)) => Some(["deployments".to_owned(), id.to_string()]),
-        Some((Err(_), what)) => {
-            let component = what.parse::<Component>();
-            let component = component.map_err(|error| Error::Usage(format!("the component {error}")))?;
-            Some(["components".to_owned(), component.to_string()])
-        }
-    };
     // Neither fails: the address has a host.
     let _ = (server.set_username(""), server.set_password(None));
     server.set_query(None);
     server.set_fragment(None);
-    if let Ok(mut path) = server.path_segments_mut() {
-        path.pop_if_empty();
-        match of_page {
-            // A segment of one or two dots would be one of a path.
-            Some([_, name]) if matches!(name.as_str(), "." | "..") => {
-                return Err(Error::Usage(format!("a component that is called {name} has no page")));
-            }
-            Some(page) => drop(path.extend(page)),
-            None => drop(path.push("")),
+    let mut to = |path: &[&str]| {
+        if let Ok(mut segments) = server.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+    };
+    match what.map(|what| (what.parse::<StepId>(), what)) {
+        None => to(&[""]),
+        Some((Ok(id), _)) => to(&["deployments", &id.to_string()]),
+        Some((Err(_), what)) => {
+            let component = what.parse::<Component>();
+            let component = component.map_err(|error| Error::Usage(format!("the component {error}")))?;
+            to(&["component"]);
+            server.query_pairs_mut().append_pair("component", component.as_str());
         }
     }
     Ok(server)
@@ -107,11 +102,11 @@ mod tests {
         assert_eq!(of("https://a:b@example.com/steps/?x#y", None).unwrap(), "https://example.com/steps/");
         assert_eq!(
             of("https://example.com/steps", Some("acme/shop é?")).unwrap(),
-            "https://example.com/steps/components/acme%2Fshop%20%C3%A9%3F"
+            "https://example.com/steps/component?component=acme%2Fshop+%C3%A9%3F"
         );
         let id = "0197a000-0000-7000-8000-000000000001";
         assert_eq!(of("http://h", Some(id)).unwrap(), format!("http://h/deployments/{id}"));
-        for wrong in ["", "a\nb", "..", "."] {
+        for wrong in ["", "a\nb"] {
             assert!(of("http://h", Some(wrong)).is_err(), "{wrong:?}");
         }
     }
