@@ -152,7 +152,7 @@ impl Chart {
             changes: changes
                 .map(|change| VersionMark { at: seconds(change.started_at), version: change.version.to_string() })
                 .collect(),
-            notes: trend.notes.iter().enumerate().filter_map(|(at, note)| note_mark(at + 1, note, times)).collect(),
+            notes: note_marks(&trend.notes, times),
             legend: Vec::new(),
             origin: trend.periods.first().map_or(from, |period| seconds(period.start)),
             period,
@@ -188,6 +188,12 @@ impl Chart {
         legend.extend(outliers(&self.below, f64::min, "down to").map(|text| (Mark::Below, text)));
         legend
     }
+}
+
+/// The marks of notes that are within these times, in seconds since 1970.
+#[must_use]
+pub fn note_marks(notes: &[Note], times: [f64; 2]) -> Vec<NoteMark> {
+    notes.iter().enumerate().filter_map(|(at, note)| note_mark(at + 1, note, times)).collect()
 }
 
 /// The mark of a note, as far as it is within the times.

@@ -28,6 +28,8 @@ pub struct Running {
 pub struct Neighbours {
     pub previous: Option<Deployment>,
     pub next: Option<Deployment>,
+    /// The last one before that succeeded.
+    pub succeeded: Option<StepId>,
 }
 
 impl App {
@@ -119,7 +121,10 @@ impl App {
         let previous = earlier.await?.into_iter().find(|other| (other.started_at, other.id) < place);
         let later = self.around(access, deployment, Order::Ascending);
         let next = later.await?.into_iter().find(|other| (other.started_at, other.id) > place);
-        Ok(Neighbours { previous, next })
+        let read =
+            self.read_unfolded(access, |reader| async move { Ok(reader.successful_before(deployment, 1).await?) });
+        let succeeded = read.await?.first().map(|(id, _)| *id);
+        Ok(Neighbours { previous, next, succeeded })
     }
 
     /// Those from a deployment on, in one direction.

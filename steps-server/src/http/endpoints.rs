@@ -91,6 +91,7 @@ pub static PAGES: &[Endpoint] = endpoints! { true:
     GET "/component" "component_page" READ page::component::page;
     GET "/deployments" "deployments_page" READ page::deployments::page;
     GET "/deployments/{id}" "deployment_page" READ page::deployment::page;
+    GET "/deployments/{id}/compare" "compare_page" READ page::compare::page;
     GET "/trend" "trend_page" READ page::trend::page;
     GET "/stats" "stats_page" READ page::stats::page;
     GET "/check" "check_page" READ page::check::page;

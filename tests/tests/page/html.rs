@@ -42,6 +42,11 @@ async fn every_page_shows_what_the_api_answers(db: TestDb) {
     server.record_example().await;
     let names = json!({"component": EVIL, "version": EVIL, "owner": EVIL, "environment": "<b>env</b>", "run": EVIL});
     deploy(&server, "2026-03-01 09:00:00", "<i>x</i>@0 succeeded@60", names).await;
+    let note =
+        json!({"component": "checkout", "text": "<b>moved</b> to the new cluster", "at": "2026-02-01", "owner": "ann"});
+    assert_eq!(server.post_body("/v1/notes", "application/json", note.to_string()).await.status, 201);
+    let noted = page(&server, "/component?component=checkout&since=2026-01-01").await;
+    assert!(noted.ok().contains("&lt;b&gt;moved&lt;/b&gt; to the new cluster"), "{}", noted.text());
     let home = page(&server, "/?sort=component").await;
     // A line for each component and environment, in the order that is asked for.
     let order: Vec<usize> = ["billing", "checkout", "search"]
@@ -98,7 +103,11 @@ async fn every_page_shows_what_the_api_answers(db: TestDb) {
             // One of each kind is enough.
             let (kind, query) = link.split_once('?').unwrap_or((&link, ""));
             let names: BTreeSet<&str> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
-            let kind = if kind.starts_with("/deployments/") { "/deployments/{id}" } else { kind };
+            let kind = match kind.strip_prefix("/deployments/") {
+                Some(of) if of.ends_with("/compare") => "/deployments/{id}/compare",
+                Some(_) => "/deployments/{id}",
+                None => kind,
+            };
             let is_new = kinds.insert(format!("{kind}?{names:?}"));
             if link.starts_with('/') && is_new && seen.insert(link.clone()) {
                 waiting.push(link);
@@ -106,6 +115,7 @@ async fn every_page_shows_what_the_api_answers(db: TestDb) {
         }
     }
     assert!(kinds.iter().any(|kind| kind.starts_with("/v1/deployments?")) && kinds.len() > 20, "{kinds:?}");
+    assert!(kinds.iter().any(|kind| kind.starts_with("/deployments/{id}/compare?")), "{kinds:?}");
 
     // What it refuses is a page too, and what is no page a problem document.
     for (path, status) in [

@@ -152,12 +152,14 @@ fn every_view_fits_and_can_be_used_by_keyboard() {
         let first =
             async |path: String| server.get(&path).await.json()["deployments"][0]["id"].as_str().unwrap().to_owned();
         let (running, of_many) = (first(id("checkout")).await, first(id(&"c".repeat(200))).await);
+        let succeeded = first(id("search") + "&outcome=succeeded").await;
         let views = [
             "/".to_owned(),
             "/component?component=checkout&since=2026-01-01".to_owned(),
             "/component?component=search&since=2026-01-01".to_owned(),
             format!("/deployments/{running}"),
             format!("/deployments/{of_many}"),
+            format!("/deployments/{succeeded}/compare"),
             "/deployments".to_owned(),
             "/trend?since=2026-01-01".to_owned(),
             "/trend?component=search&environment=production&since=2026-01-01".to_owned(),

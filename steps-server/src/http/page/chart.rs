@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 use steps_shared::view::axis::{Axis, Tick};
-use steps_shared::view::chart::{Chart, Mark};
+use steps_shared::view::chart::{Chart, Mark, NoteMark};
+use steps_shared::view::note;
 use steps_shared::view::scatter::{CELLS, GridCell, Scatter};
 use steps_shared::view::trend_tables::changes_table;
 use steps_shared::view::words::{date, grouped, spoken};
@@ -25,13 +26,18 @@ const MAX_DATES: usize = 6;
 /// The longest text of a change, in characters.
 const MAX_TEXT: usize = 24;
 
-/// The picture of deployments.
-pub fn scatter(scatter: &Scatter) -> Markup {
-    scatter_with(scatter, &[], None)
+/// The picture of deployments, with notes.
+pub fn scatter(scatter: &Scatter, notes: &[NoteMark]) -> Markup {
+    scatter_with(scatter, notes, &[], None)
 }
 
 /// The same with rings around some cells, and a line at the longest that is allowed.
-pub fn scatter_with(scatter: &Scatter, ringed: &[GridCell], most: Option<(f64, Duration)>) -> Markup {
+pub fn scatter_with(
+    scatter: &Scatter,
+    notes: &[NoteMark],
+    ringed: &[GridCell],
+    most: Option<(f64, Duration)>,
+) -> Markup {
     let most = most.filter(|(share, _)| (0.0..=1.0).contains(share));
     let dates = scatter.dates(Sprints::default(), MAX_DATES);
     let label = format!(
@@ -42,6 +48,7 @@ pub fn scatter_with(scatter: &Scatter, ringed: &[GridCell], most: Option<(f64, D
     html! {
         figure.chart {
             (frame(&scatter.durations, &dates, place, &label, html! {
+                (note_marks(notes, |at| scatter.time_share(at)))
                 svg.field x="0" y=(ABOVE) width="100%" height=(FIELD) viewBox={ "0 0 " (CELLS.0) " " (CELLS.1) } preserveAspectRatio="none" {
                     @if !ringed.is_empty() { path.rings d=(dots(&ringed.iter().copied().collect())) {} }
                     @for (outcome, cells) in &scatter.dots { path class={ "dots " (outcome_class(*outcome)) } d=(dots(cells)) {} }
@@ -66,9 +73,25 @@ pub fn scatter_with(scatter: &Scatter, ringed: &[GridCell], most: Option<(f64, D
                 @for (outcome, _) in &scatter.dots { span { i class={ "key dot " (outcome_class(*outcome)) } {} (outcome.name()) } }
                 @if scatter.neighbours > 0 { span { i.key.medians {} "median of " (scatter.neighbours) " neighbours" } }
                 @if !scatter.changes.is_empty() { span { i.key.change {} "the level changed" } }
+                @if !notes.is_empty() { span { i.key.noted {} "a note" } }
                 @if !ringed.is_empty() { span { i.key.dot.rings {} "a limit would have fired" } }
                 @if let Some((_, max)) = most { span { i.key.most {} "at most " (spoken(max)) } }
                 @if let Some(longest) = scatter.longest { span { i.key.dot.above {} (scatter.above.1) " took up to " (spoken(longest)) } }
+            }
+        }
+    }
+}
+
+/// Notes by their numbers: a line, or the time from one to another.
+fn note_marks(notes: &[NoteMark], share: impl Fn(f64) -> f64) -> Markup {
+    html! {
+        @for note in notes {
+            @let (from, to) = (share(note.from), share(note.to));
+            g.noted {
+                title { (note.when) " " (escaped(&note.text)) " (" (escaped(&note.owner)) ")" }
+                rect x=(percent(from)) width=(percent(to - from)) y=(ABOVE) height=(FIELD) {}
+                line x1=(percent(from)) x2=(percent(from)) y1=(ABOVE) y2=(ABOVE + FIELD) {}
+                text x=(percent(from)) y=(ABOVE + FIELD - 5) dx="4" { (note.number) }
             }
         }
     }
@@ -118,6 +141,7 @@ pub fn trend(chart: &Chart) -> Markup {
     html! {
         figure.chart {
             (frame(&chart.durations, &dates, |tick| chart.time_share(tick.at), "durations over time, with what explains them", html! {
+                (note_marks(&chart.notes, |at| chart.time_share(at)))
                 svg.field x="0" y=(ABOVE) width="100%" height=(FIELD) viewBox={ "0 0 " (CELLS.0) " " (CELLS.1) } preserveAspectRatio="none" {
                     @if let Some(fit) = &chart.fit {
                         path.band d={ (path(&fit.band.iter().map(cell).collect::<Vec<_>>())) "Z" } {}
@@ -178,6 +202,12 @@ fn short(text: &str) -> String {
         return text.into_owned();
     }
     format!("{}…", text.chars().take(MAX_TEXT - 1).collect::<String>())
+}
+
+/// What the numbers of the notes stand for.
+pub fn notes(trend: &Trend) -> Markup {
+    let lines = note::lines(trend);
+    html! { @if !lines.is_empty() { ul.notes aria-label="Notes" { @for line in &lines { li { (markup::text(line)) } } } } }
 }
 
 /// The medians of periods as a table.

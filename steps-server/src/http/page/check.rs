@@ -137,7 +137,7 @@ fn picture(budget: &Budget, replay: &Replay, points: &[Plotted]) -> Markup {
     let fired: Vec<_> =
         fired.map(|firing| scatter.place(firing.deployment.started_at, firing.deployment.duration)).collect();
     let most = budget.max.map(|max| (scatter.durations.share(max.seconds()), max));
-    chart::scatter_with(&scatter, &fired, most)
+    chart::scatter_with(&scatter, &[], &fired, most)
 }
 
 fn replay(summary: &ReplaySummary) -> Markup {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use maud::{Markup, html};
+use steps_shared::view::chart::note_marks;
 use steps_shared::view::scatter::{Dot, Scatter};
 use steps_shared::view::stacked::{Sprint, Stacked};
 use steps_shared::view::trend::{method, sentences};
@@ -245,8 +246,10 @@ impl Shown {
         let Some(scatter) = Scatter::new(&dots, changes, MAX_TICKS) else {
             return html! { p.faint { "A picture needs two deployments that have ended." } };
         };
+        let notes = trend.map_or(&[][..], |trend| &trend.notes);
         html! {
-            (chart::scatter(&scatter))
+            (chart::scatter(&scatter, &note_marks(notes, scatter.times)))
+            @if let Some(trend) = trend { (chart::notes(trend)) }
             details {
                 summary { "As a table" }
                 @if let Some(trend) = trend { (chart::periods(trend)) (chart::changes(trend)) }

@@ -79,6 +79,9 @@ impl Shown {
                 (neighbour("Previous", neighbours.previous.as_ref(), *now))
                 (neighbour("Next", neighbours.next.as_ref(), *now))
             }
+            @if deployment.duration.is_some() && neighbours.succeeded.is_some() {
+                p { a href=(links::comparison(*id, None)) { "Compare with the last successful one, step by step" } }
+            }
             (downloads(&format!("/v1/deployments/{id}"), &[], &markup::FORMATS))
         }
     }

@@ -39,6 +39,14 @@ pub fn deployment(id: StepId) -> String {
     format!("{DEPLOYMENTS}/{id}")
 }
 
+/// The comparison of a deployment with another one; by default with the last successful one before it.
+pub fn comparison(id: StepId, with: Option<StepId>) -> String {
+    self::with(
+        &format!("{DEPLOYMENTS}/{id}/compare"),
+        &[("with", with.map(|with| with.to_string()).unwrap_or_default())],
+    )
+}
+
 /// The names and values of a query string without some of them.
 pub fn without(pairs: &[(String, String)], names: &[&str]) -> Vec<(String, String)> {
     let is_kept = |(name, value): &&(String, String)| !names.contains(&name.as_str()) && !value.is_empty();

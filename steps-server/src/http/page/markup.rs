@@ -141,7 +141,8 @@ pub fn table(table: &Table, caption: &str) -> Markup {
     }
 }
 
-fn cell(cell: &TableCell) -> Markup {
+/// What stands in a cell of a table of the view.
+pub fn cell(cell: &TableCell) -> Markup {
     match cell {
         TableCell::Text(words) => text(words),
         TableCell::Sparkline(levels) => {

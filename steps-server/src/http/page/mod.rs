@@ -7,6 +7,7 @@
 
 pub mod assets;
 pub mod check;
+pub mod compare;
 pub mod component;
 pub mod deployment;
 pub mod deployments;

@@ -141,7 +141,7 @@ fn alone(answer: &TrendAnswer, trend: &Trend) -> Markup {
         div.title { h2 { (text(&title(trend))) } (verdict(trend.verdict)) }
         p class={ "sentences" @if trend.step.is_none() { " cap" } } { (text(&sentences(answer, trend))) }
         @match Chart::new(answer, trend, MAX_TICKS) {
-            Some(of) => { (chart::trend(&of)) }
+            Some(of) => { (chart::trend(&of)) (chart::notes(trend)) }
             None => { p.faint { "A picture needs two deployments." } }
         }
         details { summary { "As a table" } (chart::periods(trend)) (chart::changes(trend)) }
