@@ -141,8 +141,7 @@ fn every_view_fits_and_can_be_used_by_keyboard() {
             json!({"component": EVIL, "version": EVIL, "owner": EVIL, "environment": "<b>env</b>", "run": EVIL});
         deploy(&server, "2026-03-01 09:00:00", "<i>x</i>@0 succeeded@60", names).await;
         let long = json!({"component": "c".repeat(200), "version": "v".repeat(200), "owner": "o".repeat(200)});
-        let steps: Vec<String> =
-            (0..60).map(|nth| format!("{}@{}+30", format!("{nth:02}-{}", "s".repeat(61)), nth * 10)).collect();
+        let steps: Vec<String> = (0..60).map(|nth| format!("{nth:02}-{}@{}+30", "s".repeat(61), nth * 10)).collect();
         deploy(&server, "2026-03-02 09:00:00", &format!("{} succeeded@700", steps.join(" ")), long).await;
         past(&server, "checkout").await;
         record(&server, "checkout", "9.0", "building", json!({"age": 400})).await;
