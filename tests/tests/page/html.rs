@@ -42,8 +42,7 @@ async fn every_page_shows_what_the_api_answers(db: TestDb) {
     server.record_example().await;
     let names = json!({"component": EVIL, "version": EVIL, "owner": EVIL, "environment": "<b>env</b>", "run": EVIL});
     deploy(&server, "2026-03-01 09:00:00", "<i>x</i>@0 succeeded@60", names).await;
-    let note =
-        json!({"component": "checkout", "text": "<b>moved</b> to the new cluster", "at": "2026-02-01", "owner": "ann"});
+    let note = json!({"component": "checkout", "text": "<b>moved</b> to the new cluster", "at": "2026-02-01 00:00:00", "owner": "ann"});
     assert_eq!(server.post_body("/v1/notes", "application/json", note.to_string()).await.status, 201);
     let noted = page(&server, "/component?component=checkout&since=2026-01-01").await;
     assert!(noted.ok().contains("&lt;b&gt;moved&lt;/b&gt; to the new cluster"), "{}", noted.text());
