@@ -96,7 +96,8 @@ pub fn signed_percent(value: f64) -> String {
 /// A share from 0 to 1 in whole percent: `42%`.
 #[must_use]
 pub fn share(share: f64) -> String {
-    format!("{:.0}%", share * 100.0)
+    let percent = format!("{:.0}%", share * 100.0);
+    if percent == "-0%" { "0%".to_owned() } else { percent }
 }
 
 /// A share from 0 to 1 in percent with one decimal: `2.8%`.
@@ -122,6 +123,11 @@ mod tests {
     #[test]
     fn numbers_are_grouped() {
         assert_eq!([0, 12, 123, 1234, 1_234_567].map(grouped), ["0", "12", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_share_that_is_nearly_nothing_has_no_sign() {
+        assert_eq!([-0.004, 0.004, -0.006, 0.42].map(share), ["0%", "0%", "-1%", "42%"]);
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Shown {
                 p { a href=(links::comparison(with.id, Some(*id))) { "The other way round" } }
             }
             (self.choice())
-            p.sentences.cap { (text(&sentence(&self.comparison))) }
+            p.sentences { (text(&sentence(&self.comparison))) }
             section aria-labelledby="steps-title" {
                 h2 #steps-title { "Step by step" }
                 p.legend { span { i.key.before {} "before" } span { i.key.after {} "after" } }

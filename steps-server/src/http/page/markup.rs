@@ -85,7 +85,7 @@ pub fn text(text: &Text) -> Markup {
             };
             @match span.meaning {
                 Meaning::Plain => { (quoted(&words)) }
-                meaning => { span class=(class(meaning)) { (words) } }
+                meaning => { span class=(class(meaning)) { (quoted(&words)) } }
             }
         }
     }
