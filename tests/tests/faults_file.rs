@@ -253,6 +253,8 @@ fn overwritten_in_place() {
                 files.back_up(&files.path(".backup"));
             }
         }
+        // A fold that writes while the file is copied would damage the copy.
+        server.get("/v1/deployments").await.ok();
         fs::copy(files.path(".backup"), files.path("")).unwrap();
         let answer = server.record(&PROBE).await;
         assert!(answer.problem(503).detail.contains("was overwritten"), "{}", answer.text());
