@@ -1,7 +1,10 @@
 //! Badges: how long the deployments of a component take, for everybody, where the server says so.
 
+use std::sync::Arc;
+
 use quick_cache::sync::Cache;
 use steps_shared::{Component, Environment, Glob, PeriodKind, Trend, TrendQuery};
+use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant};
 
 use super::{App, Error};
@@ -17,6 +20,8 @@ pub const BADGE_AGE: Duration = Duration::from_secs(60);
 pub struct Badges {
     of: Vec<Glob>,
     told: Cache<Name, Told>,
+    /// One is made after the other: however many strangers ask, what others compute has room.
+    turn: Arc<Semaphore>,
 }
 
 /// A trend, and when it was so.
@@ -24,7 +29,12 @@ type Told = (Instant, Option<Box<Trend>>);
 
 impl Badges {
     pub fn new(of: Vec<Glob>) -> Self {
-        Self { of, told: Cache::new(KEPT) }
+        Self { of, told: Cache::new(KEPT), turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    fn told(&self, of: &Name) -> Option<Option<Box<Trend>>> {
+        let (at, told) = self.told.get(of)?;
+        (at.elapsed() < BADGE_AGE).then_some(told)
     }
 }
 
@@ -41,7 +51,12 @@ impl App {
     /// There is no slot to compute, or the database does not answer in time.
     pub async fn badge(&self, component: Component, environment: Environment) -> Result<Option<Box<Trend>>, Error> {
         let key = (component, environment);
-        if let Some((_, told)) = self.badges.told.get(&key).filter(|(at, _)| at.elapsed() < BADGE_AGE) {
+        if let Some(told) = self.badges.told(&key) {
+            return Ok(told);
+        }
+        let _turn = self.acquire(&self.badges.turn).await?;
+        // It may have been made meanwhile.
+        if let Some(told) = self.badges.told(&key) {
             return Ok(told);
         }
         let (component, environment) = (Some(key.0.clone()), Some(key.1.clone()));
