@@ -5,6 +5,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use steps_shared::{Component, Environment, FieldError, FieldErrors};
+use warp::Reply as _;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
@@ -30,12 +31,9 @@ pub async fn badge(context: Arc<Context>, request: Request) -> Result<Response, 
     let tag: String = Sha256::digest(svg.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
     let mut response = match is_known(&request.headers, &tag) {
-        true => warp::http::Response::new(Default::default()),
+        true => StatusCode::NOT_MODIFIED.into_response(),
         false => Response::new(svg.into()),
     };
-    if is_known(&request.headers, &tag) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

@@ -22,10 +22,9 @@ const MOST_BYTES: usize = 4096;
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let next = refusal::next_of(&request.query);
     // Who has a session already came by a link of another site, which sends no cookie.
-    let caller = session::caller(&context, true, &request.client, &request.headers).await;
-    if let Ok(Some(caller)) = caller
+    if !request.query.is_empty()
+        && let Ok(Some(caller)) = session::caller(&context, true, &request.client, &request.headers).await
         && caller.may(Scope::Read)
-        && !request.query.is_empty()
     {
         return see_other(&next);
     }
