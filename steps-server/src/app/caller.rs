@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use steps_shared::{CallerKind, CurrentCaller, FieldError, Owner, Scope, Scopes, Timestamp, Token};
+use steps_shared::{
+    CallerKind, Component, CurrentCaller, Environment, FieldError, FieldErrors, Owner, Scope, Scopes, Timestamp, Token,
+};
 
 use super::Access;
 use crate::store::Limits;
@@ -62,6 +64,32 @@ impl Caller {
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Checks the names that a caller records; without an environment it is of all of them.
+    ///
+    /// # Errors
+    /// Each field that names what they may not record.
+    pub fn check_names(
+        &self,
+        component: &Component,
+        environment: Option<&Environment>,
+        owner: &Owner,
+    ) -> Result<(), FieldErrors> {
+        let wrong =
+            |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
+        let access = &self.access;
+        let of_component = (!access.may_see_component(component)).then(|| wrong("component", component.as_str()));
+        let of_environment = match environment {
+            Some(environment) => {
+                (!access.may_see_environment(environment)).then(|| wrong("environment", environment.as_str()))
+            }
+            None => (of_component.is_none() && !access.may_see_everywhere(component))
+                .then(|| FieldError::wrong("environment", "must be given: you may not record in every environment")),
+        };
+        let errors: Vec<FieldError> =
+            of_component.into_iter().chain(of_environment).chain(self.check_owner(owner).err()).collect();
+        if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
     }
 
     /// Checks the owner that a request names.

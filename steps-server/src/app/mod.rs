@@ -28,6 +28,7 @@ mod stats;
 mod steps;
 mod tokens;
 mod trends;
+mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -8,11 +8,9 @@ use steps_shared::{
     FieldError, LevelChange, ListQuery, NewNote, Note, NoteFilter, NoteQuery, Order, StepId, Timestamp, Trend,
     TrendQuery,
 };
-use tokio::time::{Instant, timeout};
 
 use super::steps::{Count, checked_limit};
 use super::{App, Caller, Error};
-use crate::projection::apply::retry_on_conflict;
 use crate::store::{Access, Reader, Rows, StoreError};
 
 /// The most notes that are read for the trends of an answer: the newest.
@@ -30,9 +28,9 @@ impl App {
     /// # Errors
     /// It is none that the caller may record, its time is wrong, another one has its id, or the database does not answer in time.
     pub async fn record_note(&self, caller: &Arc<Caller>, new: NewNote) -> Result<(Note, bool), Error> {
-        check_permitted(caller, &new)?;
+        caller.check_names(&new.component, new.environment.as_ref(), &new.owner).map_err(Error::Forbidden)?;
         let note = new.clone().into_note(self.now())?;
-        match self.write_note(retry_on_conflict(|| self.store.insert_note(&note))).await {
+        match self.write(|| self.store.insert_note(&note)).await {
             Ok(()) => Ok((note, true)),
             Err(StoreError::Duplicate) => {
                 let known = self.note(&caller.access, note.id).await?;
@@ -51,22 +49,12 @@ impl App {
     /// There is none with this id, it is none that the caller may record, or the database does not answer in time: then it may be
     /// removed.
     pub async fn remove_note(&self, caller: &Arc<Caller>, id: StepId) -> Result<(), Error> {
-        let Note { component, environment, text, owner, .. } =
-            self.note(&caller.access, id).await?.ok_or(Error::NoSuchNote(id))?;
-        check_permitted(caller, &NewNote { id: None, component, environment, text, at: None, until: None, owner })?;
-        match self.write_note(retry_on_conflict(|| self.store.delete_note(id))).await? {
+        let note = self.note(&caller.access, id).await?.ok_or(Error::NoSuchNote(id))?;
+        caller.check_names(&note.component, note.environment.as_ref(), &note.owner).map_err(Error::Forbidden)?;
+        match self.write(|| self.store.delete_note(id)).await? {
             true => Ok(()),
             false => Err(Error::NoSuchNote(id)),
         }
-    }
-
-    async fn write_note<T>(&self, writing: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let written = timeout(self.deadline, writing).await.unwrap_or(Err(StoreError::TimedOut));
-        if let Err(StoreError::TimedOut | StoreError::Unavailable(_)) = written {
-            self.store.renew_projectors(began);
-        }
-        written
     }
 
     async fn note(&self, access: &Access, id: StepId) -> Result<Option<Note>, Error> {
@@ -105,10 +93,11 @@ impl App {
         (since, until): (Timestamp, Option<Timestamp>),
         trends: &mut [Trend],
     ) -> Result<(), Error> {
-        if trends.is_empty() {
+        // Of many trends only the notes beside changes are told.
+        let is_overview = query.component.is_none();
+        if trends.iter().all(|trend| is_overview && trend.change_points.is_empty()) {
             return Ok(());
         }
-        let is_overview = query.component.is_none();
         let filter = NoteFilter {
             component: query.component.clone(),
             environment: query.environment.clone(),
@@ -164,24 +153,6 @@ fn is_same(new: &NewNote, known: &Note) -> bool {
     is_same_time
         && (component, environment, text, until, owner)
             == (&known.component, &known.environment, &known.text, &known.until, &known.owner)
-}
-
-/// Says which fields of a note name what the caller may not record.
-fn check_permitted(caller: &Caller, note: &NewNote) -> Result<(), Error> {
-    let wrong = |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
-    let component =
-        (!caller.access.may_see_component(&note.component)).then(|| wrong("component", note.component.as_str()));
-    let environment = match &note.environment {
-        Some(environment) => {
-            (!caller.access.may_see_environment(environment)).then(|| wrong("environment", environment.as_str()))
-        }
-        None => (component.is_none() && !caller.access.may_see_everywhere(&note.component)).then(|| {
-            FieldError::wrong("environment", "must be given: you may not record in every environment".to_owned())
-        }),
-    };
-    let owner = caller.check_owner(&note.owner).err();
-    let errors: Vec<FieldError> = component.into_iter().chain(environment).chain(owner).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Error::Forbidden(steps_shared::FieldErrors(errors))) }
 }
 
 #[cfg(test)]

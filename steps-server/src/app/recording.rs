@@ -105,14 +105,7 @@ impl App {
 /// [`FieldErrors`], of what was sent alone.
 fn forbidden(caller: &Caller, fact: &Fact) -> Result<(), FieldErrors> {
     let Fact::Step { step, .. } = fact else { return Ok(()) };
-    let wrong = |field, name: &str| FieldError::wrong(field, format!("must be one that you may record, not {name:?}"));
-    let component =
-        (!caller.access.may_see_component(&step.component)).then(|| wrong("component", step.component.as_str()));
-    let environment = !caller.access.may_see_environment(&step.environment);
-    let environment = environment.then(|| wrong("environment", step.environment.as_str()));
-    let errors: Vec<FieldError> =
-        component.into_iter().chain(environment).chain(caller.check_owner(&step.owner).err()).collect();
-    if errors.is_empty() { Ok(()) } else { Err(FieldErrors(errors)) }
+    caller.check_names(&step.component, Some(&step.environment), &step.owner)
 }
 
 /// A batch of more steps is answered for on a blocking thread: it may have many errors.

@@ -10,11 +10,9 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 use steps_shared::{Duration, Timestamp, TokenId, TokenSecret};
-use tokio::time::{Instant, timeout};
 
 use super::{App, Caller, Error};
-use crate::projection::apply::retry_on_conflict;
-use crate::store::{StoreError, StoredSession};
+use crate::store::StoredSession;
 
 /// How long a session lasts, in microseconds: twelve hours. It never lasts longer than its token.
 const MICROS: i64 = 12 * 3600 * 1_000_000;
@@ -88,7 +86,7 @@ impl App {
         let secret = SessionSecret::random()?;
         let expires_at = Timestamp::saturating_from_micros(end);
         let session = StoredSession { sha256: secret.sha256(), token, created_at: now, expires_at };
-        self.write_session(|| self.store.insert_session(&session, MOST)).await?;
+        self.write(|| self.store.insert_session(&session, MOST)).await?;
         let lasts = Duration::between(now, expires_at).unwrap_or_default();
         Ok(Some(Begun { secret, lasts, caller }))
     }
@@ -117,19 +115,7 @@ impl App {
     /// The database does not answer: then it may have ended.
     pub async fn end_session(&self, secret: &SessionSecret) -> Result<(), Error> {
         let sha256 = secret.sha256();
-        self.write_session(|| self.store.delete_session(&sha256)).await
-    }
-
-    async fn write_session<F>(&self, write: impl Fn() -> F) -> Result<(), Error>
-    where
-        F: Future<Output = Result<(), StoreError>>,
-    {
-        let began = Instant::now();
-        let written = timeout(self.deadline, retry_on_conflict(write)).await.unwrap_or(Err(StoreError::TimedOut));
-        if let Err(StoreError::TimedOut | StoreError::Unavailable(_)) = written {
-            self.store.renew_projectors(began);
-        }
-        Ok(written?)
+        Ok(self.write(|| self.store.delete_session(&sha256)).await?)
     }
 }
 

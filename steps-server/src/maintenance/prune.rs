@@ -171,8 +171,11 @@ async fn prune_single_steps(
     Ok(Some((last, single.len() as u64)))
 }
 
-/// Deletes, or counts, the notes that are meant.
+/// Deletes, or counts, the notes that are meant: none where a version or a run is.
 async fn prune_notes(store: &Store, doomed: &Doomed, dry_run: bool) -> Result<u64, StoreError> {
+    if doomed.version.is_some() || doomed.run.is_some() {
+        return Ok(0);
+    }
     let mut tx = store.begin_projection().await?;
     if dry_run {
         return tx.count_doomed_notes(doomed).await;

@@ -138,11 +138,8 @@ impl Store {
 }
 
 impl Tx {
-    /// How many notes are doomed: of the component, in the environment, and over by then. None where a version or a run is meant.
+    /// How many notes are doomed: of the component, in the environment, and over by then, whatever the version and the run.
     pub async fn count_doomed_notes(&mut self, doomed: &Doomed) -> Result<u64, StoreError> {
-        if doomed.version.is_some() || doomed.run.is_some() {
-            return Ok(0);
-        }
         let count: i64 = with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT COUNT(*) FROM notes");
             push_doomed(&mut select, doomed);
@@ -153,9 +150,6 @@ impl Tx {
 
     /// Deletes the doomed notes; returns how many there were.
     pub async fn delete_doomed_notes(&mut self, doomed: &Doomed) -> Result<u64, StoreError> {
-        if doomed.version.is_some() || doomed.run.is_some() {
-            return Ok(0);
-        }
         Ok(with_connection!(self, connection => {
             let mut delete = QueryBuilder::new("DELETE FROM notes");
             push_doomed(&mut delete, doomed);
