@@ -1,10 +1,10 @@
 //! Two deployments beside each other: a sentence and a table.
 
-use super::table::{Table, TableCell, TableColumn};
+use super::table::{Table, TableCell};
 use super::text::{Meaning, Text};
-use super::trend::share_of;
+use super::trend::{quoted, share_of};
+use super::trend_tables::{part_name, parts_table, presence, total_row};
 use super::words::share;
-use crate::trend::GAPS;
 use crate::{ComparedPart, Comparison, Deployment, StepPresence};
 
 const SECOND: i64 = 1_000_000;
@@ -51,14 +51,16 @@ fn cause(parts: &[ComparedPart], direction: i64, unit: i64) -> Option<Text> {
     };
     let mut text = Text::default();
     if of < 1.0 + MIN_OPPOSITE_SHARE {
-        text.say(format!("{} of that is ", share_of(of))).add(quoted(part), Meaning::Strong).say(presence);
+        text.say(format!("{} of that is ", share_of(of)))
+            .add(quoted(part.step.as_ref(), part.waiting), Meaning::Strong)
+            .say(presence);
         return Some(text);
     }
     let others = parts.iter().filter(|part| part.change_micros().signum() == -direction);
     let others: i64 = others.map(|part| part.change_micros().abs()).sum();
     let (word, opposite) = if direction > 0 { ("more", "less") } else { ("less", "more") };
     let much = |micros: i64| shown(rounded(micros, unit), unit);
-    text.add(quoted(part), Meaning::Strong).say(presence).say(match presence {
+    text.add(quoted(part.step.as_ref(), part.waiting), Meaning::Strong).say(presence).say(match presence {
         "" => " took ",
         _ => ", took ",
     });
@@ -71,29 +73,17 @@ fn cause(parts: &[ComparedPart], direction: i64, unit: i64) -> Option<Text> {
 pub fn table(comparison: &Comparison) -> Table {
     let Comparison { before, after, parts, .. } = comparison;
     let unit = unit(comparison);
-    let mut table = Table::new(vec![
-        TableColumn::text("step"),
-        TableColumn::number("before"),
-        TableColumn::number("after"),
-        TableColumn::number("change"),
-        TableColumn::number("share"),
-        TableColumn::whole("note"),
-    ]);
+    let mut table = parts_table();
     let befores = running_totals(parts.iter().map(|part| part.before.micros()), unit);
     let afters = running_totals(parts.iter().map(|part| part.after.micros()), unit);
     let row = |((part, before), after): ((&ComparedPart, i64), i64)| {
-        let note = match part.change {
-            Some(StepPresence::Appeared) => "new",
-            Some(StepPresence::Vanished) => "gone",
-            None => "",
-        };
         vec![
-            name(part).into(),
+            part_name(part.step.as_ref(), part.waiting).into(),
             shown(before, unit).into(),
             shown(after, unit).into(),
             signed(after - before, unit).into(),
             TableCell::known(part.share.map(share)),
-            note.into(),
+            presence(part.change).into(),
         ]
     };
     table.rows = parts.iter().zip(befores).zip(afters).map(row).collect();
@@ -107,20 +97,9 @@ pub fn table(comparison: &Comparison) -> Table {
         whole,
         String::new(),
     ];
-    table.rows.push(total.into_iter().map(|words| TableCell::of(words, Meaning::Strong)).collect());
+    table.rows.push(total_row(total));
     table.retain_columns(|at, empty| at < 4 || !empty);
     table
-}
-
-/// The step, and whether nobody works in it; `(gaps)` for the time in which none was open.
-fn name(part: &ComparedPart) -> String {
-    let waiting = if part.waiting { " (waiting)" } else { "" };
-    part.step.as_ref().map_or_else(|| GAPS.to_owned(), |step| format!("{step}{waiting}"))
-}
-
-fn quoted(part: &ComparedPart) -> String {
-    let waiting = if part.waiting { "waiting in " } else { "" };
-    part.step.as_ref().map_or_else(|| "gaps, with no step open".to_owned(), |step| format!("{waiting}`{step}`"))
 }
 
 /// `4.2.0 (2026-01-05 09:30)`, and where it was deployed to where that differs.

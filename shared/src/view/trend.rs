@@ -3,8 +3,8 @@
 use super::text::{Meaning, Sign, Text};
 use super::words::{self, date, deployments, p_value, signed_duration, signed_percent};
 use crate::{
-    Bound, Cause, CauseShare, Duration, Environment, Estimate, Growth, LevelChange, SinceChange, StepPresence, Trend,
-    TrendAnswer, TrendQuery, Verdict,
+    Bound, Cause, CauseShare, Duration, Environment, Estimate, Growth, LevelChange, SinceChange, Status, StepPresence,
+    Trend, TrendAnswer, TrendQuery, Verdict,
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -312,10 +312,14 @@ fn cause(trend: &Trend) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-/// The step, or what the time without one is called.
 fn step_name(part: &CauseShare) -> String {
-    let waiting = if part.waiting { "waiting in " } else { "" };
-    part.step.as_ref().map_or_else(|| "gaps, with no step open".to_owned(), |step| format!("{waiting}`{step}`"))
+    quoted(part.step.as_ref(), part.waiting)
+}
+
+/// A step in a sentence, or what the time without one is called.
+pub(super) fn quoted(step: Option<&Status>, waiting: bool) -> String {
+    let waiting = if waiting { "waiting in " } else { "" };
+    step.map_or_else(|| "gaps, with no step open".to_owned(), |step| format!("{waiting}`{step}`"))
 }
 
 /// The latest change of the level: at one version where that is sure, else within a range of them. People are named as those who

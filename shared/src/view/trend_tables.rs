@@ -7,7 +7,7 @@ use super::text::{Meaning, Sign, Text};
 use super::words::{date, duration, grouped, share, signed_duration, signed_percent};
 use crate::trend::GAPS;
 use crate::{
-    Cause, CauseShare, Duration, Environment, Estimate, LevelChange, StepPresence, Trend, TrendAnswer, Verdict,
+    Cause, CauseShare, Duration, Environment, Estimate, LevelChange, Status, StepPresence, Trend, TrendAnswer, Verdict,
 };
 
 /// The most weeks or sprints of a sparkline: the newest.
@@ -103,7 +103,7 @@ fn interval(trend: &Trend) -> Text {
 /// The share comes first, because a narrow column is cut at its end.
 fn cause(trend: &Trend) -> String {
     let main = trend.main_cause().and_then(|part| Some((part, part.share?)));
-    main.map_or_else(String::new, |(part, of)| format!("{} {}", share(of), name(part)))
+    main.map_or_else(String::new, |(part, of)| format!("{} {}", share(of), part_name(part.step.as_ref(), part.waiting)))
 }
 
 /// `6m20s → 8m30s`.
@@ -136,14 +136,7 @@ fn sparkline(answer: &TrendAnswer, trend: &Trend, start: f64) -> TableCell {
 #[must_use]
 pub fn cause_table(trend: &Trend) -> Option<Table> {
     let cause = trend.cause.as_ref().filter(|cause| !cause.parts.is_empty())?;
-    let mut table = Table::new(vec![
-        TableColumn::text("step"),
-        TableColumn::number("before"),
-        TableColumn::number("after"),
-        TableColumn::number("change"),
-        TableColumn::number("share"),
-        TableColumn::whole("note"),
-    ]);
+    let mut table = parts_table();
     table.rows = cause.parts.iter().map(cause_row).collect();
     let total = [
         "total".to_owned(),
@@ -153,7 +146,7 @@ pub fn cause_table(trend: &Trend) -> Option<Table> {
         if cause.change_seconds == 0.0 { String::new() } else { share(1.0) },
         String::new(),
     ];
-    table.rows.push(total.into_iter().map(|words| TableCell::of(words, Meaning::Strong)).collect());
+    table.rows.push(total_row(total));
     // Shares of a difference that is no growth say nothing.
     let has_shares = trend.explanation().is_some();
     let has_notes = cause.parts.iter().any(|part| part.change.is_some() || !part.replaces.is_empty());
@@ -167,17 +160,13 @@ pub fn cause_table(trend: &Trend) -> Option<Table> {
 
 fn cause_row(part: &CauseShare) -> Vec<TableCell> {
     let CauseShare { before_seconds, after_seconds, change_seconds, share: of, change, .. } = part;
-    let note = match change {
-        Some(StepPresence::Appeared) => "new",
-        Some(StepPresence::Vanished) => "gone",
-        None => "",
-    };
+    let note = presence(*change);
     let note = match &part.replaces[..] {
         [] => note.to_owned(),
         replaced => format!("was {}", replaced.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     vec![
-        name(part).into(),
+        part_name(part.step.as_ref(), part.waiting).into(),
         duration(*before_seconds).into(),
         duration(*after_seconds).into(),
         signed_duration(*change_seconds, "+").into(),
@@ -226,10 +215,36 @@ pub fn changes_table(trend: &Trend) -> Option<Table> {
     Some(table)
 }
 
+/// An empty table of parts of a difference.
+pub(super) fn parts_table() -> Table {
+    Table::new(vec![
+        TableColumn::text("step"),
+        TableColumn::number("before"),
+        TableColumn::number("after"),
+        TableColumn::number("change"),
+        TableColumn::number("share"),
+        TableColumn::whole("note"),
+    ])
+}
+
+/// The row of their sum.
+pub(super) fn total_row(words: [String; 6]) -> Vec<TableCell> {
+    words.into_iter().map(|words| TableCell::of(words, Meaning::Strong)).collect()
+}
+
+/// The note of a step that only one of two has.
+pub(super) fn presence(change: Option<StepPresence>) -> &'static str {
+    match change {
+        Some(StepPresence::Appeared) => "new",
+        Some(StepPresence::Vanished) => "gone",
+        None => "",
+    }
+}
+
 /// The step, and whether nobody works in it; `(gaps)` for the time in which none was open.
-fn name(part: &CauseShare) -> String {
-    let waiting = if part.waiting { " (waiting)" } else { "" };
-    part.step.as_ref().map_or_else(|| GAPS.to_owned(), |step| format!("{step}{waiting}"))
+pub(super) fn part_name(step: Option<&Status>, waiting: bool) -> String {
+    let waiting = if waiting { " (waiting)" } else { "" };
+    step.map_or_else(|| GAPS.to_owned(), |step| format!("{step}{waiting}"))
 }
 
 #[cfg(test)]
