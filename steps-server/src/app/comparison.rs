@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use steps_shared::{Comparison, Deployment, Duration, FieldError, FieldErrors, StepId};
 
-use super::trends::cost;
+use super::trends::costs;
 use super::{App, Error};
 use crate::analysis::Cost;
 use crate::analysis::comparison::compared;
-use crate::store::{Access, StepOf};
+use crate::store::Access;
 
 impl App {
     /// Compares a deployment with another one; by default with the last successful one before it, of the component in the
@@ -38,12 +38,9 @@ impl App {
         let slot = self.acquire(&self.slots.cpu).await?;
         let ids = [with.id, deployment.id];
         let computing = self.compute(slot, move |_| {
-            let of = |id: StepId| -> Cost {
-                let own: Vec<StepOf> = steps.iter().filter(|step| step.deployment == id).cloned().collect();
-                cost(&own, &fold.statuses, false)
-            };
-            let [with, own] = ids.map(of);
-            compared((&with, before.micros()), (&own, after.micros()))
+            let (costs, none) = (costs(&steps, &fold.statuses, false), Cost::default());
+            let [with, own] = ids.map(|id| costs.get(&id).unwrap_or(&none));
+            compared((with, before.micros()), (own, after.micros()))
         });
         let parts = computing.await?;
         let change_seconds = (after.micros() - before.micros()) as f64 / 1e6;

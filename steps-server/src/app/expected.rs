@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use steps_shared::{DeploymentOutcome, Duration, Expected, ExpectedStep, StatusKind, StepId, Timestamp};
+use steps_shared::{Deployment, DeploymentOutcome, Duration, Expected, ExpectedStep, StatusKind, StepId, Timestamp};
 
 use super::{App, Error};
 use crate::analysis::remaining::{History, MIN_PAST, Past, Present, Range, Step, StepTold, Told, left};
@@ -29,14 +29,22 @@ impl App {
         if deployment.outcome != DeploymentOutcome::Running {
             return Ok(unknown(id, self.now(), "it is not running".to_owned()));
         }
+        self.expected_by_past(access, &deployment).await
+    }
+
+    /// How much longer a deployment takes that was running a moment ago.
+    ///
+    /// # Errors
+    /// There is no slot to compute, or the database does not answer.
+    pub(super) async fn expected_by_past(&self, access: &Access, deployment: &Deployment) -> Result<Expected, Error> {
+        let (id, start) = (deployment.id, deployment.started_at);
         let most = (MAX_STEPS / deployment.steps.max(1) as usize).clamp(MIN_PAST, PAST);
-        let (start, before, timelines) = self
-            .read_unfolded(access, |reader| async move {
-                let before = reader.successful_before(&deployment, most as u32).await?;
-                let ids: Vec<StepId> = before.iter().map(|(id, _)| *id).chain([id]).collect();
-                Ok((deployment.started_at, before, reader.timelines_of(&ids).await?))
-            })
-            .await?;
+        let read = self.read_unfolded(access, |reader| async move {
+            let before = reader.successful_before(deployment, most as u32).await?;
+            let ids: Vec<StepId> = before.iter().map(|(id, _)| *id).chain([id]).collect();
+            Ok((before, reader.timelines_of(&ids).await?))
+        });
+        let (before, timelines) = read.await?;
         let fold = Arc::clone(&self.fold);
         let now = self.now();
         // Other requests are answered meanwhile.

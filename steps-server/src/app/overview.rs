@@ -3,9 +3,10 @@
 use futures_util::stream::TryStreamExt as _;
 use steps_shared::{
     Component, Deployment, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration,
-    Environment, Expected, ExpectedStep, Order, StatusKind, StepFilter, StepId, StepState,
+    Environment, Expected, ExpectedStep, Order, StatusKind, StepFilter, StepState,
 };
 
+use super::trends::takes_time;
 use super::{App, Error};
 use crate::analysis::{Interval, shares};
 use crate::store::{Access, Name};
@@ -28,27 +29,26 @@ pub struct Running {
 pub struct Neighbours {
     pub previous: Option<Deployment>,
     pub next: Option<Deployment>,
-    /// The last one before that succeeded.
-    pub succeeded: Option<StepId>,
 }
 
 impl App {
-    /// The deployments that are running, of a component or of all, the newest first and at most so many. Of the first ones it is
-    /// told how much longer they take.
+    /// The deployments that are running, of a series or of all, the newest first and at most so many. Of the first ones it is told
+    /// how much longer they take.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn running(
         &self,
         access: &Access,
-        component: Option<&Component>,
+        of: Option<(&Component, &Environment)>,
         most: u64,
     ) -> Result<Vec<Running>, Error> {
-        let read = self.read(access, component, |reader| async move { Ok(reader.running(component, most).await?) });
+        let component = of.map(|(component, _)| component);
+        let read = self.read(access, component, |reader| async move { Ok(reader.running(of, most).await?) });
         let mut running = Vec::new();
         for deployment in read.await? {
             let expected = match running.len() < MAX_EXPECTED {
-                true => self.expected_of(access, deployment.id).await?,
+                true => self.expected_of(access, &deployment).await?,
                 false => None,
             };
             running.push(Running { deployment, expected });
@@ -62,17 +62,17 @@ impl App {
     /// The database does not answer.
     pub async fn running_one(&self, access: &Access, deployment: &Deployment) -> Result<Running, Error> {
         let expected = match deployment.outcome {
-            DeploymentOutcome::Running => self.expected_of(access, deployment.id).await?,
+            DeploymentOutcome::Running => self.expected_of(access, deployment).await?,
             _ => None,
         };
         Ok(Running { deployment: deployment.clone(), expected })
     }
 
-    /// As [`App::expected`]; `None` where the deployment is gone, or others compute.
-    async fn expected_of(&self, access: &Access, id: StepId) -> Result<Option<Expected>, Error> {
-        match self.expected(access, id).await {
+    /// As [`App::expected`]; `None` where others compute.
+    async fn expected_of(&self, access: &Access, deployment: &Deployment) -> Result<Option<Expected>, Error> {
+        match self.expected_by_past(access, deployment).await {
             Ok(expected) => Ok(Some(self.without_start(expected))),
-            Err(Error::NoSuchDeployment(_) | Error::Busy) => Ok(None),
+            Err(Error::Busy) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -81,7 +81,7 @@ impl App {
     fn without_start(&self, mut expected: Expected) -> Expected {
         let is_open = |step: &ExpectedStep| step.state == StepState::Running;
         let is_start = |step: &ExpectedStep| self.fold.statuses.kind(step.status.as_str(), false) == StatusKind::Start;
-        if expected.steps.len() > 1 {
+        if expected.steps.iter().filter(|step| step.state != StepState::ToCome).count() > 1 {
             expected.steps.retain(|step| !(is_open(step) && is_start(step)));
         }
         expected
@@ -121,10 +121,7 @@ impl App {
         let previous = earlier.await?.into_iter().find(|other| (other.started_at, other.id) < place);
         let later = self.around(access, deployment, Order::Ascending);
         let next = later.await?.into_iter().find(|other| (other.started_at, other.id) > place);
-        let read =
-            self.read_unfolded(access, |reader| async move { Ok(reader.successful_before(deployment, 1).await?) });
-        let succeeded = read.await?.first().map(|(id, _)| *id);
-        Ok(Neighbours { previous, next, succeeded })
+        Ok(Neighbours { previous, next })
     }
 
     /// Those from a deployment on, in one direction.
@@ -161,14 +158,7 @@ impl App {
             let from = timed.step.ts;
             let to = timed.step.ended_at.or(now).unwrap_or(from);
             let next = timeline.get(at + 1).map(|next| next.step.ts);
-            // The start of `steps run --deployment` lasts as long as the spans within it.
-            let encloses = !timed.step.span && next.is_some_and(|next| next < to);
-            let takes_time = match timed.kind {
-                StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,
-                StatusKind::Start => !encloses,
-                StatusKind::Phase | StatusKind::Waiting => true,
-            };
-            let to = if takes_time { to } else { from };
+            let to = if takes_time(timed.kind, timed.step.span, to, next) { to } else { from };
             Interval { from, to, waiting: timed.kind == StatusKind::Waiting }
         };
         let intervals: Vec<Interval> = (0..timeline.len()).map(interval).collect();

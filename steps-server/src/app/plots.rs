@@ -8,7 +8,7 @@ use steps_shared::{
     Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Sprints, Status, StepId, Timestamp,
 };
 
-use super::trends::{cost, timed};
+use super::trends::{costs, timed};
 use super::{App, Error};
 use crate::analysis::Timed;
 use crate::analysis::statistics::median;
@@ -88,10 +88,9 @@ impl App {
         let start = |timed: &Timed| sprints.start_of(timed.started_at);
         let all: Vec<&[Timed]> = series.chunk_by(|one, other| start(one) == start(other)).collect();
         let newest = &all[all.len().saturating_sub(MAX_SPRINTS)..];
-        let looked_at: Vec<StepId> = newest.iter().flat_map(|sprint| some_of(sprint)).collect();
         let of: HashMap<StepId, Timestamp> =
-            newest.iter().flat_map(|sprint| sprint.iter().map(|timed| (timed.id, start(timed)))).collect();
-        let looked_at = &looked_at;
+            newest.iter().flat_map(|sprint| some_of(sprint)).map(|timed| (timed.id, start(timed))).collect();
+        let looked_at = &of.keys().copied().collect::<Vec<StepId>>();
         let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(looked_at).await?) });
         let steps = read.await?.unwrap_or_default();
         let fold = Arc::clone(&self.fold);
@@ -99,9 +98,8 @@ impl App {
         let computing = self.compute(slot, move |_| {
             let mut sprints: BTreeMap<Timestamp, BTreeMap<Status, Held>> = BTreeMap::new();
             let mut deployments: BTreeMap<Timestamp, usize> = BTreeMap::new();
-            for steps in steps.chunk_by(|one, other| one.deployment == other.deployment) {
-                let Some(start) = steps.first().and_then(|step| of.get(&step.deployment)) else { continue };
-                let cost = cost(steps, &fold.statuses, false);
+            for (deployment, cost) in costs(&steps, &fold.statuses, false) {
+                let Some(start) = of.get(&deployment) else { continue };
                 *deployments.entry(*start).or_default() += 1;
                 let sprint = sprints.entry(*start).or_default();
                 for (status, micros) in cost.steps {
@@ -158,7 +156,7 @@ fn medians(
 }
 
 /// At most [`PER_SPRINT`] deployments, evenly over them.
-fn some_of(sprint: &[Timed]) -> Vec<StepId> {
+fn some_of(sprint: &[Timed]) -> impl Iterator<Item = &Timed> {
     let many = sprint.len().min(PER_SPRINT);
-    (0..many).filter_map(|nth| Some(sprint.get(nth * sprint.len() / many)?.id)).collect()
+    (0..many).filter_map(move |nth| sprint.get(nth * sprint.len() / many))
 }

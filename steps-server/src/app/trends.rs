@@ -265,10 +265,7 @@ impl App {
         let fold = Arc::clone(&self.fold);
         let slot = self.acquire(&self.slots.cpu).await?;
         let computing = self.compute(slot, move |_| {
-            let costs: BTreeMap<StepId, Cost> = steps
-                .chunk_by(|one, other| one.deployment == other.deployment)
-                .filter_map(|steps| Some((steps.first()?.deployment, cost(steps, &fold.statuses, exclude_waiting))))
-                .collect();
+            let costs = costs(&steps, &fold.statuses, exclude_waiting);
             let of =
                 |end: &[Timed]| -> Vec<Cost> { end.iter().filter_map(|timed| costs.get(&timed.id).cloned()).collect() };
             analysis::cause(&of(&before), &of(&after))
@@ -345,16 +342,30 @@ fn since_change(series: &[Timed], conclusion: &Conclusion) -> Option<SinceChange
     Some(SinceChange { deployments: u32::try_from(since.len()).unwrap_or(u32::MAX), verdict, growth })
 }
 
-/// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
-pub(super) fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
-    let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
-    let takes_time = |(nth, step): (usize, &StepOf)| match statuses.kind(step.status.as_str(), step.span) {
+/// What each of several deployments spent its time on; the steps of one follow each other, in order.
+pub(super) fn costs(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> BTreeMap<StepId, Cost> {
+    let of_one = |steps: &[StepOf]| Some((steps.first()?.deployment, cost(steps, statuses, exclude_waiting)));
+    steps.chunk_by(|one, other| one.deployment == other.deployment).filter_map(of_one).collect()
+}
+
+/// Whether a step takes time of its own; `to` is its end, and `next` when the next one begins.
+pub(super) fn takes_time(kind: StatusKind, span: bool, to: Timestamp, next: Option<Timestamp>) -> bool {
+    match kind {
         StatusKind::Success | StatusKind::Failure | StatusKind::Cancelled | StatusKind::Ignored => false,
         // The start that `steps run --deployment` records spans the whole deployment; its time is that of the spans within.
-        StatusKind::Start => step.span || steps.get(nth + 1).is_none_or(|next| next.from >= step.to),
+        StatusKind::Start => span || next.is_none_or(|next| next >= to),
         StatusKind::Phase | StatusKind::Waiting => true,
+    }
+}
+
+/// What a deployment spent its time on, without waiting where that is left out; `steps` are its steps in order.
+fn cost(steps: &[StepOf], statuses: &Statuses, exclude_waiting: bool) -> Cost {
+    let Some(StepOf { started_at, ended_at, .. }) = steps.first() else { return Cost::default() };
+    let is_counted = |(nth, step): (usize, &StepOf)| {
+        let next = steps.get(nth + 1).map(|next| next.from);
+        takes_time(statuses.kind(step.status.as_str(), step.span), step.span, step.to, next)
     };
-    let counted = steps.iter().enumerate().filter(|counted| takes_time(*counted)).map(|(_, step)| step);
+    let counted = steps.iter().enumerate().filter(|counted| is_counted(*counted)).map(|(_, step)| step);
     let counted: Vec<&StepOf> = counted.collect();
     let is_waiting = |step: &StepOf| statuses.kind(step.status.as_str(), step.span) == StatusKind::Waiting;
     let interval = |step: &&StepOf| Interval { from: step.from, to: step.to, waiting: is_waiting(step) };

@@ -1,7 +1,7 @@
 //! Reading what a first look needs: what is running, and the newest deployment of each name.
 
 use sqlx::QueryBuilder;
-use steps_shared::{Component, Deployment, StepId};
+use steps_shared::{Component, Deployment, Environment, StepId};
 use uuid::Uuid;
 
 use super::deployments::{COLUMNS, DeploymentRow};
@@ -14,16 +14,21 @@ use super::{Reader, StoreError, with_pools};
 const NAME_BYTES: usize = 400;
 
 impl Reader {
-    /// The deployments that are running, of a component or of all: the newest first, and at most so many.
+    /// The deployments that are running, of a series or of all: the newest first, and at most so many.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn running(&self, component: Option<&Component>, most: u64) -> Result<Vec<Deployment>, StoreError> {
+    pub async fn running(
+        &self,
+        of: Option<(&Component, &Environment)>,
+        most: u64,
+    ) -> Result<Vec<Deployment>, StoreError> {
         let rows: Vec<DeploymentRow> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM deployments");
             push_access(&mut select, &self.access);
-            push_text(&mut select, "component", component.map(ToString::to_string));
+            push_text(&mut select, "component", of.map(|(component, _)| component.to_string()));
+            push_text(&mut select, "environment", of.map(|(_, environment)| environment.to_string()));
             // The first condition lets SQLite use an index of those that may be open.
             select.push(" AND open_until > 0 AND open_until > ").push_bind(self.now.micros());
             select.push(" ORDER BY started_at DESC, id DESC LIMIT ").push(most);
@@ -32,7 +37,7 @@ impl Reader {
         Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
     }
 
-    /// The newest deployment of each of the names that has one, in no order.
+    /// The newest deployment of each of the names that has one, in no order; of those that the caller may see.
     ///
     /// # Errors
     /// The database does not answer.
@@ -45,9 +50,8 @@ impl Reader {
                 let mut select = QueryBuilder::new("");
                 for (at, (component, environment)) in names.iter().enumerate() {
                     select.push(if at == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
-                    select.push("SELECT id FROM deployments");
-                    push_access(&mut select, &self.access);
-                    select.push(" AND component = ").push_bind(component.to_string());
+                    // What may not be seen is left out when they are read.
+                    select.push("SELECT id FROM deployments WHERE component = ").push_bind(component.to_string());
                     select.push(" AND environment = ").push_bind(environment.to_string());
                     select.push(" ORDER BY started_at DESC, id DESC LIMIT 1) AS newest").push(at.to_string());
                 }

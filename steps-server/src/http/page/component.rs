@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 use steps_shared::view::chart::note_marks;
-use steps_shared::view::scatter::{Dot, Scatter};
+use steps_shared::view::scatter::Scatter;
 use steps_shared::view::stacked::{Sprint, Stacked};
 use steps_shared::view::trend::{method, sentences};
 use steps_shared::view::words::grouped;
 use steps_shared::{
     Bound, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Environment,
-    FieldError, FieldErrors, Order, Owner, PeriodKind, StepFilter, StepId, TimeInterval, Timestamp, TrendAnswer,
-    TrendQuery,
+    FieldError, FieldErrors, Order, Owner, PeriodKind, StepFilter, TimeInterval, Timestamp, TrendAnswer, TrendQuery,
 };
 use warp::reply::Response;
 
@@ -107,13 +106,12 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
     };
     let plotted = filter(until_at);
     let (running, points, trends, sprints, list) = tokio::try_join!(
-        app.running(&access, Some(&asked.component), MAX_RUNNING),
+        app.running(&access, Some((&asked.component, &environment)), MAX_RUNNING),
         app.plotted(&access, &plotted),
         app.trends(&access, &query),
         app.sprint_steps(&access, (&asked.component, &environment), (since_at, until_at), query.sprints),
         app.short_list(&access, list),
     )?;
-    let running = running.into_iter().filter(|running| running.deployment.environment == environment).collect();
     let (since, until) = (since_at, until_at);
     let shown = Shown { asked, environment, environments, running, points, trends, sprints, list, since, until, now };
     answer(&context, &request, move || shown.page()).await
@@ -238,12 +236,9 @@ impl Shown {
     }
 
     fn durations(&self) -> Markup {
-        let dot =
-            |point: &Plotted| Dot { started_at: point.started_at, outcome: point.outcome, duration: point.duration };
-        let dots: Vec<Dot> = self.points.iter().map(dot).collect();
         let trend = self.trends.trends.first();
         let changes = trend.map_or(&[][..], |trend| &trend.change_points);
-        let Some(scatter) = Scatter::new(&dots, changes, MAX_TICKS) else {
+        let Some(scatter) = Scatter::new(&chart::points(&self.points), changes, MAX_TICKS) else {
             return html! { p.faint { "A picture needs two deployments that have ended." } };
         };
         let notes = trend.map_or(&[][..], |trend| &trend.notes);
@@ -280,12 +275,4 @@ impl Shown {
             (deployments::older((links::COMPONENT, &self.asked.pairs), shown, all.len() > shown.len(), self.asked.before, self.asked.skip))
         }
     }
-}
-
-/// A place in a list: behind which moment, and how many of the ones of that moment were shown.
-pub fn place_behind(shown: &[Deployment], before: Option<Timestamp>, skip: u64) -> Option<(Timestamp, u64, StepId)> {
-    let last = shown.last()?;
-    let same = shown.iter().rev().take_while(|other| other.started_at == last.started_at).count() as u64;
-    let skipped = if before == Some(last.started_at) { skip } else { 0 };
-    Some((last.started_at, same + skipped, last.id))
 }

@@ -9,7 +9,6 @@ use steps_shared::{
 };
 use warp::reply::Response;
 
-use super::component::place_behind;
 use super::layout::{Here, Page};
 use super::markup::{self, ago, environment, name, outcome};
 use super::{answer, form, links};
@@ -21,8 +20,7 @@ use crate::http::request::Request;
 const PER_PAGE: u64 = 50;
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let given: Vec<(String, String)> =
-        request.parameters()?.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect();
+    let given = form::read(&request)?;
     let mut errors: Vec<FieldError> = Vec::new();
     let before: Option<Timestamp> = form::value(&given, "before", &mut errors);
     let skip: u64 = form::value(&given, "skip", &mut errors).unwrap_or(0).min(1000);
@@ -62,9 +60,7 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
 }
 
 fn filters(pairs: &[(String, String)]) -> Markup {
-    let field = |label: &str, name: &'static str, placeholder: &str| {
-        html! { label { (label) " " input type="text" name=(name) value=(form::given(pairs, name)) placeholder=(placeholder) size="12"; } }
-    };
+    let field = |label, name, placeholder| form::field(pairs, label, name, placeholder, 12);
     let own = ["component", "environment", "version", "owner", "outcome"];
     html! {
         form.filters method="get" action=(links::DEPLOYMENTS) aria-label="Filters" {
@@ -73,7 +69,7 @@ fn filters(pairs: &[(String, String)]) -> Markup {
             (field("Version", "version", "any"))
             (field("Owner", "owner", "anybody"))
             label { "Outcome " (form::outcomes(form::given(pairs, "outcome"))) }
-            @for (name, value) in links::without(pairs, &own) { input type="hidden" name=(name) value=(value); }
+            (form::rest(pairs, &own))
             button { "Show" }
         }
     }
@@ -118,7 +114,7 @@ pub fn older(
     before: Option<Timestamp>,
     skip: u64,
 ) -> Markup {
-    let next = place_behind(shown, before, skip).filter(|_| has_more).map(|(time, skip, _)| {
+    let next = place_behind(shown, before, skip).filter(|_| has_more).map(|(time, skip)| {
         let pairs = links::changed(&links::changed(pairs, "before", &time.to_rfc3339()), "skip", &skip.to_string());
         links::with(path, &pairs)
     });
@@ -128,4 +124,12 @@ pub fn older(
             @if let Some(next) = next { a rel="next" href=(next) { "Older" } }
         }
     }
+}
+
+/// A place in a list: behind which moment, and how many of the ones of that moment were shown.
+fn place_behind(shown: &[Deployment], before: Option<Timestamp>, skip: u64) -> Option<(Timestamp, u64)> {
+    let last = shown.last()?;
+    let same = shown.iter().rev().take_while(|other| other.started_at == last.started_at).count() as u64;
+    let skipped = if before == Some(last.started_at) { skip } else { 0 };
+    Some((last.started_at, same + skipped))
 }
