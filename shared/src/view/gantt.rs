@@ -17,8 +17,6 @@ pub struct Gantt {
     pub ticks: Vec<Tick>,
     /// Where now is, while it is running.
     pub now: Option<f64>,
-    /// When it begins.
-    pub start: Timestamp,
     /// The time that it shows.
     pub length: Duration,
 }
@@ -101,7 +99,6 @@ impl Gantt {
             rows,
             ticks: ticks.map(|tick| Tick { at: share(tick.at), label: tick.label }).collect(),
             now: expected.map(|expected| share(since_start(expected.at))),
-            start,
             length: Duration::from_seconds(length).unwrap_or_default(),
         }
     }

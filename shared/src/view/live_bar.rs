@@ -21,8 +21,6 @@ pub struct LiveBar {
     pub ends: Option<[f64; 3]>,
     /// The time that the bar shows.
     pub length: Duration,
-    /// When it begins.
-    pub start: Timestamp,
 }
 
 /// A step of a bar.
@@ -97,7 +95,6 @@ impl LiveBar {
             now: share(elapsed),
             ends: ends.map(|((median, low), high)| [low, median, high].map(|left| share(elapsed + left.seconds()))),
             length: Duration::from_seconds(length).unwrap_or_default(),
-            start,
         }
     }
 

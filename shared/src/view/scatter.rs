@@ -35,6 +35,13 @@ pub struct Dot {
 /// A cell of the grid: from the left, and from the top.
 pub type GridCell = (u16, u16);
 
+/// The cell of a place, given as shares from the left and from the top; what is outside is at the edge.
+#[must_use]
+pub fn cell(x: f64, y: f64) -> GridCell {
+    let nth = |share: f64, cells: u16| (share * f64::from(cells)).clamp(0.0, f64::from(cells)) as u16;
+    (nth(x, CELLS.0), nth(y, CELLS.1))
+}
+
 /// The picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scatter {
@@ -139,12 +146,11 @@ impl Scatter {
     }
 
     fn column(&self, at: f64) -> u16 {
-        let column = self.time_share(at) * f64::from(CELLS.0);
-        column.clamp(0.0, f64::from(CELLS.0)) as u16
+        cell(self.time_share(at), 0.0).0
     }
 
     fn row(&self, seconds: f64) -> u16 {
-        ((1.0 - self.durations.share(seconds)) * f64::from(CELLS.1)).clamp(0.0, f64::from(CELLS.1)) as u16
+        cell(0.0, 1.0 - self.durations.share(seconds)).1
     }
 
     fn add_medians(&mut self, dots: &[Dot]) {

@@ -148,7 +148,8 @@ fn names(sprints: &[Sprint]) -> Vec<String> {
         let mut lengths: Vec<f64> = found.iter().map(|(_, longest)| *longest).collect();
         lengths.sort_by(|one, other| other.total_cmp(one));
         let least = lengths[MAX_STEPS - 2];
-        found.retain(|(_, longest)| *longest >= least);
+        // A step of that name is one of them.
+        found.retain(|(name, longest)| *longest >= least && name != OTHERS);
         found.truncate(MAX_STEPS - 1);
         found.push((OTHERS.to_owned(), 0.0));
     }

@@ -6,13 +6,14 @@ use maud::{Markup, html};
 use steps_shared::view::axis::{Axis, Tick};
 use steps_shared::view::chart::{Chart, Mark, NoteMark};
 use steps_shared::view::note;
-use steps_shared::view::scatter::{CELLS, GridCell, Scatter};
+use steps_shared::view::scatter::{CELLS, Dot, GridCell, Scatter, cell as grid_cell};
 use steps_shared::view::trend_tables::changes_table;
 use steps_shared::view::words::{date, grouped, spoken};
 use steps_shared::{DeploymentOutcome, Duration, Sprints, Trend, escaped};
 
 use super::links;
 use super::markup::{self, known, name, path, percent, tick_label};
+use crate::app::Plotted;
 
 /// The height of a chart in pixels, with what is above and below its field, and the width of the labels at its left.
 const HEIGHT: u32 = 320;
@@ -25,6 +26,16 @@ const MAX_DATES: usize = 6;
 
 /// The longest text of a change, in characters.
 const MAX_TEXT: usize = 24;
+
+/// Deployments as points of a picture.
+pub fn points(points: &[Plotted]) -> Vec<Dot> {
+    let dot = |Plotted { started_at, outcome, duration }: &Plotted| Dot {
+        started_at: *started_at,
+        outcome: *outcome,
+        duration: *duration,
+    };
+    points.iter().map(dot).collect()
+}
 
 /// The picture of deployments, with notes.
 pub fn scatter(scatter: &Scatter, notes: &[NoteMark]) -> Markup {
@@ -123,11 +134,7 @@ fn frame(durations: &Axis, dates: &[Tick], place: impl Fn(&Tick) -> f64, label: 
 pub fn trend(chart: &Chart) -> Markup {
     let dates = chart.dates(MAX_DATES);
     let cell = |(at, seconds): &(f64, f64)| -> GridCell {
-        let (x, y) = (chart.time_share(*at), 1.0 - chart.durations.share(*seconds));
-        (
-            (x * f64::from(CELLS.0)).clamp(0.0, f64::from(CELLS.0)) as u16,
-            (y * f64::from(CELLS.1)).clamp(0.0, f64::from(CELLS.1)) as u16,
-        )
+        grid_cell(chart.time_share(*at), 1.0 - chart.durations.share(*seconds))
     };
     let points: BTreeSet<GridCell> = chart.points.iter().map(cell).collect();
     let at_edge = |points: &[(f64, f64)], row: u16| -> BTreeSet<GridCell> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use steps_shared::view::check::report;
 use steps_shared::view::replay::{ReplaySummary, ReplayedLimit};
-use steps_shared::view::scatter::{Dot, Scatter};
+use steps_shared::view::scatter::Scatter;
 use steps_shared::{
     Budget, CheckAnswer, CheckQuery, CheckResult, DeploymentFilter, DeploymentOutcome, Replay, StepFilter,
 };
@@ -26,8 +26,7 @@ const MAX_TICKS: usize = 5;
 const LIMITS: [&str; 4] = ["max", "min", "baseline", "max_growth"];
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let given: Vec<(String, String)> =
-        request.parameters()?.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect();
+    let given = form::read(&request)?;
     let pairs = links::without(&given, &[]);
     let is_asked = !form::given(&pairs, "component").is_empty()
         && LIMITS.iter().any(|limit| !form::given(&pairs, limit).is_empty());
@@ -72,9 +71,7 @@ fn replayed(query: &CheckQuery, replay: &Replay) -> DeploymentFilter {
 }
 
 fn fields(pairs: &[(String, String)]) -> Markup {
-    let field = |label: &str, name: &'static str, placeholder: &str| {
-        html! { label { (label) " " input type="text" name=(name) value=(form::given(pairs, name)) placeholder=(placeholder) size="9"; } }
-    };
+    let field = |label, name, placeholder| form::field(pairs, label, name, placeholder, 9);
     let own = ["component", "environment", "step", "max", "baseline", "max_growth", "replay"];
     html! {
         form.filters method="get" action=(links::CHECK) aria-label="What is checked" {
@@ -85,7 +82,7 @@ fn fields(pairs: &[(String, String)]) -> Markup {
             (field("Baseline", "baseline", "p95"))
             (field("Growth", "max_growth", "2%/week"))
             (field("Replay", "replay", "90d"))
-            @for (name, value) in links::without(pairs, &own) { input type="hidden" name=(name) value=(value); }
+            (form::rest(pairs, &own))
             button { "Check" }
         }
         @if !LIMITS.iter().any(|limit| !form::given(pairs, limit).is_empty()) {
@@ -130,9 +127,7 @@ fn result(query: &CheckQuery, checked: &CheckAnswer, points: &[Plotted]) -> Mark
 
 /// The deployments, with those at which a limit would have fired.
 fn picture(budget: &Budget, replay: &Replay, points: &[Plotted]) -> Markup {
-    let dot = |point: &Plotted| Dot { started_at: point.started_at, outcome: point.outcome, duration: point.duration };
-    let dots: Vec<Dot> = points.iter().map(dot).collect();
-    let Some(scatter) = Scatter::new(&dots, &[], MAX_TICKS) else { return html! {} };
+    let Some(scatter) = Scatter::new(&chart::points(points), &[], MAX_TICKS) else { return html! {} };
     let fired = replay.budgets.iter().flat_map(|limit| &limit.firings);
     let fired: Vec<_> =
         fired.map(|firing| scatter.place(firing.deployment.started_at, firing.deployment.duration)).collect();

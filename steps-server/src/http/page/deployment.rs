@@ -68,19 +68,23 @@ impl Shown {
             }
             div #facts data-swap { (facts(detail, *now)) }
             div #now data-swap {
-                @if expected.is_some() { (progress(running, *now)) }
+                @if expected.is_some() { section.card aria-label="How far it is" { (live::progress(running, *now)) } }
             }
             section aria-labelledby="timeline-title" {
                 h2 #timeline-title { "Timeline" }
-                @if let Some(totals) = &rows.totals { p.faint { (text(totals)) } }
-                div #timeline data-swap { (super::timeline::table(&gantt)) }
+                div #timeline data-swap {
+                    @if let Some(totals) = &rows.totals { p.faint { (text(totals)) } }
+                    (super::timeline::table(&gantt, *now))
+                }
             }
             nav.neighbours aria-label="Deployments before and after" #neighbours data-swap {
                 (neighbour("Previous", neighbours.previous.as_ref(), *now))
                 (neighbour("Next", neighbours.next.as_ref(), *now))
             }
-            @if deployment.duration.is_some() && neighbours.succeeded.is_some() {
-                p { a href=(links::comparison(*id, None)) { "Compare with the last successful one, step by step" } }
+            div #compare data-swap {
+                @if deployment.duration.is_some() && detail.usual.is_some() {
+                    p { a href=(links::comparison(*id, None)) { "Compare with the last successful one, step by step" } }
+                }
             }
             (downloads(&format!("/v1/deployments/{id}"), &[], &markup::FORMATS))
         }
@@ -120,16 +124,6 @@ fn facts(detail: &DeploymentDetail, now: Timestamp) -> Markup {
         }
         @for note in notes::of(deployment) { p.note { (text(&note)) } }
         @if let Some(beside) = beside { p.note { "It went on beside " a href=(links::deployment(*beside)) { "the one before it" } "." } }
-    }
-}
-
-fn progress(running: &Running, now: Timestamp) -> Markup {
-    html! {
-        section.card aria-label="How far it is" {
-            (live::bar(running))
-            p.split { span { (live::present(running, now)) } span { (live::left(running)) } }
-            (live::alarm(running))
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use steps_shared::view::words::date;
 use steps_shared::{DeploymentOutcome, Environment, FieldError, Timestamp};
 
 use super::links;
+use crate::http::problem::ApiError;
+use crate::http::request::Request;
 
 /// The spans that a click chooses.
 const SPANS: [(&str, &str); 4] = [("30d", "30 days"), ("90d", "90 days"), ("1y", "1 year"), ("10y", "all")];
@@ -31,9 +33,19 @@ pub fn given<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
     pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
-/// A day without its time, where that is its beginning or its end.
-fn day(time: Timestamp) -> String {
-    date(time)
+/// The parameters of a page as they were written.
+pub fn read(request: &Request) -> Result<Vec<(String, String)>, ApiError> {
+    Ok(request.parameters()?.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect())
+}
+
+/// A field for text.
+pub fn field(pairs: &[(String, String)], label: &str, name: &str, placeholder: &str, size: u32) -> Markup {
+    html! { label { (label) " " input type="text" name=(name) value=(given(pairs, name)) placeholder=(placeholder) size=(size); } }
+}
+
+/// What is asked for beside what a form has fields for.
+pub fn rest(pairs: &[(String, String)], own: &[&str]) -> Markup {
+    html! { @for (name, value) in links::without(pairs, own) { input type="hidden" name=(name) value=(value); } }
 }
 
 /// The filters of a component.
@@ -58,8 +70,8 @@ pub fn filters(
             }
             label { "Owner " input type="text" name="owner" value=(given(pairs, "owner")) placeholder="anybody" size="10"; }
             label { "Outcome " (outcomes(outcome)) }
-            label { "From " input type="date" name="since" value=(day(since)) max=(day(now)); }
-            label { "To " input type="date" name="until" value=(until.map(day).unwrap_or_default()) max=(day(now)); }
+            label { "From " input type="date" name="since" value=(date(since)) max=(date(now)); }
+            label { "To " input type="date" name="until" value=(until.map(date).unwrap_or_default()) max=(date(now)); }
             button { "Show" }
             span.spans {
                 @for (of, text) in SPANS {

@@ -89,7 +89,7 @@ impl Asked {
 
 impl Shown {
     fn new(
-        asked: Asked,
+        mut asked: Asked,
         running: Vec<Running>,
         newest: Vec<Deployment>,
         trends: TrendAnswer,
@@ -101,6 +101,7 @@ impl Shown {
         let search = asked.search.to_lowercase();
         rows.retain(|row| row.has(&search));
         asked.sort.sort(&mut rows);
+        asked.page = asked.page.min(rows.len().div_ceil(PER_PAGE).max(1));
         Self { asked, running, rows, all, address, now }
     }
 
@@ -114,7 +115,7 @@ impl Shown {
     }
 
     fn main(&self) -> Markup {
-        let from = (self.asked.page - 1).saturating_mul(PER_PAGE).min(self.rows.len());
+        let from = (self.asked.page - 1) * PER_PAGE;
         let shown = &self.rows[from..(from + PER_PAGE).min(self.rows.len())];
         let pairs = self.asked.pairs();
         html! {
@@ -180,11 +181,8 @@ pub fn card(running: &Running, now: Timestamp) -> Markup {
                 }
                 p.faint { (outcome(*how)) " " (markup::since(*started_at, now)) " · by " (name(owner.as_str())) }
             }
-            (live::bar(running))
-            @if running.expected.is_some() {
-                p.split { span { (live::present(running, now)) } span { (live::left(running)) } }
-                (live::alarm(running))
-            } @else { p { strong { (name(status.as_str())) } } }
+            @if running.expected.is_some() { (live::progress(running, now)) }
+            @else { p { strong { (name(status.as_str())) } } }
         }
     }
 }

@@ -49,16 +49,10 @@ impl Page {
         html! {
             (DOCTYPE)
             html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (escaped(title)) " · steps" }
-                    link rel="icon" type="image/svg+xml" href=(assets::icon());
-                    link rel="stylesheet" href=(assets::style());
+                (head(title, html! {
                     script src=(assets::script()) defer {}
                     @if live.is_some() { noscript { meta http-equiv="refresh" content=(REFRESH); } }
-                }
+                }))
                 body data-now=(now.micros() / 1000) data-live=[filter] {
                     a.skip href="#main" { "Skip to the content" }
                     header.top {
@@ -86,10 +80,25 @@ impl Page {
     }
 }
 
+/// The head of a page with this title.
+pub fn head(title: &str, more: Markup) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (escaped(title)) " · steps" }
+            link rel="icon" type="image/svg+xml" href=(assets::icon());
+            link rel="stylesheet" href=(assets::style());
+            (more)
+        }
+    }
+}
+
 /// Who looks at the page, and how they sign out.
 fn who(caller: &Caller) -> Markup {
     html! {
-        @if caller.kind == CallerKind::Anonymous { span.who {} } @else {
+        @if caller.kind != CallerKind::Anonymous {
             form.who method="post" action="/logout" {
                 span.faint { (escaped(&caller.name)) }
                 button.plain { "Sign out" }

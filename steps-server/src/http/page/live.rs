@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use steps_shared::view::live_bar::{LiveBar, Segment};
 use steps_shared::view::words::{deployments, spoken};
-use steps_shared::{StepState, Timestamp, escaped};
+use steps_shared::{Expected, StepState, Timestamp, escaped};
 
 use super::markup::{name, percent, since};
 use crate::app::Running;
@@ -21,14 +21,22 @@ const STUCK: f64 = 3.0;
 /// … and at least so many seconds more.
 const STUCK_SECONDS: f64 = 60.0;
 
-/// The bar of a running deployment.
-pub fn bar(running: &Running) -> Markup {
+/// The bar of a running deployment, what is open, how much longer it takes, and what is alarming; nothing where no time is expected.
+pub fn progress(running: &Running, now: Timestamp) -> Markup {
     let Some(expected) = &running.expected else { return html! {} };
-    let bar = LiveBar::new(&running.deployment, expected);
+    let shown = LiveBar::new(&running.deployment, expected);
+    html! {
+        (bar(&shown))
+        p.split { span { (present(&shown, now)) } span { (left(expected)) } }
+        (alarm(&shown, expected))
+    }
+}
+
+fn bar(bar: &LiveBar) -> Markup {
     let height = bar.lanes as u32 * (LANE + SPACE);
     let length = bar.length.micros() as f64 / 1000.0;
     html! {
-        svg.live width="100%" height=(height + RANGE) role="img" aria-label=(label(&bar)) {
+        svg.live width="100%" height=(height + RANGE) role="img" aria-label=(label(bar)) {
             @for segment in &bar.segments {
                 @let y = segment.lane as u32 * (LANE + SPACE);
                 @if let Some(usual_to) = segment.usual_to.filter(|usual_to| *usual_to > segment.from) {
@@ -83,9 +91,7 @@ fn label(bar: &LiveBar) -> String {
 }
 
 /// What is open, and for how long.
-pub fn present(running: &Running, now: Timestamp) -> Markup {
-    let Some(expected) = &running.expected else { return html! {} };
-    let bar = LiveBar::new(&running.deployment, expected);
+fn present(bar: &LiveBar, now: Timestamp) -> Markup {
     html! {
         @for (nth, segment) in bar.open().enumerate() {
             @if nth > 0 { ", " }
@@ -96,8 +102,7 @@ pub fn present(running: &Running, now: Timestamp) -> Markup {
 }
 
 /// How much longer it takes: `about 3m 20s left`, with the range that holds eight of ten.
-pub fn left(running: &Running) -> Markup {
-    let Some(expected) = &running.expected else { return html! {} };
+fn left(expected: &Expected) -> Markup {
     let Some((median, end)) = expected.median_left.zip(expected.expected_end) else {
         let reason = expected.reason.as_deref().unwrap_or("the server does not say why");
         return html! { span.faint title=(reason) { "time left not known yet" } };
@@ -111,9 +116,7 @@ pub fn left(running: &Running) -> Markup {
 }
 
 /// What is alarming about it, plainly; nothing where nothing is.
-pub fn alarm(running: &Running) -> Markup {
-    let Some(expected) = &running.expected else { return html! {} };
-    let bar = LiveBar::new(&running.deployment, expected);
+fn alarm(bar: &LiveBar, expected: &Expected) -> Markup {
     let stuck = bar.open().find(|segment| {
         let (Some(taken), Some(usual)) = (segment.taken, segment.usual) else { return false };
         taken.seconds() > STUCK * usual.seconds()

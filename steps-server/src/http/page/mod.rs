@@ -33,7 +33,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use maud::Markup;
-use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::context::Context;
@@ -52,11 +52,21 @@ const SMALL: usize = 1024;
 
 /// Whether who asks shows pages: a browser that opens an address.
 pub fn is_for_browser(headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|value| value.split(',')).any(|range| {
+    accepts(headers, header::ACCEPT, "text/html")
+}
+
+/// Whether an answer may be compressed. No page holds a secret, so that its length tells none.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    accepts(headers, header::ACCEPT_ENCODING, "gzip")
+}
+
+/// Whether a header names this, and does not refuse it.
+fn accepts(headers: &HeaderMap, header: HeaderName, wanted: &str) -> bool {
+    let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let refuses = |part: &str| part.strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
-        parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("text/html")) && !parts.any(refuses)
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case(wanted)) && !parts.any(refuses)
     })
 }
 
@@ -98,16 +108,6 @@ pub fn respond(headers: &HeaderMap, status: StatusCode, markup: Markup) -> Respo
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
-}
-
-/// Whether an answer may be compressed. No page holds a secret, so that its length tells none.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|value| value.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let refuses = |part: &str| part.strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(refuses)
-    })
 }
 
 /// The bytes compressed; `None` when that fails, which it does not in memory.

@@ -10,8 +10,8 @@ return d ? `${d}d ${two(h % 24)}h` : h ? `${h}h ${two(m % 60)}m` : m ? `${m}m ${
 const many = (n, what) => `${n = Math.round(n)} ${what}${n < 2 ? "" : "s"} ago`;
 const ago = s => s < 45 ? "just now" : s < 5400 ? many(s / 60, "minute") : s < 129600 ? many(s / 3600, "hour") : many(s / 86400, "day");
 const write = (el, text) => { if (el.textContent != text) el.textContent = text; };
-const search = () => all("[data-filter]", ({ value, dataset }) => all(`#${dataset.filter} tbody tr`, row => {
-row.hidden = !row.textContent.toLowerCase().includes(value.trim().toLowerCase());
+const search = () => all("[data-filter]", el => all(`#${el.dataset.filter} tbody tr`, row => {
+row.hidden = el.value != el.defaultValue && !row.textContent.toLowerCase().includes(el.value.trim().toLowerCase());
 }));
 const tick = () => {
 all("[data-since]", el => write(el, said(now() - el.dataset.since)));

@@ -6,8 +6,9 @@ use url::form_urlencoded;
 use warp::http::{HeaderMap, StatusCode, header};
 use warp::reply::Response;
 
+use super::layout::head;
 use super::layout::{Here, Page};
-use super::{assets, links, respond};
+use super::{links, respond};
 use crate::http::problem::ApiError;
 use crate::http::session;
 
@@ -82,15 +83,7 @@ fn alone(body: Markup, refresh: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                @if let Some(address) = refresh { meta http-equiv="refresh" content={ "0; url=" (address) }; }
-                title { "Sign in · steps" }
-                link rel="icon" type="image/svg+xml" href=(assets::icon());
-                link rel="stylesheet" href=(assets::style());
-            }
+            (head("Sign in", html! { @if let Some(address) = refresh { meta http-equiv="refresh" content={ "0; url=" (address) }; } }))
             body.alone { main { (body) } }
         }
     }

@@ -19,8 +19,6 @@ const MAX_PERIODS: usize = 26;
 pub struct Row {
     pub newest: Deployment,
     pub trend: Option<Trend>,
-    /// Its place in the order of alarm.
-    place: usize,
 }
 
 /// The order of the rows.
@@ -69,7 +67,7 @@ impl Sort {
         let growth =
             |row: &Row| row.trend.as_ref().map_or(f64::NEG_INFINITY, |trend| growth(trend).map_or(0.0, |it| it.value));
         match self {
-            Self::Alarm => rows.sort_by_key(|row| row.place),
+            Self::Alarm => {}
             Self::Name => rows.sort_by(|one, other| one.newest.component.cmp(&other.newest.component)),
             Self::Last => rows.sort_by_key(|row| std::cmp::Reverse(row.newest.started_at)),
             Self::Now => rows.sort_by_key(|row| std::cmp::Reverse(now(row))),
@@ -84,16 +82,15 @@ impl Row {
         let name = |trend: &Trend| (trend.component.clone(), trend.environment.clone());
         let mut trends: HashMap<_, _> =
             trends.trends.into_iter().enumerate().map(|(place, trend)| (name(&trend), (place, trend))).collect();
-        let mut rows: Vec<Self> = newest
+        let mut rows: Vec<(usize, Self)> = newest
             .into_iter()
             .map(|newest| match trends.remove(&(newest.component.clone(), newest.environment.clone())) {
-                Some((place, trend)) => Self { newest, trend: Some(trend), place },
-                None => Self { newest, trend: None, place: usize::MAX },
+                Some((place, trend)) => (place, Self { newest, trend: Some(trend) }),
+                None => (usize::MAX, Self { newest, trend: None }),
             })
             .collect();
-        rows.sort_by_key(|row| (row.place, std::cmp::Reverse(row.newest.started_at)));
-        (0..).zip(&mut rows).for_each(|(place, row)| row.place = place);
-        rows
+        rows.sort_by_key(|(place, row)| (*place, std::cmp::Reverse(row.newest.started_at)));
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// Whether one of its names has this in it, in small letters.
@@ -105,7 +102,7 @@ impl Row {
 }
 
 /// The growth per sprint in percent.
-fn growth(trend: &Trend) -> Option<Estimate> {
+pub fn growth(trend: &Trend) -> Option<Estimate> {
     trend.growth.as_ref()?.percent_per_sprint
 }
 

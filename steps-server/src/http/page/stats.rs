@@ -19,8 +19,7 @@ use crate::http::request::Request;
 const MAX_BARS: usize = 40;
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let given: Vec<(String, String)> =
-        request.parameters()?.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let given = form::read(&request)?;
     let sort = form::given(&given, "sort").to_owned();
     let mut pairs = links::without(&given, &["sort", "format", "safe"]);
     if given.iter().all(|(name, _)| name != "by") {
@@ -85,9 +84,7 @@ fn sorting(query: &StatsQuery, pairs: &[(String, String)], sort: &str) -> Markup
 }
 
 fn filters(pairs: &[(String, String)]) -> Markup {
-    let field = |label: &str, name: &'static str, placeholder: &str| {
-        html! { label { (label) " " input type="text" name=(name) value=(form::given(pairs, name)) placeholder=(placeholder) size="12"; } }
-    };
+    let field = |label, name, placeholder| form::field(pairs, label, name, placeholder, 12);
     let own = ["by", "component", "environment", "owner", "tz"];
     let by = form::given(pairs, "by");
     let choices = [
@@ -113,7 +110,7 @@ fn filters(pairs: &[(String, String)]) -> Markup {
             (field("Environment", "environment", "all"))
             (field("Owner", "owner", "anybody"))
             label { "Zone " input type="text" name="tz" value=(form::given(pairs, "tz")) placeholder="UTC" size="10"; }
-            @for (name, value) in links::without(pairs, &own) { input type="hidden" name=(name) value=(value); }
+            (form::rest(pairs, &own))
             button { "Show" }
         }
     }

@@ -66,7 +66,7 @@ pub fn stacked(stacked: &Stacked) -> Markup {
 fn class(stacked: &Stacked, step: usize) -> String {
     match stacked.steps.get(step) {
         Some(StackedStep { grows_most: true, .. }) => "part grows".to_owned(),
-        _ => format!("part p{}", step % 6),
+        _ => format!("part p{step}"),
     }
 }
 

@@ -1,18 +1,19 @@
 //! The timeline of a deployment as a table whose bars are to scale.
 
 use maud::{Markup, html};
+use steps_shared::Timestamp;
 use steps_shared::view::gantt::{Gantt, GanttRow};
 use steps_shared::view::timeline::RowKind;
 use steps_shared::view::words::{share, spoken};
 
-use super::markup::{class, duration, known, name, percent, since, text, tick_label};
+use super::markup::{class, known, name, percent, since, text, tick_label};
 
 /// The height of a bar in pixels, and of its field.
 const BAR: u32 = 14;
 const FIELD: u32 = 22;
 
 /// The table of a deployment; each row has a bar.
-pub fn table(gantt: &Gantt) -> Markup {
+pub fn table(gantt: &Gantt, now: Timestamp) -> Markup {
     let has_path = gantt.rows.iter().any(|row| row.critical.micros() > 0);
     html! {
         table.gantt {
@@ -25,7 +26,7 @@ pub fn table(gantt: &Gantt) -> Markup {
                     th.n scope="col" { "Usual" }
                 }
             }
-            tbody { @for row in &gantt.rows { (table_row(gantt, row)) } }
+            tbody { @for row in &gantt.rows { (table_row(gantt, row, now)) } }
         }
         p.legend {
             span { i.key.took {} "took its time" }
@@ -38,7 +39,7 @@ pub fn table(gantt: &Gantt) -> Markup {
     }
 }
 
-fn table_row(gantt: &Gantt, row: &GanttRow) -> Markup {
+fn table_row(gantt: &Gantt, row: &GanttRow, now: Timestamp) -> Markup {
     let GanttRow { row: of, critical, is_to_come, open_since, .. } = row;
     let is_critical = critical.micros() > 0;
     html! {
@@ -51,22 +52,16 @@ fn table_row(gantt: &Gantt, row: &GanttRow) -> Markup {
             td.bar { (bar(gantt, row)) }
             td.n {
                 @match open_since {
-                    Some(began) => { span.running { (since(*began, now_of(gantt))) } }
+                    Some(began) => { span.running { (since(*began, now)) } }
                     None if *is_to_come => { span.faint { "to come" } }
                     None if of.kind == RowKind::End => { span.faint { "end" } }
-                    None => { @match of.duration { Some(took) => { (duration(took)) } None => { span.faint { "–" } } } }
+                    None => { (known(of.duration)) }
                 }
                 @if of.slow.is_some() { " " span.slow title="longer than nearly all before" { (text(&of.slow_text())) } }
             }
             td.n.faint { @if of.kind != RowKind::End { (known(of.usual)) } }
         }
     }
-}
-
-/// When the picture was made.
-fn now_of(gantt: &Gantt) -> steps_shared::Timestamp {
-    let passed = gantt.now.unwrap_or(1.0) * gantt.length.seconds() * 1e6;
-    steps_shared::Timestamp::saturating_from_micros(gantt.start.micros() + passed as i64)
 }
 
 fn kind_class(row: &GanttRow) -> &'static str {

@@ -1,6 +1,5 @@
 //! `/trend`: what `steps trend` says, as tables and pictures.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use maud::{Markup, html};
@@ -13,7 +12,7 @@ use warp::reply::Response;
 
 use super::layout::{Here, Page};
 use super::markup::{self, duration, environment, name, text, verdict};
-use super::rows::{per_sprint, sparkline};
+use super::rows::{growth, per_sprint, sparkline};
 use super::{answer, chart, form, links};
 use crate::http::context::Context;
 use crate::http::problem::ApiError;
@@ -33,8 +32,7 @@ const SORTS: [(&str, &str); 6] = [
 ];
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let given: Vec<(String, String)> =
-        request.parameters()?.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let given = form::read(&request)?;
     let sort = form::given(&given, "sort").to_owned();
     let pairs = links::without(&given, &["sort", "format", "safe"]);
     let query = TrendQuery::from_parameters(pairs.iter().map(|(name, value)| (name.into(), value.into())))?;
@@ -68,9 +66,7 @@ fn of_component(pairs: &[(String, String)]) -> Vec<(&'static str, String)> {
 }
 
 fn sort_by(sort: &str, trends: &mut [Trend]) {
-    let growth = |trend: &Trend| {
-        trend.growth.as_ref().and_then(|growth| growth.percent_per_sprint).map_or(f64::NEG_INFINITY, |it| it.value)
-    };
+    let growth = |trend: &Trend| growth(trend).map_or(f64::NEG_INFINITY, |it| it.value);
     match sort {
         "component" => {
             trends.sort_by(|one, other| (&one.component, &one.environment).cmp(&(&other.component, &other.environment)))
@@ -78,15 +74,13 @@ fn sort_by(sort: &str, trends: &mut [Trend]) {
         "deployments" => trends.sort_by_key(|trend| std::cmp::Reverse(trend.deployments)),
         "start" => trends.sort_by_key(|trend| std::cmp::Reverse(trend.start_median)),
         "now" => trends.sort_by_key(|trend| std::cmp::Reverse(trend.now_median)),
-        "growth" => trends.sort_by(|one, other| growth(other).partial_cmp(&growth(one)).unwrap_or(Ordering::Equal)),
+        "growth" => trends.sort_by(|one, other| growth(other).total_cmp(&growth(one))),
         _ => {}
     }
 }
 
 fn filters(pairs: &[(String, String)]) -> Markup {
-    let field = |label: &str, name: &'static str, placeholder: &str| {
-        html! { label { (label) " " input type="text" name=(name) value=(form::given(pairs, name)) placeholder=(placeholder) size="12"; } }
-    };
+    let field = |label, name, placeholder| form::field(pairs, label, name, placeholder, 12);
     let own = ["component", "environment", "step", "since", "by"];
     let by = form::given(pairs, "by");
     html! {
@@ -96,7 +90,7 @@ fn filters(pairs: &[(String, String)]) -> Markup {
             (field("Step", "step", "whole"))
             (field("Since", "since", "90d"))
             label { "By " select name="by" { @for one in PeriodKind::ALL { option value=(one.name()) selected[one.name() == by] { (one.name()) } } } }
-            @for (name, value) in links::without(pairs, &own) { input type="hidden" name=(name) value=(value); }
+            (form::rest(pairs, &own))
             button { "Show" }
         }
     }
