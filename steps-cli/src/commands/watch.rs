@@ -115,7 +115,12 @@ async fn lines(client: &Client, filter: EventFilter, mut once: Option<Once>, mut
             Ok(None)
         }
     });
-    Ok(if outcome.await? == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED })
+    Ok(code(outcome.await?))
+}
+
+/// The exit code of the outcome that was waited for.
+fn code(outcome: DeploymentOutcome) -> u8 {
+    if outcome == DeploymentOutcome::Succeeded { exit::DONE } else { exit::FAILED }
 }
 
 /// What was shown.

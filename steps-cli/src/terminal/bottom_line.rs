@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::tcgetattr;
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -22,7 +22,8 @@ use signal_hook::low_level::emulate_default_handler;
 use super::guardian::{Guarded, Guardian};
 use super::inline::Size;
 use super::is_moving;
-use super::keys::is_foreground;
+
+use super::keys::{SINGLE_KEYS, is_foreground};
 use super::painted::Painted;
 
 /// How often it looks what the other program does.
@@ -33,9 +34,6 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A terminal of fewer lines has no room for it.
 const MIN_ROWS: u16 = 3;
-
-/// Where one of these is off, a program reads single keys, or hides what is typed.
-const LINES: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
 
 /// A line at the bottom of the terminal that is the standard error.
 #[derive(Debug)]
@@ -155,7 +153,7 @@ impl Region {
         if self.line.is_empty() || !is_foreground(&self.terminal) {
             return;
         }
-        if !tcgetattr(&self.terminal).is_ok_and(|modes| modes.local_modes.contains(LINES)) {
+        if !tcgetattr(&self.terminal).is_ok_and(|modes| modes.local_modes.contains(SINGLE_KEYS)) {
             // The other program draws the whole screen: what stands there is its own.
             if self.divided.take().is_some() {
                 self.write(whole_screen());

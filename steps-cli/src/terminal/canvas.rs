@@ -27,8 +27,7 @@ pub enum Glyphs {
 impl Canvas {
     /// The standard output. `ascii` keeps it to ASCII whatever the locale says.
     pub fn of_output(ascii: bool) -> Self {
-        let glyphs = if ascii || !is_utf8_locale() { Glyphs::Ascii } else { Glyphs::Unicode };
-        Self { fit: width(), glyphs }
+        Self { fit: width(), glyphs: if ascii { Glyphs::Ascii } else { Glyphs::of_locale() } }
     }
 
     /// The width of drawings and sentences, which need one.
@@ -38,6 +37,11 @@ impl Canvas {
 }
 
 impl Glyphs {
+    /// Those that the locale says can be shown.
+    pub fn of_locale() -> Self {
+        if is_utf8_locale() { Self::Unicode } else { Self::Ascii }
+    }
+
     /// One of the two.
     pub fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self {

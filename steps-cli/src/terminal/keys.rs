@@ -19,8 +19,8 @@ use super::guardian::{Guarded, Guardian};
 /// What follows an Esc so soon is of the same key, such as an arrow.
 const ONE_KEY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// The modes that are changed.
-const CHANGED: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
+/// The modes that are changed: where one of these is off, a program reads single keys, or hides what is typed.
+pub const SINGLE_KEYS: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
 
 /// A terminal whose keys are read one by one.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Keys {
     /// Changes the modes, again after [`Self::put_back`].
     pub fn set(&self) {
         let mut modes = self.before.clone();
-        modes.local_modes -= CHANGED;
+        modes.local_modes -= SINGLE_KEYS;
         modes.special_codes[SpecialCodeIndex::VMIN] = 1;
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
         self.apply(&modes);
@@ -158,7 +158,7 @@ mod tests {
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let keys = Keys::of(terminal.try_clone().unwrap().into()).unwrap();
             assert!(keys.guardian.is_some());
-            assert!(!tcgetattr(&terminal).unwrap().local_modes.intersects(CHANGED));
+            assert!(!tcgetattr(&terminal).unwrap().local_modes.intersects(SINGLE_KEYS));
             keys.put_back();
             assert_eq!(modes(), before);
             keys.set();

@@ -53,35 +53,27 @@ impl View {
     /// Its lines on so many columns and rows, at most.
     pub fn draw(&self, width: u16, height: u16) -> Vec<Painted> {
         let width = width.min(MAX_WIDTH);
-        let lines = self.lines(width.into(), height.into());
-        let mut buffer = Buffer::empty(Rect::new(0, 0, width, lines.len() as u16));
-        put(&lines, &mut buffer);
-        cells::lines(&buffer)
+        painted(&self.lines(width.into(), height.into()), width)
     }
 
     /// One deployment on one line.
     pub fn draw_line(deployment: &Live, width: u16, glyphs: Glyphs) -> Painted {
-        let view = Self { deployments: vec![deployment.clone()], status: Text::default(), glyphs };
         let width = width.min(MAX_WIDTH);
-        let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
-        put(&view.one_line_each(width.into(), 1), &mut buffer);
-        cells::lines(&buffer).pop().unwrap_or_default()
+        let columns = Columns::fit(std::slice::from_ref(deployment), width.into(), glyphs);
+        painted(&[columns.line(deployment, glyphs)], width).pop().unwrap_or_default()
     }
 
     /// What scrolls up when a deployment has ended.
     pub fn draw_verdict(deployment: &Deployment, width: u16, glyphs: Glyphs) -> Vec<Painted> {
-        let parts = verdict(deployment);
-        let lines = beside(parts.iter(), width.into(), glyphs);
-        let mut buffer = Buffer::empty(Rect::new(0, 0, width, lines.len() as u16));
-        put(&lines, &mut buffer);
-        cells::lines(&buffer)
+        painted(&beside(verdict(deployment).iter(), width.into(), glyphs), width)
     }
 
     fn lines(&self, width: usize, height: usize) -> Vec<Line<'static>> {
         let status = self.status_lines(width);
         let room = height.saturating_sub(status.len());
-        let mut lines = self.blocks(width);
-        if lines.len() > room {
+        // A block has a line at least.
+        let mut lines = if self.deployments.len() > room { Vec::new() } else { self.blocks(width) };
+        if self.deployments.len() > room || lines.len() > room {
             lines = self.one_line_each(width, room);
         }
         lines.extend(status);
@@ -289,11 +281,13 @@ fn line(piece: Piece) -> Line<'static> {
     )
 }
 
-fn put(lines: &[Line<'_>], buffer: &mut Buffer) {
-    let width = buffer.area().width;
+/// Lines, each cut off at the width.
+fn painted(lines: &[Line<'_>], width: u16) -> Vec<Painted> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, lines.len() as u16));
     for (row, line) in (0..).zip(lines) {
         buffer.set_line(0, row, line, width);
     }
+    cells::lines(&buffer)
 }
 
 #[cfg(test)]

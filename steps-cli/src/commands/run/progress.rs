@@ -19,7 +19,6 @@ use crate::commands::watch::running::RunningDeployments;
 use crate::error::Error;
 use crate::terminal::bottom_line::BottomLine;
 use crate::terminal::canvas::Glyphs;
-use crate::terminal::is_utf8_locale;
 use crate::terminal::live::View;
 
 /// How often the line is made anew.
@@ -42,8 +41,7 @@ impl ProgressLine {
     /// Of a deployment whose first step is this; `None` where the standard error is no terminal.
     pub fn begin(connection: &Connection, first: &NewStep, began: Instant) -> Option<Self> {
         let line = BottomLine::begin()?;
-        let glyphs = if is_utf8_locale() { Glyphs::Unicode } else { Glyphs::Ascii };
-        Some(Self { line, connection: connection.clone(), first: first.clone(), began, glyphs })
+        Some(Self { line, connection: connection.clone(), first: first.clone(), began, glyphs: Glyphs::of_locale() })
     }
 
     /// Shows it for as long as the work takes, and then no more.

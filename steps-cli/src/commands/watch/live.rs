@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::code;
 use super::feed::{MESSAGES, Message, feed};
 use super::once::Once;
 use super::running::RunningDeployments;
@@ -23,10 +24,10 @@ use crate::error::Error;
 use crate::exit;
 use crate::terminal::canvas::Glyphs;
 use crate::terminal::inline::{InlineScreen, Size};
+use crate::terminal::is_moving;
 use crate::terminal::keys::{Keys, is_foreground};
 use crate::terminal::live::View;
 use crate::terminal::painted::Painted;
-use crate::terminal::{is_moving, is_utf8_locale};
 
 /// How often it is looked whether something else is to be shown.
 const TICK: Duration = Duration::from_millis(250);
@@ -52,7 +53,8 @@ pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) 
     let (sender, mut messages) = mpsc::channel(MESSAGES);
     let following = feed(client, filter, &mut once, sender);
     tokio::pin!(following);
-    let mut quits = keys.as_ref().map(|_| Keys::quits());
+    // Without keys nobody sends.
+    let mut quits = keys.as_ref().map_or_else(|| mpsc::unbounded_channel().1, |_| Keys::quits());
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let end = loop {
@@ -71,7 +73,7 @@ pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) 
                     view.ended(&deployment);
                 }
             }
-            Some(()) = quit(&mut quits) => break End::Quit,
+            Some(()) = quits.recv() => break End::Quit,
             signal = signals.next() => match signal {
                 SIGTSTP => {
                     if let Some(keys) = &keys {
@@ -94,8 +96,7 @@ pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) 
     view.leave()?;
     drop(keys);
     Ok(match end {
-        End::Outcome(DeploymentOutcome::Succeeded) => exit::DONE,
-        End::Outcome(_) => exit::FAILED,
+        End::Outcome(outcome) => code(outcome),
         End::Quit => exit::SIGNAL.saturating_add(SIGINT as u8),
         End::Signal(signal) => {
             // It ends this process, as it would have without us.
@@ -103,13 +104,6 @@ pub async fn show(client: &Client, filter: EventFilter, mut once: Option<Once>) 
             exit::SIGNAL.saturating_add(signal as u8)
         }
     })
-}
-
-async fn quit(quits: &mut Option<mpsc::UnboundedReceiver<()>>) -> Option<()> {
-    match quits {
-        Some(quits) => quits.recv().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// What is watched, and the screen that shows it.
@@ -132,7 +126,7 @@ impl<'a> Watched<'a> {
         Self {
             running: RunningDeployments::new(client),
             screen: InlineScreen::of_output(),
-            glyphs: if is_utf8_locale() { Glyphs::Unicode } else { Glyphs::Ascii },
+            glyphs: Glyphs::of_locale(),
             lines: Lines::default(),
             above: Vec::new(),
             what: what(filter),

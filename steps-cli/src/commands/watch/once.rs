@@ -2,22 +2,16 @@
 
 use std::collections::HashSet;
 
-use steps_shared::{
-    Deployment, DeploymentColumn, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Event, EventFilter, ListFormat,
-    Order, StepFilter, StepId, Timestamp,
-};
+use steps_shared::{Deployment, DeploymentOutcome, Event, EventFilter, StepFilter, StepId, Timestamp};
 
+use super::running::newest;
 use crate::client::Client;
-use crate::commands::listing;
 use crate::error::Error;
-
-/// How many of the newest deployments are looked at for those that are running.
-const LOOKED_AT: u64 = 1000;
 
 /// What is waited for: the first of these that ends.
 #[derive(Debug)]
 pub struct Once {
-    filter: DeploymentFilter,
+    names: StepFilter,
     /// The newest deployment counts, also if it has ended.
     newest: bool,
     running: HashSet<StepId>,
@@ -26,24 +20,15 @@ pub struct Once {
 
 impl Once {
     pub fn new(filter: &EventFilter) -> Self {
-        let base = StepFilter { status: None, ..filter.names.clone() };
-        let newest = base.version.is_some() || base.run.is_some();
-        let filter = DeploymentFilter { base, ..DeploymentFilter::default() };
-        Self { filter, newest, running: HashSet::new(), began: None }
+        let names = filter.names.clone();
+        let newest = names.version.is_some() || names.run.is_some();
+        Self { names, newest, running: HashSet::new(), began: None }
     }
 
     /// Looks at what there is, and finds what has ended, at the beginning or after something was missed; `began` is when the watch did.
     pub async fn look(&mut self, client: &Client, began: Timestamp) -> Result<Option<Deployment>, Error> {
         self.began = Some(began);
-        let query = DeploymentQuery {
-            filter: self.filter.clone(),
-            order: Order::Descending,
-            limit: Some(LOOKED_AT),
-            format: Some(ListFormat::Jsonl),
-            ..DeploymentQuery::default()
-        };
-        let response = client.list::<DeploymentFilter, DeploymentColumn>(&query).await?;
-        let mut found: Vec<Deployment> = listing::rows(client, response, LOOKED_AT).await?;
+        let mut found = newest(client, &self.names, None).await?.deployments;
         if let Some(newest) = found.first().filter(|_| self.newest)
             && newest.outcome != DeploymentOutcome::Running
         {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use steps_shared::view::live::{Live, live};
 use steps_shared::{
@@ -26,10 +26,10 @@ const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// … and, where nothing was recorded of it, not before a quarter of the time that was left: no less and no more than this.
 const UNCHANGED_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
-/// How many of the newest running deployments are listed.
+/// How many of the newest deployments are listed.
 const LISTED: u64 = 1000;
 
-/// What is running, as the server lists it, with the time then.
+/// Deployments, as the server lists them, with the time then.
 #[derive(Debug)]
 pub struct Listed {
     pub deployments: Vec<Deployment>,
@@ -38,9 +38,13 @@ pub struct Listed {
 
 /// Lists what is running.
 pub async fn list(client: &Client, filter: &EventFilter) -> Result<Listed, Error> {
-    let base = StepFilter { status: None, ..filter.names.clone() };
+    newest(client, &filter.names, Some(DeploymentOutcome::Running)).await
+}
+
+/// Lists the newest deployments.
+pub async fn newest(client: &Client, names: &StepFilter, outcome: Option<DeploymentOutcome>) -> Result<Listed, Error> {
     let query = DeploymentQuery {
-        filter: DeploymentFilter { base, outcome: Some(DeploymentOutcome::Running), ..DeploymentFilter::default() },
+        filter: DeploymentFilter { base: names.clone(), outcome, ..DeploymentFilter::default() },
         order: Order::Descending,
         limit: Some(LISTED),
         format: Some(ListFormat::Jsonl),
@@ -125,12 +129,18 @@ impl<'a> RunningDeployments<'a> {
             self.asking.push(Box::pin(async move { Answer::Found(found(client, id).await) }));
         }
         for deployment in deployments {
-            self.changed(deployment);
+            self.put(deployment);
         }
+        self.sort();
     }
 
     /// Takes a deployment as it is now.
     fn changed(&mut self, deployment: &Deployment) {
+        self.put(deployment);
+        self.sort();
+    }
+
+    fn put(&mut self, deployment: &Deployment) {
         let at = self.tracked.iter().position(|tracked| tracked.deployment.id == deployment.id);
         if deployment.outcome != DeploymentOutcome::Running {
             at.map(|at| self.tracked.remove(at));
@@ -149,7 +159,10 @@ impl<'a> RunningDeployments<'a> {
                 has_changed: true,
             }),
         }
-        // The newest first: where there is no room for all, whoever has just begun one sees it.
+    }
+
+    /// The newest first: where there is no room for all, whoever has just begun one sees it.
+    fn sort(&mut self) {
         self.tracked.sort_by_key(|tracked| std::cmp::Reverse((tracked.deployment.started_at, tracked.deployment.id)));
     }
 
@@ -177,12 +190,8 @@ impl<'a> RunningDeployments<'a> {
 
     /// Waits for an answer, for ever where nothing is asked, and takes it. A deployment that has ended meanwhile is returned.
     pub async fn answered(&mut self) -> Option<Deployment> {
-        let next = if self.asking.is_empty() {
-            Either::Left(std::future::pending())
-        } else {
-            Either::Right(self.asking.next())
-        };
-        match next.await? {
+        let Some(answer) = self.asking.next().await else { return std::future::pending().await };
+        match answer {
             Answer::Expected(id, answer) => {
                 let tracked = self.tracked.iter_mut().find(|tracked| tracked.deployment.id == id)?;
                 tracked.is_asking = false;
