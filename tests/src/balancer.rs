@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use crate::faults::ledger::Content;
 use crate::faults::{Ledger, free_port};
 use crate::http::builder;
 use crate::tls::TlsFiles;
-use crate::{Answer, PATIENCE, Server, eventually, repository};
+use crate::{Answer, PATIENCE, Server, eventually, program, repository};
 
 /// A running HAProxy in front of two servers; it is killed with this.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Balancer {
         let folder = TempDir::with_prefix("steps-balancer-").expect("a temporary folder");
         let (port, alive) = (free_port().await, free_port().await);
         let log = File::create(folder.path().join("log")).expect("a file for the log");
-        let mut command = Command::new(haproxy());
+        let mut command = Command::new(program("haproxy", "tests/run-tests installs it, or: apt-get install haproxy"));
         // -db: it stays in the foreground, as one process.
         command.arg("-db").arg("-f").arg(repository().join("deploy/compose/haproxy.cfg"));
         command.env_clear().current_dir(folder.path());
@@ -110,13 +109,6 @@ impl Drop for Balancer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn haproxy() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let found = folders.map(|folder| folder.join("haproxy")).find(|program| Path::new(program).is_file());
-    found.expect("haproxy is missing; tests/run-tests installs it, or: apt-get install haproxy")
 }
 
 /// A client that sends this token, and no other.

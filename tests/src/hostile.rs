@@ -1,17 +1,15 @@
 //! A server that answers whatever a test likes, and the command's memory and screen while it reads that.
 
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
+use crate::pty::{in_session, pseudoterminal, terminal};
 use crate::{PATIENCE, Run};
 
 /// No command may take more; one that does is ended by the kernel before the machine suffers, and fails its test.
@@ -155,18 +153,12 @@ fn limited(command: &Command) -> Command {
 /// Where there are no pseudoterminals.
 #[must_use]
 pub fn on_terminal(command: &mut Command) -> (i32, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudoterminal");
-    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a pseudoterminal");
-    let name = ptsname(&master, Vec::new()).expect("its name");
-    let open = || {
-        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
-        File::options().read(true).write(true).open(path).expect("a terminal")
-    };
-    command.env("TERM", "xterm-256color").stdin(Stdio::null()).stdout(open()).stderr(open());
+    let (mut screen, name) = pseudoterminal();
+    command.env("TERM", "xterm-256color").stdin(Stdio::null()).stdout(terminal(&name)).stderr(terminal(&name));
     let mut child = command.spawn().expect("the command starts");
     // The command has the terminal alone, so that reading ends with it.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (mut screen, mut shown, mut part) = (File::from(master), Vec::new(), [0; 4096]);
+    let (mut shown, mut part) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = screen.read(&mut part) {
         shown.extend_from_slice(&part[..count]);
     }
@@ -181,19 +173,9 @@ pub fn on_terminal(command: &mut Command) -> (i32, String) {
 /// Where there are no pseudoterminals, or the prompt never comes.
 #[must_use]
 pub fn type_on_terminal(command: &mut Command, prompt: &str, typed: &str) -> (i32, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudoterminal");
-    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a pseudoterminal");
-    let name = ptsname(&master, Vec::new()).expect("its name").into_string().expect("a path");
-    // With a session of its own, the first terminal that it opens becomes the one that /dev/tty is.
-    let mut session = Command::new("setsid");
-    session.args(["--wait", "sh", "-c", "exec \"$@\" <\"$0\" >\"$0\" 2>&1", &name]);
-    session.arg(command.get_program()).args(command.get_args()).env_clear();
-    session.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    session.current_dir(command.get_current_dir().expect("a folder")).stdin(Stdio::null());
-    // Held open, so that the screen is there until it is read.
-    let _terminal = File::options().read(true).write(true).open(&name).expect("a terminal");
-    let mut child = session.spawn().expect("the command starts");
-    let mut screen = File::from(master);
+    let (mut screen, name) = pseudoterminal();
+    let _terminal = terminal(&name);
+    let mut child = in_session(command, &name, &["--wait"]).spawn().expect("the command starts");
     let (sender, received) = std::sync::mpsc::channel();
     let mut reader = screen.try_clone().expect("a terminal");
     thread::spawn(move || {

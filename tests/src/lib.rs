@@ -122,6 +122,18 @@ pub fn binaries() -> PathBuf {
     folder.to_owned()
 }
 
+/// A program of this machine, also where only administrators look.
+///
+/// # Panics
+/// It is not there; `hint` says how to get it.
+#[must_use]
+pub fn program(name: &str, hint: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+    let found = folders.map(|folder| folder.join(name)).find(|program| program.is_file());
+    found.unwrap_or_else(|| panic!("{name} is missing; {hint}"))
+}
+
 /// One of the built commands.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {

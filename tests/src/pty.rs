@@ -15,6 +15,29 @@ use crate::eventually;
 /// How much of what was scrolled out is kept, in lines.
 const SCROLLED: usize = 1000;
 
+/// A terminal without a screen: what a person would see and type, and the terminal's path.
+pub(crate) fn pseudoterminal() -> (File, String) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudoterminal");
+    grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("a pseudoterminal");
+    let name = ptsname(&screen, Vec::new()).expect("its name").into_string().expect("a path");
+    (File::from(screen), name)
+}
+
+/// Opens a terminal. While it is held, what was written there can be read.
+pub(crate) fn terminal(name: &str) -> File {
+    File::options().read(true).write(true).open(name).expect("a terminal")
+}
+
+/// The command in a session of its own, so that the first terminal that it opens, this one, becomes the one that it controls.
+pub(crate) fn in_session(command: &Command, terminal: &str, flags: &[&str]) -> Command {
+    let mut session = Command::new("setsid");
+    session.args(flags).args(["sh", "-c", "exec \"$@\" <\"$0\" >\"$0\" 2>&1", terminal]);
+    session.arg(command.get_program()).args(command.get_args()).env_clear().env("TERM", "xterm-256color");
+    session.env("LANG", "C.UTF-8").envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    session.current_dir(command.get_current_dir().expect("a folder")).stdin(Stdio::null());
+    session
+}
+
 /// A command that runs in a terminal, which it controls.
 pub struct Pty {
     child: Child,
@@ -33,21 +56,12 @@ impl Pty {
     /// Where there are no pseudoterminals.
     #[must_use]
     pub fn start(command: &Command, columns: u16, rows: u16) -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudoterminal");
-        grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("a pseudoterminal");
-        let name = ptsname(&screen, Vec::new()).expect("its name").into_string().expect("a path");
-        let terminal = File::options().read(true).write(true).open(&name).expect("a terminal");
+        let (screen, name) = pseudoterminal();
+        let terminal = terminal(&name);
         let before = modes(&terminal);
         let shown = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, SCROLLED)));
-        let screen = File::from(screen);
         resize(&screen, columns, rows);
-        // With a session of its own, the first terminal that it opens becomes the one that it controls.
-        let mut session = Command::new("setsid");
-        session.args(["sh", "-c", "exec \"$@\" <\"$0\" >\"$0\" 2>&1", &name]);
-        session.arg(command.get_program()).args(command.get_args()).env_clear().env("TERM", "xterm-256color");
-        session.env("LANG", "C.UTF-8").envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        session.current_dir(command.get_current_dir().expect("a folder")).stdin(Stdio::null());
-        let child = session.spawn().expect("the command starts");
+        let child = in_session(command, &name, &[]).spawn().expect("the command starts");
         let (mut reader, parser) = (screen.try_clone().expect("a terminal"), Arc::clone(&shown));
         thread::spawn(move || {
             let mut part = [0; 4096];

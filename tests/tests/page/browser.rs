@@ -1,6 +1,7 @@
 //! A real browser: Debian's chromium, driven by its `chromedriver` (WebDriver).
 
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -10,15 +11,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use steps_tests::eventually;
 use steps_tests::faults::free_port;
+use steps_tests::{PATIENCE, eventually, program};
 
 /// A running browser; it is killed with this.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
-    driver: Child,
-    _home: TempDir,
+    _driver: Driver,
 }
 
 /// A command of this browser that WebDriver does not know.
@@ -38,13 +38,15 @@ impl WebDriverCompatibleCommand for Own {
     }
 }
 
-fn program(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| Path::new(program).is_file());
-    found.unwrap_or_else(|| {
-        panic!("{name} is missing; tests/run-tests installs it, or: apt-get install chromium chromium-driver")
-    })
+const HINT: &str = "tests/run-tests installs it, or: apt-get install chromium chromium-driver";
+
+/// The driver, and the browser that it has started: both end with this.
+#[derive(Debug)]
+struct Driver {
+    child: Child,
+    port: u16,
+    session: Option<String>,
+    _home: TempDir,
 }
 
 impl Browser {
@@ -55,10 +57,13 @@ impl Browser {
     pub async fn start() -> Self {
         let home = TempDir::with_prefix("steps-browser-").expect("a temporary folder");
         let port = free_port().await;
-        let mut command = Command::new(program("chromedriver"));
+        let mut command = Command::new(program("chromedriver", HINT));
         command.arg(format!("--port={port}")).arg("--log-level=OFF").env("HOME", home.path());
+        // Its profile goes with the folder.
+        command.env("TMPDIR", home.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut driver = command.spawn().expect("chromedriver starts");
+        let child = command.spawn().expect("chromedriver starts");
+        let mut driver = Driver { child, port, session: None, _home: home };
         // As root it runs without a sandbox alone; small machines have a small /dev/shm.
         let arguments = [
             "--headless=new",
@@ -68,11 +73,11 @@ impl Browser {
             "--hide-scrollbars",
             "--lang=en-US",
         ];
-        let options = json!({"binary": program("chromium"), "args": arguments});
+        let options = json!({"binary": program("chromium", HINT), "args": arguments});
         let capabilities = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
         let url = format!("http://127.0.0.1:{port}/");
         let client = eventually("a browser starts", async || {
-            if let Ok(Some(status)) = driver.try_wait() {
+            if let Ok(Some(status)) = driver.child.try_wait() {
                 panic!("chromedriver ended: {status}");
             }
             let mut builder = ClientBuilder::new(HttpConnector::new());
@@ -80,7 +85,8 @@ impl Browser {
             builder.connect(&url).await.ok()
         })
         .await;
-        let browser = Self { client, driver, _home: home };
+        driver.session = client.session_id().await.ok().flatten();
+        let browser = Self { client, _driver: driver };
         browser.look(1280, "light").await;
         browser
     }
@@ -174,13 +180,16 @@ impl Browser {
     }
 }
 
-impl Drop for Browser {
+impl Drop for Driver {
     fn drop(&mut self) {
-        // The browser ends with its driver.
-        let pid = i32::try_from(self.driver.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // The browser outlives a driver that is killed; it ends with its session.
+        if let (Some(session), Ok(mut stream)) = (&self.session, TcpStream::connect(("127.0.0.1", self.port))) {
+            let end = format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+            let asked = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(end.as_bytes()));
+            // It answers when the browser has ended.
+            let _ = asked.and_then(|()| stream.read(&mut [0; 512]));
         }
-        let _ = self.driver.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

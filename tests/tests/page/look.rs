@@ -21,15 +21,10 @@ async fn record(server: &Server, component: &str, version: &str, status: &str, m
 /// Ten deployments of the last days, so that it is known how long one takes.
 async fn past(server: &Server, component: &str) {
     for day in 1..=10_i64 {
-        let now = Timestamp::from_micros(chrono_now() - day * 86_400_000_000).unwrap();
+        let now = Timestamp::from_micros(steps_tests::steps::now().micros() - day * 86_400_000_000).unwrap();
         let of = json!({"component": component, "version": format!("1.{day}")});
         deploy(server, &now.to_seconds_text(), "building@0 migrating@60 deploying@200 succeeded@260", of).await;
     }
-}
-
-fn chrono_now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_micros()).unwrap()
 }
 
 /// That nothing is wider than the window, nothing was complained of, and nothing came from elsewhere.

@@ -49,7 +49,9 @@ fn of(kind: DatabaseKind, size: Size) -> anyhow::Result<Vec<Figure>> {
         let paths: Vec<String> = (0..size.pairs.div_ceil(4)).map(|_| PATH.to_owned()).collect();
         let ms = p95(&server, "/v1/trend", &paths).await?;
         let what = format!("its page, {kind:?}");
-        let page = page(&server, &what, ("/component", PAGE), size.pairs.div_ceil(4), (100.0, 100)).await?;
+        let page =
+            page(&server, &what, ("/component", PAGE), size.pairs.div_ceil(4), ("<= 100 ms, <= 100 kB", 100.0, 100))
+                .await?;
         server.stop().await;
         let trend = Figure {
             what: format!("trend of one component, {DEPLOYMENTS} deployments of {} steps, {kind:?}", STEPS.len()),
