@@ -16,23 +16,23 @@ test: ## Check format and lints, and run every test on SQLite and on a private M
 	tests/with-mariadb tests/run-tests
 
 # Whatever is about MySQL and MariaDB.
-MYSQL_CASES = test(/mysql/) + (binary(/^(mysql|server|maintenance|faults_network|faults_database|faults_overload)$$/) - test(/sqlite/))
+MYSQL_CASES = test(/mysql/) + (test(/^(server|maintenance|network|database|overload)::/) - test(/sqlite/))
 
 test-mysql: ## Run every test of MySQL on a real one from Debian sid, over TLS and over its socket
 	$(CARGO) build --workspace --bins
-	WITH_MYSQL=tls tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
-	WITH_MYSQL=socket tests/with-mysql tests/run-tests -p steps-tests -E '$(MYSQL_CASES)'
+	WITH_MYSQL=tls tests/with-mysql tests/run-tests --workspace -E '$(MYSQL_CASES)'
+	WITH_MYSQL=socket tests/with-mysql tests/run-tests --workspace -E '$(MYSQL_CASES)'
 
 page-test: ## Look at the pages in a browser, and with axe-core, which npm fetches, in light and dark
 	$(CARGO) build --workspace --bins
-	axe=$$(tests/axe); [ -z "$$axe" ] || export STEPS_TEST_AXE="$$axe"; tests/with-mariadb tests/run-tests -p steps-tests --test page
+	axe=$$(tests/axe); [ -z "$$axe" ] || export STEPS_TEST_AXE="$$axe"; tests/with-mariadb tests/run-tests --workspace -E 'binary(page)'
 
 truth: ## Make up series whose truth is known, and count what is told of them; TRUTH_QUICK=1 for a few
-	$(CARGO) test --release -p steps-server --test truth -- --nocapture --test-threads=1
+	$(CARGO) test --release --workspace --test truth -- --nocapture --test-threads=1
 
-snapshots: ## Write tests/tests/snapshots again after a change that is meant; git diff shows what clients will notice
+snapshots: ## Write tests/tests/contract/snapshots again after a change that is meant; git diff shows what clients will notice
 	$(CARGO) build --workspace --bins
-	INSTA_UPDATE=always tests/with-mariadb tests/run-tests -p steps-tests --test snapshot_api --test snapshot_commands
+	INSTA_UPDATE=always tests/with-mariadb tests/run-tests --workspace -E 'test(/^snapshot_/) + test(/^description::/)'
 
 soak: ## Every fault for minutes: kill, stop, cut, fill and overload, on MariaDB and MySQL and their clusters
 	tests/soak
@@ -50,7 +50,7 @@ bench: build ## Measure beside mysqlslap, curl and mariadb --batch; BENCH_QUICK=
 	tests/bench
 
 completions: ## Write the shell completions again after a change of the command line
-	$(CARGO) build -p steps-cli
+	$(CARGO) build --workspace --bins
 	target/debug/steps completions bash > completions/steps.bash
 	target/debug/steps completions zsh > completions/_steps
 	target/debug/steps completions fish > completions/steps.fish

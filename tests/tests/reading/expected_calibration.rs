@@ -1,6 +1,6 @@
 //! The range of the time left holds what it promises: about four of five, on histories that are made up, and on real ones.
 
-#[path = "../src/calibration.rs"]
+#[path = "../../src/calibration.rs"]
 mod calibration;
 
 use calibration::{KINDS, STATIONARY, Tally, history, recorded, replay};

@@ -1,0 +1,9 @@
+//! The server as its operator knows it: starting, stopping, copies, upgrades, MySQL.
+
+mod healthcheck;
+mod maintenance;
+mod mysql;
+mod restore;
+mod server;
+mod service_manager;
+mod upgrade;
