@@ -57,6 +57,23 @@ pub async fn identify(
     }
 }
 
+/// What [`identify`] looks at of the headers of a request, for who asks again while it is answered. It is a copy: a header of a
+/// request holds all that was received with it.
+pub fn to_ask_again(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    let forwarded = FORWARDED.map(HeaderName::from_static);
+    let own = [header::AUTHORIZATION, header::COOKIE, header::HOST, header::ORIGIN, session::SEC_FETCH_SITE];
+    for name in own.into_iter().chain(forwarded) {
+        for value in headers.get_all(&name) {
+            // It was a value before.
+            let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) else { continue };
+            copy.set_sensitive(value.is_sensitive());
+            kept.append(name.clone(), copy);
+        }
+    }
+    kept
+}
+
 /// Says whether a caller may do what an endpoint does.
 ///
 /// # Errors

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::problem::ApiError;
 use crate::app::{Caller, SessionSecret};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What a browser says of where a request comes from.
+pub const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The name of the cookie. Over TLS a browser takes one with this prefix from this very host only, with `Secure` and for every path, so
 /// that no other host of the domain can put one in its place.

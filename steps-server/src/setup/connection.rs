@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,35 +97,53 @@ where
             let socket = Socket::new(stream, Arc::clone(&activity), self.stall_timeout);
             return Ok(self.http1(socket, activity, stop).await?);
         };
+        // Its memory is not held by those without TLS.
+        Box::pin(self.over_tls(tls, stream, activity, handshake, stop)).await
+    }
+
+    async fn over_tls(
+        self,
+        tls: Acceptor,
+        stream: TcpStream,
+        activity: Arc<Activity>,
+        handshake: Option<Place>,
+        stop: watch::Receiver<()>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let accepted = tokio::select! {
-            accepted = accept(&tls, stream, &activity, self.stall_timeout) => accepted?,
+            accepted = Box::pin(accept(&tls, stream, &activity, self.stall_timeout)) => accepted?,
             () = stopped_for(stop.clone(), LAST_HANDSHAKE) => return Ok(()),
         };
         drop(handshake);
         let Some(stream) = accepted else { return Ok(()) };
         if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
-            self.http2(stream, activity, stop).await
+            Box::pin(self.http2(stream, activity, stop)).await
         } else {
-            Ok(self.http1(stream, activity, stop).await?)
+            Ok(Box::pin(self.http1(stream, activity, stop)).await?)
         }
     }
 
     /// Serves HTTP/1.1 on anything that can be read and written.
-    pub async fn http1<I>(self, io: I, activity: Arc<Activity>, stop: watch::Receiver<()>) -> hyper::Result<()>
+    pub fn http1<I>(
+        self,
+        io: I,
+        activity: Arc<Activity>,
+        stop: watch::Receiver<()>,
+    ) -> impl Future<Output = hyper::Result<()>> + Send
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { app, stall_timeout, front, tls: _ } = self;
         let io = TokioIo::new(Box::pin(OwnAnswers::new(io, Arc::clone(&activity))));
+        // hyper keeps room for it as long as the connection is open.
         let service = service_fn(move |request: Request<Incoming>| {
-            http::answer(app.clone(), request, Arc::clone(&activity), Arc::clone(&front))
+            Box::pin(http::answer(app.clone(), request, Arc::clone(&activity), Arc::clone(&front)))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(stall_timeout)
             .max_buf_size(HEAD_BYTES)
             .serve_connection(io, service);
-        drive(connection, stopped_for(stop, Duration::ZERO)).await
+        drive(connection, stopped_for(stop, Duration::ZERO))
     }
 
     async fn http2(
@@ -170,16 +187,21 @@ where
 }
 
 /// Serves a connection; once `end` is ready, takes no further request.
-async fn drive<C: GracefulConnection>(connection: C, end: impl Future<Output = ()>) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        // What has arrived already is answered.
-        ended = &mut connection => return ended,
-        () = end => {}
+fn drive<C: GracefulConnection>(
+    connection: C,
+    end: impl Future<Output = ()>,
+) -> impl Future<Output = Result<(), C::Error>> {
+    let mut connection = Box::pin(connection);
+    async move {
+        tokio::select! {
+            biased;
+            // What has arrived already is answered.
+            ended = &mut connection => return ended,
+            () = end => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
     }
-    connection.as_mut().graceful_shutdown();
-    connection.await
 }
 
 /// Ready when the server stops, and so long after.

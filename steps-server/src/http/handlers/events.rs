@@ -40,6 +40,7 @@ pub async fn watch(context: Arc<Context>, request: Request) -> Result<Response, 
     let reader = context.app.watch(&request.caller, query).await?;
     let tokens = context.app.tokens().changes();
     let Request { headers, client, caller, .. } = request;
+    let headers = auth::to_ask_again(&headers);
     let (stopping, queue) = (reader.stopping(), VecDeque::new());
     let mut stream = Stream { reader, stopping, context, headers, client, caller, tokens, queue };
     let retry = RETRY + u64::from(getrandom::u32().unwrap_or_default()) % RETRY;
