@@ -230,6 +230,7 @@ async fn work(
             }
         }
         done.send_modify(|rounds| *rounds += 1);
+        let folded_at = Instant::now();
         if !more && !failing && packed_at.is_none_or(|at| at.elapsed() > PACK_EVERY) {
             match timeout(fold_timeout, pack_some(&store, &config, now())).await {
                 Ok(Ok(true)) => continue,
@@ -256,7 +257,6 @@ async fn work(
             (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
             (false, _) => COLLECT,
         };
-        let pause = if signals.is_watched.load(Ordering::Relaxed) { pause.min(WATCHED_PAUSE) } else { pause };
         if !more && !recording && !failing {
             tokio::select! {
                 () = signals.changed.notified() => {}
@@ -264,9 +264,15 @@ async fn work(
                 () = tokio::time::sleep(IDLE_POLL) => continue,
             }
         }
+        // Who watches is told at once of what comes after a silence.
+        let next = if signals.is_watched.load(Ordering::Relaxed) {
+            folded_at + pause.min(WATCHED_PAUSE)
+        } else {
+            Instant::now() + pause
+        };
         tokio::select! {
             () = signals.read_waits.notified() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep_until(next) => {}
         }
     }
 }
