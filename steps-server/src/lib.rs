@@ -100,7 +100,7 @@ pub async fn run(
     let serving = Serving {
         app: service,
         stall_timeout: settings.stall_timeout.into(),
-        front: Arc::new(Front::new(settings.trusted_proxy.clone())),
+        front: Arc::new(Front::new(settings.trusted_proxy.clone(), context.app.metrics())),
         tls: tls.as_ref().map(Tls::acceptor),
     };
     let signal = async {

@@ -2,6 +2,7 @@
 
 mod healthcheck;
 mod maintenance;
+mod metrics;
 mod mysql;
 mod restore;
 mod server;
