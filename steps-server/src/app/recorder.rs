@@ -33,6 +33,9 @@ const PROBE: Duration = Duration::from_millis(500);
 /// Pauses between tries while the database is away. They are short, so that recording resumes soon after it is back.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(250)];
+/// Before a deadline that is nearer than this nothing is tried again.
+const LAST_PAUSE: Duration = Duration::from_millis(300);
+
 /// Why a fact was not recorded. It may be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -215,8 +218,8 @@ impl Writer {
                     answer(waiting.drain(..), outcomes);
                 }
                 // It does not help to try again at once: who waits is told at once.
-                Err(error @ (StoreError::Unwritable(_) | StoreError::FileLost(_))) => {
-                    if matches!(error, StoreError::Unwritable(_)) {
+                Err(error) if self.is_told_at_once(&error, &waiting) => {
+                    if !matches!(error, StoreError::FileLost(_)) {
                         self.gate.close(&error.to_string());
                     }
                     self.store.renew_writers(began);
@@ -235,6 +238,17 @@ impl Writer {
                     failures += 1;
                 }
             }
+        }
+    }
+
+    /// Whether who waits is told at once that a commit has failed so. While a database is read-only they wait as long as they can,
+    /// because a fail-over ends that; from then on nobody does, until a commit succeeds.
+    fn is_told_at_once(&self, error: &StoreError, waiting: &[Job]) -> bool {
+        let is_near = |job: &Job| job.deadline <= Instant::now() + LAST_PAUSE;
+        match error {
+            StoreError::Unwritable(_) | StoreError::FileLost(_) => true,
+            StoreError::ReadOnly(_) => self.gate.reason().is_some() || waiting.iter().any(is_near),
+            _ => false,
         }
     }
 
