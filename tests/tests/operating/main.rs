@@ -1,5 +1,6 @@
 //! The server as its operator knows it: starting, stopping, copies, upgrades, MySQL.
 
+mod copy;
 mod healthcheck;
 mod maintenance;
 mod metrics;
