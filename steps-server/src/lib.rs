@@ -24,7 +24,9 @@ use tokio::net::TcpListener;
 pub use crate::analysis::remaining;
 pub use crate::analysis::statistics::{MannKendall, mann_kendall};
 pub use crate::analysis::truth;
-pub use crate::maintenance::{Command, HealthcheckFlags, TokenCommand, generate_token, restore, run as maintain};
+pub use crate::maintenance::{
+    Command, CopyFlags, HealthcheckFlags, TokenCommand, copy, generate_token, restore, run as maintain,
+};
 pub use crate::setup::access::{AccessError, prepare as prepare_access};
 pub use crate::setup::healthcheck::healthcheck;
 pub use crate::setup::log::start as start_log;
@@ -100,7 +102,7 @@ pub async fn run(
     let serving = Serving {
         app: service,
         stall_timeout: settings.stall_timeout.into(),
-        front: Arc::new(Front::new(settings.trusted_proxy.clone())),
+        front: Arc::new(Front::new(settings.trusted_proxy.clone(), context.app.metrics())),
         tls: tls.as_ref().map(Tls::acceptor),
     };
     let signal = async {

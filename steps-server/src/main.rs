@@ -113,6 +113,13 @@ async fn run(
         wait: settings.database_wait.into(),
         connections: settings.database_connections,
     };
+    if let Some(Command::Copy(flags)) = command {
+        let fold = settings.fold_config(now);
+        return tokio::select! {
+            copied = steps_server::copy(flags, options, &fold, now()) => copied,
+            () = &mut stop => Ok(ExitCode::from(FAILED)),
+        };
+    }
     if command.is_none() {
         steps_server::tell_service_manager(&format!("waiting for the database {}", settings.database_url));
     }

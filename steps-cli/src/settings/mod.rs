@@ -3,6 +3,8 @@
 //! Strongest first: flag, `STEPS_*` variable, nearest `.steps.toml` upwards, the user's file, built-in default.
 
 mod ci;
+#[cfg(test)]
+mod ci_tests;
 mod command;
 mod derive;
 mod file;

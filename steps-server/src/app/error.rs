@@ -69,7 +69,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Busy => Self::BusyWith("reads"),
             StoreError::FileLost(problem) => Self::OutOfOrder(problem.to_string()),
-            error @ StoreError::Unwritable(_) => Self::OutOfOrder(error.to_string()),
+            error @ (StoreError::Unwritable(_) | StoreError::ReadOnly(_)) => Self::OutOfOrder(error.to_string()),
             error => Self::Store(error),
         }
     }

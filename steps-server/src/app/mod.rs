@@ -14,6 +14,8 @@ mod expected;
 mod fact;
 mod gate;
 mod lists;
+mod measuring;
+mod metrics;
 mod new_tokens;
 mod notes;
 mod oidc;
@@ -47,6 +49,7 @@ pub use error::Error;
 pub use events::EventReader;
 pub use fact::Fact;
 pub use lists::SHORT_LIST;
+pub use metrics::Metrics;
 pub use new_tokens::{bootstrap, create as create_token, random_secret};
 pub use oidc::{IssuerSettings, Issuers, Refusal as OidcRefusal};
 pub use overview::{Neighbours, Running};
@@ -84,6 +87,9 @@ pub struct App {
     /// Who sends no token, where that is enough.
     nobody: Arc<Caller>,
     stopping: AtomicBool,
+    metrics: Arc<Metrics>,
+    /// The turn to read figures.
+    measuring: tokio::sync::Mutex<()>,
 }
 
 /// Whether who sends no token may do everything.
@@ -129,7 +135,11 @@ impl App {
         let Options { fold, now, queue, deadline, connections, issuers, anonymous, event_readers, badges } = options;
         let fold = Arc::new(fold);
         let projector = Projector::start(store.clone(), Arc::clone(&fold), now)?;
-        let (recorder, writer) = Recorder::start(store.clone(), projector.clone(), queue, deadline);
+        let metrics: Arc<Metrics> = Arc::default();
+        let (recorder, writer) = {
+            let metrics = Arc::clone(&metrics);
+            Recorder::start(store.clone(), projector.clone(), metrics, recorder::Options { queue, deadline, now })
+        };
         let events = Events::start(store.clone(), projector.clone(), fold.events, event_readers);
         let (slots, lists) = (Slots::default(), ListShare::of(connections));
         let stopping = AtomicBool::new(false);
@@ -151,6 +161,8 @@ impl App {
             anonymous,
             nobody,
             stopping,
+            metrics,
+            measuring: tokio::sync::Mutex::default(),
         };
         Ok((app, writer))
     }

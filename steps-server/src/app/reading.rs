@@ -6,6 +6,7 @@ use std::time::Duration;
 use steps_shared::{Component, Environment, Projection, ProjectionQuery, StepId, Timestamp};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::metrics::Work;
 use super::{App, Error};
 use crate::store::{Access, Name, Reader, StoreError, Turns};
 
@@ -88,6 +89,7 @@ impl App {
         let began = Instant::now();
         let answered = timeout_at(began + self.deadline, answer).await.unwrap_or(Err(StoreError::TimedOut.into()));
         if let Err(Error::Store(StoreError::TimedOut | StoreError::Unavailable(_))) = answered {
+            self.metrics.failed(Work::Reading);
             self.store.renew_readers(began);
         }
         answered

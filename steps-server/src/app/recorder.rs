@@ -8,6 +8,7 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use steps_shared::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use super::Caller;
 use super::commit::{Queued, commit};
 use super::fact::{Fact, RecordOutcome};
 use super::gate::Gate;
+use super::metrics::{Metrics, Work};
 use crate::projection::worker::Projector;
 use crate::store::{Store, StoreError};
 
@@ -31,6 +33,8 @@ const PROBE: Duration = Duration::from_millis(500);
 /// Pauses between tries while the database is away. They are short, so that recording resumes soon after it is back.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(250)];
+/// Before a deadline that is nearer than this nothing is tried again.
+const LAST_PAUSE: Duration = Duration::from_millis(300);
 
 /// Why a fact was not recorded. It may be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +58,20 @@ pub struct Recorder {
     long: mpsc::UnboundedSender<Job>,
     /// A permit for each fact that may wait; this bounds the queue.
     queue_slots: Arc<Semaphore>,
+    limit: usize,
     deadline: Duration,
     gate: Arc<Gate>,
+}
+
+/// What a [`Recorder`] needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The most facts that wait to be committed.
+    pub queue: u32,
+    /// How long a request may wait for the database.
+    pub deadline: Duration,
+    /// The clock.
+    pub now: fn() -> Timestamp,
 }
 
 #[derive(Debug)]
@@ -73,22 +89,28 @@ struct Job {
 impl Recorder {
     /// Starts the writers. They end, with their queues committed, when every [`Recorder`] has been dropped.
     #[must_use]
-    pub fn start(store: Store, projector: Projector, queue: u32, deadline: Duration) -> (Self, JoinHandle<()>) {
-        let queue_slots = Arc::new(Semaphore::new(queue as usize));
+    pub fn start(
+        store: Store,
+        projector: Projector,
+        metrics: Arc<Metrics>,
+        Options { queue, deadline, now }: Options,
+    ) -> (Self, JoinHandle<()>) {
+        let limit = queue as usize;
+        let queue_slots = Arc::new(Semaphore::new(limit));
         let gate = Arc::new(Gate::default());
         let has_one_writer = store.has_one_writer();
-        let writer = Writer { store, projector, gate: Arc::clone(&gate), try_timeout: deadline / TRIES };
+        let writer = Writer { store, projector, gate: Arc::clone(&gate), metrics, now, try_timeout: deadline / TRIES };
         let (queue, receiver) = mpsc::unbounded_channel();
         let writing = tokio::spawn(writer.clone().write(receiver));
         if has_one_writer {
-            return (Self { long: queue.clone(), queue, queue_slots, deadline, gate }, writing);
+            return (Self { long: queue.clone(), queue, queue_slots, limit, deadline, gate }, writing);
         }
         let (long, receiver) = mpsc::unbounded_channel();
         let writing_long = tokio::spawn(writer.write(receiver));
         let both = tokio::spawn(async move {
             let _: [Result<(), JoinError>; 2] = [writing.await, writing_long.await];
         });
-        (Self { queue, long, queue_slots, deadline, gate }, both)
+        (Self { queue, long, queue_slots, limit, deadline, gate }, both)
     }
 
     /// Says whether one more fact can be queued now, so that no work is done for one that cannot.
@@ -98,6 +120,13 @@ impl Recorder {
     pub fn check_room(&self) -> Result<(), RecordError> {
         self.gate.check_room()?;
         if self.queue_slots.available_permits() == 0 { Err(RecordError::Full) } else { Ok(()) }
+    }
+
+    /// How many facts wait to be committed, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (i64, i64) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        (number(self.limit.saturating_sub(self.queue_slots.available_permits())), number(self.limit))
     }
 
     /// Says whether the last commit was made.
@@ -137,6 +166,8 @@ struct Writer {
     store: Store,
     projector: Projector,
     gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
+    now: fn() -> Timestamp,
     /// How long one try may take.
     try_timeout: Duration,
 }
@@ -175,16 +206,20 @@ impl Writer {
                 let tried = tokio::time::timeout_at(deadline.min(began + self.try_timeout), commit).await;
                 tried.unwrap_or(Err(StoreError::TimedOut))
             };
+            if committed.is_err() {
+                self.metrics.failed(Work::Recording);
+            }
             match committed {
                 Ok(outcomes) => {
                     failures = 0;
                     self.gate.open();
+                    self.metrics.committed(count, began.elapsed(), self.longest_wait(&waiting));
                     self.projector.notify_recorded();
                     answer(waiting.drain(..), outcomes);
                 }
                 // It does not help to try again at once: who waits is told at once.
-                Err(error @ (StoreError::Unwritable(_) | StoreError::FileLost(_))) => {
-                    if matches!(error, StoreError::Unwritable(_)) {
+                Err(error) if self.is_told_at_once(&error, &waiting) => {
+                    if !matches!(error, StoreError::FileLost(_)) {
                         self.gate.close(&error.to_string());
                     }
                     self.store.renew_writers(began);
@@ -204,6 +239,28 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Whether who waits is told at once that a commit has failed so. While a database is read-only they wait as long as they can,
+    /// because a fail-over ends that; from then on nobody does, until a commit succeeds.
+    fn is_told_at_once(&self, error: &StoreError, waiting: &[Job]) -> bool {
+        let is_near = |job: &Job| job.deadline <= Instant::now() + LAST_PAUSE;
+        match error {
+            StoreError::Unwritable(_) | StoreError::FileLost(_) => true,
+            StoreError::ReadOnly(_) => self.gate.reason().is_some() || waiting.iter().any(is_near),
+            _ => false,
+        }
+    }
+
+    /// How long the step that has waited longest had waited when it was committed, of those whose client gave no time.
+    fn longest_wait(&self, jobs: &[Job]) -> Option<Duration> {
+        let facts = jobs.iter().flat_map(|job| &job.facts);
+        let oldest = facts.filter_map(|fact| match fact {
+            Fact::Step { step, sent_ts: false } => Some(step.ts.micros()),
+            _ => None,
+        });
+        let waited = (self.now)().micros().saturating_sub(oldest.min()?);
+        Some(Duration::from_micros(waited.try_into().unwrap_or_default()))
     }
 
     /// The next job. While the database cannot write, tries by itself whether it can again: nobody may be sending, because the

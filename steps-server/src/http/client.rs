@@ -11,7 +11,7 @@ use warp::http::{HeaderMap, HeaderName};
 
 use super::activity::Activity;
 use super::problem::ApiError;
-use crate::app;
+use crate::app::{self, Metrics};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -67,12 +67,14 @@ pub struct Client {
 pub struct Front {
     proxies: Vec<Network>,
     heads: Arc<Semaphore>,
+    /// Where answers are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Front {
     /// Believes these proxies.
-    pub fn new(proxies: Vec<Network>) -> Self {
-        Self { proxies, heads: Arc::new(Semaphore::new(HEADS_BYTES)) }
+    pub fn new(proxies: Vec<Network>, metrics: Arc<Metrics>) -> Self {
+        Self { proxies, heads: Arc::new(Semaphore::new(HEADS_BYTES)), metrics }
     }
 
     /// Who sends a request with these headers. A proxy that is trusted appends the address it was asked from to
@@ -141,7 +143,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        let client = Front::new(proxies.to_vec()).client(&activity, &map, false);
+        let client = Front::new(proxies.to_vec(), Arc::default()).client(&activity, &map, false);
         (client.address.to_string(), client.has_tls)
     }
 

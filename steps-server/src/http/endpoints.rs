@@ -8,8 +8,8 @@ use warp::reply::Response;
 
 use super::context::Context;
 use super::handlers::{
-    badge, batch, check, deployments, description, events, health, login, notes, projection, stats, steps, tokens,
-    trend,
+    badge, batch, check, deployments, description, events, health, login, metrics, notes, projection, stats, steps,
+    tokens, trend,
 };
 use super::needs::{ADMIN, CALLER, NOTHING, Needs, READ, RECORD, RECORD_AND_READ};
 use super::page;
@@ -80,6 +80,7 @@ pub static ENDPOINTS: &[Endpoint] = endpoints! { false:
     GET "/" "hello" NOTHING health::hello;
     GET "/healthz" "get_health" NOTHING health::alive;
     GET "/readyz" "get_readiness" NOTHING health::ready;
+    GET "/metrics" "get_metrics" READ metrics::metrics;
     GET "/openapi.json" "get_description" NOTHING description::json;
     GET "/docs" "get_docs" NOTHING description::page;
 };

@@ -60,6 +60,9 @@ pub enum ApiError {
         "only a token without components, environments and owner manages tokens: one with limits could make itself another"
     )]
     LimitedAdmin,
+    /// The caller's token is limited, and what is asked for is of everything.
+    #[error("these figures are of the whole server: only a token without components and environments may read them")]
+    LimitedReader,
     /// The address has sent too many wrong tokens; how long it should wait.
     #[error("too many wrong tokens came from this address; try again later")]
     TooManyFailures(Duration),
@@ -120,9 +123,11 @@ impl ApiError {
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unauthenticated(_) | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
-            Self::ScopeMissing(_) | Self::LimitedAdmin | Self::ForeignOrigin | Self::PlainLogin => {
-                StatusCode::FORBIDDEN
-            }
+            Self::ScopeMissing(_)
+            | Self::LimitedAdmin
+            | Self::LimitedReader
+            | Self::ForeignOrigin
+            | Self::PlainLogin => StatusCode::FORBIDDEN,
             Self::Unverifiable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyFailures(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,

@@ -151,9 +151,11 @@ where
         headers.insert(request_id::HEADER, id_header);
     }
     let (operation, route) = (route.operation(), route.label());
-    let ms = began.elapsed().as_secs_f64() * 1e3;
+    let took = began.elapsed();
+    let ms = took.as_secs_f64() * 1e3;
     let peer = client.address;
     if !activity.is_own {
+        front.metrics.answered(operation, response.status().as_u16(), took);
         tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");
     }
     Ok(Answering::new(response, exchange, is_stream))

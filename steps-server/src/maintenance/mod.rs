@@ -1,6 +1,7 @@
 //! What the program does besides serving, a command each.
 
 mod backup;
+mod copy;
 mod prune;
 mod restore;
 mod tokens;
@@ -18,6 +19,7 @@ use crate::projection::difference::Difference;
 use crate::projection::pack::pack_some;
 use crate::projection::rebuild;
 use crate::store::Store;
+pub use copy::{CopyFlags, run as copy};
 use prune::PruneFlags;
 pub use restore::run as restore;
 pub use tokens::{TokenCommand, generate as generate_token};
@@ -67,6 +69,15 @@ MySQL and MariaDB are restored with their own tools:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Copy everything that was recorded into another database, while servers are serving; exit code 4 while the two differ
+    #[command(after_help = "\
+Examples:
+  STEPS_COPY_TO=mysql://steps:secret@db:3306/steps steps-server copy --from sqlite:/var/lib/steps/steps.db
+
+Steps, notes, exclusions and tokens are copied; deployments are folded anew, events begin again, and sessions end. Servers may go on \
+recording into the first database: run it until little is new, stop them, run it once more, which says that both are equal, and start \
+them with the second. What was broken off goes on where it was: what is there is not written again.")]
+    Copy(CopyFlags),
     /// Delete whole deployments with their steps and exclusions, while servers are serving
     #[command(
         disable_version_flag = true,
@@ -155,7 +166,7 @@ pub async fn run(command: Command, store: &Store, config: &FoldConfig, now: Time
             Ok(if found.deployments == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
         }
         Command::Backup { file } => backup::run(store, &file).await.map(|()| ExitCode::SUCCESS),
-        Command::Restore { file: _ } | Command::Openapi | Command::Healthcheck(_) => {
+        Command::Restore { file: _ } | Command::Copy(_) | Command::Openapi | Command::Healthcheck(_) => {
             anyhow::bail!("this command opens no database")
         }
         Command::Token { command } => tokens::run(command, store, now).await.map(|()| ExitCode::SUCCESS),

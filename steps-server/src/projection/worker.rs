@@ -53,6 +53,7 @@ pub struct Projector {
     store: Store,
     signals: Arc<Signals>,
     rounds: watch::Receiver<u64>,
+    started: Instant,
 }
 
 /// Wakes the worker.
@@ -68,6 +69,10 @@ struct Signals {
     is_watched: AtomicBool,
     /// In which buckets there are the streams that reads wait for.
     wanted: Mutex<BTreeSet<Bucket>>,
+    /// Until when everything that was committed is folded.
+    folded_until: Mutex<Option<Instant>>,
+    /// How often folding has failed.
+    failures: AtomicU64,
 }
 
 impl Projector {
@@ -85,7 +90,7 @@ impl Projector {
         std::thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || runtime.block_on(async { tokio::join!(worker, rebuild) }))?;
-        Ok(Self { store, signals, rounds })
+        Ok(Self { store, signals, rounds, started: Instant::now() })
     }
 
     /// Tells the worker that something was recorded.
@@ -108,6 +113,19 @@ impl Projector {
     #[must_use]
     pub fn rounds(&self) -> watch::Receiver<u64> {
         self.rounds.clone()
+    }
+
+    /// How long ago everything was folded that had been committed. An idle server looks now and then alone.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        let folded_until = *self.signals.folded_until.lock().unwrap_or_else(PoisonError::into_inner);
+        folded_until.unwrap_or(self.started).elapsed()
+    }
+
+    /// How often folding has failed since the start.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.signals.failures.load(Ordering::Relaxed)
     }
 
     /// Waits until everything that was committed before this call has been folded: of a component, or of all. `false` when there
@@ -213,6 +231,9 @@ async fn work(
             Ok(_) => {
                 failing = false;
                 fold_timeout = FOLD_TIMEOUT;
+                if !more {
+                    *signals.folded_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
+                }
             }
             // Another server may have folded the same changes and committed first. Nothing is lost.
             Err(error) => {
@@ -222,6 +243,7 @@ async fn work(
                     tracing::warn!(%error, "deployments cannot be folded; trying again");
                 }
                 failing = true;
+                signals.failures.fetch_add(1, Ordering::Relaxed);
                 let answers = async || timeout(PING_TIMEOUT, store.ping()).await.is_ok_and(|answer| answer.is_ok());
                 if matches!(error, StoreError::TimedOut) && answers().await {
                     fold_timeout *= 2;

@@ -11,7 +11,7 @@ use steps_shared::{
 use uuid::Uuid;
 
 use super::derived::Derived;
-use super::filter::{push_access, push_deployment_filter, push_ids};
+use super::filter::{push_access, push_after, push_deployment_filter, push_ids};
 use super::statements::cut_ids;
 use super::steps::{COLUMNS as STEP_COLUMNS, Rows, StepRow, attempt, invalid, read, timestamp, word};
 use super::timeline::Entry;
@@ -19,8 +19,8 @@ use super::timelines::{Timeline, WHOLE, WholeRow};
 use super::transaction::{Tx, with_connection};
 use super::{Access, Reader, StoreError, with_pools};
 
-/// The most rows of a list that are handed on together.
-const ROWS: usize = 256;
+/// Rows that are read at a time.
+const ROWS: u64 = 1000;
 pub(super) const COLUMNS: &str = "id, component, environment, version, owner, run, attempt, retry, outcome, open_until, status, started_at, ended_at, \
      duration, waiting, gaps, steps, clocks_differ, looks_concurrent, excluded";
 
@@ -85,35 +85,53 @@ impl DeploymentRow {
     }
 }
 
+impl Tx {
+    /// The next deployments of a list behind a place in it, at most so many.
+    async fn deployment_page(
+        &mut self,
+        (access, filter, now, order): (&Access, &DeploymentFilter, Timestamp, Order),
+        after: Option<(i64, Uuid)>,
+        most: u64,
+    ) -> Result<Vec<DeploymentRow>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM deployments");
+            push_deployment_filter(&mut select, access, filter, now);
+            push_after(&mut select, "started_at", order, after);
+            select.push(" LIMIT ").push(most);
+            select.build_query_as().fetch_all(connection).await?
+        }))
+    }
+}
+
 impl Reader {
-    /// The deployments that `query` asks for, in its order, some at a time.
+    /// The deployments that `query` asks for, in its order: some rows at a time, because some databases end an answer that has
+    /// very many, and all in one transaction.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn deployments(&self, query: DeploymentQuery) -> Result<Rows<Vec<Deployment>>, StoreError> {
         let (access, now) = (self.access.clone(), self.now);
-        with_pools!(&self.store, pools => {
-            let mut connection = pools.read.acquire().await?;
-            Ok(try_stream! {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM deployments");
-                push_deployment_filter(&mut select, &access, &query.filter, now);
-                select.push(match query.order {
-                    Order::Ascending => " ORDER BY started_at, id",
-                    Order::Descending => " ORDER BY started_at DESC, id DESC",
-                });
-                if let Some(limit) = query.limit {
-                    select.push(" LIMIT ").push(limit);
+        let mut tx = self.store.begin_reading().await?;
+        Ok(try_stream! {
+            let DeploymentQuery { filter, order, limit, .. } = query;
+            let mut left = limit.unwrap_or(u64::MAX);
+            let mut after = None;
+            while left > 0 {
+                let most = left.min(ROWS);
+                let rows = tx.deployment_page((&access, &filter, now, order), after, most).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some((last.started_at, last.id));
+                left -= most;
+                let is_last = (rows.len() as u64) < most;
+                yield rows.into_iter().map(|row| row.at(now)).collect::<Result<_, _>>()?;
+                if is_last {
+                    break;
                 }
-                let rows = select.build_query_as::<DeploymentRow>().fetch(connection.reads());
-                let mut rows = rows.ready_chunks(ROWS);
-                while let Some(part) = rows.next().await {
-                    yield part.into_iter().map(|row| row?.at(now)).collect::<Result<_, _>>()?;
-                }
-                drop(rows);
-                connection.has_ended();
-            }.boxed())
-        })
+            }
+            tx.end().await?;
+        }
+        .boxed())
     }
 
     /// How many deployments match, but never more than `most`.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_stream::try_stream;
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::StreamExt as _;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 use steps_shared::{
     Component, DeploymentFilter, DeploymentOutcome, Duration, Environment, Order, StepFilter, Timestamp,
@@ -16,7 +16,7 @@ use super::filter::{push_access, push_after, push_deployment_filter};
 use super::statements::cut_conditions;
 use super::steps::{Rows, invalid};
 use super::transaction::{Tx, with_connection};
-use super::{Access, Reader, StoreError, with_pools};
+use super::{Access, Reader, StoreError};
 
 /// A component and an environment that it is deployed to.
 pub type Name = (Component, Environment);
@@ -108,21 +108,23 @@ impl Reader {
     /// The same, where it must be read from the rows altogether.
     async fn figures_of_rows(&self, filter: &DeploymentFilter) -> Result<Rows<Figures>, StoreError> {
         let (access, filter, now) = (self.access.clone(), filter.clone(), self.now);
-        with_pools!(&self.store, pools => {
-            let mut connection = pools.read.acquire().await?;
-            Ok(try_stream! {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM deployments");
-                push_deployment_filter(&mut select, &access, &filter, now);
-                select.push(" AND counted = 1");
-                let mut rows = select.build_query_as::<FigureRow>().fetch(connection.reads());
-                while let Some(row) = rows.try_next().await? {
+        let mut tx = self.store.begin_reading().await?;
+        Ok(try_stream! {
+            let mut after = None;
+            loop {
+                let rows = tx.counted_rows((&access, &filter, now), after).await?;
+                let is_all = rows.len() < MOST;
+                after = rows.last().map(FigureRow::place);
+                for row in rows {
                     yield Figures::of_row(row)?.of(&filter, now);
                 }
-                drop(rows);
-                connection.has_ended();
-            }.boxed())
-        })
+                if is_all {
+                    break;
+                }
+            }
+            tx.end().await?;
+        }
+        .boxed())
     }
 }
 
@@ -238,6 +240,25 @@ impl Tx {
             if times.len() == 1 {
                 push_after(&mut select, "started_at", Order::Ascending, after);
             }
+            select.push(" LIMIT ").push(MOST as u64);
+            select.build_query_as().fetch_all(connection).await?
+        }))
+    }
+}
+
+impl Tx {
+    /// The next deployments of a filter that are in figures, behind a place in the order of their starts.
+    async fn counted_rows(
+        &mut self,
+        (access, filter, now): (&Access, &DeploymentFilter, Timestamp),
+        after: Option<(i64, Uuid)>,
+    ) -> Result<Vec<FigureRow>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM deployments");
+            push_deployment_filter(&mut select, access, filter, now);
+            select.push(" AND counted = 1");
+            push_after(&mut select, "started_at", Order::Ascending, after);
             select.push(" LIMIT ").push(MOST as u64);
             select.build_query_as().fetch_all(connection).await?
         }))

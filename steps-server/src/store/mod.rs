@@ -3,6 +3,7 @@
 mod at_once;
 mod backup_file;
 mod changes;
+mod copying;
 mod day;
 mod days;
 mod deployments;

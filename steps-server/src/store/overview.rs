@@ -42,6 +42,19 @@ impl Reader {
     /// # Errors
     /// The database does not answer.
     pub async fn newest_of_each(&self, names: &[Name]) -> Result<Vec<Deployment>, StoreError> {
+        self.newest(names, "").await
+    }
+
+    /// The newest of each that has ended.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_of_each(&self, names: &[Name]) -> Result<Vec<Deployment>, StoreError> {
+        let ended = format!(" AND open_until <= {}", self.now.micros());
+        self.newest(names, &ended).await
+    }
+
+    async fn newest(&self, names: &[Name], condition: &str) -> Result<Vec<Deployment>, StoreError> {
         let mut ids: Vec<StepId> = Vec::with_capacity(names.len());
         let bytes =
             |(component, environment): &Name| NAME_BYTES + component.as_str().len() + environment.as_str().len();
@@ -53,7 +66,7 @@ impl Reader {
                     // What may not be seen is left out when they are read.
                     select.push("SELECT id FROM deployments WHERE component = ").push_bind(component.to_string());
                     select.push(" AND environment = ").push_bind(environment.to_string());
-                    select.push(" ORDER BY started_at DESC, id DESC LIMIT 1) AS newest").push(at.to_string());
+                    select.push(condition).push(" ORDER BY started_at DESC, id DESC LIMIT 1) AS newest").push(at.to_string());
                 }
                 select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?
             });

@@ -75,10 +75,16 @@ impl Writes<'_> {
 }
 
 #[derive(Debug, sqlx::FromRow)]
-struct StoredRow {
+pub(super) struct StoredRow {
     #[sqlx(flatten)]
     step: StepRow,
     aged: bool,
+}
+
+impl StoredRow {
+    pub(super) fn into_stored(self) -> Result<StoredStep, sqlx::Error> {
+        Ok(StoredStep { step: self.step.into_step(None)?, aged: self.aged })
+    }
 }
 
 impl EndedSpan {
@@ -175,8 +181,8 @@ impl Store {
                 select.push(")");
                 // On the writing connection: a replica that lags would not know them yet.
                 for row in select.build_query_as::<StoredRow>().fetch_all(&pools.write.get()).await? {
-                    let step = row.step.into_step(None)?;
-                    stored.insert(step.id, StoredStep { step, aged: row.aged });
+                    let found = row.into_stored()?;
+                    stored.insert(found.step.id, found);
                 }
             }
         });

@@ -45,6 +45,7 @@ GET    /                             none 200  wrong 200  expired 200  revoked 2
 GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /healthz                      none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
+GET    /metrics                      none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 403  component 403  environment 403
 GET    /readyz                       none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 ";
 
@@ -231,6 +232,9 @@ fn check_answer(what: &str, caller: &str, token: Option<&str>, answer: &Answer) 
                 }
                 "component" | "environment" if what.contains("/v1/steps") || what.contains("/v1/notes") => {
                     problem.errors.iter().any(|error| error.field == caller)
+                }
+                _ if what.contains("/metrics") => {
+                    names("only a token without components and environments may read them")
                 }
                 _ => names("only a token without components, environments and owner manages tokens"),
             };

@@ -37,8 +37,8 @@ const COMMANDS: [(&str, &[&str]); 23] = [
 ];
 
 /// Operations that are for other programs and for browsers.
-const OF_NO_COMMAND: [&str; 8] =
-    ["get_badge", "hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
+const OF_NO_COMMAND: [&str; 9] =
+    ["get_badge", "get_metrics", "hello", "get_health", "get_description", "get_docs", "login_page", "login", "logout"];
 
 fn printed() -> (String, Value) {
     let text = Builder::bare().run("openapi").ok();

@@ -1,7 +1,9 @@
 //! The server as its operator knows it: starting, stopping, copies, upgrades, MySQL.
 
+mod copy;
 mod healthcheck;
 mod maintenance;
+mod metrics;
 mod mysql;
 mod restore;
 mod server;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod cli;
+mod hooks;
 mod import;
 mod import_files;
 mod record;

@@ -54,6 +54,7 @@ pub struct Events {
     changed: Vec<watch::Sender<()>>,
     /// A place for each reader.
     places: Arc<Semaphore>,
+    limit: u32,
     readers: AtomicUsize,
     /// The first reader has come.
     has_readers: Notify,
@@ -74,6 +75,7 @@ impl Events {
             ring: Mutex::default(),
             changed: (0..GROUPS).map(|_| watch::Sender::new(())).collect(),
             places: Arc::new(Semaphore::new(readers as usize)),
+            limit: readers,
             readers: AtomicUsize::new(0),
             has_readers: Notify::new(),
             catching_up: Semaphore::new(1),
@@ -86,6 +88,11 @@ impl Events {
     /// Ends every stream.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// How many watch, and how many may.
+    pub fn readers(&self) -> (i64, i64) {
+        (i64::try_from(self.readers.load(Ordering::Relaxed)).unwrap_or(i64::MAX), self.limit.into())
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

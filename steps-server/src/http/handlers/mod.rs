@@ -8,6 +8,7 @@ pub mod description;
 pub mod events;
 pub mod health;
 pub mod login;
+pub mod metrics;
 pub mod notes;
 pub mod projection;
 pub mod stats;

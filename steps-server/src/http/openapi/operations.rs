@@ -293,6 +293,16 @@ pub fn describe(operation: &str) -> Described {
         "get_readiness" => {
             of("Server", "Whether the server can record", Vec::new(), answers::of("It can", state("ready")))
         }
+        "get_metrics" => answering(
+            Described {
+                tag: "Server",
+                summary: "Figures for whoever operates the server",
+                about: "Requests, recording, the projection, the database, and the last deployments of at most 200 components and \
+                    environments. They are of the whole server, so a token must have no components and no environments.",
+                ..Described::default()
+            },
+            [(200, answers::page("The text format of OpenMetrics", "application/openmetrics-text"))],
+        ),
         "get_description" => of(
             "Server",
             "This description",
