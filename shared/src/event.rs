@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::parameters::{put, read_parameters};
 use crate::words::words;
 use crate::{
-    Component, Deployment, Environment, FieldError, FieldErrors, Filter as _, Note, Owner, Run, Step, StepFilter, StepId,
-    Version,
+    Component, Deployment, Environment, FieldError, FieldErrors, Filter as _, Note, Owner, Run, Step, StepFilter,
+    StepId, Version,
 };
 
 words! {
@@ -185,7 +185,8 @@ impl EventFilter {
                 self.names(component, environment, version, owner, run.as_ref())
             }
             Event::Note(note) => {
-                self.is_of_notes(&note.component, note.environment.as_ref()) && is_or_none(&self.names.owner, &note.owner)
+                self.is_of_notes(&note.component, note.environment.as_ref())
+                    && is_or_none(&self.names.owner, &note.owner)
             }
             Event::NoteRemoved(RemovedNote { component, environment }) => {
                 self.is_of_notes(component, environment.as_ref()) && self.names.owner.is_none()

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::text::{Meaning, Text};
 use super::words;
 use crate::{
-    Component, Deployment, DeploymentOutcome, Environment, Event, Note, RemovedNote, Run, Step, StepId, StepOutcome, Version,
+    Component, Deployment, DeploymentOutcome, Environment, Event, Note, RemovedNote, Run, Step, StepId, StepOutcome,
+    Version,
 };
 
 /// The most deployments whose end is remembered.

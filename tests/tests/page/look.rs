@@ -30,7 +30,8 @@ async fn past(server: &Server, component: &str) {
 
 /// That nothing is wider than the window, nothing was complained of, and nothing came from elsewhere.
 async fn check(browser: &Browser, server: &Server, what: &str) {
-    let wide = browser.value("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+    let wide =
+        browser.value("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
     assert!(wide.as_i64().unwrap() <= 0, "{what} is wider than the window: {wide}");
     assert_eq!(browser.complaints().await, Vec::<String>::new(), "{what}");
     let loaded = browser.value("return performance.getEntriesByType('resource').map(one => one.name)").await;
@@ -154,7 +155,8 @@ fn a_page_lives_without_a_reload() {
         browser.says("#list", "4.0").await;
         assert_eq!(browser.value("return window.isTheSame").await, json!(true));
         record(&server, "checkout", "4.0", "failed", json!({})).await;
-        eventually("it hears again", async || browser.text("#list tbody tr").await.contains("failed").then_some(())).await;
+        eventually("it hears again", async || browser.text("#list tbody tr").await.contains("failed").then_some(()))
+            .await;
 
         // Dates that are chosen are what is shown.
         let day = |ago: i64| {
@@ -169,7 +171,11 @@ fn a_page_lives_without_a_reload() {
         browser.value(&dates).await;
         browser.click("form.filters button").await;
         eventually("zoomed", async || browser.path().await.contains("until=").then_some(())).await;
-        let shown = browser.value("return [...document.querySelectorAll('#list tbody tr')].map(row => row.querySelector('th').innerText)").await;
+        let shown = browser
+            .value(
+                "return [...document.querySelectorAll('#list tbody tr')].map(row => row.querySelector('th').innerText)",
+            )
+            .await;
         assert_eq!(shown, json!(["1.4", "1.5", "1.6"]), "of all days that are named");
 
         // Without a script it is all there, and loaded again from time to time.

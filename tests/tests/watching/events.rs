@@ -195,7 +195,8 @@ async fn a_reader_is_told_what_its_token_may_see(db: TestDb) {
     assert_eq!(resumed.next().await.data["component"], "shop");
     // Notes are seen by who may see the component in one of their environments.
     for (component, environment) in [("bank", json!(null)), ("shop", json!("staging")), ("shop", json!(null))] {
-        let note = json!({"component": component, "environment": environment, "text": "moved", "owner": "ann"}).to_string();
+        let note =
+            json!({"component": component, "environment": environment, "text": "moved", "owner": "ann"}).to_string();
         assert_eq!(server.post_body("/v1/notes", "application/json", note).await.status, 201);
     }
     let mut told = events.next().await;

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use steps_shared::view::comparison::{sentence, table};
 use steps_shared::view::words::{date, spoken};
 use steps_shared::{
-    Comparison, ComparisonQuery, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, FieldError,
-    FieldErrors, Order, StepFilter, StepId, escaped,
+    Comparison, ComparisonQuery, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration,
+    FieldError, FieldErrors, Order, StepFilter, StepId, escaped,
 };
 use warp::reply::Response;
 
@@ -62,12 +62,7 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
 }
 
 /// The newest deployment of the names in a form that has a duration, and is another one; a successful one before all others.
-async fn named(
-    context: &Context,
-    access: &Access,
-    id: StepId,
-    given: &[(String, String)],
-) -> Result<StepId, ApiError> {
+async fn named(context: &Context, access: &Access, id: StepId, given: &[(String, String)]) -> Result<StepId, ApiError> {
     let mut errors = Vec::new();
     let base = StepFilter {
         component: form::value(given, "component", &mut errors),

@@ -57,7 +57,8 @@ pub struct Figure {
 }
 
 /// What is measured without arguments, in this order.
-const CASES: [&str; 11] = ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "page", "eta", "events"];
+const CASES: [&str; 11] =
+    ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "page", "eta", "events"];
 
 fn main() -> anyhow::Result<()> {
     let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000, steps: 10_000_000 };
