@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::parameters::{put, read_parameters};
 use crate::words::words;
 use crate::{
-    Component, Deployment, Environment, FieldError, FieldErrors, Filter as _, Owner, Run, Step, StepFilter, StepId,
-    Version,
+    Component, Deployment, Environment, FieldError, FieldErrors, Filter as _, Note, Owner, Run, Step, StepFilter,
+    StepId, Version,
 };
 
 words! {
@@ -20,6 +20,10 @@ words! {
         Deployment = "deployment",
         /// A deployment is no longer there: an earlier step turned out to be its first, or to belong to another one.
         Removed = "removed",
+        /// A note was recorded.
+        Note = "note",
+        /// A note was removed.
+        NoteRemoved = "note_removed",
         /// Not everything can be told: list what is of interest, then go on.
         Reset = "reset",
     }
@@ -61,6 +65,16 @@ pub struct RemovedDeployment {
     pub run: Option<Run>,
 }
 
+/// Of what a note was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RemovedNote {
+    /// Of what it was.
+    pub component: Component,
+    /// Where; null is everywhere.
+    pub environment: Option<Environment>,
+}
+
 /// Why not everything can be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -78,6 +92,10 @@ pub enum Event {
     Deployment(Box<Deployment>),
     /// A deployment is no longer there.
     Removed(RemovedDeployment),
+    /// A note was recorded.
+    Note(Box<Note>),
+    /// A note was removed.
+    NoteRemoved(RemovedNote),
     /// Not everything can be told.
     Reset(Reset),
 }
@@ -90,17 +108,21 @@ impl Event {
             Self::Step(_) => EventKind::Step,
             Self::Deployment(_) => EventKind::Deployment,
             Self::Removed(_) => EventKind::Removed,
+            Self::Note(_) => EventKind::Note,
+            Self::NoteRemoved(_) => EventKind::NoteRemoved,
             Self::Reset(_) => EventKind::Reset,
         }
     }
 
-    /// Where it happened; a `reset` is of no component.
+    /// Where it happened: of which component, and in which environment, or in all; a `reset` is of no component.
     #[must_use]
-    pub fn place(&self) -> Option<(&Component, &Environment)> {
+    pub fn place(&self) -> Option<(&Component, Option<&Environment>)> {
         match self {
-            Self::Step(step) => Some((&step.component, &step.environment)),
-            Self::Deployment(deployment) => Some((&deployment.component, &deployment.environment)),
-            Self::Removed(removed) => Some((&removed.component, &removed.environment)),
+            Self::Step(step) => Some((&step.component, Some(&step.environment))),
+            Self::Deployment(deployment) => Some((&deployment.component, Some(&deployment.environment))),
+            Self::Removed(removed) => Some((&removed.component, Some(&removed.environment))),
+            Self::Note(note) => Some((&note.component, note.environment.as_ref())),
+            Self::NoteRemoved(removed) => Some((&removed.component, removed.environment.as_ref())),
             Self::Reset(_) => None,
         }
     }
@@ -114,6 +136,8 @@ impl Event {
             Self::Step(step) => serde_json::to_string(step),
             Self::Deployment(deployment) => serde_json::to_string(deployment),
             Self::Removed(removed) => serde_json::to_string(removed),
+            Self::Note(note) => serde_json::to_string(note),
+            Self::NoteRemoved(removed) => serde_json::to_string(removed),
             Self::Reset(reset) => serde_json::to_string(reset),
         }
     }
@@ -127,6 +151,8 @@ impl Event {
             EventKind::Step => Self::Step(serde_json::from_str(json)?),
             EventKind::Deployment => Self::Deployment(serde_json::from_str(json)?),
             EventKind::Removed => Self::Removed(serde_json::from_str(json)?),
+            EventKind::Note => Self::Note(serde_json::from_str(json)?),
+            EventKind::NoteRemoved => Self::NoteRemoved(serde_json::from_str(json)?),
             EventKind::Reset => Self::Reset(serde_json::from_str(json)?),
         })
     }
@@ -158,8 +184,22 @@ impl EventFilter {
             Event::Removed(RemovedDeployment { id: _, component, environment, version, owner, run }) => {
                 self.names(component, environment, version, owner, run.as_ref())
             }
+            Event::Note(note) => {
+                self.is_of_notes(&note.component, note.environment.as_ref())
+                    && is_or_none(&self.names.owner, &note.owner)
+            }
+            Event::NoteRemoved(RemovedNote { component, environment }) => {
+                self.is_of_notes(component, environment.as_ref()) && self.names.owner.is_none()
+            }
             Event::Reset(_) => true,
         }
+    }
+
+    /// Whether notes of a component are among these: they are of no version, status or run.
+    fn is_of_notes(&self, component: &Component, environment: Option<&Environment>) -> bool {
+        is_or_none(&self.names.component, component)
+            && environment.is_none_or(|environment| is_or_none(&self.names.environment, environment))
+            && (&self.names.version, &self.names.status, &self.names.run) == (&None, &None, &None)
     }
 
     fn names(
@@ -247,6 +287,14 @@ mod tests {
         {
             assert!(!matches(&[("environment", "production"), other]), "{other:?}");
         }
+        let note = |environment: &str| {
+            let json = format!(r#"{{"component":"shop","environment":{environment}}}"#);
+            Event::from_json(EventKind::NoteRemoved, &json).unwrap()
+        };
+        let matches = |parameters: &[_], event: Event| query(parameters).unwrap().filter.matches(&event);
+        let of_shop = [("component", "shop"), ("environment", "production")];
+        assert!(matches(&of_shop, note("null")) && matches(&of_shop, note("\"production\"")));
+        assert!(!matches(&of_shop, note("\"staging\"")) && !matches(&[("version", "1")], note("null")));
         let reset = Event::Reset(Reset { reason: "a reason".to_owned() });
         assert!(query(&[("event", "step"), ("component", "bank")]).unwrap().filter.matches(&reset));
     }

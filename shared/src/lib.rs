@@ -56,7 +56,7 @@ pub use deployment::{
 };
 pub use duration::Duration;
 pub use error::{FieldError, FieldErrors, MAX_ERRORS, Problem, nearest};
-pub use event::{Event, EventFilter, EventKind, EventQuery, RemovedDeployment, Reset};
+pub use event::{Event, EventFilter, EventKind, EventQuery, RemovedDeployment, RemovedNote, Reset};
 pub use exclusion::{NewExclusion, NewInclusion};
 pub use expected::{Expected, ExpectedStep, StepState};
 pub use filter::{DeploymentFilter, Filter, StepFilter};

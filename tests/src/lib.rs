@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod balancer;
+pub mod browser;
 pub mod cli;
 pub mod clock;
 pub mod db;

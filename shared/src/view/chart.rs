@@ -8,6 +8,9 @@ use crate::{Duration, Growth, Note, Point, Timestamp, Trend, TrendAnswer};
 /// below what 95 % stay above): in its place it would press all others together.
 const OUTLIER_FACTOR: f64 = 1.2;
 
+/// Of fewer durations all are drawn in their place.
+const MIN_FOR_OUTLIERS: usize = 5;
+
 /// The share of the points that decides about outliers.
 const OUTLIER_SHARE: f64 = 0.95;
 
@@ -252,6 +255,10 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
 
 /// The durations between which points are drawn in their place.
 pub(super) fn limits(mut durations: Vec<f64>) -> (f64, f64) {
+    // Of so few none is an outlier.
+    if durations.len() < MIN_FOR_OUTLIERS {
+        return (0.0, f64::INFINITY);
+    }
     durations.sort_by(f64::total_cmp);
     let last = durations.len().saturating_sub(1);
     let at = (last as f64 * OUTLIER_SHARE) as usize;

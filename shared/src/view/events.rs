@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::text::{Meaning, Text};
 use super::words;
-use crate::{Component, Deployment, DeploymentOutcome, Environment, Event, Run, Step, StepId, StepOutcome, Version};
+use crate::{
+    Component, Deployment, DeploymentOutcome, Environment, Event, Note, RemovedNote, Run, Step, StepId, StepOutcome,
+    Version,
+};
 
 /// The most deployments whose end is remembered.
 const MOST: usize = 10_000;
@@ -25,6 +28,10 @@ impl Lines {
             Event::Step(step) => Some(of_step(step)),
             Event::Deployment(deployment) => self.end(deployment),
             Event::Removed(_) => None,
+            Event::Note(note) => Some(of_note(note)),
+            Event::NoteRemoved(RemovedNote { component, environment }) => {
+                Some(format!("a note of {} was removed", noted(component, environment.as_ref())))
+            }
             Event::Reset(reset) => Some(format!("something was missed: {}", reset.reason)),
         }
     }
@@ -90,6 +97,17 @@ fn of_step(step: &Step) -> String {
     }
 }
 
+fn of_note(note: &Note) -> String {
+    let Note { component, environment, text, at, until, owner, .. } = note;
+    let until = until.map_or_else(String::new, |until| format!(" until {}", until.to_seconds_text()));
+    let what = noted(component, environment.as_ref());
+    format!("{}  {what}: a note by {owner}{until}: {text}", at.to_seconds_text())
+}
+
+fn noted(component: &Component, environment: Option<&Environment>) -> String {
+    environment.map_or_else(|| component.to_string(), |environment| format!("{component} ({environment})"))
+}
+
 fn named(component: &Component, version: &Version, environment: &Environment, run: Option<&Run>) -> String {
     let run = run.map_or_else(String::new, |run| format!(", run {run}"));
     format!("{component} {version} ({environment}{run})")
@@ -134,5 +152,11 @@ mod tests {
             line(EventKind::Deployment, &deployment("abandoned", "null")).ends_with("the deployment was abandoned")
         );
         assert_eq!(line(EventKind::Removed, ""), "");
+        let note = r#","text":"moved","at":"2026-01-05T09:30:00Z","until":"2026-01-05T10:00:00Z","recorded_at":"2026-01-06T00:00:00Z""#;
+        assert_eq!(
+            line(EventKind::Note, note),
+            "2026-01-05 09:30:00  shop (production): a note by ann until 2026-01-05 10:00:00: moved"
+        );
+        assert_eq!(line(EventKind::NoteRemoved, ""), "a note of shop (production) was removed");
     }
 }

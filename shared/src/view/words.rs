@@ -56,23 +56,58 @@ pub fn whole(duration: Duration) -> String {
     }
 }
 
-/// A duration as it is said, with a blank between its units: `6m10s` as `6m 10s`, in whole seconds from 10 s on.
+/// A duration as pages write it, with a blank between its units that breaks no line: `42.4s`, `6m 10s`.
 #[must_use]
 pub fn spoken(duration: Duration) -> String {
-    let whole = if duration.seconds() < 10.0 { duration } else { rounded(duration) };
-    let text = whole.to_string();
-    let mut spoken = String::with_capacity(text.len() + 1);
-    for (at, character) in text.char_indices() {
-        if character.is_ascii_digit() && text[..at].ends_with(|before: char| before.is_ascii_alphabetic()) {
-            spoken.push(' ');
-        }
-        spoken.push(character);
-    }
-    spoken.replace(".0s", "s")
+    spaced(&duration.to_string())
 }
 
-fn rounded(duration: Duration) -> Duration {
-    Duration::from_micros((duration.micros() + 500_000) / 1_000_000 * 1_000_000).unwrap_or(duration)
+/// The same in whole seconds, as [`whole`], for what is written again each second.
+#[must_use]
+pub fn spoken_whole(duration: Duration) -> String {
+    spaced(&whole(duration))
+}
+
+/// A blank that breaks no line.
+const NO_BREAK: char = '\u{a0}';
+
+/// A text in which durations are written as pages write them: `took 6m10s` as `took 6m 10s`, with a blank that breaks no line.
+#[must_use]
+pub fn spaced(text: &str) -> String {
+    const BEFORE: [char; 4] = ['(', '+', '-', '±'];
+    const BEHIND: [char; 5] = [')', ',', '.', ';', ':'];
+    let mut spaced = String::with_capacity(text.len() + 8);
+    for word in text.split_inclusive(' ') {
+        let core = word.trim_end().trim_start_matches(BEFORE).trim_end_matches(BEHIND);
+        if !is_written_duration(core) {
+            spaced.push_str(word);
+            continue;
+        }
+        let mut last = ' ';
+        for character in word.chars() {
+            if character.is_ascii_digit() && last.is_ascii_alphabetic() {
+                spaced.push(NO_BREAK);
+            }
+            spaced.push(character);
+            last = character;
+        }
+    }
+    spaced
+}
+
+/// Whether it is a duration of several units, as [`Duration`] writes it, or with all of its units: `1h02m03.5s`.
+fn is_written_duration(word: &str) -> bool {
+    let units: String = word.chars().filter(char::is_ascii_alphabetic).collect();
+    let numbers = word.split(|character: char| character.is_ascii_alphabetic());
+    let is_number = |number: &str| {
+        let mut parts = number.splitn(2, '.');
+        parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut numbers: Vec<&str> = numbers.collect();
+    ["dh", "hm", "ms", "hms"].contains(&&*units)
+        && numbers.pop() == Some("")
+        && numbers.len() == units.len()
+        && numbers.iter().all(|number| is_number(number))
 }
 
 /// Seconds as a duration with a sign: `-12.0s`, and `plus` before a number that is not negative.
@@ -138,12 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_said_with_blanks() {
-        let spoken = |seconds| spoken(Duration::from_seconds(seconds).unwrap());
+    fn durations_are_written_with_blanks_on_pages() {
+        let of = |seconds| Duration::from_seconds(seconds).unwrap();
         assert_eq!(
-            [0.0, 0.25, 4.2, 42.4, 370.0, 7530.0].map(spoken),
-            ["0.00s", "0.25s", "4.2s", "42s", "6m 10s", "2h 05m"]
+            [0.0, 0.25, 4.2, 42.4, 370.0, 7530.0].map(|seconds| spoken(of(seconds)).replace(NO_BREAK, " ")),
+            ["0.00s", "0.25s", "4.2s", "42.4s", "6m 10s", "2h 05m"]
         );
+        assert_eq!([42.4, 370.7].map(|seconds| spoken_whole(of(seconds))), ["42s", "6m\u{a0}10s"]);
+        let spaced = |text: &str| spaced(text).replace(NO_BREAK, "_");
+        assert_eq!(
+            spaced("took 1m57.1s more (+20.0s, -5m00s): 1h02m03s instead of 2d04h."),
+            "took 1m_57.1s more (+20.0s, -5m_00s): 1h_02m_03s instead of 2d_04h."
+        );
+        for name in ["v1m30s", "1m30s-rc", "m30s", "5m30h", "12s", "1.2.3", "ms", "1m.5s", "x 5mm", ""] {
+            assert_eq!(spaced(name), name);
+        }
     }
 
     #[test]

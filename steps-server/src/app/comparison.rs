@@ -17,17 +17,18 @@ impl App {
     /// # Errors
     /// One of them is not there, or has no duration; there is none before; they have too many steps; the database does not answer.
     pub async fn compare(&self, access: &Access, id: StepId, with: Option<StepId>) -> Result<Comparison, Error> {
-        let deployment = self.deployment_to_compare(access, id).await?;
-        let with = match with {
-            Some(with) => with,
-            None => {
-                let before = &deployment;
-                let read =
-                    self.read_unfolded(access, |reader| async move { Ok(reader.successful_before(before, 1).await?) });
-                read.await?.first().map(|(id, _)| *id).ok_or(Error::NothingBefore(id))?
-            }
-        };
-        let with = self.deployment_to_compare(access, with).await?;
+        let read = self.read_one(access, id, |reader| async move {
+            let Some(deployment) = reader.deployment(id).await? else { return Ok(None) };
+            let with = match with {
+                Some(with) => Some(with),
+                None => reader.successful_before(&deployment, 1).await?.first().map(|(before, _)| *before),
+            };
+            Ok(Some((deployment, with)))
+        });
+        let (deployment, with) = read.await?.flatten().ok_or(Error::NoSuchDeployment(id))?;
+        let with = with.ok_or(Error::NothingBefore(id))?;
+        let read = self.read_one(access, with, |reader| async move { Ok(reader.deployment(with).await?) });
+        let with = read.await?.flatten().ok_or(Error::NoSuchDeployment(with))?;
         let (before, after) = (duration(&with, "with")?, duration(&deployment, "id")?);
         let ids = &[deployment.id, with.id];
         let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
@@ -45,11 +46,6 @@ impl App {
         let parts = computing.await?;
         let change_seconds = (after.micros() - before.micros()) as f64 / 1e6;
         Ok(Comparison { deployment, with, before, after, change_seconds, parts })
-    }
-
-    async fn deployment_to_compare(&self, access: &Access, id: StepId) -> Result<Deployment, Error> {
-        let read = self.read_one(access, id, |reader| async move { Ok(reader.deployment(id).await?) });
-        read.await?.flatten().ok_or(Error::NoSuchDeployment(id))
     }
 }
 

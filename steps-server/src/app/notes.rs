@@ -51,7 +51,7 @@ impl App {
     pub async fn remove_note(&self, caller: &Arc<Caller>, id: StepId) -> Result<(), Error> {
         let note = self.note(&caller.access, id).await?.ok_or(Error::NoSuchNote(id))?;
         caller.check_names(&note.component, note.environment.as_ref(), &note.owner).map_err(Error::Forbidden)?;
-        match self.write(|| self.store.delete_note(id)).await? {
+        match self.write(|| self.store.delete_note(&note, self.now())).await? {
             true => Ok(()),
             false => Err(Error::NoSuchNote(id)),
         }

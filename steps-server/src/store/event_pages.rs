@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
-use steps_shared::{Deployment, Event, RemovedDeployment, Reset, Step, StepId, Timestamp};
+use steps_shared::{Deployment, Event, Note, RemovedDeployment, RemovedNote, Reset, Step, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::deployments::{COLUMNS as DEPLOYMENT_COLUMNS, DeploymentRow};
 use super::events::{NewEvent, Place};
 use super::filter::push_ids;
+use super::notes::{COLUMNS as NOTE_COLUMNS, NoteRow};
 use super::statements::cut_ids;
 use super::steps::{COLUMNS as STEP_COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
@@ -66,22 +67,34 @@ impl Reader {
         };
         let wanted: Vec<(Place, NewEvent)> = wanted.filter(is_last).collect();
         let deployments: Vec<StepId> = wanted.iter().filter_map(|(_, event)| event.deployment()).collect();
-        let mut deployments = self.deployments_by_id(tx, &deployments).await?;
+        let deployments = self.deployments_by_id(tx, &deployments).await?;
         let missing = |event: &NewEvent| match event {
             NewEvent::Step(id) => Some(StepId(*id)),
             NewEvent::Deployment(id) => (!deployments.contains_key(id)).then_some(StepId(*id)),
-            NewEvent::Reset => None,
+            _ => None,
         };
         let steps: Vec<StepId> = wanted.iter().filter_map(|(_, event)| missing(event)).collect();
         let steps = self.steps_by_id(tx, &steps).await?;
+        let notes: Vec<StepId> = wanted.iter().filter_map(|(_, event)| event.note()).collect();
+        let mut notes = self.notes_by_id(tx, &notes).await?;
         let told = wanted.into_iter().filter_map(|(place, event)| {
             let event = match event {
                 NewEvent::Step(id) => Event::Step(Box::new(steps.get(&id)?.clone())),
-                NewEvent::Deployment(id) => match deployments.remove(&id) {
-                    Some(deployment) => Event::Deployment(Box::new(deployment)),
+                NewEvent::Deployment(id) => match deployments.get(&id) {
+                    Some(deployment) => Event::Deployment(Box::new(deployment.clone())),
                     // Its first step is recorded still.
                     None => Event::Removed(removed(steps.get(&id)?)),
                 },
+                // One that was removed since has an event of its own.
+                NewEvent::Note(id) => Event::Note(Box::new(notes.remove(&id)?)),
+                NewEvent::NoteRemoved(beside) => {
+                    let Deployment { component, environment, .. } = deployments.get(&beside)?.clone();
+                    Event::NoteRemoved(RemovedNote { component, environment: Some(environment) })
+                }
+                NewEvent::NoteRemovedEverywhere(beside) => {
+                    let component = deployments.get(&beside)?.component.clone();
+                    Event::NoteRemoved(RemovedNote { component, environment: None })
+                }
                 NewEvent::Reset => Event::Reset(Reset { reason: "all deployments were computed anew".to_owned() }),
             };
             Some((place, event))
@@ -106,6 +119,23 @@ impl Reader {
         Ok(found)
     }
 
+    async fn notes_by_id(&self, tx: &mut Tx, ids: &[StepId]) -> Result<HashMap<Uuid, Note>, StoreError> {
+        let mut found = HashMap::new();
+        for ids in cut_ids(ids) {
+            let rows: Vec<NoteRow> = with_connection!(tx, connection => {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(NOTE_COLUMNS).push(" FROM notes WHERE 1 = 1");
+                push_ids(&mut select, "id", &ids);
+                select.build_query_as().fetch_all(&mut *connection).await?
+            });
+            for row in rows {
+                let note = row.read()?;
+                found.insert(note.id.0, note);
+            }
+        }
+        Ok(found)
+    }
+
     async fn steps_by_id(&self, tx: &mut Tx, ids: &[StepId]) -> Result<HashMap<Uuid, Step>, StoreError> {
         let mut found = HashMap::new();
         for ids in cut_ids(ids) {
@@ -122,10 +152,18 @@ impl Reader {
 }
 
 impl NewEvent {
+    /// The deployment that is read to tell it.
     fn deployment(self) -> Option<StepId> {
         match self {
-            Self::Deployment(id) => Some(StepId(id)),
-            Self::Step(_) | Self::Reset => None,
+            Self::Deployment(id) | Self::NoteRemoved(id) | Self::NoteRemovedEverywhere(id) => Some(StepId(id)),
+            Self::Step(_) | Self::Note(_) | Self::Reset => None,
+        }
+    }
+
+    fn note(self) -> Option<StepId> {
+        match self {
+            Self::Note(id) => Some(StepId(id)),
+            _ => None,
         }
     }
 }

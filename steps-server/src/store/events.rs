@@ -34,6 +34,12 @@ pub enum NewEvent {
     Step(Uuid),
     /// A deployment has changed, or is no longer there.
     Deployment(Uuid),
+    /// A note was recorded.
+    Note(Uuid),
+    /// A note was removed, of the component and in the environment of this deployment.
+    NoteRemoved(Uuid),
+    /// A note was removed, of the component of this deployment, and in no particular environment.
+    NoteRemovedEverywhere(Uuid),
     /// Everything may have changed.
     Reset,
 }
@@ -44,6 +50,10 @@ impl NewEvent {
             Self::Step(id) => (0, id),
             Self::Deployment(id) => (1, id),
             Self::Reset => (2, Uuid::nil()),
+            // A server of the version before takes these for a reset.
+            Self::Note(id) => (3, id),
+            Self::NoteRemoved(id) => (4, id),
+            Self::NoteRemovedEverywhere(id) => (5, id),
         }
     }
 
@@ -51,6 +61,9 @@ impl NewEvent {
         match kind {
             0 => Self::Step(subject),
             1 => Self::Deployment(subject),
+            3 => Self::Note(subject),
+            4 => Self::NoteRemoved(subject),
+            5 => Self::NoteRemovedEverywhere(subject),
             _ => Self::Reset,
         }
     }

@@ -6,6 +6,7 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 use steps_shared::{Note, NoteFilter, NoteQuery, Order, StepId, Timestamp};
 use uuid::Uuid;
 
+use super::events::NewEvent;
 use super::filter::{push_note_access, push_note_filter, push_text};
 use super::steps::{Rows, read, timestamp};
 use super::transaction::{Tx, with_connection};
@@ -13,10 +14,10 @@ use super::{Doomed, Reader, Store, StoreError, with_pools};
 
 /// The most rows of a list that are handed on together.
 const ROWS: usize = 256;
-const COLUMNS: &str = "id, component, environment, note, started_at, ended_at, owner, recorded_at";
+pub(super) const COLUMNS: &str = "id, component, environment, note, started_at, ended_at, owner, recorded_at";
 
 #[derive(Debug, sqlx::FromRow)]
-struct NoteRow {
+pub(super) struct NoteRow {
     id: Uuid,
     component: String,
     environment: Option<String>,
@@ -28,7 +29,7 @@ struct NoteRow {
 }
 
 impl NoteRow {
-    fn read(self) -> Result<Note, sqlx::Error> {
+    pub(super) fn read(self) -> Result<Note, sqlx::Error> {
         Ok(Note {
             id: StepId(self.id),
             component: read("component", &self.component)?,
@@ -98,7 +99,7 @@ impl Reader {
 }
 
 impl Store {
-    /// Stores a note.
+    /// Stores a note, with an event.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`]: another one has its id. Otherwise the database does not answer, and may have stored it.
@@ -118,20 +119,37 @@ impl Store {
                 .push_bind(owner.as_str().to_owned())
                 .push_bind(recorded_at.micros());
             insert.push(")");
-            insert.build().execute(connection).await?;
+            insert.build().execute(&mut *connection).await?;
         });
+        tx.put_events(&[NewEvent::Note(id.0)], *recorded_at).await?;
         tx.commit().await
     }
 
-    /// Deletes a note; `false` when there is none with this id.
+    /// Deletes a note, with an event; `false` when there is none with this id. A component that was never deployed has no event.
     ///
     /// # Errors
     /// The database does not answer. It may have deleted it.
-    pub async fn delete_note(&self, id: StepId) -> Result<bool, StoreError> {
+    pub async fn delete_note(&self, note: &Note, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin_projection().await?;
         let deleted = with_connection!(&mut tx, connection => {
-            sqlx::query("DELETE FROM notes WHERE id = ?").bind(id.0).execute(connection).await?.rows_affected()
+            let delete = sqlx::query("DELETE FROM notes WHERE id = ?").bind(note.id.0);
+            delete.execute(&mut *connection).await?.rows_affected()
         });
+        if deleted > 0 {
+            // What is deleted cannot be read when the event is told; a deployment says of what it was.
+            let beside: Option<Uuid> = with_connection!(&mut tx, connection => {
+                let mut select = QueryBuilder::new("SELECT id FROM deployments WHERE component = ");
+                select.push_bind(note.component.to_string());
+                push_text(&mut select, "environment", note.environment.as_ref().map(ToString::to_string));
+                select.push(" ORDER BY started_at DESC, id DESC LIMIT 1");
+                select.build_query_scalar().fetch_optional(&mut *connection).await?
+            });
+            let is_everywhere = note.environment.is_none();
+            let event = if is_everywhere { NewEvent::NoteRemovedEverywhere } else { NewEvent::NoteRemoved };
+            if let Some(beside) = beside {
+                tx.put_events(&[event(beside)], now).await?;
+            }
+        }
         tx.commit().await?;
         Ok(deleted > 0)
     }

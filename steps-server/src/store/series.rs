@@ -13,7 +13,7 @@ use super::statements::cut_conditions;
 use super::steps::{invalid, read, timestamp};
 use super::timelines::{WHOLE, WholeRow, fitting};
 use super::transaction::with_connection;
-use super::{Reader, StoreError, with_pools};
+use super::{Reader, Store, StoreError, with_pools};
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
 const MAX_DEPLOYMENTS: u32 = 200_000;
@@ -87,6 +87,20 @@ impl Series {
     }
 }
 
+/// On SQLite `DISTINCT` reads every row of the index: 70 ms for 170,000 deployments. This looks up each name behind the one before it, which
+/// takes 2 ms for 200 names; MySQL does so by itself.
+const NAMES_BY_SEEKS: &str = "WITH RECURSIVE components (component) AS (
+        SELECT MIN(component) FROM deployments
+        UNION ALL SELECT (SELECT MIN(component) FROM deployments WHERE component > components.component)
+            FROM components WHERE component IS NOT NULL),
+    names (component, environment) AS (
+        SELECT component, (SELECT MIN(environment) FROM deployments WHERE component = components.component)
+            FROM components WHERE component IS NOT NULL
+        UNION ALL SELECT component, (SELECT MIN(environment) FROM deployments
+            WHERE component = names.component AND environment > names.environment)
+            FROM names WHERE environment IS NOT NULL)
+    SELECT component, environment FROM (SELECT * FROM names WHERE environment IS NOT NULL)";
+
 impl Reader {
     /// Every component and environment that there are deployments of, or those of the filter.
     pub async fn deployed(
@@ -94,8 +108,12 @@ impl Reader {
         component: Option<&Component>,
         environment: Option<&Environment>,
     ) -> Result<Vec<Name>, StoreError> {
+        let names = match (&self.store, component) {
+            (Store::Sqlite(_), None) => NAMES_BY_SEEKS,
+            _ => "SELECT DISTINCT component, environment FROM deployments",
+        };
         let rows: Vec<(String, String)> = with_pools!(&self.store, pools => {
-            let mut select = QueryBuilder::new("SELECT DISTINCT component, environment FROM deployments");
+            let mut select = QueryBuilder::new(names);
             push_access(&mut select, &self.access);
             push_text(&mut select, "component", component.map(ToString::to_string));
             push_text(&mut select, "environment", environment.map(ToString::to_string));

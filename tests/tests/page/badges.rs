@@ -23,7 +23,7 @@ async fn a_badge_is_seen_without_a_token_where_the_server_says_so(db: TestDb) {
 
     let badge = server.get("/badge/acme%2Fshop.svg").await;
     let svg = badge.ok();
-    assert!(svg.contains(">deploy</text>") && svg.contains(">1m 40s → steady</text>"), "{svg}");
+    assert!(svg.contains(">deploy</text>") && svg.contains(">1m\u{a0}40s → steady</text>"), "{svg}");
     for (name, value) in [
         ("content-type", "image/svg+xml"),
         ("cache-control", "public, max-age=300, s-maxage=300"),

@@ -1,13 +1,14 @@
 //! The pages in a real browser.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use steps_shared::Timestamp;
 use steps_tests::access::{Caller, generated_token};
+use steps_tests::browser::Browser;
 use steps_tests::history::deploy;
 use steps_tests::server::Builder;
-use steps_tests::{DatabaseKind, Server, TestDb, block_on, eventually};
+use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on, eventually};
 
-use crate::browser::Browser;
 use crate::html::EVIL;
 
 /// Records a step that begins now, or so many seconds ago; its id.
@@ -29,7 +30,8 @@ async fn past(server: &Server, component: &str) {
 
 /// That nothing is wider than the window, nothing was complained of, and nothing came from elsewhere.
 async fn check(browser: &Browser, server: &Server, what: &str) {
-    let wide = browser.value("return document.documentElement.scrollWidth - window.innerWidth").await;
+    let wide =
+        browser.value("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
     assert!(wide.as_i64().unwrap() <= 0, "{what} is wider than the window: {wide}");
     assert_eq!(browser.complaints().await, Vec::<String>::new(), "{what}");
     let loaded = browser.value("return performance.getEntriesByType('resource').map(one => one.name)").await;
@@ -54,7 +56,7 @@ async fn axe(browser: &Browser, what: &str) {
 fn a_page_lives_without_a_reload() {
     block_on(async {
         let db = TestDb::new(DatabaseKind::Sqlite);
-        let server = Server::start(&db).await;
+        let server = Builder::on(&db.url()).args(&["--event-readers", "1"]).start().await;
         let browser = Browser::start().await;
         browser.open(server.url()).await;
         browser.says("h1", "How long does a deploy take?").await;
@@ -118,6 +120,64 @@ fn a_page_lives_without_a_reload() {
         assert_eq!(browser.value("return window.isTheSame").await, json!(true));
         check(&browser, &server, "a deployment").await;
 
+        // It is compared with any other one, also of another component, by the names of that one.
+        browser.click("#compare details summary").await;
+        browser.click("#compare input[name=component]").await;
+        browser.value("document.querySelector('#compare input[name=component]').value = ''").await;
+        browser.keys("#compare input[name=component]", "billing").await;
+        browser.keys("#compare input[name=version]", "1\u{e007}").await;
+        browser.says("p.sentences", "than billing 1").await;
+        assert!(browser.path().await.contains("/compare?with="), "its address names both");
+
+        // A note appears and goes by itself.
+        browser.open(&format!("{}/component?component=checkout", server.url())).await;
+        browser.value("window.isTheSame = true").await;
+        let note = json!({"component": "checkout", "text": "moved to the new cluster", "owner": "ann"}).to_string();
+        let note = server.post_body("/v1/notes", "application/json", note).await.json();
+        browser.says("#durations", "moved to the new cluster").await;
+        let path = format!("/v1/notes/{}", note["id"].as_str().unwrap());
+        assert_eq!(Answer::of(server.request(Method::DELETE, &path)).await.status, 204);
+        let noted = async || browser.text("#durations").await.contains("moved");
+        eventually("the note is gone", async || (!noted().await).then_some(())).await;
+
+        // A hidden page ends its stream, which is the only one that the server permits, and catches up when it is shown again.
+        let own = browser.client().window().await.unwrap();
+        let other = browser.client().new_window(true).await.unwrap();
+        browser.client().switch_to_window(other.handle).await.unwrap();
+        let stream = eventually("its stream has ended", async || {
+            let response = server.request(Method::GET, "/v1/events").send().await.unwrap();
+            (response.status() == 200).then_some(response)
+        });
+        drop(stream.await);
+        record(&server, "checkout", "4.0", "building", json!({})).await;
+        browser.client().close_window().await.unwrap();
+        browser.client().switch_to_window(own).await.unwrap();
+        browser.says("#list", "4.0").await;
+        assert_eq!(browser.value("return window.isTheSame").await, json!(true));
+        record(&server, "checkout", "4.0", "failed", json!({})).await;
+        eventually("it hears again", async || browser.text("#list tbody tr").await.contains("failed").then_some(()))
+            .await;
+
+        // Dates that are chosen are what is shown.
+        let day = |ago: i64| {
+            let at = steps_tests::steps::now().micros() - ago * 86_400_000_000;
+            Timestamp::from_micros(at).unwrap().to_seconds_text()[..10].to_owned()
+        };
+        let dates = format!(
+            "document.querySelector('[name=since]').value = '{}'; document.querySelector('[name=until]').value = '{}'",
+            day(6),
+            day(4)
+        );
+        browser.value(&dates).await;
+        browser.click("form.filters button").await;
+        eventually("zoomed", async || browser.path().await.contains("until=").then_some(())).await;
+        let shown = browser
+            .value(
+                "return [...document.querySelectorAll('#list tbody tr')].map(row => row.querySelector('th').innerText)",
+            )
+            .await;
+        assert_eq!(shown, json!(["1.4", "1.5", "1.6"]), "of all days that are named");
+
         // Without a script it is all there, and loaded again from time to time.
         browser.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
         browser.open(server.url()).await;
@@ -154,6 +214,7 @@ fn every_view_fits_and_can_be_used_by_keyboard() {
             format!("/deployments/{running}"),
             format!("/deployments/{of_many}"),
             format!("/deployments/{succeeded}/compare"),
+            format!("/deployments/{of_many}/compare?with={succeeded}"),
             "/deployments".to_owned(),
             "/trend?since=2026-01-01".to_owned(),
             "/trend?component=search&environment=production&since=2026-01-01".to_owned(),
@@ -162,7 +223,10 @@ fn every_view_fits_and_can_be_used_by_keyboard() {
             "/login".to_owned(),
             "/deployments/x".to_owned(),
         ];
-        for (width, scheme) in [(375, "light"), (1280, "dark"), (1280, "light")] {
+        // With axe-core each is looked at in all four ways.
+        let looks = [(375, "light"), (1280, "dark"), (1280, "light"), (375, "dark")];
+        let many = if std::env::var_os("STEPS_TEST_AXE").is_some() { looks.len() } else { 2 };
+        for (width, scheme) in looks.into_iter().take(many) {
             browser.look(width, scheme).await;
             for view in &views {
                 let what = format!("{view}, {width} pixels wide, {scheme}");

@@ -1,6 +1,5 @@
 //! The pages: what they hold, on both databases, and how they behave in a real browser.
 
 mod badges;
-mod browser;
 mod html;
 mod look;

@@ -77,6 +77,22 @@ async fn what_happens_is_told_by_its_filter(db: TestDb) {
         told = spans.next().await;
     }
     assert_eq!((&told.data["id"], &told.data["outcome"]), (&json!(span), &json!("failed")));
+    // A note of all environments is told, and its removal.
+    let mut notes = server.watch("component=shop&environment=production").await;
+    let mut versions = server.watch("component=shop&version=2").await;
+    let note = json!({"component": "shop", "text": "moved", "owner": "ann"}).to_string();
+    let note = server.post_body("/v1/notes", "application/json", note).await;
+    assert_eq!(note.status, 201, "{}", note.text());
+    let told = notes.next().await;
+    assert_eq!((told.event.as_str(), &told.data), ("note", &note.json()));
+    let path = format!("/v1/notes/{}", note.json()["id"].as_str().unwrap());
+    assert_eq!(Answer::of(server.request(Method::DELETE, &path)).await.status, 204);
+    let told = notes.next().await;
+    let gone = json!({"component": "shop", "environment": null});
+    assert_eq!((told.event.as_str(), &told.data), ("note_removed", &gone));
+    // It is of no version.
+    record(&server, "shop", "started", json!({"version": "2"})).await;
+    assert_eq!(versions.next().await.short(), "step started");
     let wrong = server.get("/v1/events?onwer=ann&event=deploy&since=1h").await.problem(400);
     assert_eq!(wrong.errors.len(), 3, "{wrong:?}");
     server.stop().await;
@@ -177,6 +193,17 @@ async fn a_reader_is_told_what_its_token_may_see(db: TestDb) {
     let path = format!("/v1/events?last_event_id={}", others.id);
     let mut resumed = Events::of(limited.request(Method::GET, &path)).await;
     assert_eq!(resumed.next().await.data["component"], "shop");
+    // Notes are seen by who may see the component in one of their environments.
+    for (component, environment) in [("bank", json!(null)), ("shop", json!("staging")), ("shop", json!(null))] {
+        let note =
+            json!({"component": component, "environment": environment, "text": "moved", "owner": "ann"}).to_string();
+        assert_eq!(server.post_body("/v1/notes", "application/json", note).await.status, 201);
+    }
+    let mut told = events.next().await;
+    while told.event != "note" {
+        told = events.next().await;
+    }
+    assert_eq!((&told.data["component"], &told.data["environment"]), (&json!("shop"), &json!(null)));
     server.stop().await;
 }
 

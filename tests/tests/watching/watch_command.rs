@@ -72,6 +72,9 @@ async fn lines_are_written_as_it_happens(db: TestDb) {
     let expected =
         ["started", "building", "failed", "the deployment failed"].map(|end| format!("shop 4.2.0 (production): {end}"));
     assert_eq!(steps, expected, "{said}");
+    let note = json!({"component": "shop", "text": "moved", "owner": "ann"}).to_string();
+    assert_eq!(server.post_body("/v1/notes", "application/json", note).await.status, 201);
+    lines.says("shop: a note by ann: moved").await;
     json.says("\"outcome\":\"failed\"").await;
     let steps_of_bank =
         || json.said().lines().filter(|line| line.contains("\"event\":\"step\"") && line.contains("bank")).count();

@@ -141,7 +141,9 @@ impl<'a> Watched<'a> {
         match message {
             Message::Listed(_) => self.is_listed = true,
             Message::Event(Event::Deployment(deployment)) => self.ended(&deployment),
-            Message::Event(event @ Event::Reset(_)) => self.above.extend(self.lines.line(&event).map(Painted::plain)),
+            Message::Event(event @ (Event::Note(_) | Event::NoteRemoved(_) | Event::Reset(_))) => {
+                self.above.extend(self.lines.line(&event).map(Painted::plain));
+            }
             Message::Event(Event::Step(_) | Event::Removed(_)) => {}
             Message::Away(reason) => self.away = Some((Instant::now(), reason)),
             Message::Back => self.away = None,

@@ -42,7 +42,7 @@ impl Once {
     pub fn outcome(&mut self, event: &Event) -> Option<DeploymentOutcome> {
         match event {
             Event::Deployment(deployment) => self.ended(deployment),
-            Event::Step(_) | Event::Removed(_) | Event::Reset(_) => None,
+            Event::Step(_) | Event::Removed(_) | Event::Note(_) | Event::NoteRemoved(_) | Event::Reset(_) => None,
         }
     }
 

@@ -115,7 +115,9 @@ impl<'a> RunningDeployments<'a> {
             Message::Event(Event::Removed(removed)) => {
                 self.tracked.retain(|tracked| tracked.deployment.id != removed.id);
             }
-            Message::Event(Event::Reset(_)) | Message::Away(_) | Message::Back => {}
+            Message::Event(Event::Note(_) | Event::NoteRemoved(_) | Event::Reset(_))
+            | Message::Away(_)
+            | Message::Back => {}
         }
     }
 

@@ -179,7 +179,10 @@ impl EventReader {
     }
 
     fn is_told(&self, event: &Event) -> bool {
-        let sees = event.place().is_none_or(|(component, environment)| self.access.may_see(component, environment));
+        let sees = event.place().is_none_or(|(component, environment)| match environment {
+            Some(environment) => self.access.may_see(component, environment),
+            None => self.access.may_see_component(component),
+        });
         sees && self.filter.matches(event)
     }
 

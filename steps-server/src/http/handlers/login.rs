@@ -11,7 +11,7 @@ use super::json;
 use crate::app::Error;
 use crate::http::body::{self, Limit, MediaType};
 use crate::http::context::{Context, Memory};
-use crate::http::page::{self, refusal};
+use crate::http::page::{self, refusal, see_other};
 use crate::http::problem::ApiError;
 use crate::http::request::Request;
 use crate::http::{auth, fields, session};
@@ -120,13 +120,6 @@ fn token(fields: Vec<(String, String)>) -> Result<String, ApiError> {
         (Some(_), Some(_)) => Err(FieldErrors::from(FieldError::repeated("token")).into()),
         (Some(value), None) => Ok(value.trim().to_owned()),
     }
-}
-
-fn see_other(path: &str) -> Result<Response, ApiError> {
-    let location = HeaderValue::try_from(path).map_err(|error| Error::Internal(error.to_string()))?;
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
 }
 
 fn put_cookie(response: &mut Response, cookie: Option<HeaderValue>) -> Result<(), ApiError> {

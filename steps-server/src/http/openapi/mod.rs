@@ -12,7 +12,7 @@ use bytes::Bytes;
 use steps_shared::openapi::{boolean, integer, sent_names, text};
 use steps_shared::{
     BatchAnswer, CheckAnswer, Comparison, CreatedToken, CurrentCaller, Deployment, DeploymentDetail, Expected, Problem,
-    Projection, RemovedDeployment, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
+    Projection, RemovedDeployment, RemovedNote, Reset, Scope, StatsAnswer, Step, TokenList, TrendAnswer,
 };
 use utoipa::openapi::path::{Operation, OperationBuilder, PathItem, Paths};
 use utoipa::openapi::schema::{Components, ObjectBuilder};
@@ -131,6 +131,7 @@ fn components() -> Components {
         Comparison,
         Expected,
         RemovedDeployment,
+        RemovedNote,
         Reset,
         StatsAnswer,
         TrendAnswer,

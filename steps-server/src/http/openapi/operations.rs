@@ -172,8 +172,8 @@ pub fn describe(operation: &str) -> Described {
             )
         },
         "watch_events" => Described {
-            about: "Server-sent events: each has the id to resume from, its name (step, deployment, removed or reset) and one \
-                JSON document. Without an id it begins now. A reset says that something was missed: list what is of interest. \
+            about: "Server-sent events: each has the id to resume from, its name (step, deployment, removed, note, note_removed or \
+                reset) and one JSON document. Without an id it begins now. A reset says that something was missed: list what is of interest. \
                 Lines that begin with a colon, and ids without data, come while nothing happens. The id may stand in the header \
                 Last-Event-ID as well, which is stronger.",
             ..of(

@@ -8,7 +8,7 @@ use steps_shared::view::chart::{Chart, Mark, NoteMark};
 use steps_shared::view::note;
 use steps_shared::view::scatter::{CELLS, Dot, GridCell, Scatter, cell as grid_cell};
 use steps_shared::view::trend_tables::changes_table;
-use steps_shared::view::words::{date, grouped, spoken};
+use steps_shared::view::words::{date, grouped, spaced, spoken};
 use steps_shared::{DeploymentOutcome, Duration, Sprints, Trend, escaped};
 
 use super::links;
@@ -39,14 +39,14 @@ pub fn points(points: &[Plotted]) -> Vec<Dot> {
 
 /// The picture of deployments, with notes.
 pub fn scatter(scatter: &Scatter, notes: &[NoteMark]) -> Markup {
-    scatter_with(scatter, notes, &[], None)
+    scatter_with(scatter, notes, (&[], ""), None)
 }
 
-/// The same with rings around some cells, and a line at the longest that is allowed.
+/// The same with rings around some cells, and what they are, and a line at the longest that is allowed.
 pub fn scatter_with(
     scatter: &Scatter,
     notes: &[NoteMark],
-    ringed: &[GridCell],
+    (ringed, rings): (&[GridCell], &str),
     most: Option<(f64, Duration)>,
 ) -> Markup {
     let most = most.filter(|(share, _)| (0.0..=1.0).contains(share));
@@ -85,7 +85,7 @@ pub fn scatter_with(
                 @if scatter.neighbours > 0 { span { i.key.medians {} "median of " (scatter.neighbours) " neighbours" } }
                 @if !scatter.changes.is_empty() { span { i.key.change {} "the level changed" } }
                 @if !notes.is_empty() { span { i.key.noted {} "a note" } }
-                @if !ringed.is_empty() { span { i.key.dot.rings {} "a limit would have fired" } }
+                @if !ringed.is_empty() { span { i.key.dot.rings {} (rings) } }
                 @if let Some((_, max)) = most { span { i.key.most {} "at most " (spoken(max)) } }
                 @if let Some(longest) = scatter.longest { span { i.key.dot.above {} (scatter.above.1) " took up to " (spoken(longest)) } }
             }
@@ -165,7 +165,10 @@ pub fn trend(chart: &Chart) -> Markup {
                     text.change x=(percent(at)) y=(12 + (nth % 2) * 15) text-anchor=(anchor) { title { (escaped(&change.version)) } (short(&change.version)) }
                 }
             }))
-            figcaption.legend { @for (mark, words) in &chart.legend { span { i class={ "key " (mark_class(*mark)) } {} (words) } } }
+            figcaption.legend {
+                @for (mark, words) in &chart.legend { span { i class={ "key " (mark_class(*mark)) } {} (spaced(words)) } }
+                @if !chart.notes.is_empty() { span { i.key.noted {} "a note" } }
+            }
         }
     }
 }

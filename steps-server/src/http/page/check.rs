@@ -6,13 +6,14 @@ use maud::{Markup, html};
 use steps_shared::view::check::report;
 use steps_shared::view::replay::{ReplaySummary, ReplayedLimit};
 use steps_shared::view::scatter::Scatter;
+use steps_shared::view::words::spaced;
 use steps_shared::{
     Budget, CheckAnswer, CheckQuery, CheckResult, DeploymentFilter, DeploymentOutcome, Replay, StepFilter,
 };
 use warp::reply::Response;
 
 use super::layout::{Here, Page};
-use super::markup::{name, text};
+use super::markup::{self, name, text};
 use super::{answer, chart, form, links};
 use crate::app::Plotted;
 use crate::http::context::Context;
@@ -50,13 +51,24 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
             div #check data-swap {
                 @if let Some((query, checked, points)) = &shown { (result(query, checked, points)) }
             }
-            @if is_asked { p.downloads { a href=(links::with("/v1/check", &pairs)) { "JSON" } } }
+            @if let Some((query, _, _)) = &shown { (downloads(&pairs, query)) }
         };
         let component = form::given(&pairs, "component").to_owned();
         let live = is_asked.then(|| vec![("component", component)]);
         Page { title: "Check".to_owned(), here: Here::Check, live, main }
     })
     .await
+}
+
+/// What is said, and the deployments that it is said of.
+fn downloads(pairs: &[(String, String)], query: &CheckQuery) -> Markup {
+    let of = [("component", query.component.to_string()), ("environment", query.environment.to_string())];
+    let of = of.map(|(name, value)| (name.to_owned(), value));
+    html! {
+        p.downloads { a href=(links::with("/v1/check", pairs)) { "JSON" } }
+        p.faint { "All deployments of it:" }
+        (markup::downloads("/v1/deployments", &of, &markup::FORMATS))
+    }
 }
 
 fn replayed(query: &CheckQuery, replay: &Replay) -> DeploymentFilter {
@@ -109,11 +121,11 @@ fn result(query: &CheckQuery, checked: &CheckAnswer, points: &[Plotted]) -> Mark
             thead { tr { th scope="col" { "Limit" } th scope="col" { "Result" } th scope="col" { "Why" } } }
             tbody {
                 @for limit in &told.limits {
-                    tr { th scope="row" { (limit.label) } td data-label="Result" { span class={ "verdict " (class(limit.result)) } { (limit.result.name()) } } td data-label="Why" { (limit.reason) } }
+                    tr { th scope="row" { (spaced(&limit.label)) } td data-label="Result" { span class={ "verdict " (class(limit.result)) } { (limit.result.name()) } } td data-label="Why" { (spaced(&limit.reason)) } }
                 }
             }
         }
-        @if let Some(normal) = &told.new_normal { p.note { (normal) "." } }
+        @if let Some(normal) = &told.new_normal { p.note { (spaced(normal)) "." } }
         @if let Some(summary) = &told.replay {
             section aria-labelledby="replay-title" {
                 h2 #replay-title { "Replay" }
@@ -132,21 +144,23 @@ fn picture(budget: &Budget, replay: &Replay, points: &[Plotted]) -> Markup {
     let fired: Vec<_> =
         fired.map(|firing| scatter.place(firing.deployment.started_at, firing.deployment.duration)).collect();
     let most = budget.max.map(|max| (scatter.durations.share(max.seconds()), max));
-    chart::scatter_with(&scatter, &[], &fired, most)
+    let all = replay.budgets.iter().all(|limit| limit.firings.len() as u64 == u64::from(limit.over));
+    let rings = if all { "a limit would have fired" } else { "the latest at which a limit would have fired" };
+    chart::scatter_with(&scatter, &[], (&fired, rings), most)
 }
 
 fn replay(summary: &ReplaySummary) -> Markup {
     html! {
         p { (summary.since) ":" }
         @for ReplayedLimit { label, fired, unknown, latest, firings } in &summary.limits {
-            p { strong { (label) } " " (text(fired)) @if !unknown.is_empty() { span.faint { "; " (unknown) } } "." }
+            p { strong { (spaced(label)) } " " (text(fired)) @if !unknown.is_empty() { span.faint { (unknown) } } "." }
             @if !firings.is_empty() {
                 details {
                     summary { @match latest { Some(latest) => { "The latest " (latest) } None => { "Each of them" } } }
                     table {
                         caption.hidden { "Where " (label) " would have fired" }
                         thead { tr { th scope="col" { "Started (UTC)" } th scope="col" { "Version" } th scope="col" { "Why" } } }
-                        tbody { @for line in firings.iter().rev() { tr { td { (line.started) } td { (name(&line.version)) } td { (line.reason) } } } }
+                        tbody { @for line in firings.iter().rev() { tr { td { (line.started) } td { (name(&line.version)) } td { (spaced(&line.reason)) } } } }
                     }
                 }
             }

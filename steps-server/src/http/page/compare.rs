@@ -6,19 +6,24 @@ use maud::{Markup, html};
 use steps_shared::view::comparison::{sentence, table};
 use steps_shared::view::words::{date, spoken};
 use steps_shared::{
-    Comparison, ComparisonQuery, Deployment, DeploymentFilter, DeploymentQuery, Duration, Order, StepFilter, escaped,
+    Comparison, ComparisonQuery, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration,
+    FieldError, FieldErrors, Order, StepFilter, StepId, escaped,
 };
 use warp::reply::Response;
 
 use super::layout::{Here, Page};
 use super::markup::{self, downloads, name, percent, text};
-use super::{answer, links};
+use super::{answer, form, links, see_other};
+use crate::app::Access;
 use crate::http::context::Context;
 use crate::http::problem::ApiError;
 use crate::http::request::Request;
 
 /// So many of the newest deployments are offered to compare with.
 const MAX_CHOICES: u64 = 60;
+
+/// What names another deployment, in a form.
+const NAMES: [&str; 3] = ["component", "environment", "version"];
 
 /// The height of a bar in pixels; there are two in a field.
 const BAR: u32 = 8;
@@ -30,8 +35,14 @@ struct Shown {
 }
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let query = ComparisonQuery::from_parameters(request.parameters()?)?;
+    let given = form::read(&request)?;
+    let api = links::without(&given, &NAMES);
+    let query = ComparisonQuery::from_parameters(api.iter().map(|(name, value)| (name.into(), value.into())))?;
     let (access, id, app) = (request.access(), request.id()?, &context.app);
+    if query.with.is_none() && NAMES.iter().any(|name| !form::given(&given, name).is_empty()) {
+        let with = named(&context, &access, id, &given).await?;
+        return see_other(&links::comparison(id, Some(with)));
+    }
     let comparison = app.compare(&access, id, query.with).await?;
     let Deployment { component, environment, .. } = &comparison.deployment;
     let base = StepFilter {
@@ -48,6 +59,49 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
     let choices = app.short_list(&access, list).await?;
     let shown = Shown { comparison, choices };
     answer(&context, &request, move || shown.page()).await
+}
+
+/// The newest deployment of the names in a form that has a duration, and is another one; a successful one before all others.
+async fn named(context: &Context, access: &Access, id: StepId, given: &[(String, String)]) -> Result<StepId, ApiError> {
+    let mut errors = Vec::new();
+    let base = StepFilter {
+        component: form::value(given, "component", &mut errors),
+        environment: form::value(given, "environment", &mut errors),
+        version: form::value(given, "version", &mut errors),
+        ..StepFilter::default()
+    };
+    if !errors.is_empty() {
+        return Err(FieldErrors(errors).into());
+    }
+    for outcome in [Some(DeploymentOutcome::Succeeded), None] {
+        let list = DeploymentQuery {
+            filter: DeploymentFilter { base: base.clone(), outcome, ..DeploymentFilter::default() },
+            order: Order::Descending,
+            limit: Some(MAX_CHOICES),
+            ..DeploymentQuery::default()
+        };
+        let found = context.app.short_list(access, list).await?;
+        if let Some(other) = found.iter().find(|other| other.id != id && other.duration.is_some()) {
+            return Ok(other.id);
+        }
+    }
+    let name = NAMES.iter().rfind(|name| !form::given(given, name).is_empty()).copied().unwrap_or_default();
+    Err(FieldErrors::from(FieldError::wrong(name, "is of no other deployment that has ended")).into())
+}
+
+/// The names and a button that lead to the comparison with the newest deployment of these names.
+pub fn by_names(deployment: &Deployment) -> Markup {
+    let Deployment { id, component, environment, .. } = deployment;
+    let own = [("component", component.to_string()), ("environment", environment.to_string())];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    html! {
+        form.filters method="get" action=(links::comparison(*id, None)) aria-label="Compare with any deployment" {
+            (form::field(&own, "Compare with component", "component", "any", 16))
+            (form::field(&own, "Environment", "environment", "any", 12))
+            (form::field(&own, "Version", "version", "the newest", 12))
+            button { "Compare" }
+        }
+    }
 }
 
 impl Shown {
@@ -71,6 +125,7 @@ impl Shown {
                 p { a href=(links::comparison(with.id, Some(*id))) { "The other way round" } }
             }
             (self.choice())
+            details { summary { "Compare with any other deployment" } (by_names(deployment)) }
             p.sentences { (text(&sentence(&self.comparison))) }
             section aria-labelledby="steps-title" {
                 h2 #steps-title { "Step by step" }
@@ -91,8 +146,8 @@ impl Shown {
             form.filters method="get" action=(links::comparison(deployment.id, None)) aria-label="Compare with" {
                 label { "Compare with "
                     select name="with" {
-                        (choice(with, true))
-                        @for other in others { (choice(other, false)) }
+                        (choice(with, &deployment.component, true))
+                        @for other in others { (choice(other, &deployment.component, false)) }
                     }
                 }
                 button { "Compare" }
@@ -108,7 +163,7 @@ impl Shown {
         let longest = parts.iter().flat_map(|part| [part.before, part.after]).max().unwrap_or_default();
         html! {
             div.wide tabindex="0" role="region" aria-label="The parts of both" {
-                table.bars {
+                table.bars.compared {
                     thead { tr {
                         @for (nth, column) in table.columns.iter().enumerate() {
                             th scope="col" class=[column.right.then_some("n")] { (column.name) }
@@ -135,10 +190,11 @@ impl Shown {
     }
 }
 
-fn choice(deployment: &Deployment, is_chosen: bool) -> Markup {
-    let Deployment { id, version, outcome, started_at, duration, .. } = deployment;
+fn choice(deployment: &Deployment, beside: &Component, is_chosen: bool) -> Markup {
+    let Deployment { id, component, version, outcome, started_at, duration, .. } = deployment;
     html! {
         option value=(id) selected[is_chosen] {
+            @if component != beside { (escaped(component.as_str())) " " }
             (escaped(version.as_str())) ", " (date(*started_at)) ", " (outcome.name())
             @if let Some(took) = duration { ", " (spoken(*took)) }
         }

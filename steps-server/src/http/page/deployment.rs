@@ -10,7 +10,7 @@ use warp::reply::Response;
 
 use super::layout::{Here, Page};
 use super::markup::{self, ago, downloads, duration, known, moment, name, outcome, text};
-use super::{answer, links, live};
+use super::{answer, compare, links, live};
 use crate::app::{Neighbours, Running};
 use crate::http::context::Context;
 use crate::http::problem::ApiError;
@@ -82,8 +82,11 @@ impl Shown {
                 (neighbour("Next", neighbours.next.as_ref(), *now))
             }
             div #compare data-swap {
-                @if deployment.duration.is_some() && detail.usual.is_some() {
-                    p { a href=(links::comparison(*id, None)) { "Compare with the last successful one, step by step" } }
+                @if deployment.duration.is_some() {
+                    @if detail.usual.is_some() {
+                        p { a href=(links::comparison(*id, None)) { "Compare with the last successful one, step by step" } }
+                    }
+                    details { summary { "Compare with any other deployment" } (compare::by_names(deployment)) }
                 }
             }
             (downloads(&format!("/v1/deployments/{id}"), &[], &markup::FORMATS))

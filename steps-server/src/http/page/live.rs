@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use steps_shared::view::live_bar::{LiveBar, Segment};
-use steps_shared::view::words::{deployments, spoken};
+use steps_shared::view::words::{deployments, spoken, spoken_whole};
 use steps_shared::{Expected, StepState, Timestamp, escaped};
 
 use super::markup::{name, percent, since};
@@ -108,9 +108,9 @@ fn left(expected: &Expected) -> Markup {
         return html! { span.faint title=(reason) { "time left not known yet" } };
     };
     html! {
-        "about " strong { span.n data-until=(end.micros() / 1000) { (spoken(median)) } } " left"
+        "about " strong { span.n data-until=(end.micros() / 1000) { (spoken_whole(median)) } } " left"
         @if let Some((low, high)) = expected.low_left.zip(expected.high_left) {
-            span.faint title={ "by " (deployments(expected.past_deployments)) " before" } { " · 8 of 10 between " (spoken(low)) " and " (spoken(high)) }
+            span.faint title={ "by " (deployments(expected.past_deployments)) " before" } { " · 8 of 10 between " (spoken_whole(low)) " and " (spoken_whole(high)) }
         }
     }
 }

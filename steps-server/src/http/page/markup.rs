@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use steps_shared::view::axis::Tick;
-use steps_shared::view::words::spoken;
+use steps_shared::view::words::{signed_duration, spaced, spoken, spoken_whole};
 use steps_shared::view::{Content, Meaning, Table, TableCell, Text, sparkline};
 use steps_shared::{Deployment, DeploymentOutcome, Duration, Environment, Timestamp, Verdict, escaped};
 
@@ -58,7 +58,7 @@ pub fn known(known: Option<Duration>) -> Markup {
 /// How long something has taken so far; the script counts on.
 pub fn since(since: Timestamp, now: Timestamp) -> Markup {
     let so_far = Duration::between(since, now).unwrap_or_default();
-    html! { span.n data-since=(since.micros() / 1000) { (spoken(so_far)) } }
+    html! { span.n data-since=(since.micros() / 1000) { (spoken_whole(so_far)) } }
 }
 
 /// The class of a meaning.
@@ -85,19 +85,20 @@ pub fn text(text: &Text) -> Markup {
             };
             @match span.meaning {
                 Meaning::Plain => { (quoted(&words)) }
+                Meaning::Component => { span.component { (words) } }
                 meaning => { span class=(class(meaning)) { (quoted(&words)) } }
             }
         }
     }
 }
 
-/// Words in which what stands between two backticks is a name.
+/// Words in which what stands between two backticks is a name. Durations are written as everywhere on pages.
 fn quoted(words: &str) -> Markup {
     let is_paired = words.matches('`').count().is_multiple_of(2);
     html! {
         @for (nth, part) in words.split('`').enumerate() {
             @if !is_paired && nth > 0 { "`" }
-            @if is_paired && nth % 2 == 1 { code { (part) } } @else { (part) }
+            @if is_paired && nth % 2 == 1 { code { (part) } } @else { (spaced(part)) }
         }
     }
 }
@@ -192,8 +193,13 @@ pub fn tick_label(tick: &Tick) -> String {
     let label = tick.label.replace(".0s", "s");
     match label.as_str() {
         "0.00s" => "0".to_owned(),
-        label => label.replace("m00s", "m").replace("h00m", "h").replace("d00h", "d"),
+        label => spaced(&label.replace("m00s", "m").replace("h00m", "h").replace("d00h", "d")),
     }
+}
+
+/// Seconds as a duration with a sign.
+pub fn signed(seconds: f64, plus: &str) -> String {
+    spaced(&signed_duration(seconds, plus))
 }
 
 /// The same as CSV, workbook and JSON: an address of the API.

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use maud::Markup;
+use warp::Reply as _;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
@@ -108,6 +109,17 @@ pub fn respond(headers: &HeaderMap, status: StatusCode, markup: Markup) -> Respo
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// An answer that leads to another address of this server.
+///
+/// # Errors
+/// It is none.
+pub fn see_other(path: &str) -> Result<Response, ApiError> {
+    let location = HeaderValue::try_from(path).map_err(|error| Error::Internal(error.to_string()))?;
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
 }
 
 /// The bytes compressed; `None` when that fails, which it does not in memory.

@@ -62,7 +62,7 @@ const listen = () => {
 const source = new EventSource("/v1/events");
 source.onopen = load;
 source.onerror = () => { if (source.readyState > 1) { stop(); setTimeout(start, 9e3); } };
-for (const kind of ["step", "deployment", "removed", "reset"]) source.addEventListener(kind, ({ data }) => {
+for (const kind of "step deployment removed note note_removed reset".split(" ")) source.addEventListener(kind, ({ data }) => {
 const event = JSON.parse(data);
 hear(event);
 channel.postMessage(event);
@@ -80,11 +80,11 @@ show();
 setInterval(tick, 1e3);
 doc.oninput = search;
 doc.onclick = ({ target }) => {
-if (target.matches("[data-copy]")) clipboard.writeText(target.previousSibling.textContent).then(() => write(target, "Copied"));
+if ("copy" in target.dataset) clipboard.writeText(target.previousSibling.textContent).then(() => write(target, "Copied"));
 };
 if (dataset.live != null) {
 channel.onmessage = ({ data }) => hear(data);
-setInterval(() => { if (list("[data-span]")[0]) load(); }, 9e3);
+setInterval(() => list("[data-span]")[0] && load(), 9e3);
 doc.onvisibilitychange = () => { if (doc.hidden) stop?.(); else { start(); load(); } };
 start();
 }

@@ -5,11 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use maud::{Markup, html};
-use steps_shared::view::words::{share, signed_duration, signed_percent};
+use steps_shared::view::words::{share, signed_percent};
 use steps_shared::{Deployment, Duration, Estimate, Timestamp, Trend, TrendAnswer, Verdict};
 
 use super::links;
-use super::markup::{ago, duration, environment, name, outcome, spark, verdict};
+use super::markup::{ago, duration, environment, name, outcome, signed, spark, verdict};
 
 /// The most sprints of a sparkline: the newest.
 const MAX_PERIODS: usize = 26;
@@ -167,7 +167,7 @@ pub fn per_sprint(trend: &Trend) -> Markup {
         Some(Estimate { value, low, high }) => (signed_percent(value), format!("{low:.1} to {high:.1}")),
         None => {
             let Estimate { value, low, high } = of.seconds_per_sprint;
-            (signed_duration(value, "+"), format!("{} to {}", signed_duration(low, ""), signed_duration(high, "")))
+            (signed(value, "+"), format!("{} to {}", signed(low, ""), signed(high, "")))
         }
     };
     html! { span class=[(!is_told).then_some("faint")] { (value) } br; small.faint title="95 of 100 intervals made so hold the truth" { (range) } }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 use steps_shared::view::stacked::{Stacked, StackedStep};
-use steps_shared::view::words::{date, signed_duration, spoken};
+use steps_shared::view::words::{date, spoken};
 
-use super::markup::{duration, known, name, percent, tick_label};
+use super::markup::{duration, known, name, percent, signed, tick_label};
 
 /// The height of the picture in pixels, and of what is below its field.
 const HEIGHT: u32 = 260;
@@ -51,7 +51,7 @@ pub fn stacked(stacked: &Stacked) -> Markup {
             }
             figcaption.legend {
                 @for (nth, step) in stacked.steps.iter().enumerate().rev() {
-                    span { i class={ "key " (class(stacked, nth)) } {} (name(&step.name)) @if step.grows_most { " " span.bad { (change(step)) } } }
+                    span { i class={ "key " (class(stacked, nth)) } {} (name(&step.name)) @if step.grows_most { " " span.bad { (signed(step.growth, "+")) } } }
                 }
             }
             details {
@@ -68,10 +68,6 @@ fn class(stacked: &Stacked, step: usize) -> String {
         Some(StackedStep { grows_most: true, .. }) => "part grows".to_owned(),
         _ => format!("part p{step}"),
     }
-}
-
-fn change(step: &StackedStep) -> String {
-    signed_duration(step.growth, "+")
 }
 
 fn label(stacked: &Stacked) -> String {
@@ -100,7 +96,7 @@ fn table(stacked: &Stacked) -> Markup {
                             td.n { (duration(column.median)) }
                         }
                     }
-                    tr { th scope="row" { "Change" } td {} @for step in &stacked.steps { td.n { (signed_duration(step.growth, "+")) } } td {} }
+                    tr { th scope="row" { "Change" } td {} @for step in &stacked.steps { td.n { (signed(step.growth, "+")) } } td {} }
                 }
             }
         }

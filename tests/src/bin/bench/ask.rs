@@ -7,7 +7,7 @@ use serde_json::Value;
 use steps_shared::TrendAnswer;
 use steps_tests::server::Builder;
 use steps_tests::steps::{column, encoded};
-use steps_tests::{Answer, DatabaseKind, Server, TestDb, block_on};
+use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::tools::{median, percentile, product, query};
 use crate::{Figure, Size};
@@ -38,9 +38,6 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     figures.extend(block_on(single(&server, size.pairs))?);
     figures.push(all(&server, &url, size.rounds)?);
     figures.push(block_on(trends(&server, size.rounds))?);
-    // What has not changed is remembered: the first time is that of the trend above.
-    let what = format!("the page of {COMPONENTS} components");
-    figures.push(block_on(page(&server, &what, ("/", "/"), size.pairs.div_ceil(4), ("<= 50 ms, <= 60 kB", 50.0, 60)))?);
     let peak = server.process().peak_mib().context("the server is running")?;
     figures.push(Figure {
         what: "peak memory of the server meanwhile".to_owned(),
@@ -142,7 +139,7 @@ pub async fn p95(server: &Server, route: &str, paths: &[String]) -> anyhow::Resu
 }
 
 /// The same of so many requests that come behind the first `before`.
-async fn logged_p95(server: &Server, route: &str, before: usize, many: usize) -> f64 {
+pub async fn logged_p95(server: &Server, route: &str, before: usize, many: usize) -> f64 {
     let logged = steps_tests::eventually("every request is logged", async || {
         let times = times(server, route);
         (times.len() >= before + many).then(|| times[before..].to_vec())
@@ -150,36 +147,8 @@ async fn logged_p95(server: &Server, route: &str, before: usize, many: usize) ->
     percentile(logged.await, 0.95)
 }
 
-/// A page as a browser asks for it: how long the server takes, and how much is transferred; the target, in words, milliseconds and kB.
-pub async fn page(
-    server: &Server,
-    what: &str,
-    (route, path): (&str, &str),
-    rounds: usize,
-    (target, most, most_kb): (&'static str, f64, usize),
-) -> anyhow::Result<Figure> {
-    let ask = || {
-        let request = server.request(reqwest::Method::GET, path).header("accept", "text/html");
-        Answer::of(request.header("accept-encoding", "gzip"))
-    };
-    let bytes = ask().await.bytes.len();
-    let before = times(server, route).len();
-    for _ in 0..rounds {
-        let answer = ask().await;
-        ensure!(answer.status == 200, "{path}: {}", answer.status);
-    }
-    let ms = logged_p95(server, route, before, rounds).await;
-    Ok(Figure {
-        what: what.to_owned(),
-        steps: format!("p95 {ms:.1} ms at the server, {:.1} kB", bytes as f64 / 1000.0),
-        beside: String::new(),
-        ratio: String::new(),
-        target: Some((target, ms <= most && bytes <= most_kb * 1000)),
-    })
-}
-
 /// How long each request to this route took, by the server's log.
-fn times(server: &Server, route: &str) -> Vec<f64> {
+pub fn times(server: &Server, route: &str) -> Vec<f64> {
     let log = server.process().log();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["route"] == route).filter_map(|line| line["ms"].as_f64()).collect()

@@ -12,6 +12,7 @@ mod events;
 mod export;
 mod fold;
 mod machine;
+mod page;
 mod post;
 mod record;
 mod spool;
@@ -56,7 +57,8 @@ pub struct Figure {
 }
 
 /// What is measured without arguments, in this order.
-const CASES: [&str; 10] = ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "eta", "events"];
+const CASES: [&str; 11] =
+    ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "page", "eta", "events"];
 
 fn main() -> anyhow::Result<()> {
     let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000, steps: 10_000_000 };
@@ -89,6 +91,7 @@ fn main() -> anyhow::Result<()> {
             "fold" => fold::measure(size),
             "ask" => ask::measure(size),
             "trend" => trend::measure(size),
+            "page" => page::measure(size),
             "eta" => eta::measure(size),
             "events" => events::measure(size),
             other => bail!("no case {other:?}; there are {}", CASES.join(", ")),

@@ -11,8 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use steps_tests::faults::free_port;
-use steps_tests::{PATIENCE, eventually, program};
+use crate::faults::free_port;
+use crate::{PATIENCE, eventually, program};
 
 /// A running browser; it is killed with this.
 #[derive(Debug)]
