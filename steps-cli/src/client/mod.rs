@@ -13,10 +13,11 @@ mod body;
 mod calls;
 mod connection;
 mod events;
+mod unreachable;
 
 use body::MAX_SMALL_DOCUMENT;
 pub use body::{Body, MAX_DOCUMENT};
-pub use calls::{Count, Listed};
+pub use calls::{Count, Listed, Readiness};
 pub use connection::Connection;
 use connection::{authorization, certificates, has_tls_proxy};
 
@@ -117,6 +118,11 @@ impl Client {
         self.timeout
     }
 
+    /// The server's address without a password.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// Where the token is from that every request has.
     pub fn token(&self) -> Option<&TokenSource> {
         self.token.as_ref()
@@ -199,11 +205,7 @@ impl Client {
     fn exchange_failed(&self, error: &reqwest::Error) -> RequestError {
         let cause = cause(error);
         let message = if error.is_connect() {
-            format!(
-                "cannot reach the server at {}: {cause}; is steps-server running there? \
-                 --server or STEPS_SERVER name another",
-                self.shown
-            )
+            format!("cannot reach the server at {}: {}", self.shown, unreachable::told(&self.shown, &cause))
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };

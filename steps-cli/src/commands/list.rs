@@ -65,12 +65,13 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
                 let table = table(&[listing::one(&client, response).await?], &columns);
-                terminal::show(lay_out(&table, Canvas::of_output(false)))
+                terminal::show(lay_out(&table, Canvas::of_format(list.output.is_markdown(), false)))
             }
             (Some(id), Some(format)) => {
                 let destination = Destination::open(list.output.path())?;
                 let safe = list.output.safe;
-                export(&client, client.one::<StepFilter>(id, format, safe, &columns).await?, format, destination).await
+                let response = client.one::<StepFilter>(id, format, safe, &columns).await?;
+                export(&client, response, format, destination).await.map(drop)
             }
             (None, format) => {
                 let safe = list.output.safe;

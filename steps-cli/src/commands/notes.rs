@@ -31,7 +31,8 @@ pub struct Args {
     /// Only by this owner
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     owner: Option<Owner>,
-    /// Only what was not over then: a time, a date, yesterday, or a span back from now such as 2h or 7d
+    /// Only what was not over then: 2026-01-05 09:30, yesterday, monday, last month, or a span back from
+    /// now such as 2h or 7d
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     since: Option<TypedTime>,
     /// Only what began then or earlier

@@ -10,11 +10,15 @@ use steps_shared::view::note;
 use steps_shared::view::trend::{method, nothing, overview_note, sentences};
 use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
 use steps_shared::view::{Meaning, Table, Text};
-use steps_shared::{Component, Duration, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+use steps_shared::{
+    Bound, Component, DEFAULT_LOOKBACK, DeploymentFilter, DeploymentOutcome, Duration, Environment, ListFormat,
+    PeriodKind, Status, StepFilter, Trend, TrendAnswer, TrendQuery,
+};
 
-use super::{listing, setup};
-use crate::client::block_on;
-use crate::error::Error;
+use super::{listing, nothing as why, setup};
+use crate::client::{Client, block_on};
+use crate::clock;
+use crate::error::{Error, NEXT_SENTENCE};
 use crate::flags::{ConnectionFlags, OutputFlags, TypedTime, ZoneFlags, check_bounds};
 use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
@@ -77,7 +81,8 @@ pub struct Args {
     /// Of this step rather than of whole deployments
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     step: Option<Status>,
-    /// Only what started then or later: a time, a date, yesterday, or a span back from now such as 12w [default: 90d]
+    /// Only what started then or later: 2026-01-05 09:30, yesterday, monday, last month, or a span
+    /// back from now such as 12w [default: 90d]
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     since: Option<TypedTime>,
     /// Only what started then or earlier; a whole second or minute is included, a date alone is its midnight
@@ -149,6 +154,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         format: Some(ListFormat::Json),
         safe: false,
     };
+    let asked = asked(&query);
     let file = svg.map(SvgFile::open).transpose()?;
     let client = setup::client(&settings)?;
     block_on(async {
@@ -160,9 +166,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         if let Some(format) = format {
             let destination = Destination::open(place.path())?;
             let response = client.trend(&TrendQuery { format: Some(format), safe: place.safe, ..query }).await?;
-            export(&client, response, format, destination).await?;
+            if export(&client, response, format, destination).await?.is_empty() {
+                explain(&client, &asked, "no successful deployments").await?;
+            }
         } else if let Some(answer) = answer {
-            show(&answer, &query, Canvas::of_output(ascii))?;
+            if answer.trends.is_empty() {
+                explain(&client, &asked, &nothing(&answer, &query)).await?;
+            } else {
+                show(&answer, &query, Canvas::of_format(place.is_markdown(), ascii))?;
+            }
         }
         if let Some(path) = written {
             terminal::note(format!("wrote {}", path.display()));
@@ -171,11 +183,32 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     })
 }
 
-fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
-    if answer.trends.is_empty() {
-        terminal::note(format!("{}; --since reaches further back", nothing(answer, query)));
-        return Ok(());
+/// The deployments that a trend is of.
+fn asked(query: &TrendQuery) -> DeploymentFilter {
+    let (component, environment) = (query.component.clone(), query.environment.clone());
+    let now = clock::now();
+    let since = query.since.unwrap_or(Bound::Ago(DEFAULT_LOOKBACK)).start(now).ok();
+    let until = query.until.and_then(|until| until.end(now).ok());
+    let base = StepFilter { component, environment, since, until, ..StepFilter::default() };
+    DeploymentFilter { base, outcome: Some(DeploymentOutcome::Succeeded), ..DeploymentFilter::default() }
+}
+
+/// Tells why there is no trend.
+///
+/// # Errors
+/// The component that was asked for was never recorded.
+async fn explain(client: &Client, asked: &DeploymentFilter, sentence: &str) -> Result<(), Error> {
+    let component = StepFilter { component: asked.base.component.clone(), ..StepFilter::default() };
+    let unknown = why::never_recorded(client, &component).await;
+    if !unknown.is_empty() {
+        return Err(Error::Refused(unknown.join(NEXT_SENTENCE)));
     }
+    terminal::note(sentence);
+    why::explain(client, asked, true).await;
+    Ok(())
+}
+
+fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
     if query.component.is_none() {
         let scale = if canvas.glyphs == Glyphs::Ascii { ", 1 the lowest, 8 the highest" } else { "" };
         let note = format!("{}{scale}; steps trend COMPONENT tells more", overview_note(answer, query));
@@ -198,11 +231,14 @@ fn faint(words: String, canvas: Canvas) -> Vec<Painted> {
 fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Painted {
     let mut blocks = vec![Painted::lines(text::lines(&sentences(answer, trend), canvas))];
     blocks.extend(method(trend).map(|method| Painted::lines(text::lines(&method, canvas))));
-    blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    if !canvas.is_markdown() {
+        blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    }
     blocks.push(Painted::lines(note::lines(trend).iter().flat_map(|line| text::lines(line, canvas))));
     let table = |table: Table| lay_out(&table, canvas);
     if let (Some(cause), Some(note)) = (cause_table(trend), cause_note(trend)) {
-        blocks.push(table(cause) + Painted::lines(faint(note, canvas)));
+        let gap = if canvas.is_markdown() { Painted::default().ended() } else { Painted::default() };
+        blocks.push(table(cause) + gap + Painted::lines(faint(note, canvas)));
     }
     blocks.extend(changes_table(trend).map(table));
     blocks.retain(|block| !block.is_empty());

@@ -1,5 +1,6 @@
 //! The server as its operator knows it: starting, stopping, copies, upgrades, MySQL.
 
+mod doctor;
 mod healthcheck;
 mod maintenance;
 mod mysql;

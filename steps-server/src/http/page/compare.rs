@@ -31,7 +31,7 @@ struct Shown {
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = ComparisonQuery::from_parameters(request.parameters()?)?;
-    let (access, id, app) = (request.access(), request.id()?, &context.app);
+    let (access, id, app) = (request.access(), request.deployment(&context).await?, &context.app);
     let comparison = app.compare(&access, id, query.with).await?;
     let Deployment { component, environment, .. } = &comparison.deployment;
     let base = StepFilter {
