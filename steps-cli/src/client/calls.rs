@@ -84,6 +84,9 @@ pub struct Count {
     pub exact: bool,
 }
 
+/// How many timeouts the beginning of a workbook may take.
+const WORKBOOK_TIMEOUTS: u32 = 60;
+
 /// What a server that can record says of itself.
 #[derive(Debug)]
 pub struct Readiness {
@@ -140,7 +143,13 @@ impl Client {
 
     /// Requests a list. The body is read with [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
-        self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
+        let request = self.http.get(self.url(F::PATH)).query(&query.to_parameters());
+        if query.format != Some(ListFormat::Xlsx) {
+            return self.begin(request).await;
+        }
+        // A workbook begins when all of its rows are read. A server that answers at all is waited for.
+        self.ready().await?;
+        self.begin_within(request, self.timeout * WORKBOOK_TIMEOUTS).await
     }
 
     /// The id of the one deployment that begins so.

@@ -9,6 +9,17 @@ pub fn told(shown: &str, cause: &str) -> String {
     explain(shown, cause, proxy(shown, |name| std::env::var(name).ok()))
 }
 
+/// Why no request can be made. In small containers there are often no certificates at all.
+pub fn unprepared(cause: &str) -> String {
+    if cause.contains("No CA certificates") {
+        "there are no certificates of authorities on this machine, so no https server can be trusted; install the package \
+         ca-certificates, or name a file with certificates (PEM) in SSL_CERT_FILE"
+            .to_owned()
+    } else {
+        format!("cannot prepare requests: {cause}")
+    }
+}
+
 fn explain(shown: &str, cause: &str, proxy: Option<&str>) -> String {
     if let Some(variable) = proxy {
         return format!("{cause}; {variable} names a proxy to it, and NO_PROXY hosts that are reached without one");
@@ -75,5 +86,13 @@ mod tests {
         assert_eq!(of("https://localhost:7878", &[proxy]), None);
         assert_eq!(of("https://steps.example.com", &[proxy, ("NO_PROXY", "a.org, .example.com")]), None);
         assert_eq!(of("https://badexample.com", &[proxy, ("NO_PROXY", "example.com")]), Some("HTTPS_PROXY"));
+    }
+
+    #[test]
+    fn a_machine_without_certificates_is_told_what_to_install() {
+        assert!(
+            unprepared("unexpected error: No CA certificates were loaded from the system").contains("ca-certificates")
+        );
+        assert_eq!(unprepared("no room"), "cannot prepare requests: no room");
     }
 }

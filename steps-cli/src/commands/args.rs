@@ -75,7 +75,7 @@ Output: people get tables and sentences on a terminal, programs get CSV in a pip
 
 Exit codes:
   0  success; also when the reader of the output stopped early (steps list | head)
-  1  the server or the network failed, or the output could not be written; record and run: only with --strict, or
+  1  the server or the network failed, or the output could not be written; doctor: something is wrong; record and run: only with --strict, or
      when the step could not be kept either; watch --once: the deployment did not succeed
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  the server refused, or there is no such thing; import: some lines were refused

@@ -33,9 +33,9 @@ Examples:
   steps check --component checkout --version 4.2.0 --max 10m
   steps check --component checkout --baseline p95 --last 30 --margin 20%
   steps check --component checkout --step migrating --max-growth 5%/week
-  steps check --max 10m --exclude-waiting   an approval takes no time
-  steps check                           the rules of the nearest .steps.toml
-  steps check --replay 90d              how often they would have fired
+  steps check --max 10m --exclude-waiting   # an approval takes no time
+  steps check                           # the rules of the nearest .steps.toml
+  steps check --replay 90d              # how often they would have fired
   steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
 
 The newest successful deployment is judged, or that of --version; failed, running and abandoned ones are not. Limits \

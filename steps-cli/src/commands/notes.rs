@@ -15,7 +15,7 @@ use crate::settings::Key;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps notes                                        the newest 100, oldest first
+  steps notes                                        # the newest 100, oldest first
   steps notes checkout --since 90d
   steps notes --environment production --format csv
 
@@ -41,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     zone: ZoneFlags,
     #[arg(
-        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<NoteColumn>,
+        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<NoteColumn>(), hide_possible_values = true,
         help = columns_help::<NoteColumn>()
     )]
     columns: Vec<NoteColumn>,

@@ -31,15 +31,16 @@ const MARKDOWN_WIDTH: u16 = 100;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps show checkout                                the newest deployment of checkout
+  steps show checkout                                # the newest deployment of checkout
   steps show checkout 4.2.0 --environment staging
   steps show 0197a000-0000-7000-8000-000000000001
-  steps show checkout --format csv                   its steps
-  steps show checkout --left                         how much longer it takes
+  steps show checkout --format csv                   # its steps
+  steps show checkout --left                         # how much longer it takes
 
 Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
 successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
-longer. Steps at the same time overlap; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
+longer. Steps within another one are indented, and ∥ marks \
+those at the same time as others; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
 were open) and gaps add up to the duration.
 
 How much longer a running deployment takes is told by the last 50 successful ones before it, in which step it is, and how long \

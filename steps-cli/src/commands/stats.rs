@@ -20,10 +20,10 @@ use crate::terminal::table::lay_out;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps stats                                        each component
+  steps stats                                        # each component
   steps stats --component checkout --by week --since 12w
   steps stats --by component,environment --since 90d
-  steps stats --component checkout --by status       which step takes the time
+  steps stats --component checkout --by status       # which step takes the time
   steps stats --by month --tz Europe/Berlin --format xlsx --output months.xlsx
 
 Only successful deployments count for the durations; the others are counted apart. The failure rate is failed of those \
@@ -46,7 +46,7 @@ pub struct Args {
     /// The groups: component, status, owner, environment, day, week or month; several combine
     #[arg(
         long, value_name = "A,B,…", value_delimiter = ',', default_value = "component",
-        value_parser = listed::<GroupBy>
+        value_parser = listed::<GroupBy>(), hide_possible_values = true
     )]
     by: Vec<GroupBy>,
     /// The time zone of days, weeks and months, and of dates, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]

@@ -35,8 +35,8 @@ use crate::terminal::{self, chart, text};
     group = ArgGroup::new("one").args(["component", "component_flag"]),
     after_help = "\
 Examples:
-  steps trend                                        each component, growing ones first
-  steps trend checkout                               one: how fast, since when, which step
+  steps trend                                        # each component, growing ones first
+  steps trend checkout                               # one: how fast, since when, which step
   steps trend checkout --step migrating --since 26w
   steps trend checkout --environment production --svg checkout.svg
   steps trend checkout --exclude-waiting
@@ -117,6 +117,9 @@ pub struct Args {
     #[command(flatten)]
     output: OutputFlags,
 }
+
+/// So many environments of a component are told in full.
+const MAX_WHOLE: usize = 2;
 
 fn period() -> impl TypedValueParser<Value = PeriodKind> {
     PossibleValuesParser::new(["week", "sprint"]).try_map(|text| text.parse::<PeriodKind>())
@@ -215,12 +218,31 @@ fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), 
         let table = lay_out(&overview(answer), canvas).ended();
         return terminal::show(table + Painted::lines(faint(note, canvas)));
     }
-    let each = answer.trends.iter().enumerate();
+    let (whole, others) = whole(&answer.trends);
+    let each = whole.iter().enumerate();
     // Two empty lines between trends, as one is between their parts.
     let each = each.map(|(at, trend)| {
         if at == 0 { one(answer, trend, canvas) } else { Painted::default().ended() + one(answer, trend, canvas) }
     });
-    terminal::show(Painted::paragraphs(each))
+    let mut blocks: Vec<Painted> = each.collect();
+    if !others.is_empty() {
+        let table = overview(&TrendAnswer { trends: others, ..answer.clone() });
+        let note = faint("the other environments; --environment NAME tells all of one".to_owned(), canvas);
+        blocks.push(Painted::default().ended() + lay_out(&table, canvas).ended() + Painted::lines(note));
+    }
+    terminal::show(Painted::paragraphs(blocks))
+}
+
+/// Which environments are told in full, and which only as rows: where there are many, production alone, else the most alarming
+/// one, is told.
+fn whole(trends: &[Trend]) -> (Vec<&Trend>, Vec<Trend>) {
+    if trends.len() <= MAX_WHOLE {
+        return (trends.iter().collect(), Vec::new());
+    }
+    let production = trends.iter().find(|trend| trend.environment == Environment::default());
+    let Some(chosen) = production.or(trends.first()) else { return (Vec::new(), Vec::new()) };
+    let others = trends.iter().filter(|trend| trend.environment != chosen.environment).cloned().collect();
+    (vec![chosen], others)
 }
 
 fn faint(words: String, canvas: Canvas) -> Vec<Painted> {

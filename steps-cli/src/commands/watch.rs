@@ -29,11 +29,11 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                                        everything that is running, as it happens
+  steps watch                                        # everything that is running, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
-  timeout 30m steps watch checkout --once            for half an hour at most
-  steps watch --format text                          lines, also on a terminal
+  timeout 30m steps watch checkout --once            # for half an hour at most
+  steps watch --format text                          # lines, also on a terminal
   steps watch --format jsonl | jq .data
 
 On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \

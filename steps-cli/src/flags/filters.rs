@@ -11,6 +11,7 @@ use steps_shared::{
     Timestamp, Version,
 };
 
+use super::words::Words;
 use crate::clock;
 use crate::error::Error;
 
@@ -63,7 +64,10 @@ pub struct DeploymentFilterFlags {
     #[command(flatten)]
     base: FilterFlags,
     /// Only with this outcome: succeeded, failed, cancelled, running or abandoned
-    #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
+    #[arg(
+        long, value_name = "OUTCOME", help_heading = "Filters", hide_possible_values = true,
+        value_parser = Words::new(DeploymentOutcome::ALL, DeploymentOutcome::name, str::parse)
+    )]
     outcome: Option<DeploymentOutcome>,
     /// Only what took at least so long: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Filters")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ValueEnum, ValueHint, value_parser};
 use steps_shared::{ListFormat, Order};
 
+use super::words::Words;
 use crate::error::Error;
 use crate::files::is_gzip;
 
@@ -30,7 +31,10 @@ pub struct ListFlags {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
     pub limit: Option<u64>,
     /// The oldest first (asc), or the newest (desc) [default: asc]
-    #[arg(long, value_name = "asc|desc", value_parser = str::parse::<Order>)]
+    #[arg(
+        long, value_name = "asc|desc", hide_possible_values = true,
+        value_parser = Words::new(Order::ALL, Order::name, str::parse)
+    )]
     pub order: Option<Order>,
     #[command(flatten)]
     pub output: OutputFlags,
