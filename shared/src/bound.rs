@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{NaiveDate, TimeZone, Utc};
 
-use crate::{Duration, TimeError, TimeInterval, Timestamp};
+use crate::typed_time::{self, start_of_day};
+use crate::{Duration, FieldError, TimeError, TimeInterval, Timestamp};
 
 /// One end of a time range: a time, or a span back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,65 +61,46 @@ impl Bound {
         match TimeInterval::read(text, zone) {
             Ok(time) => Ok(Self::At(time)),
             // Bare seconds are refused: 2026 is rather a year.
-            Err(TimeError::Malformed(_)) => {
-                text.parse().ok().filter(|_| text.ends_with(char::is_alphabetic)).map(Self::Ago).ok_or_else(|| {
-                    format!(
-                        "is not a time: {text:?}; write 2026-01-05T09:30:00Z, \"2026-01-05 09:30:00\" or 2026-01-05 (UTC), \
-                         or a span back from now: 90s, 15m, 2h, 7d, 6w, 1y, 1h30m"
-                    )
-                })
-            }
+            Err(TimeError::Malformed(_)) => text
+                .parse()
+                .ok()
+                .filter(|_| text.ends_with(char::is_alphabetic))
+                .map(Self::Ago)
+                .ok_or_else(|| format!("is not a time: {text:?}; {}", typed_time::EXAMPLES)),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// Reads what [`Self::read`] does, and what people type: `now`, `today`, `yesterday`, `2h ago`, `2 weeks ago`.
+    /// Reads what [`Self::read`] does, and what people type: `yesterday`, `2 weeks ago`, `monday 10:30`, `last month`, `2026-11`.
     ///
     /// # Errors
-    /// Anything else.
+    /// Anything else, and what could mean several times.
     pub fn typed<Z: TimeZone>(text: &str, now: Timestamp, zone: &Z) -> Result<Self, String> {
-        let words = text.trim().to_ascii_lowercase();
-        let midnight = |days_ago| {
-            let today = now.to_datetime().with_timezone(zone).date_naive();
-            let date = today.checked_sub_days(Days::new(days_ago)).unwrap_or_default();
-            start_of_day(date, zone).map(Self::At).map_err(|error| error.to_string())
+        Self::read(text, zone).or_else(|error| typed_time::read(text, now, zone).unwrap_or(Err(error)))
+    }
+
+    /// The value of a parameter with this name, when it is a time that a person typed: in a form that programs read. `None` where
+    /// it is not such a parameter, or is read as it stands; days and times of day are those of UTC.
+    ///
+    /// # Errors
+    /// A time that could mean several.
+    pub fn parameter(name: &str, value: &str, now: Timestamp) -> Option<Result<String, FieldError>> {
+        let edge: fn(Self, Timestamp) -> Result<Timestamp, TimeError> = match name {
+            "start_datetime" | "start_datatetime" => Self::start,
+            "end_datetime" => Self::end,
+            "since" | "until" if value.parse::<Self>().is_err() => {
+                let bound = typed_time::read(value, now, &Utc)?.map_err(|error| FieldError::wrong(name, error));
+                return Some(bound.map(|bound| bound.to_string()));
+            }
+            _ => return None,
         };
-        match words.as_str() {
-            "now" => Ok(Self::Ago(Duration::default())),
-            "today" => midnight(0),
-            "yesterday" => midnight(1),
-            words => match words.strip_suffix(" ago").and_then(span_of_words) {
-                Some(span) => Ok(Self::Ago(span)),
-                None => Self::read(text, zone),
-            },
+        if value.parse::<TimeInterval>().is_ok() {
+            return None;
         }
+        let bound = value.parse::<Self>().map(Ok).ok().or_else(|| typed_time::read(value, now, &Utc))?;
+        let time = bound.and_then(|bound| edge(bound, now).map_err(|error| error.to_string()));
+        Some(time.map(|time| time.to_rfc3339()).map_err(|error| FieldError::wrong(name, error)))
     }
-}
-
-/// The first second of a day, which is later than midnight where clocks skip that.
-fn start_of_day<Z: TimeZone>(date: NaiveDate, zone: &Z) -> Result<TimeInterval, TimeError> {
-    let mut quarters = (0..96).map(|quarter| date.and_time(NaiveTime::MIN) + TimeDelta::minutes(15 * quarter));
-    let first = quarters.find_map(|local| zone.from_local_datetime(&local).earliest()).ok_or(TimeError::OutOfRange)?;
-    let start = Timestamp::try_from(first.to_utc())?;
-    Ok(TimeInterval { start, end: Timestamp::from_micros(start.micros() + 999_999)? })
-}
-
-/// `2h`, `1h 30m`, `2 weeks`, `1 day 4 hours`, `a week`.
-fn span_of_words(text: &str) -> Option<Duration> {
-    let mut short = String::new();
-    for word in text.split_whitespace() {
-        short.push_str(match word {
-            "a" | "an" => "1",
-            "second" | "seconds" | "sec" | "secs" => "s",
-            "minute" | "minutes" | "min" | "mins" => "m",
-            "hour" | "hours" => "h",
-            "day" | "days" => "d",
-            "week" | "weeks" => "w",
-            "year" | "years" => "y",
-            other => other,
-        });
-    }
-    short.parse().ok().filter(|_| short.ends_with(char::is_alphabetic))
 }
 
 impl FromStr for Bound {
@@ -139,6 +121,7 @@ impl fmt::Display for Bound {
                 f.pad(&time.start.to_seconds_text())
             }
             Self::At(time) => f.pad(time.start.to_seconds_text().get(..16).unwrap_or_default()),
+            Self::Ago(span) if *span == Duration::default() => f.pad("0s"),
             Self::Ago(span) => f.pad(&span.to_exact_text()),
         }
     }
@@ -193,6 +176,7 @@ mod tests {
     #[test]
     fn comes_back_from_its_own_text() {
         for text in [
+            "0s",
             "90d",
             "1h30m",
             "500ms",
@@ -210,41 +194,17 @@ mod tests {
     }
 
     #[test]
-    fn what_people_type() {
-        let typed = |text: &str| Bound::typed(text, now(), &Utc).unwrap().start(now()).unwrap().to_seconds_text();
-        for (text, expected) in [
-            ("now", "2026-01-05 09:30:00"),
-            ("Today", "2026-01-05 00:00:00"),
-            ("yesterday", "2026-01-04 00:00:00"),
-            ("2h ago", "2026-01-05 07:30:00"),
-            ("2 weeks ago", "2025-12-22 09:30:00"),
-            ("a day ago", "2026-01-04 09:30:00"),
-            ("an hour ago", "2026-01-05 08:30:00"),
-            ("1 day 4 hours ago", "2026-01-04 05:30:00"),
-            ("10 mins ago", "2026-01-05 09:20:00"),
-            ("7d", "2025-12-29 09:30:00"),
-            ("2026-01-03", "2026-01-03 00:00:00"),
-        ] {
-            assert_eq!(typed(text), expected, "{text}");
+    fn parameters_are_typed_too() {
+        let read = |name, value| Bound::parameter(name, value, now()).map(|read| read.map_err(|error| error.message));
+        assert_eq!(read("since", "yesterday"), Some(Ok("2026-01-04 00:00:00".to_owned())));
+        assert_eq!(read("until", "2 weeks ago"), Some(Ok("2w".to_owned())));
+        assert_eq!(read("start_datetime", "2h"), Some(Ok("2026-01-05T07:30:00.000000Z".to_owned())));
+        assert_eq!(read("end_datetime", "2026-01-04 08:00"), None, "it is read as it stands");
+        assert_eq!(read("end_datetime", "yesterday 08:00"), Some(Ok("2026-01-04T08:00:59.999999Z".to_owned())));
+        for (name, value) in [("since", "7d"), ("since", "soon"), ("start_datetime", ""), ("component", "yesterday")] {
+            assert_eq!(read(name, value), None, "{name}={value}");
         }
-        for text in ["ago", "5 ago", "2 months ago", "last week", "tomorrow", "monday", "in 2h", "-2h ago", "weeks ago"]
-        {
-            assert!(Bound::typed(text, now(), &Utc).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_date_begins_at_the_first_moment_of_its_day_in_its_zone() {
-        let start =
-            |text: &str, zone| Bound::typed(text, now(), &zone).unwrap().start(now()).unwrap().to_seconds_text();
-        assert_eq!(start("2026-10-25", chrono_tz::Europe::Berlin), "2026-10-24 22:00:00");
-        assert_eq!(start("today", chrono_tz::Europe::Berlin), "2026-01-04 23:00:00");
-        // It is 22:30 of the day before there.
-        assert_eq!(start("today", chrono_tz::Pacific::Honolulu), "2026-01-04 10:00:00");
-        assert_eq!(start("yesterday", chrono_tz::Pacific::Honolulu), "2026-01-03 10:00:00");
-        // Clocks went from 0:00 to 1:00.
-        assert_eq!(start("2025-03-30", chrono_tz::Asia::Beirut), "2025-03-29 22:00:00");
-        // Clocks went from 24:00 back to 23:00.
-        assert_eq!(start("2025-10-26", chrono_tz::Asia::Beirut), "2025-10-25 22:00:00");
+        assert!(read("start_datetime", "10:30").unwrap().unwrap_err().contains("still to come"));
+        assert!(read("start_datetime", "99999w").unwrap().unwrap_err().contains("1970"));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::parameters::{put, read_parameters, switch};
 use crate::resource::columns;
 use crate::trend::GAPS;
-use crate::{Cell, Deployment, Duration, FieldErrors, ListFormat, Resource, Status, StepId, StepPresence};
+use crate::{Cell, Deployment, Duration, FieldErrors, IdPrefix, ListFormat, Resource, Status, StepPresence};
 
 /// A deployment beside another one. Its parts add up to both, and so does the difference, to the microsecond.
 ///
@@ -105,7 +105,7 @@ impl ComparedPart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ComparisonQuery {
     /// The other one; by default the last successful one before it, of the component in the environment.
-    pub with: Option<StepId>,
+    pub with: Option<IdPrefix>,
     /// The format; by default what the Accept header prefers, else JSON.
     pub format: Option<ListFormat>,
     /// CSV without what a spreadsheet runs as a formula.
@@ -156,8 +156,8 @@ mod tests {
         let read = |parameters: Vec<(&'static str, String)>| {
             ComparisonQuery::from_parameters(parameters.into_iter().map(|(name, value)| (name.into(), value.into())))
         };
-        let id = StepId::generate();
-        let query = ComparisonQuery { with: Some(id), format: Some(ListFormat::Csv), safe: true };
+        let id = crate::StepId::generate();
+        let query = ComparisonQuery { with: Some(id.into()), format: Some(ListFormat::Csv), safe: true };
         assert_eq!(read(query.to_parameters()), Ok(query));
         assert_eq!(read(vec![("with", String::new())]), Ok(ComparisonQuery::default()));
         assert!(read(vec![("with", "4.2.0".to_owned())]).is_err() && read(vec![("wiht", id.to_string())]).is_err());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{FieldError, FieldErrors, TimeError, TimeInterval, Timestamp};
+use crate::{FieldError, FieldErrors, TimeError, TimeInterval, Timestamp, typed_time};
 
 /// Reads each parameter with `set`, which answers `None` to a name that it does not know.
 pub(crate) fn read_parameters<'a>(
@@ -47,7 +47,12 @@ pub(crate) fn put_time(
     value: &str,
     pick: impl Fn(TimeInterval) -> Timestamp,
 ) -> Result<(), FieldError> {
-    let time = value.parse().map_err(|error: TimeError| FieldError::wrong(name, error))?;
+    let time = value.parse().map_err(|error| match error {
+        TimeError::Malformed(text) => {
+            FieldError::wrong(name, format!("is not a time: {text:?}; {}", typed_time::EXAMPLES))
+        }
+        error => FieldError::wrong(name, error),
+    })?;
     *place = Some(pick(time));
     Ok(())
 }

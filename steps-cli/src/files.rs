@@ -256,6 +256,11 @@ fn no_folder(path: &Path, error: Errno) -> io::Error {
     }
 }
 
+/// Whether the name of a file says that it is compressed.
+pub fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -3,7 +3,7 @@
 use super::notes;
 use super::table::{Table, TableCell, TableColumn};
 use super::text::Meaning;
-use crate::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Resource, Timestamp};
+use crate::{Deployment, DeploymentColumn, DeploymentOutcome, Duration, Resource, Timestamp, shortest_prefixes};
 
 /// A table of deployments with these columns, or with those that say most where none are chosen. `now` tells how long
 /// the running ones have taken.
@@ -29,10 +29,12 @@ pub fn table(deployments: &[Deployment], columns: &[DeploymentColumn], now: Opti
         usual.insert(usual.len() - 1, (TableColumn::text("run").rank(3), DeploymentColumn::Run));
     }
     let mut table = Table::new(usual.iter().map(|(column, _)| *column).collect());
+    let short = shortest_prefixes(&deployments.iter().map(|deployment| deployment.id).collect::<Vec<_>>());
     let row = |deployment: &Deployment| {
         let cells = usual.iter().map(|(_, column)| match column {
             DeploymentColumn::StartedAt => deployment.started_at.to_seconds_text().into(),
             DeploymentColumn::DurationSeconds => so_far(deployment, now).into(),
+            DeploymentColumn::Id => short.get(&deployment.id).cloned().unwrap_or_default().into(),
             column => cell(deployment, *column),
         });
         cells.collect()
@@ -108,7 +110,7 @@ mod tests {
     fn an_unknown_duration_is_empty_and_that_of_a_running_one_is_so_far() {
         let now = "2026-01-05 09:32:05.123456".parse().ok();
         let rows = [deployment("succeeded", "370"), deployment("running", "null"), deployment("abandoned", "null")];
-        let rest = "ann|production|0197a000-0000-7000-8000-000000000001";
+        let rest = "ann|production|0197a000-0000";
         let expected = [
             "started|component|version|outcome|duration|owner|environment|id".to_owned(),
             format!("2026-01-05 09:30:00|checkout|4.2.0|succeeded|6m10s|{rest}"),

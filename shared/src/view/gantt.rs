@@ -88,6 +88,8 @@ impl Gantt {
                 usual: step.usual,
                 slow: None,
                 note: String::new(),
+                depth: 0,
+                is_parallel: false,
             };
             let of_row =
                 GanttRow { row, critical: Duration::default(), usual_to: None, is_to_come: true, open_since: None };

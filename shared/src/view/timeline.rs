@@ -7,6 +7,8 @@ use crate::{
     Timestamp,
 };
 
+mod nesting;
+
 /// The name of a gap's row.
 const GAP: &str = "(gap)";
 
@@ -63,6 +65,10 @@ pub struct Row {
     pub slow: Option<f64>,
     /// How it ended, where that was not well; empty where it was.
     pub note: String,
+    /// Within how many wrappers it lies: steps that consist of the steps within them.
+    pub depth: usize,
+    /// Whether another step of the same depth was open at the same time.
+    pub is_parallel: bool,
 }
 
 /// How a row is drawn.
@@ -136,12 +142,16 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
             from: scale.place(step.ts),
             to: scale.place(end.unwrap_or(step.ts)),
             duration,
-            share: duration.and_then(|duration| share(duration, length)),
+            // A span may go on after its deployment has ended.
+            share: end.and_then(|end| share(Duration::between(step.ts, end.min(last).max(step.ts))?, length)),
             usual: timed.usual,
             slow,
             note: note(kind, step),
+            depth: 0,
+            is_parallel: false,
         });
     }
+    nesting::find(&mut rows);
     rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
     let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
     Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress, edge }
@@ -170,10 +180,26 @@ fn totals(deployment: &Deployment) -> Option<Text> {
 /// `failed (exit code 3)`, `unfinished`.
 fn note(kind: RowKind, step: &Step) -> String {
     match (kind, step.exit_code) {
-        (RowKind::Failed, Some(code)) => format!("failed (exit code {code})"),
+        (RowKind::Failed, Some(code)) => match exit_reason(code) {
+            Some(reason) => format!("failed (exit code {code}: {reason})"),
+            None => format!("failed (exit code {code})"),
+        },
         (RowKind::Failed, None) => "failed".to_owned(),
         (RowKind::Unfinished, _) => "unfinished".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// What an exit code means by the conventions of shells.
+fn exit_reason(code: i32) -> Option<String> {
+    match code {
+        126 => Some("the command could not be run".to_owned()),
+        127 => Some("there was no such command".to_owned()),
+        130 => Some("interrupted".to_owned()),
+        137 => Some("killed, as by a lack of memory".to_owned()),
+        143 => Some("told to stop".to_owned()),
+        129..=192 => Some(format!("ended by signal {}", code - 128)),
+        _ => None,
     }
 }
 
@@ -362,6 +388,8 @@ impl Scale {
             usual: None,
             slow: None,
             note: String::new(),
+            depth: 0,
+            is_parallel: false,
         })
     }
 }

@@ -237,3 +237,28 @@ fn what_is_expected_is_told_instead_of_the_usual_rest() {
     let ended = detail("succeeded", Some(60), &[("building", 0, Some(60), json!({}))]);
     assert_eq!(timeline(&ended, LATER.parse().unwrap()).expecting(Some(&expected)).progress, None);
 }
+
+#[test]
+fn wrappers_indent_what_is_within_them_and_parallel_steps_are_told() {
+    let span = |more: Value| {
+        let mut object = json!({"span": true, "outcome": "succeeded"});
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+    };
+    let steps = [
+        ("started", 0, Some(100), json!({})),
+        ("releasing", 0, Some(60), span(json!({}))),
+        ("building", 1, Some(30), span(json!({}))),
+        ("testing", 20, Some(59), span(json!({}))),
+        ("announcing", 70, Some(130), span(json!({"outcome": "failed", "exit_code": 137}))),
+        ("succeeded", 100, Some(100), json!({})),
+    ];
+    let timeline = timeline(&detail("succeeded", Some(100), &steps), LATER.parse().unwrap());
+    let of = |name: &str| timeline.rows.iter().find(|row| row.name == name).unwrap();
+    let found = ["releasing", "building", "testing", "announcing"].map(|name| (of(name).depth, of(name).is_parallel));
+    assert_eq!(found, [(0, false), (1, true), (1, true), (0, false)]);
+    // It went on after the deployment had ended; its share is of the deployment's time.
+    assert_eq!(of("announcing").share_text(), "30%");
+    assert_eq!(of("announcing").note, "failed (exit code 137: killed, as by a lack of memory)");
+    assert!(timeline.rows.iter().all(|row| row.share.is_none_or(|share| share <= 1.0)));
+}

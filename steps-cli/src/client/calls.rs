@@ -1,16 +1,17 @@
 //! The requests of the API.
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, SERVER};
+use reqwest::header::{CONTENT_TYPE, DATE, SERVER};
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use steps_shared::{
     BatchAnswer, CheckAnswer, CheckQuery, ComparisonQuery, CreatedToken, CurrentCaller, Deployment, DeploymentFilter,
-    Expected, Filter, ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep, NewToken, Note,
-    NoteFilter, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, TokenId, TokenList, TrendQuery,
+    Expected, Filter, IdPrefix, ListColumn, ListFormat, ListQuery, NewExclusion, NewInclusion, NewNote, NewStep,
+    NewToken, Note, NoteFilter, Projection, ProjectionQuery, StatsQuery, Step, StepFilter, StepId, Timestamp, TokenId,
+    TokenList, TrendQuery,
 };
 
-use super::{Client, MAX_DOCUMENT, RequestError};
+use super::{Client, MAX_DOCUMENT, MAX_SMALL_DOCUMENT, RequestError};
 use crate::error::Error;
 
 /// The filter of a list that the server has.
@@ -18,24 +19,61 @@ pub trait Listed: Filter {
     const PATH: &'static str;
     const PLURAL: &'static str;
     const SINGULAR: &'static str;
+
+    /// The column of the time that it is filtered by.
+    const BEGAN: &'static str;
+
+    /// The names in it, and its times.
+    fn names(&self) -> StepFilter;
+
+    /// The same of any time.
+    fn at_any_time(self) -> Self;
 }
 
 impl Listed for StepFilter {
     const PATH: &'static str = "/v1/steps";
     const PLURAL: &'static str = "steps";
     const SINGULAR: &'static str = "step";
+    const BEGAN: &'static str = "ts";
+
+    fn names(&self) -> StepFilter {
+        self.clone()
+    }
+
+    fn at_any_time(self) -> Self {
+        Self { since: None, until: None, ..self }
+    }
 }
 
 impl Listed for DeploymentFilter {
     const PATH: &'static str = "/v1/deployments";
     const PLURAL: &'static str = "deployments";
     const SINGULAR: &'static str = "deployment";
+    const BEGAN: &'static str = "started_at";
+
+    fn names(&self) -> StepFilter {
+        self.base.clone()
+    }
+
+    fn at_any_time(self) -> Self {
+        Self { base: self.base.at_any_time(), ..self }
+    }
 }
 
 impl Listed for NoteFilter {
     const PATH: &'static str = "/v1/notes";
     const PLURAL: &'static str = "notes";
     const SINGULAR: &'static str = "note";
+    const BEGAN: &'static str = "at";
+
+    fn names(&self) -> StepFilter {
+        let Self { component, environment, owner, since, until } = self.clone();
+        StepFilter { component, environment, owner, since, until, ..StepFilter::default() }
+    }
+
+    fn at_any_time(self) -> Self {
+        Self { since: None, until: None, ..self }
+    }
 }
 
 /// How many rows a filter finds.
@@ -44,6 +82,20 @@ pub struct Count {
     pub count: u64,
     /// `false` where the server stopped counting: there are at least so many.
     pub exact: bool,
+}
+
+/// How many timeouts the beginning of a workbook may take.
+const WORKBOOK_TIMEOUTS: u32 = 60;
+
+/// What a server that can record says of itself.
+#[derive(Debug)]
+pub struct Readiness {
+    /// `None` where what answers does not say that it is a steps-server.
+    pub version: Option<String>,
+    /// The kind of its database.
+    pub database: Option<String>,
+    /// What its clock showed, in whole seconds.
+    pub date: Option<Timestamp>,
 }
 
 impl Client {
@@ -91,7 +143,27 @@ impl Client {
 
     /// Requests a list. The body is read with [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
-        self.begin(self.http.get(self.url(F::PATH)).query(&query.to_parameters())).await
+        let request = self.http.get(self.url(F::PATH)).query(&query.to_parameters());
+        if query.format != Some(ListFormat::Xlsx) {
+            return self.begin(request).await;
+        }
+        // A workbook begins when all of its rows are read. A server that answers at all is waited for.
+        self.ready().await?;
+        self.begin_within(request, self.timeout * WORKBOOK_TIMEOUTS).await
+    }
+
+    /// The id of the one deployment that begins so.
+    pub async fn deployment_id(&self, prefix: IdPrefix) -> Result<StepId, Error> {
+        #[derive(Deserialize)]
+        struct Found {
+            id: StepId,
+        }
+        if let Some(id) = prefix.whole() {
+            return Ok(id);
+        }
+        let request = self.http.get(self.url(&format!("/v1/deployments/{prefix}"))).query(&[("format", "json")]);
+        let (_, found): (_, Found) = self.answer_within(request, MAX_DOCUMENT).await?;
+        Ok(found.id)
     }
 
     /// Requests one row of a list by its id.
@@ -131,9 +203,23 @@ impl Client {
 
     /// Whether the server can record: its version, where it says so.
     pub async fn ready(&self) -> Result<Option<String>, Error> {
+        Ok(self.readiness().await?.version)
+    }
+
+    /// Whether the server can record, and what it says of itself.
+    pub async fn readiness(&self) -> Result<Readiness, Error> {
+        #[derive(Deserialize)]
+        struct Ready {
+            database: Option<String>,
+        }
         let response = self.begin(self.http.get(self.url("/readyz"))).await?;
-        let server = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
-        Ok(server.and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned))
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let version = header(SERVER).and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned);
+        let date = header(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        let date = date.and_then(|date| Timestamp::try_from(date.to_utc()).ok());
+        let document = self.body(response).document(MAX_SMALL_DOCUMENT).await.unwrap_or_default();
+        let database = serde_json::from_slice(&document).ok().and_then(|ready: Ready| ready.database);
+        Ok(Readiness { version, database, date })
     }
 
     /// Asks how many changes wait to be folded into deployments.

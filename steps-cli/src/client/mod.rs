@@ -13,10 +13,11 @@ mod body;
 mod calls;
 mod connection;
 mod events;
+mod unreachable;
 
 use body::MAX_SMALL_DOCUMENT;
 pub use body::{Body, MAX_DOCUMENT};
-pub use calls::{Count, Listed};
+pub use calls::{Count, Listed, Readiness};
 pub use connection::Connection;
 use connection::{authorization, certificates, has_tls_proxy};
 
@@ -107,7 +108,7 @@ impl Client {
         if is_loopback(server) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| Error::Failed(unprepared(&cause(&error))))?;
+        let http = http.build().map_err(|error| Error::Failed(unreachable::unprepared(&cause(&error))))?;
         let base = server.as_str().trim_end_matches('/').to_owned();
         let token = token.as_ref().map(|token| token.source.clone());
         Ok(Self { http, base, shown: shown(server), timeout: *timeout, token })
@@ -115,6 +116,11 @@ impl Client {
 
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The server's address without a password.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Where the token is from that every request has.
@@ -133,7 +139,11 @@ impl Client {
 
     /// Sends a request, and waits for the head of a successful answer.
     async fn begin(&self, request: RequestBuilder) -> Result<Response, Error> {
-        match timeout(self.timeout, self.send(request)).await {
+        self.begin_within(request, self.timeout).await
+    }
+
+    async fn begin_within(&self, request: RequestBuilder, limit: Duration) -> Result<Response, Error> {
+        match timeout(limit, self.send(request)).await {
             Ok(sent) => sent.map_err(|error| error.error),
             Err(_) => Err(self.timed_out().error),
         }
@@ -199,11 +209,7 @@ impl Client {
     fn exchange_failed(&self, error: &reqwest::Error) -> RequestError {
         let cause = cause(error);
         let message = if error.is_connect() {
-            format!(
-                "cannot reach the server at {}: {cause}; is steps-server running there? \
-                 --server or STEPS_SERVER name another",
-                self.shown
-            )
+            format!("cannot reach the server at {}: {}", self.shown, unreachable::told(&self.shown, &cause))
         } else {
             format!("the exchange with the server at {} broke: {cause}", self.shown)
         };
@@ -350,17 +356,6 @@ fn choose_clock(ours: Timestamp, server: Option<Timestamp>) -> Timestamp {
     }
 }
 
-/// Why no request can be made. In small containers there are often no certificates at all.
-fn unprepared(cause: &str) -> String {
-    if cause.contains("No CA certificates") {
-        "there are no certificates of authorities on this machine, so no https server can be trusted; install the package \
-         ca-certificates, or name a file with certificates (PEM) in SSL_CERT_FILE"
-            .to_owned()
-    } else {
-        format!("cannot prepare requests: {cause}")
-    }
-}
-
 /// The innermost cause.
 fn cause(error: &reqwest::Error) -> String {
     // The outermost error repeats the URL, and with it a password.
@@ -374,14 +369,6 @@ mod tests {
     #[test]
     fn no_password_is_shown() {
         assert_eq!(shown(&"https://ann:secret@h/".parse().unwrap()), "https://ann:***@h");
-    }
-
-    #[test]
-    fn a_machine_without_certificates_is_told_what_to_install() {
-        assert!(
-            unprepared("unexpected error: No CA certificates were loaded from the system").contains("ca-certificates")
-        );
-        assert_eq!(unprepared("no room"), "cannot prepare requests: no room");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The command line. The flags of a subcommand are in its own file; their doc comments are the help.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use git_version::git_version;
 
 use super::{
-    check, compare, completions, config, deployments, exclude, flush, import, include, list, login, logout, note,
-    notes, open, record, run, show, stats, status, token, trend, watch,
+    check, compare, completions, config, deployments, doctor, exclude, flush, import, include, list, login, logout,
+    note, notes, open, record, run, show, stats, status, token, trend, watch,
 };
 use crate::flags::ConnectionFlags;
 
@@ -31,6 +31,9 @@ Examples:
   steps trend checkout
   steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
+
+Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise.
+Only 'check' and 'watch' write sentences everywhere, because these are their result.
 
 'steps --help' says more: settings, variables and exit codes.";
 
@@ -64,12 +67,15 @@ Variables (an empty one counts as not set):
   STEPS_SPRINT_LENGTH  how long a sprint is (14d)
   STEPS_MIN_CHANGE     the smallest growth in a week that matters (1%)
   STEPS_TZ             the time zone of dates and days (UTC)
-  NO_COLOR             no colours
+  NO_COLOR             1: no colours; CLICOLOR_FORCE=1: colours in pipes too; --color is stronger than both
   HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used, except for a server on this machine.
+
+Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise.
+  Only 'check' and 'watch' write sentences everywhere, because these are their result.
 
 Exit codes:
   0  success; also when the reader of the output stopped early (steps list | head)
-  1  the server or the network failed, or the output could not be written; record and run: only with --strict, or
+  1  the server or the network failed, or the output could not be written; doctor: something is wrong; record and run: only with --strict, or
      when the step could not be kept either; watch --once: the deployment did not succeed
   2  usage: a flag, a variable, a settings file or an input file is wrong
   3  the server refused, or there is no such thing; import: some lines were refused
@@ -99,9 +105,23 @@ pub struct Cli {
     /// Where the server is.
     #[command(flatten)]
     pub connection: ConnectionFlags,
+    /// Whether what people read has colours: auto, on a terminal that shows them [default: auto]
+    #[arg(long, global = true, value_name = "WHEN", help_heading = "Output")]
+    pub color: Option<When>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
 }
 
 /// What to do.
@@ -115,6 +135,8 @@ pub enum Command {
     Flush(flush::Args),
     /// Show whether the server answers, and how many steps wait for it
     Status(status::Args),
+    /// Look at everything that recording and asking need, and say what to do
+    Doctor(doctor::Args),
     /// List recorded steps
     List(list::Args),
     /// List deployments: how each ended and how long it took

@@ -1,17 +1,18 @@
 //! `steps check`.
 
 mod formats;
+mod markdown;
 mod plan;
 mod report;
 
 use clap::{ArgGroup, ValueEnum, value_parser};
 use steps_shared::{
     Baseline, Budget, CheckAnswer, CheckQuery, CheckResult, Component, Duration, Environment, GrowthLimit, ListFormat,
-    Percent, Status, Version,
+    Percent, Status, StepFilter, Version,
 };
 use tokio::time::Instant;
 
-use super::setup;
+use super::{nothing, setup};
 use crate::client::{Client, block_on};
 use crate::delivery::{Spool, deliver_first};
 use crate::error::Error;
@@ -32,9 +33,9 @@ Examples:
   steps check --component checkout --version 4.2.0 --max 10m
   steps check --component checkout --baseline p95 --last 30 --margin 20%
   steps check --component checkout --step migrating --max-growth 5%/week
-  steps check --max 10m --exclude-waiting   an approval takes no time
-  steps check                           the rules of the nearest .steps.toml
-  steps check --replay 90d              how often they would have fired
+  steps check --max 10m --exclude-waiting   # an approval takes no time
+  steps check                           # the rules of the nearest .steps.toml
+  steps check --replay 90d              # how often they would have fired
   steps check --max 10m || [ $? -eq 5 ] too few deployments are no failure
 
 The newest successful deployment is judged, or that of --version; failed, running and abandoned ones are not. Limits \
@@ -158,6 +159,8 @@ enum CheckFormat {
     /// Sentences to read, in the log of a pipeline too
     #[default]
     Table,
+    /// The same as Markdown, for summaries of jobs and comments on merge requests
+    Markdown,
     /// An array of answers
     Json,
     /// A row for each limit
@@ -187,6 +190,11 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
         }
         for query in queries {
             let answer = client.check(&query).await?;
+            if answer.deployment.is_none() {
+                let (component, environment) = (Some(query.component.clone()), Some(query.environment.clone()));
+                let names = StepFilter { component, environment, status: query.step.clone(), ..StepFilter::default() };
+                nothing::never_recorded(&client, &names).await.iter().for_each(terminal::note);
+            }
             checked.push(Checked { query, answer });
         }
         Ok(())
@@ -205,6 +213,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the answer: {error}"));
     let printed = match format {
         CheckFormat::Table => terminal::show(report::report(&checked, rules.as_deref(), Canvas::of_output(false))),
+        CheckFormat::Markdown => terminal::show(markdown::report(&checked, rules.as_deref())),
         CheckFormat::Json => formats::json(&checked)
             .map_err(|error| unwritable(&error))
             .and_then(|document| terminal::print_data(&document, ListFormat::Json)),

@@ -2,10 +2,10 @@
 
 use steps_shared::view::comparison::{sentence, table};
 use steps_shared::{
-    Comparison, ComparisonQuery, Component, DeploymentFilter, Duration, Environment, ListFormat, StepFilter, StepId,
+    Comparison, ComparisonQuery, DeploymentFilter, Duration, Environment, IdPrefix, ListFormat, StepFilter, StepId,
 };
 
-use super::show::newest;
+use super::show::Wanted;
 use super::{listing, setup};
 use crate::client::{Client, block_on};
 use crate::error::Error;
@@ -23,7 +23,7 @@ use crate::terminal::{self, text};
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps compare checkout                             the newest with the last successful one before it
+  steps compare checkout                             # the newest with the last successful one before it
   steps compare 0197a000-0000-7000-8000-000000000001
   steps compare 0197a000-0000-7000-8000-000000000001 0197a000-0000-7000-8000-0000000000f1
   steps compare checkout --format csv
@@ -33,7 +33,7 @@ parts add up to the whole deployment, and their differences to the whole differe
 others ran beside, and that nobody waited for, has 0. '(gaps)' is where none was open. All steps of one name count together."
 )]
 pub struct Args {
-    /// A deployment's id, or a component: then its newest deployment that has ended
+    /// A deployment's id, or the first eight digits of it and more; or a component: then its newest deployment that has ended
     #[arg(value_name = "DEPLOYMENT-ID|COMPONENT")]
     what: String,
     /// The one to compare with [default: the last successful one before it, of the component in the environment]
@@ -58,29 +58,28 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             Some(with) => Some(id_of(&client, &with, environment.as_ref()).await?),
             None => None,
         };
-        let query = ComparisonQuery { with, format: Some(format.unwrap_or(ListFormat::Json)), safe: place.safe };
+        let query = ComparisonQuery {
+            with: with.map(IdPrefix::from),
+            format: Some(format.unwrap_or(ListFormat::Json)),
+            safe: place.safe,
+        };
         let Some(format) = format else {
             let comparison: Comparison = listing::one(&client, client.compare(id, &query).await?).await?;
-            return show(&comparison);
+            return show(&comparison, Canvas::of_format(place.is_markdown(), false));
         };
         let destination = Destination::open(place.path())?;
-        export(&client, client.compare(id, &query).await?, format, destination).await
+        export(&client, client.compare(id, &query).await?, format, destination).await.map(drop)
     })
 }
 
-/// The deployment with this id, or the newest of a component that has ended.
+/// The deployment whose id this is or begins, or the newest of a component that has ended.
 async fn id_of(client: &Client, what: &str, environment: Option<&Environment>) -> Result<StepId, Error> {
-    if let Ok(id) = what.parse() {
-        return Ok(id);
-    }
-    let component: Component = what.parse().map_err(|error| Error::Usage(format!("the component {error}")))?;
-    let base = StepFilter { component: Some(component), environment: environment.cloned(), ..StepFilter::default() };
-    let min_duration = Some(Duration::default());
-    newest(client, DeploymentFilter { base, min_duration, ..DeploymentFilter::default() }).await
+    let base = StepFilter { environment: environment.cloned(), ..StepFilter::default() };
+    let filter = DeploymentFilter { base, min_duration: Some(Duration::default()), ..DeploymentFilter::default() };
+    Wanted::new(what, what.parse().ok(), filter)?.find(client).await
 }
 
-fn show(comparison: &Comparison) -> Result<(), Error> {
-    let canvas = Canvas::of_output(false);
+fn show(comparison: &Comparison, canvas: Canvas) -> Result<(), Error> {
     let told = Painted::lines(text::lines(&sentence(comparison), canvas));
     terminal::show(Painted::paragraphs([told, lay_out(&table(comparison), canvas)]))
 }

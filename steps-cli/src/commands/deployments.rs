@@ -15,7 +15,7 @@ use crate::settings::Key;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps deployments                                  the newest 100, oldest first
+  steps deployments                                  # the newest 100, oldest first
   steps deployments --component checkout --since 7d
   steps deployments --outcome failed --since 30d --count
   steps deployments --min-duration 15m --order desc --limit 10
@@ -32,7 +32,7 @@ pub struct Args {
     #[command(flatten)]
     zone: ZoneFlags,
     #[arg(
-        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<DeploymentColumn>,
+        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<DeploymentColumn>(), hide_possible_values = true,
         help = columns_help::<DeploymentColumn>()
     )]
     columns: Vec<DeploymentColumn>,

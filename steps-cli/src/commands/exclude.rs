@@ -1,6 +1,6 @@
 //! `steps exclude`.
 
-use steps_shared::{Deployment, NewExclusion, Owner, Reason, StepId};
+use steps_shared::{Deployment, IdPrefix, NewExclusion, Owner, Reason};
 
 use super::setup;
 use crate::client::block_on;
@@ -19,9 +19,9 @@ Examples:
 The deployment and its steps stay, and are listed and shown with the reason. It is left out of statistics, trends, \
 checks, baselines and usual times. Said again it replaces the reason; 'steps include' takes it back.")]
 pub struct Args {
-    /// The deployment's id
+    /// The deployment's id, or the first eight digits of it and more
     #[arg(value_name = "DEPLOYMENT")]
-    deployment: StepId,
+    deployment: IdPrefix,
     /// Why, for those who see it in lists
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
@@ -36,7 +36,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let settings = setup::settings(connection)?.with_flags([(Key::Owner, owner)]);
     let new = NewExclusion { reason, owner: self::owner(&settings)? };
     let client = setup::client(&settings)?;
-    let excluded = block_on(async { Ok(client.exclude(deployment, &new).await?) })?;
+    let excluded = block_on(async { Ok(client.exclude(client.deployment_id(deployment).await?, &new).await?) })?;
     terminal::say(format!("left out of every figure: {} ({})", named(&excluded), new.reason))
 }
 

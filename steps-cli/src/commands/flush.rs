@@ -17,7 +17,7 @@ use crate::terminal;
 Examples:
   steps flush
   steps flush --spool-dir /var/lib/ci/steps-spool
-  steps flush --from http://steps.exmaple.com      what waits for a server that was mistyped, or has moved
+  steps flush --from http://steps.exmaple.com      # what waits for a server that was mistyped, or has moved
 
 Each step is recorded once, with the time at which it happened. Steps that the server refuses go to the file 'rejected' \
 of the spool, with the reason.

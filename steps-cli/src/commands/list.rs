@@ -20,7 +20,7 @@ use crate::terminal::table::lay_out;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps list                                         the newest 100, oldest first
+  steps list                                         # the newest 100, oldest first
   steps list --component checkout --since 7d
   steps list --since 2026-01-05 --until '2026-01-05 18:00:00' --format csv
   steps list --format xlsx --output steps.xlsx
@@ -45,7 +45,7 @@ pub struct Args {
     )]
     id: Option<StepId>,
     #[arg(
-        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<StepColumn>,
+        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<StepColumn>(), hide_possible_values = true,
         help = columns_help::<StepColumn>()
     )]
     columns: Vec<StepColumn>,
@@ -65,12 +65,13 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             (Some(id), None) => {
                 let response = client.one::<StepFilter>(id, ListFormat::Json, false, &[] as &[StepColumn]).await?;
                 let table = table(&[listing::one(&client, response).await?], &columns);
-                terminal::show(lay_out(&table, Canvas::of_output(false)))
+                terminal::show(lay_out(&table, Canvas::of_format(list.output.is_markdown(), false)))
             }
             (Some(id), Some(format)) => {
                 let destination = Destination::open(list.output.path())?;
                 let safe = list.output.safe;
-                export(&client, client.one::<StepFilter>(id, format, safe, &columns).await?, format, destination).await
+                let response = client.one::<StepFilter>(id, format, safe, &columns).await?;
+                export(&client, response, format, destination).await.map(drop)
             }
             (None, format) => {
                 let safe = list.output.safe;

@@ -6,6 +6,7 @@ use steps_shared::view::Table;
 use steps_shared::view::words::grouped;
 use steps_shared::{ListColumn, ListFormat, ListQuery, Order, Timestamp};
 
+use super::nothing;
 use crate::client::{Client, Count, Listed, MAX_DOCUMENT, clock};
 use crate::error::Error;
 use crate::flags::ListFlags;
@@ -20,20 +21,30 @@ use crate::terminal::table::lay_out;
 const TABLE_ROWS: u64 = 100;
 
 /// Answers with what was asked for: a count, an export, or a table that `table` makes of the rows and the time now.
-pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
+pub async fn answer<F: Listed + Clone, C: ListColumn, T: DeserializeOwned>(
     client: &Client,
     query: ListQuery<F, C>,
     flags: ListFlags,
     table: impl FnOnce(&[T], &[C], Option<Timestamp>) -> Table,
 ) -> Result<(), Error> {
     let ListFlags { limit, order, output: place, count } = flags;
+    let canvas = Canvas::of_format(place.is_markdown(), false);
     if count {
-        return print_count(client.count(&query.filter).await?);
+        let count = client.count(&query.filter).await?;
+        print_count(count)?;
+        if count.count == 0 {
+            explain(client, &query.filter).await;
+        }
+        return Ok(());
     }
     if let Some(format) = query.format {
         let destination = Destination::open(place.path())?;
         let query = ListQuery { order: order.unwrap_or_default(), limit, ..query };
-        return export(client, client.list(&query).await?, format, destination).await;
+        let exported = export(client, client.list(&query).await?, format, destination).await?;
+        if exported.is_empty() {
+            explain(client, &query.filter).await;
+        }
+        return Ok(());
     }
 
     // A table ends with the newest, where the eye is; an order that was asked for is kept.
@@ -47,6 +58,7 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let mut rows: Vec<T> = rows(client, response, limit).await?;
     if rows.is_empty() {
         terminal::note(format!("no {}", F::PLURAL));
+        explain(client, &query.filter).await;
         return Ok(());
     }
     let shown = rows.len() as u64;
@@ -57,7 +69,14 @@ pub async fn answer<F: Listed, C: ListColumn, T: DeserializeOwned>(
     let rest = count
         .and_then(|count| rest::<F>(count, shown, from))
         .map_or_else(Painted::default, |rest| Painted::plain(rest).ended());
-    terminal::show(lay_out(&table(&rows, &columns, now), Canvas::of_output(false)) + rest)
+    // What stands directly below a table of Markdown would be a row of it.
+    let gap = if canvas.is_markdown() && !rest.is_empty() { Painted::default().ended() } else { Painted::default() };
+    terminal::show(lay_out(&table(&rows, &columns, now), canvas) + gap + rest)
+}
+
+async fn explain<F: Listed + Clone>(client: &Client, filter: &F) {
+    let names = filter.names();
+    nothing::explain(client, filter, names.since.is_some() || names.until.is_some()).await;
 }
 
 fn print_count(count: Count) -> Result<(), Error> {

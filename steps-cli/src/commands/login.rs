@@ -15,7 +15,7 @@ use crate::terminal::secret::ask_secret;
 #[command(after_help = "\
 Examples:
   steps login --server https://steps.example.com
-  steps login < token.txt                            where nobody can type
+  steps login < token.txt                            # where nobody can type
 
 It asks for the token without showing it, asks the server whether it is right, and stores it for that server alone \
 (scheme, host and port) in credentials.toml beside your settings, which only you can read. It is then sent to that server, \

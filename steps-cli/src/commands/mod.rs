@@ -6,6 +6,7 @@ pub mod compare;
 pub mod completions;
 pub mod config;
 pub mod deployments;
+pub mod doctor;
 pub mod exclude;
 pub mod flush;
 pub mod import;
@@ -16,6 +17,7 @@ pub mod login;
 pub mod logout;
 pub mod note;
 pub mod notes;
+mod nothing;
 pub mod open;
 pub mod record;
 pub mod run;
@@ -31,10 +33,17 @@ pub use args::{Cli, Command};
 
 use crate::error::Error;
 use crate::exit;
+use crate::terminal;
+use args::When;
 
 /// Runs the subcommand, and returns the exit code.
 pub fn run(cli: Cli) -> Result<u8, Error> {
-    let Cli { connection, command } = cli;
+    let Cli { connection, color, command } = cli;
+    match color {
+        Some(When::Always) => terminal::set_styles(true),
+        Some(When::Never) => terminal::set_styles(false),
+        Some(When::Auto) | None => {}
+    }
     match command {
         Command::Record(args) => record::run(args, &connection),
         Command::Run(args) => return run::run(args, &connection),
@@ -48,6 +57,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
         Command::Check(args) => return check::run(args, &connection),
         Command::Flush(args) => flush::run(args, &connection),
         Command::Status(args) => return status::run(args, &connection),
+        Command::Doctor(args) => return doctor::run(args, &connection),
         Command::Exclude(args) => exclude::run(args, &connection),
         Command::Include(args) => include::run(args, &connection),
         Command::Note(args) => note::run(args, &connection),

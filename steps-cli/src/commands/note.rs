@@ -34,7 +34,8 @@ pub struct Args {
     /// What is known, in a few words: at most 255 characters
     #[arg(value_name = "TEXT", required_unless_present = "remove")]
     text: Option<NoteText>,
-    /// When it was, or began: a time, a date, yesterday, or a span back from now such as 2h [default: now]
+    /// When it was, or began: 2026-01-05 09:30, yesterday, monday 10:30, or a span back from now such
+    /// as 2h [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "remove")]
     at: Option<TypedTime>,
     /// When it ended, or will end; without it the note is of a moment

@@ -15,7 +15,7 @@ use crate::settings::Key;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps notes                                        the newest 100, oldest first
+  steps notes                                        # the newest 100, oldest first
   steps notes checkout --since 90d
   steps notes --environment production --format csv
 
@@ -31,7 +31,8 @@ pub struct Args {
     /// Only by this owner
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     owner: Option<Owner>,
-    /// Only what was not over then: a time, a date, yesterday, or a span back from now such as 2h or 7d
+    /// Only what was not over then: 2026-01-05 09:30, yesterday, monday, last month, or a span back from
+    /// now such as 2h or 7d
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     since: Option<TypedTime>,
     /// Only what began then or earlier
@@ -40,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     zone: ZoneFlags,
     #[arg(
-        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<NoteColumn>,
+        long, value_name = "A,B,…", value_delimiter = ',', value_parser = listed::<NoteColumn>(), hide_possible_values = true,
         help = columns_help::<NoteColumn>()
     )]
     columns: Vec<NoteColumn>,

@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use reqwest::Url;
-use steps_shared::{Component, StepId};
+use steps_shared::{Component, IdPrefix};
 
 use super::setup;
 use crate::error::Error;
@@ -18,7 +18,7 @@ const LAUNCH: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  steps open                                         what is running, and every component
+  steps open                                         # what is running, and every component
   steps open checkout
   steps open 0197a000-0000-7000-8000-000000000001
   steps open checkout --print
@@ -26,7 +26,7 @@ Examples:
 Where there is no browser (over ssh, without a display, or where the output is no terminal) the address is printed. It holds \
 no token: the page asks for one.")]
 pub struct Args {
-    /// A component, or a deployment's id [default: the first page]
+    /// A component, or a deployment's id or the first eight digits of it and more [default: the first page]
     #[arg(value_name = "COMPONENT|DEPLOYMENT-ID")]
     what: Option<String>,
     /// Print the address, and open nothing
@@ -70,7 +70,7 @@ fn address(mut server: Url, what: Option<&str>) -> Result<Url, Error> {
             segments.pop_if_empty().extend(path);
         }
     };
-    match what.map(|what| (what.parse::<StepId>(), what)) {
+    match what.map(|what| (what.parse::<IdPrefix>(), what)) {
         None => to(&[""]),
         Some((Ok(id), _)) => to(&["deployments", &id.to_string()]),
         Some((Err(_), what)) => {

@@ -18,7 +18,7 @@ use crate::terminal;
     after_help = "\
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps record --status succeeded              the rest from .steps.toml, the CI and git
+  steps record --status succeeded              # the rest from .steps.toml, the CI and git
   steps record --component checkout --version 4.1.9 --status failed --ts '2026-01-05 09:30:00'
   steps record --best-effort --status deploying in a hook that must not abort the deploy
 

@@ -6,21 +6,24 @@ use serde_json::{Value, json};
 use steps_shared::view::expected::left;
 use steps_shared::view::timeline::timeline;
 use steps_shared::{
-    Component, Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery,
-    Environment, Expected, ListFormat, Order, StepColumn, StepFilter, StepId, Version,
+    Deployment, DeploymentColumn, DeploymentDetail, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Environment,
+    Expected, IdPrefix, ListFormat, Order, StepColumn, StepFilter, StepId, Version,
 };
 use tokio::time::Instant;
 
-use super::{listing, setup};
+use super::{listing, nothing, setup};
 use crate::client::{Client, MAX_DOCUMENT, block_on, clock};
 use crate::delivery::deliver_first;
-use crate::error::Error;
+use crate::error::{Error, NEXT_SENTENCE};
 use crate::flags::{ConnectionFlags, check_safe};
-use crate::terminal::canvas::Canvas;
+use crate::terminal::canvas::{Canvas, Glyphs};
 use crate::terminal::destination::Destination;
 use crate::terminal::export::export;
 use crate::terminal::painted::Painted;
-use crate::terminal::{self, text, timeline::draw};
+use crate::terminal::{self, markdown, text, timeline::draw};
+
+/// How wide a timeline of Markdown is, in characters: pages show so many beside each other.
+const MARKDOWN_WIDTH: u16 = 100;
 
 /// The flags of `steps show`.
 #[derive(Debug, clap::Args)]
@@ -28,22 +31,23 @@ use crate::terminal::{self, text, timeline::draw};
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps show checkout                                the newest deployment of checkout
+  steps show checkout                                # the newest deployment of checkout
   steps show checkout 4.2.0 --environment staging
   steps show 0197a000-0000-7000-8000-000000000001
-  steps show checkout --format csv                   its steps
-  steps show checkout --left                         how much longer it takes
+  steps show checkout --format csv                   # its steps
+  steps show checkout --left                         # how much longer it takes
 
 Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
 successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
-longer. Steps at the same time overlap; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
+longer. Steps within another one are indented, and ∥ marks \
+those at the same time as others; '(gap)' is where none was open. Work, waiting (only statuses such as approval \
 were open) and gaps add up to the duration.
 
 How much longer a running deployment takes is told by the last 50 successful ones before it, in which step it is, and how long \
 that has lasted: half of all take less than the time left, and four of five end within the range."
 )]
 pub struct Args {
-    /// A deployment's id, or a component: then its newest deployment
+    /// A deployment's id, or the first eight digits of it and more; or a component: then its newest deployment
     #[arg(value_name = "DEPLOYMENT-ID|COMPONENT")]
     what: String,
     /// The newest deployment of this version
@@ -55,7 +59,7 @@ pub struct Args {
     /// Only how much longer it takes, in one line; with --format json as a document
     #[arg(long)]
     left: bool,
-    /// How it is written [default: a table on a terminal, csv when piped]
+    /// How it is written [default: a table on a terminal, csv in a pipe]
     #[arg(long, value_name = "FORMAT")]
     format: Option<ShowFormat>,
     /// Of CSV: an apostrophe before each text that a spreadsheet would run as a formula
@@ -70,6 +74,8 @@ pub struct Args {
 enum ShowFormat {
     /// A timeline to read
     Table,
+    /// The same as a block of Markdown
+    Markdown,
     /// The deployment with its steps, as one document
     Json,
     /// Its steps
@@ -79,13 +85,11 @@ enum ShowFormat {
 /// Shows a deployment.
 pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { what, version, environment, left: is_left, format, safe, ascii } = args;
-    let wanted = match (what.parse::<StepId>(), &version, &environment) {
-        (Ok(id), None, None) => Ok(id),
+    let wanted = match (what.parse(), &version, &environment) {
+        (Ok(prefix), None, None) => Wanted::new(&what, Some(prefix), DeploymentFilter::default())?,
         _ => {
-            let component = what.parse::<Component>();
-            let component = component.map_err(|error| Error::Usage(format!("the component {error}")))?;
-            let base = StepFilter { component: Some(component), version, environment, ..StepFilter::default() };
-            Err(DeploymentFilter { base, ..DeploymentFilter::default() })
+            let base = StepFilter { version, environment, ..StepFilter::default() };
+            Wanted::new(&what, None, DeploymentFilter { base, ..DeploymentFilter::default() })?
         }
     };
     let settings = setup::settings(connection)?;
@@ -101,23 +105,53 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             // What was just recorded is to be shown.
             deliver_first(spool, &client, Instant::now() + client.timeout()).await.iter().for_each(terminal::note);
         }
-        let id = match wanted {
-            Ok(id) => id,
-            Err(filter) => newest(&client, filter).await?,
-        };
+        let id = wanted.find(&client).await?;
         match format {
             _ if is_left => show_left(&client.expected(id).await?, format, Canvas::of_output(ascii)),
             ShowFormat::Table => show(&client, id, Canvas::of_output(ascii)).await,
+            ShowFormat::Markdown => show(&client, id, Canvas::of_format(true, ascii)).await,
             ShowFormat::Json => document(&client, id).await,
             ShowFormat::Csv => steps(&client, id, ListFormat::Csv, safe).await,
         }
     })
 }
 
-/// The id of the newest deployment of the filter.
-pub(super) async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
+/// A deployment as it is named: by its id or the beginning of it, or by its component.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Id(StepId),
+    /// The newest of the component; where there is none, the one whose id begins so.
+    Newest(DeploymentFilter, Option<IdPrefix>),
+}
+
+impl Wanted {
+    /// # Errors
+    /// The text is neither.
+    pub(super) fn new(text: &str, prefix: Option<IdPrefix>, mut filter: DeploymentFilter) -> Result<Self, Error> {
+        if let Some(id) = prefix.and_then(|prefix| prefix.whole()) {
+            return Ok(Self::Id(id));
+        }
+        let component = text.parse().map_err(|error| Error::Usage(format!("the component {error}")))?;
+        filter.base.component = Some(component);
+        Ok(Self::Newest(filter, prefix))
+    }
+
+    /// Asks the server which one it is.
+    pub(super) async fn find(self, client: &Client) -> Result<StepId, Error> {
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Newest(filter, None) => newest(client, filter).await,
+            Self::Newest(filter, Some(prefix)) => match newest_of(client, &filter).await? {
+                Some(id) => Ok(id),
+                None => client.deployment_id(prefix).await,
+            },
+        }
+    }
+}
+
+async fn newest_of(client: &Client, filter: &DeploymentFilter) -> Result<Option<StepId>, Error> {
     let query = DeploymentQuery {
-        filter,
+        filter: filter.clone(),
         order: Order::Descending,
         limit: Some(1),
         columns: Vec::<DeploymentColumn>::new(),
@@ -125,12 +159,21 @@ pub(super) async fn newest(client: &Client, filter: DeploymentFilter) -> Result<
         safe: false,
     };
     let found: Vec<Deployment> = listing::rows(client, client.list(&query).await?, 1).await?;
-    let StepFilter { component, version, environment, .. } = query.filter.base;
+    Ok(found.first().map(|deployment| deployment.id))
+}
+
+/// The id of the newest deployment of the filter.
+async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Error> {
+    if let Some(id) = newest_of(client, &filter).await? {
+        return Ok(id);
+    }
+    let StepFilter { component, version, environment, .. } = filter.base.clone();
     let names = [component.map(|name| name.to_string()), version.map(|name| name.to_string())];
     let names: Vec<_> = names.into_iter().flatten().collect();
     let place = environment.map(|environment| format!(" in {environment}")).unwrap_or_default();
-    let none = || Error::Refused(format!("there is no deployment of {}{place}", names.join(" ")));
-    found.first().map(|deployment| deployment.id).ok_or_else(none)
+    let mut told = vec![format!("there is no deployment of {}{place}", names.join(" "))];
+    told.extend(nothing::never_recorded(client, &filter.base).await);
+    Err(Error::Refused(told.join(NEXT_SENTENCE)))
 }
 
 /// In one line, or as a document.
@@ -143,7 +186,7 @@ fn show_left(expected: &Expected, format: ShowFormat, canvas: Canvas) -> Result<
 
 async fn steps(client: &Client, id: StepId, format: ListFormat, safe: bool) -> Result<(), Error> {
     let response = client.one::<DeploymentFilter>(id, format, safe, &[] as &[StepColumn]).await?;
-    export(client, response, format, Destination::open(None)?).await
+    export(client, response, format, Destination::open(None)?).await.map(drop)
 }
 
 async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> {
@@ -154,7 +197,12 @@ async fn show(client: &Client, id: StepId, canvas: Canvas) -> Result<(), Error> 
         DeploymentOutcome::Running => expected(client, id).await?,
         _ => None,
     };
-    terminal::show(draw(&timeline(&detail, now).expecting(expected.as_ref()), canvas))
+    let timeline = timeline(&detail, now).expecting(expected.as_ref());
+    if canvas.is_markdown() {
+        let canvas = Canvas { fit: Some(MARKDOWN_WIDTH), glyphs: Glyphs::Unicode };
+        return terminal::show(markdown::block(&draw(&timeline, canvas)));
+    }
+    terminal::show(draw(&timeline, canvas))
 }
 
 /// The answer of the server; of a running deployment with `expected`.

@@ -3,7 +3,7 @@
 use steps_shared::view::stats::table;
 use steps_shared::{GroupBy, ListFormat, StatsAnswer, StatsQuery};
 
-use super::{listing, setup};
+use super::{listing, nothing, setup};
 use crate::client::block_on;
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, DeploymentFilterFlags, OutputFlags, listed};
@@ -20,10 +20,10 @@ use crate::terminal::table::lay_out;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps stats                                        each component
+  steps stats                                        # each component
   steps stats --component checkout --by week --since 12w
   steps stats --by component,environment --since 90d
-  steps stats --component checkout --by status       which step takes the time
+  steps stats --component checkout --by status       # which step takes the time
   steps stats --by month --tz Europe/Berlin --format xlsx --output months.xlsx
 
 Only successful deployments count for the durations; the others are counted apart. The failure rate is failed of those \
@@ -46,7 +46,7 @@ pub struct Args {
     /// The groups: component, status, owner, environment, day, week or month; several combine
     #[arg(
         long, value_name = "A,B,…", value_delimiter = ',', default_value = "component",
-        value_parser = listed::<GroupBy>
+        value_parser = listed::<GroupBy>(), hide_possible_values = true
     )]
     by: Vec<GroupBy>,
     /// The time zone of days, weeks and months, and of dates, such as Europe/Berlin [env: STEPS_TZ] [default: UTC]
@@ -71,17 +71,22 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let client = setup::client(&settings)?;
     let tz = zone.name().parse().unwrap_or_default();
     let safe = place.safe;
+    let has_window = filter.base.since.is_some() || filter.base.until.is_some();
     let query = StatsQuery { filter, by, tz, exclude_waiting, format: Some(format.unwrap_or(ListFormat::Json)), safe };
     block_on(async {
         if let Some(format) = format {
             let destination = Destination::open(place.path())?;
-            return export(&client, client.stats(&query).await?, format, destination).await;
+            if export(&client, client.stats(&query).await?, format, destination).await?.is_empty() {
+                nothing::explain(&client, &query.filter, has_window).await;
+            }
+            return Ok(());
         }
         let answer: StatsAnswer = listing::one(&client, client.stats(&query).await?).await?;
         if answer.stats.is_empty() {
             terminal::note("no deployments");
+            nothing::explain(&client, &query.filter, has_window).await;
             return Ok(());
         }
-        terminal::show(lay_out(&table(&answer), Canvas::of_output(false)))
+        terminal::show(lay_out(&table(&answer), Canvas::of_format(place.is_markdown(), false)))
     })
 }

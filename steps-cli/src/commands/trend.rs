@@ -10,11 +10,15 @@ use steps_shared::view::note;
 use steps_shared::view::trend::{method, nothing, overview_note, sentences};
 use steps_shared::view::trend_tables::{cause_note, cause_table, changes_table, overview};
 use steps_shared::view::{Meaning, Table, Text};
-use steps_shared::{Component, Duration, Environment, ListFormat, PeriodKind, Status, Trend, TrendAnswer, TrendQuery};
+use steps_shared::{
+    Bound, Component, DEFAULT_LOOKBACK, DeploymentFilter, DeploymentOutcome, Duration, Environment, ListFormat,
+    PeriodKind, Status, StepFilter, Trend, TrendAnswer, TrendQuery,
+};
 
-use super::{listing, setup};
-use crate::client::block_on;
-use crate::error::Error;
+use super::{listing, nothing as why, setup};
+use crate::client::{Client, block_on};
+use crate::clock;
+use crate::error::{Error, NEXT_SENTENCE};
 use crate::flags::{ConnectionFlags, OutputFlags, TypedTime, ZoneFlags, check_bounds};
 use crate::settings::Key;
 use crate::terminal::canvas::{Canvas, Glyphs};
@@ -31,8 +35,8 @@ use crate::terminal::{self, chart, text};
     group = ArgGroup::new("one").args(["component", "component_flag"]),
     after_help = "\
 Examples:
-  steps trend                                        each component, growing ones first
-  steps trend checkout                               one: how fast, since when, which step
+  steps trend                                        # each component, growing ones first
+  steps trend checkout                               # one: how fast, since when, which step
   steps trend checkout --step migrating --since 26w
   steps trend checkout --environment production --svg checkout.svg
   steps trend checkout --exclude-waiting
@@ -77,7 +81,8 @@ pub struct Args {
     /// Of this step rather than of whole deployments
     #[arg(long, value_name = "STATUS", help_heading = "Filters")]
     step: Option<Status>,
-    /// Only what started then or later: a time, a date, yesterday, or a span back from now such as 12w [default: 90d]
+    /// Only what started then or later: 2026-01-05 09:30, yesterday, monday, last month, or a span
+    /// back from now such as 12w [default: 90d]
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     since: Option<TypedTime>,
     /// Only what started then or earlier; a whole second or minute is included, a date alone is its midnight
@@ -112,6 +117,9 @@ pub struct Args {
     #[command(flatten)]
     output: OutputFlags,
 }
+
+/// So many environments of a component are told in full.
+const MAX_WHOLE: usize = 2;
 
 fn period() -> impl TypedValueParser<Value = PeriodKind> {
     PossibleValuesParser::new(["week", "sprint"]).try_map(|text| text.parse::<PeriodKind>())
@@ -149,6 +157,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         format: Some(ListFormat::Json),
         safe: false,
     };
+    let asked = asked(&query);
     let file = svg.map(SvgFile::open).transpose()?;
     let client = setup::client(&settings)?;
     block_on(async {
@@ -160,9 +169,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         if let Some(format) = format {
             let destination = Destination::open(place.path())?;
             let response = client.trend(&TrendQuery { format: Some(format), safe: place.safe, ..query }).await?;
-            export(&client, response, format, destination).await?;
+            if export(&client, response, format, destination).await?.is_empty() {
+                explain(&client, &asked, "no successful deployments").await?;
+            }
         } else if let Some(answer) = answer {
-            show(&answer, &query, Canvas::of_output(ascii))?;
+            if answer.trends.is_empty() {
+                explain(&client, &asked, &nothing(&answer, &query)).await?;
+            } else {
+                show(&answer, &query, Canvas::of_format(place.is_markdown(), ascii))?;
+            }
         }
         if let Some(path) = written {
             terminal::note(format!("wrote {}", path.display()));
@@ -171,23 +186,63 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     })
 }
 
-fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
-    if answer.trends.is_empty() {
-        terminal::note(format!("{}; --since reaches further back", nothing(answer, query)));
-        return Ok(());
+/// The deployments that a trend is of.
+fn asked(query: &TrendQuery) -> DeploymentFilter {
+    let (component, environment) = (query.component.clone(), query.environment.clone());
+    let now = clock::now();
+    let since = query.since.unwrap_or(Bound::Ago(DEFAULT_LOOKBACK)).start(now).ok();
+    let until = query.until.and_then(|until| until.end(now).ok());
+    let base = StepFilter { component, environment, since, until, ..StepFilter::default() };
+    DeploymentFilter { base, outcome: Some(DeploymentOutcome::Succeeded), ..DeploymentFilter::default() }
+}
+
+/// Tells why there is no trend.
+///
+/// # Errors
+/// The component that was asked for was never recorded.
+async fn explain(client: &Client, asked: &DeploymentFilter, sentence: &str) -> Result<(), Error> {
+    let component = StepFilter { component: asked.base.component.clone(), ..StepFilter::default() };
+    let unknown = why::never_recorded(client, &component).await;
+    if !unknown.is_empty() {
+        return Err(Error::Refused(unknown.join(NEXT_SENTENCE)));
     }
+    terminal::note(sentence);
+    why::explain(client, asked, true).await;
+    Ok(())
+}
+
+fn show(answer: &TrendAnswer, query: &TrendQuery, canvas: Canvas) -> Result<(), Error> {
     if query.component.is_none() {
         let scale = if canvas.glyphs == Glyphs::Ascii { ", 1 the lowest, 8 the highest" } else { "" };
         let note = format!("{}{scale}; steps trend COMPONENT tells more", overview_note(answer, query));
         let table = lay_out(&overview(answer), canvas).ended();
         return terminal::show(table + Painted::lines(faint(note, canvas)));
     }
-    let each = answer.trends.iter().enumerate();
+    let (whole, others) = whole(&answer.trends);
+    let each = whole.iter().enumerate();
     // Two empty lines between trends, as one is between their parts.
     let each = each.map(|(at, trend)| {
         if at == 0 { one(answer, trend, canvas) } else { Painted::default().ended() + one(answer, trend, canvas) }
     });
-    terminal::show(Painted::paragraphs(each))
+    let mut blocks: Vec<Painted> = each.collect();
+    if !others.is_empty() {
+        let table = overview(&TrendAnswer { trends: others, ..answer.clone() });
+        let note = faint("the other environments; --environment NAME tells all of one".to_owned(), canvas);
+        blocks.push(Painted::default().ended() + lay_out(&table, canvas).ended() + Painted::lines(note));
+    }
+    terminal::show(Painted::paragraphs(blocks))
+}
+
+/// Which environments are told in full, and which only as rows: where there are many, production alone, else the most alarming
+/// one, is told.
+fn whole(trends: &[Trend]) -> (Vec<&Trend>, Vec<Trend>) {
+    if trends.len() <= MAX_WHOLE {
+        return (trends.iter().collect(), Vec::new());
+    }
+    let production = trends.iter().find(|trend| trend.environment == Environment::default());
+    let Some(chosen) = production.or(trends.first()) else { return (Vec::new(), Vec::new()) };
+    let others = trends.iter().filter(|trend| trend.environment != chosen.environment).cloned().collect();
+    (vec![chosen], others)
 }
 
 fn faint(words: String, canvas: Canvas) -> Vec<Painted> {
@@ -198,11 +253,14 @@ fn faint(words: String, canvas: Canvas) -> Vec<Painted> {
 fn one(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Painted {
     let mut blocks = vec![Painted::lines(text::lines(&sentences(answer, trend), canvas))];
     blocks.extend(method(trend).map(|method| Painted::lines(text::lines(&method, canvas))));
-    blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    if !canvas.is_markdown() {
+        blocks.push(Painted::lines(chart::draw(answer, trend, canvas)));
+    }
     blocks.push(Painted::lines(note::lines(trend).iter().flat_map(|line| text::lines(line, canvas))));
     let table = |table: Table| lay_out(&table, canvas);
     if let (Some(cause), Some(note)) = (cause_table(trend), cause_note(trend)) {
-        blocks.push(table(cause) + Painted::lines(faint(note, canvas)));
+        let gap = if canvas.is_markdown() { Painted::default().ended() } else { Painted::default() };
+        blocks.push(table(cause) + gap + Painted::lines(faint(note, canvas)));
     }
     blocks.extend(changes_table(trend).map(table));
     blocks.retain(|block| !block.is_empty());

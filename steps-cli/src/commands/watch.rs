@@ -12,7 +12,7 @@ use steps_shared::{
     Component, DeploymentOutcome, Environment, Event, EventFilter, ListFormat, Owner, Run, StepFilter, Version,
 };
 
-use super::setup;
+use super::{nothing, setup};
 use crate::client::{Client, block_on};
 use crate::error::Error;
 use crate::exit;
@@ -29,11 +29,11 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                                        everything that is running, as it happens
+  steps watch                                        # everything that is running, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
-  timeout 30m steps watch checkout --once            for half an hour at most
-  steps watch --format text                          lines, also on a terminal
+  timeout 30m steps watch checkout --once            # for half an hour at most
+  steps watch --format text                          # lines, also on a terminal
   steps watch --format jsonl | jq .data
 
 On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \
@@ -88,11 +88,17 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let filter = EventFilter { names, event: None };
     let client = setup::client(&setup::settings(connection)?)?;
     let once = once.then(|| Once::new(&filter));
-    let format = match format {
-        None if live::is_possible() => return block_on(live::show(&client, filter, once)),
-        format => format.unwrap_or(WatchFormat::Text),
-    };
-    block_on(lines(&client, filter, once, Shown { format, lines: Lines::default() }))
+    block_on(async {
+        // What is watched may be the first of its name; it may be mistyped, too.
+        nothing::never_recorded(&client, &filter.names).await.iter().for_each(terminal::note);
+        match format {
+            None if live::is_possible() => live::show(&client, filter, once).await,
+            format => {
+                let shown = Shown { format: format.unwrap_or(WatchFormat::Text), lines: Lines::default() };
+                lines(&client, filter, once, shown).await
+            }
+        }
+    })
 }
 
 /// Writes a line for each event.

@@ -11,11 +11,12 @@ use steps_shared::{
     Timestamp, Version,
 };
 
+use super::words::Words;
 use crate::clock;
 use crate::error::Error;
 
-/// One end of a time range as people type it: a time, a date, `2h`, `yesterday`, `2 weeks ago`. What a date means depends on
-/// the zone, which may be a setting.
+/// One end of a time range as people type it: a time, a date, `2h`, `yesterday`, `2 weeks ago`, `last month`. What a date means
+/// depends on the zone, which may be a setting.
 #[derive(Debug, Clone)]
 pub struct TypedTime(String);
 
@@ -48,10 +49,11 @@ pub struct FilterFlags {
     /// Only this CI run
     #[arg(long, value_name = "RUN", help_heading = "Filters")]
     run: Option<Run>,
-    /// Only what began then or later: a time, a date, yesterday, or a span back from now such as 2h or 7d
+    /// Only what began then or later: 2026-01-05 09:30, yesterday, monday, last month, or a span back
+    /// from now such as 2h or 7d
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     since: Option<TypedTime>,
-    /// Only what began then or earlier; a whole second or minute is included, a date alone is its midnight
+    /// Only what began then or earlier; a whole second or minute is included, a day or month alone is its beginning
     #[arg(long, value_name = "TIME", help_heading = "Filters")]
     until: Option<TypedTime>,
 }
@@ -62,7 +64,10 @@ pub struct DeploymentFilterFlags {
     #[command(flatten)]
     base: FilterFlags,
     /// Only with this outcome: succeeded, failed, cancelled, running or abandoned
-    #[arg(long, value_name = "OUTCOME", help_heading = "Filters")]
+    #[arg(
+        long, value_name = "OUTCOME", help_heading = "Filters", hide_possible_values = true,
+        value_parser = Words::new(DeploymentOutcome::ALL, DeploymentOutcome::name, str::parse)
+    )]
     outcome: Option<DeploymentOutcome>,
     /// Only what took at least so long: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", help_heading = "Filters")]

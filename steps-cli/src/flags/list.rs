@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::{ValueEnum, ValueHint, value_parser};
 use steps_shared::{ListFormat, Order};
 
+use super::words::Words;
 use crate::error::Error;
+use crate::files::is_gzip;
 
 /// The format of an answer, and its destination.
 #[derive(Debug, clap::Args)]
 pub struct OutputFlags {
-    /// How it is written [default: by the name of --output; else a table on a terminal, csv when piped]
+    /// How it is written [default: by the name of --output; else a table on a terminal, csv in a pipe]
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatFlag>,
-    /// Write to this file, which appears when it is complete
+    /// Write to this file, which appears when it is complete: .csv, .json, .jsonl or .xlsx; .csv.gz is compressed
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
     /// Of CSV: an apostrophe before each text that a spreadsheet would run as a formula
@@ -29,7 +31,10 @@ pub struct ListFlags {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
     pub limit: Option<u64>,
     /// The oldest first (asc), or the newest (desc) [default: asc]
-    #[arg(long, value_name = "asc|desc", value_parser = str::parse::<Order>)]
+    #[arg(
+        long, value_name = "asc|desc", hide_possible_values = true,
+        value_parser = Words::new(Order::ALL, Order::name, str::parse)
+    )]
     pub order: Option<Order>,
     #[command(flatten)]
     pub output: OutputFlags,
@@ -42,6 +47,8 @@ pub struct ListFlags {
 enum FormatFlag {
     /// Columns to read; of a list the newest 100 unless --limit says otherwise
     Table,
+    /// The same as Markdown, for summaries of jobs and comments on merge requests
+    Markdown,
     /// RFC 4180 with a header, and the line ends of the shell's tools
     Csv,
     /// One document
@@ -63,6 +70,11 @@ impl OutputFlags {
         let format = choose_format(self.format, output, stdout && io::stdout().is_terminal())?;
         check_safe(self.safe, format == Some(ListFormat::Csv))?;
         Ok(format)
+    }
+
+    /// Whether what people read is Markdown.
+    pub fn is_markdown(&self) -> bool {
+        self.format == Some(FormatFlag::Markdown)
     }
 
     /// The file to write to; `None` for the standard output.
@@ -88,20 +100,34 @@ fn choose_format(
     on_terminal: bool,
 ) -> Result<Option<ListFormat>, Error> {
     let file = output.filter(|path| *path != Path::new("-"));
-    let extension = file.map(|file| file.extension().unwrap_or_default().to_ascii_lowercase());
+    let is_gzip = file.is_some_and(is_gzip);
+    let inner = file.map(|file| if is_gzip { file.with_extension("") } else { file.to_owned() });
+    let extension = inner.as_ref().map(|file| file.extension().unwrap_or_default().to_ascii_lowercase());
+    let unknown = || {
+        let name = file.and_then(Path::file_name).unwrap_or_default().display();
+        let known = "the known endings are .csv, .json, .jsonl and .xlsx, and .gz after the first three to compress";
+        Error::Usage(format!("how {name} is to be written does not follow from its name; {known}; or give --format"))
+    };
     let format = match (flag, extension) {
         (Some(FormatFlag::Table), Some(_)) => {
             return Err(Error::Usage("a table is not written to a file; choose csv, json, jsonl or xlsx".to_owned()));
         }
-        (Some(FormatFlag::Table), None) => return Ok(None),
+        (Some(FormatFlag::Markdown), Some(_)) => {
+            return Err(Error::Usage("markdown goes to the standard output; write > FILE.md after it".to_owned()));
+        }
+        (Some(FormatFlag::Table | FormatFlag::Markdown), None) => return Ok(None),
         (Some(FormatFlag::Csv), _) => ListFormat::Csv,
         (Some(FormatFlag::Json), _) => ListFormat::Json,
         (Some(FormatFlag::Jsonl), _) => ListFormat::Jsonl,
         (Some(FormatFlag::Xlsx), _) => ListFormat::Xlsx,
-        (None, Some(extension)) => extension.to_str().and_then(|name| name.parse().ok()).unwrap_or_default(),
+        (None, Some(extension)) if extension.is_empty() => ListFormat::Csv,
+        (None, Some(extension)) => extension.to_str().and_then(|name| name.parse().ok()).ok_or_else(unknown)?,
         (None, None) if on_terminal => return Ok(None),
         (None, None) => ListFormat::Csv,
     };
+    if format == ListFormat::Xlsx && is_gzip {
+        return Err(Error::Usage("a workbook is compressed already; give --output FILE.xlsx".to_owned()));
+    }
     if format == ListFormat::Xlsx && on_terminal {
         return Err(Error::Usage("a workbook is not for a terminal; give --output FILE.xlsx".to_owned()));
     }
@@ -120,7 +146,12 @@ mod tests {
         assert_eq!(choose(None, Some("-"), false).unwrap(), Some(ListFormat::Csv));
         assert_eq!(choose(None, Some("a/b.XLSX"), false).unwrap(), Some(ListFormat::Xlsx));
         assert_eq!(choose(None, Some("b.jsonl"), false).unwrap(), Some(ListFormat::Jsonl));
-        assert_eq!(choose(None, Some("b.txt"), false).unwrap(), Some(ListFormat::Csv));
+        assert_eq!(choose(None, Some("b"), false).unwrap(), Some(ListFormat::Csv));
+        assert_eq!(choose(None, Some("b.json.gz"), false).unwrap(), Some(ListFormat::Json));
+        assert_eq!(choose(Some(FormatFlag::Csv), Some("b.parquet"), false).unwrap(), Some(ListFormat::Csv));
+        for name in ["b.txt", "b.parquet", "b.xslx", "b.csv.bz2", "b.txt.gz", "b.xlsx.gz"] {
+            assert!(choose(None, Some(name), false).is_err(), "{name}");
+        }
         assert_eq!(choose(Some(FormatFlag::Json), Some("b.csv"), false).unwrap(), Some(ListFormat::Json));
         assert_eq!(choose(Some(FormatFlag::Table), None, false).unwrap(), None);
         assert!(choose(Some(FormatFlag::Xlsx), None, true).is_err());

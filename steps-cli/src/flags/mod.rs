@@ -5,8 +5,10 @@ mod filters;
 mod list;
 mod spool;
 mod stream;
+mod words;
 
 use steps_shared::ListColumn;
+use words::Words;
 
 pub use connection::ConnectionFlags;
 pub use filters::{DeploymentFilterFlags, FilterFlags, TypedTime, ZoneFlags, bounds, check_bounds};
@@ -21,6 +23,6 @@ pub fn columns_help<C: ListColumn>() -> String {
 }
 
 /// Reads one of several names that are separated by commas.
-pub fn listed<C: ListColumn>(text: &str) -> Result<C, String> {
-    text.trim().parse()
+pub fn listed<C: ListColumn + Send + Sync>() -> Words<C> {
+    Words::new(C::ALL, C::name, |text| text.trim().parse())
 }

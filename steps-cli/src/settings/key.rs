@@ -89,6 +89,11 @@ impl Key {
         matches!(self, Self::Server | Self::Component | Self::Environment | Self::Version | Self::Owner | Self::Run)
     }
 
+    /// Whether it says which deployment a step belongs to.
+    pub fn is_of_stream(self) -> bool {
+        matches!(self, Self::Component | Self::Environment | Self::Version | Self::Owner | Self::Run | Self::Attempt)
+    }
+
     /// The ways to give it, for messages.
     pub fn ways(self) -> String {
         let (name, variable) = (self.name(), self.variable());

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use steps_shared::{Budget, CheckQuery, Component, Environment, FieldErrors, Status, nearest};
+use chrono::Utc;
+use steps_shared::{Bound, Budget, CheckQuery, Component, Environment, FieldErrors, Status, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Key, line_of};
+use crate::clock;
 
 /// The key of the tables that are rules.
 pub const TABLE: &str = "check";
@@ -108,7 +110,11 @@ fn rule(text: &str, at: usize, table: &DeTable<'_>) -> Result<Rule, Vec<(usize, 
     let unset = (!has("component")).then_some(("component", Cow::Borrowed("any")));
     let since = given.iter().find(|(name, _)| *name == "since").map(|(_, since)| since.trim().to_owned());
     let read: Vec<_> = given.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let parameters = given.into_iter().chain(unset).map(|(name, value)| (Cow::Borrowed(name), value));
+    // Whether `since` can be read at all is known here; what it means follows from the zone.
+    let parameters = given.into_iter().chain(unset).map(|(name, value)| {
+        let typed = (name == "since").then(|| Bound::typed(&value, clock::now(), &Utc).ok()).flatten();
+        (Cow::Borrowed(name), typed.map_or(value, |typed| typed.to_string().into()))
+    });
     let query = match CheckQuery::from_parameters(parameters) {
         Ok(query) if errors.is_empty() => query,
         Ok(_) => return Err(sorted(errors)),

@@ -74,6 +74,11 @@ impl Stream {
         self
     }
 
+    /// Each that is given or found.
+    pub fn found(&self) -> impl Iterator<Item = (Key, &Setting)> {
+        self.found.iter().filter_map(|(key, setting)| Some((*key, setting.as_ref()?)))
+    }
+
     /// Variables that give the same settings to another `steps`.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.found.iter().filter_map(|(key, setting)| Some((key.variable(), setting.as_ref()?.value.as_str())))

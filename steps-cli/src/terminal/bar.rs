@@ -12,7 +12,7 @@ impl Glyphs {
             return String::new();
         }
         let parts = match self {
-            Self::Unicode => 8,
+            Self::Unicode | Self::Markdown => 8,
             Self::Ascii => 1,
         };
         let place = |place: f64| (place.clamp(0.0, 1.0) * (width * parts) as f64).round() as usize;
@@ -29,7 +29,7 @@ impl Glyphs {
                         ' '
                     }
                 }
-                Self::Unicode => eighths(low, high),
+                Self::Unicode | Self::Markdown => eighths(low, high),
             }
         };
         (0..width).map(cell).collect()

@@ -22,12 +22,24 @@ pub enum Glyphs {
     Unicode,
     /// ASCII, which every terminal shows.
     Ascii,
+    /// Markdown, in which nothing is drawn: tables and sentences of any width.
+    Markdown,
 }
 
 impl Canvas {
     /// The standard output. `ascii` keeps it to ASCII whatever the locale says.
     pub fn of_output(ascii: bool) -> Self {
         Self { fit: width(), glyphs: if ascii { Glyphs::Ascii } else { Glyphs::of_locale() } }
+    }
+
+    /// The same, or Markdown.
+    pub fn of_format(is_markdown: bool, ascii: bool) -> Self {
+        if is_markdown { Self { fit: None, glyphs: Glyphs::Markdown } } else { Self::of_output(ascii) }
+    }
+
+    /// Whether it is Markdown.
+    pub fn is_markdown(self) -> bool {
+        self.glyphs == Glyphs::Markdown
     }
 
     /// The width of drawings and sentences, which need one.
@@ -45,7 +57,7 @@ impl Glyphs {
     /// One of the two.
     pub fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self {
-            Self::Unicode => unicode,
+            Self::Unicode | Self::Markdown => unicode,
             Self::Ascii => ascii,
         }
     }
@@ -53,7 +65,7 @@ impl Glyphs {
     /// What stands for a sign.
     pub fn sign(self, sign: Sign) -> String {
         match (self, sign) {
-            (Self::Unicode, sign) => sign.to_string(),
+            (Self::Unicode | Self::Markdown, sign) => sign.to_string(),
             (Self::Ascii, Sign::Arrow) => "->".to_owned(),
             (Self::Ascii, Sign::NameDash) => "-".to_owned(),
             (Self::Ascii, Sign::RangeDash) => " to ".to_owned(),

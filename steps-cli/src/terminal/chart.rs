@@ -104,7 +104,7 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
         return Vec::new();
     };
     let characters = match canvas.glyphs {
-        Glyphs::Unicode => UNICODE,
+        Glyphs::Unicode | Glyphs::Markdown => UNICODE,
         Glyphs::Ascii => ASCII,
     };
     // A line for versions, the field, the axis, notes, the dates.

@@ -2,11 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, StdoutLock, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
+use crate::files::is_gzip;
 
 /// What the bytes of an export are written to.
 #[derive(Debug)]
@@ -17,14 +21,27 @@ pub enum Destination {
     File(NamedTempFile, PathBuf),
     /// A device or a pipe, which is written directly.
     Special(File, PathBuf),
+    /// Compressed on its way to another one.
+    Gzip(GzEncoder<Vec<u8>>, Box<Self>),
 }
 
 impl Destination {
-    /// Opens the standard output, for no path or `-`, or a file. The file appears under its name in [`Self::finish`].
+    /// Opens the standard output, for no path or `-`, or a file. The file appears under its name in [`Self::finish`]; one whose
+    /// name ends in `.gz` is compressed.
     ///
     /// # Errors
     /// [`Error::Usage`] for a path that cannot be written. It is found before any request is sent.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let place = Self::open_plain(path)?;
+        let is_compressed = path.is_some_and(|path| is_gzip(path));
+        Ok(if is_compressed {
+            Self::Gzip(GzEncoder::new(Vec::new(), Compression::default()), place.into())
+        } else {
+            place
+        })
+    }
+
+    fn open_plain(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stdout(io::stdout().lock()));
         };
@@ -56,6 +73,7 @@ impl Destination {
             Self::Stdout(stdout) => stdout.is_terminal(),
             Self::File(..) => false,
             Self::Special(file, _) => file.is_terminal(),
+            Self::Gzip(..) => false,
         }
     }
 
@@ -68,6 +86,10 @@ impl Destination {
             Self::Stdout(stdout) => stdout.write_all(bytes).map_err(Error::output),
             Self::File(file, path) => file.write_all(bytes).map_err(|error| failed(path, &error)),
             Self::Special(file, path) => file.write_all(bytes).map_err(|error| failed(path, &error)),
+            Self::Gzip(encoder, place) => {
+                encoder.write_all(bytes).map_err(Error::output)?;
+                place.write(&mem::take(encoder.get_mut()))
+            }
         }
     }
 
@@ -83,6 +105,10 @@ impl Destination {
                 Err(error) => Err(failed(&path, &error.error)),
             },
             Self::Special(..) => Ok(()),
+            Self::Gzip(encoder, mut place) => {
+                place.write(&encoder.finish().map_err(Error::output)?)?;
+                place.finish()
+            }
         }
     }
 }
@@ -128,6 +154,21 @@ mod tests {
         complete.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(files(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_named_so_is_compressed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("steps.csv.GZ");
+        let mut file = Destination::open(Some(&path)).unwrap();
+        file.write(b"a,b\n").unwrap();
+        file.write(&b"1,2\n".repeat(10_000)).unwrap();
+        file.finish().unwrap();
+        let compressed = fs::read(&path).unwrap();
+        let mut text = String::new();
+        io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*compressed), &mut text).unwrap();
+        assert_eq!((text.len(), &text[..8]), (40_004, "a,b\n1,2\n"));
+        assert!(compressed.len() < 1000);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod inline;
 pub mod keys;
 pub mod line_ends;
 pub mod live;
+pub mod markdown;
 pub mod painted;
 pub mod pairs;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub mod timeline;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use comfy_table::Table;
 use steps_shared::ListFormat;
 
@@ -45,6 +46,11 @@ pub const DEFAULT_WIDTH: u16 = 80;
 
 /// The longest line on the standard error, in characters.
 const MAX_NOTE: usize = 4000;
+
+/// Whether what is written for people has styles, whatever the terminal and the variables say.
+pub fn set_styles(always: bool) {
+    if always { ColorChoice::Always } else { ColorChoice::Never }.write_global();
+}
 
 /// Writes bytes of our own, such as a script, to the standard output as they are.
 ///

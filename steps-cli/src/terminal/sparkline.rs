@@ -9,7 +9,7 @@ pub fn sparkline(levels: &[Option<u8>], glyphs: Glyphs) -> String {
     let bar = |level: u8| {
         let level = usize::from(level).min(BARS.len() - 1);
         match glyphs {
-            Glyphs::Unicode => BARS[level],
+            Glyphs::Unicode | Glyphs::Markdown => BARS[level],
             Glyphs::Ascii => char::from(b'1' + level as u8),
         }
     };

@@ -8,7 +8,7 @@ use steps_shared::view::{Meaning, Table, TableCell, TableColumn};
 use super::canvas::{Canvas, Glyphs};
 use super::painted::Painted;
 use super::sparkline::sparkline;
-use super::text;
+use super::{markdown, text};
 
 /// The least width of a column that may be cut; before it gets narrower, another column is left out.
 const MIN_WIDTH: u16 = 12;
@@ -28,6 +28,9 @@ pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String
 /// Where it has to fit, values that are too long are cut and never broken, and where that is not enough, columns are left
 /// out and named below.
 pub fn lay_out(table: &Table, canvas: Canvas) -> Painted {
+    if canvas.is_markdown() {
+        return markdown::table(table);
+    }
     let Table { columns, rows } = table;
     let mut layout = Layout::new();
     // Cells break between any two characters, which the height of one line turns into a cut at the width.

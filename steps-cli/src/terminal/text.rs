@@ -6,6 +6,7 @@ use steps_shared::view::{Content, Meaning, Text};
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Glyphs};
+use super::markdown;
 use super::painted::Painted;
 
 /// The words in the style of a meaning. Blanks around them are not styled, so that they can still be trimmed.
@@ -69,6 +70,9 @@ pub(super) fn words(text: &Text, glyphs: Glyphs) -> Vec<Vec<(String, Meaning)>> 
 
 /// A text on lines that fit, broken between words. A word that is wider than a line has a line of its own.
 pub fn lines(text: &Text, canvas: Canvas) -> Vec<Painted> {
+    if canvas.is_markdown() {
+        return vec![markdown::line(text)];
+    }
     let pieces = words(text, canvas.glyphs).into_iter().map(|word| {
         let width = word.iter().map(|(piece, _)| piece.width()).sum();
         (word.iter().map(|(piece, meaning)| paint(piece, *meaning)).collect(), width)

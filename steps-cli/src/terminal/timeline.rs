@@ -12,6 +12,9 @@ use super::text::{self, flow, line, paint, plain};
 /// The widest column of names.
 const MAX_NAME: usize = 24;
 
+/// What lies deeper is indented no further.
+const MAX_DEPTH: usize = 4;
+
 /// The least width of the bars; before they get narrower, other columns are left out.
 const MIN_BAR: usize = 12;
 
@@ -73,13 +76,19 @@ fn summary(parts: &[Text], canvas: Canvas) -> Vec<Painted> {
 
 fn texts(row: &Row, glyphs: Glyphs) -> Texts {
     Texts {
-        name: escaped(&row.name).into_owned(),
+        name: name(row, glyphs),
         duration: row.duration_text(),
         share: row.share_text(),
         usual: row.usual_text(),
         slow: plain(&row.slow_text(), glyphs),
         note: escaped(&row.note).into_owned(),
     }
+}
+
+/// The name below that of its wrapper, with a mark where it runs beside another one.
+fn name(row: &Row, glyphs: Glyphs) -> String {
+    let mark = if row.is_parallel { glyphs.pick("∥ ", "= ") } else { "" };
+    format!("{}{mark}{}", "  ".repeat(row.depth.min(MAX_DEPTH)), escaped(&row.name))
 }
 
 fn row_line(row: &Row, texts: &Texts, widths: &Widths, glyphs: Glyphs) -> Painted {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steps_shared::{Comparison, Deployment, Duration, FieldError, FieldErrors, StepId};
+use steps_shared::{Comparison, Deployment, Duration, FieldError, FieldErrors, IdPrefix, StepId};
 
 use super::trends::costs;
 use super::{App, Error};
@@ -16,7 +16,11 @@ impl App {
     ///
     /// # Errors
     /// One of them is not there, or has no duration; there is none before; they have too many steps; the database does not answer.
-    pub async fn compare(&self, access: &Access, id: StepId, with: Option<StepId>) -> Result<Comparison, Error> {
+    pub async fn compare(&self, access: &Access, id: StepId, with: Option<IdPrefix>) -> Result<Comparison, Error> {
+        let with = match with {
+            Some(with) => Some(self.deployment_id(access, "with", with).await?),
+            None => None,
+        };
         let read = self.read_one(access, id, |reader| async move {
             let Some(deployment) = reader.deployment(id).await? else { return Ok(None) };
             let with = match with {

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use steps_shared::{
-    Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, Step, StepId, TimelineStep,
+    Deployment, DeploymentDetail, DeploymentFilter, DeploymentQuery, Duration, FieldError, FieldErrors, IdPrefix, Step,
+    StepId, TimelineStep,
 };
 
 use super::steps::{Count, checked_limit};
@@ -20,6 +21,9 @@ const SLOW_OF: usize = 100;
 
 /// … or fewer, so that they have about this many steps.
 const MAX_STEPS: usize = 10_000;
+
+/// Of the ids that begin the same, an error names so many.
+const MAX_CANDIDATES: u32 = 8;
 
 /// A deployment with its steps in order.
 #[derive(Debug, Clone)]
@@ -58,6 +62,30 @@ impl App {
         let count =
             |reader: Reader| async move { Count::of(async |most| reader.count_deployments(filter, most).await).await };
         self.read(access, filter.base.component.as_ref(), count).await
+    }
+
+    /// The id of the one deployment that begins so.
+    ///
+    /// # Errors
+    /// There is none, or there are several; the database does not answer.
+    pub async fn deployment_id(&self, access: &Access, field: &str, prefix: IdPrefix) -> Result<StepId, Error> {
+        if let Some(id) = prefix.whole() {
+            return Ok(id);
+        }
+        let find = self
+            .read(access, None, |reader| async move { Ok(reader.deployment_ids(prefix, MAX_CANDIDATES + 1).await?) });
+        let mut found = find.await?;
+        match found.as_slice() {
+            [] => Err(Error::NoDeploymentBeginsWith(prefix)),
+            [id] => Ok(*id),
+            _ => {
+                let more = if found.len() > MAX_CANDIDATES as usize { " and others" } else { "" };
+                found.truncate(MAX_CANDIDATES as usize);
+                let found = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let reason = format!("is the beginning of several ids: {prefix} of {found}{more}; write more of it");
+                Err(FieldErrors::from(FieldError::wrong(field, reason)).into())
+            }
+        }
     }
 
     /// One deployment with its steps.

@@ -1,6 +1,6 @@
 //! Why a request was not fulfilled. Knows no statuses: HTTP maps it in one place.
 
-use steps_shared::{FieldError, FieldErrors, StepId, TokenId};
+use steps_shared::{FieldError, FieldErrors, IdPrefix, StepId, TokenId};
 
 use super::recorder::RecordError;
 use crate::store::StoreError;
@@ -23,6 +23,9 @@ pub enum Error {
     /// No deployment has this id.
     #[error("no deployment has the id {0}; it is the id of its first step")]
     NoSuchDeployment(StepId),
+    /// No deployment has an id that begins so.
+    #[error("no deployment has an id that begins with {0}")]
+    NoDeploymentBeginsWith(IdPrefix),
     /// No deployment before this one succeeded.
     #[error("no deployment of this component in this environment succeeded before {0}; name the one to compare with")]
     NothingBefore(StepId),

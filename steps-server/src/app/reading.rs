@@ -125,6 +125,12 @@ impl App {
         }
     }
 
+    /// The kind of the database.
+    #[must_use]
+    pub fn database(&self) -> &'static str {
+        self.store.kind()
+    }
+
     /// Whether new work can be done.
     ///
     /// # Errors

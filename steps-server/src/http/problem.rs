@@ -242,6 +242,7 @@ fn status(error: &app::Error) -> StatusCode {
         app::Error::Conflict(_) => StatusCode::CONFLICT,
         app::Error::NoSuchStep(_)
         | app::Error::NoSuchDeployment(_)
+        | app::Error::NoDeploymentBeginsWith(_)
         | app::Error::NothingBefore(_)
         | app::Error::NoSuchNote(_)
         | app::Error::NoSuchToken(_) => StatusCode::NOT_FOUND,

@@ -1,10 +1,11 @@
 //! A request as its handler gets it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use steps_shared::{FieldError, FieldErrors, JsonFields, ListFormat, Owner, StepId};
+use steps_shared::{Bound, FieldError, FieldErrors, JsonFields, ListFormat, Owner, StepId, Timestamp};
 use warp::http::HeaderMap;
 
 use super::body::{self, Body, Limit, MediaType};
@@ -28,6 +29,8 @@ pub struct Request {
     /// Who sends it.
     pub caller: Arc<Caller>,
     pub client: Client,
+    /// When it arrived, by the server's clock.
+    pub now: Timestamp,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, warp::Error>>,
 }
@@ -47,12 +50,38 @@ impl Request {
         Ok(text.parse().map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?)
     }
 
-    /// The parameters of the query string.
+    /// The deployment of the path: its id, or the beginning of it.
     ///
     /// # Errors
-    /// They are not UTF-8.
-    pub fn parameters(&self) -> Result<query::Pairs<'_>, ApiError> {
-        query::pairs(self.query.as_bytes())
+    /// It is none, or that of no deployment, or of several.
+    pub fn deployment<'a>(
+        &self,
+        context: &'a Context,
+    ) -> impl Future<Output = Result<StepId, ApiError>> + Send + use<'a> {
+        // The body cannot be shared between threads, so that no part of the request may be kept here.
+        let access = self.access();
+        let prefix = self.parameter.as_deref().unwrap_or_default().parse();
+        async move {
+            let prefix = prefix.map_err(|error: String| FieldErrors::from(FieldError::wrong("id", error)))?;
+            Ok(context.app.deployment_id(&access, "id", prefix).await?)
+        }
+    }
+
+    /// The parameters of the query string; times that people type (`since=yesterday`) in the forms that programs read.
+    ///
+    /// # Errors
+    /// They are not UTF-8, or a time could mean several.
+    pub fn parameters(&self) -> Result<impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>, ApiError> {
+        let mut errors = Vec::new();
+        let mut pairs: Vec<_> = query::pairs(self.query.as_bytes())?.collect();
+        for (name, value) in &mut pairs {
+            match Bound::parameter(name, value, self.now) {
+                Some(Ok(time)) => *value = time.into(),
+                Some(Err(error)) => errors.push(error),
+                None => {}
+            }
+        }
+        if errors.is_empty() { Ok(pairs.into_iter()) } else { Err(FieldErrors(errors).into()) }
     }
 
     /// Refuses parameters where there are none.

@@ -54,7 +54,8 @@ pub fn service(
                     let answer = async {
                         auth::authorize(&context, endpoint.needs, &caller)?;
                         let parameter = endpoint.parameter(path.as_str()).map(str::to_owned);
-                        let request = Request { parameter, query, headers, client, caller: Arc::clone(&caller), body };
+                        let (caller, now) = (Arc::clone(&caller), context.app.now());
+                        let request = Request { parameter, query, headers, client, now, caller, body };
                         let answer = (endpoint.handler)(Arc::clone(&context), request).await?;
                         answering::reserve(&context, client.is_stream, answer)
                     };

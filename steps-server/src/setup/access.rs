@@ -21,7 +21,7 @@ pub enum AccessError {
     #[error(
         "{0} can be reached from other machines, and there is no token, so anybody could record and read. Either make a token \
          (steps-server token create admin --scope admin; in a container, {BOOTSTRAP} or {BOOTSTRAP}_FILE), or let everybody in \
-         with --allow-anonymous"
+         with --allow-anonymous, or listen to this machine alone: --listen localhost:{port}", port = .0.port()
     )]
     Open(SocketAddr),
     /// What should be a token is none.

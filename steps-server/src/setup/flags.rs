@@ -8,7 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use serde::Serialize;
 use steps_shared::{Duration, Glob};
 
-use super::settings::LogFormat;
+use super::settings::{LogFormat, listen_address};
 use crate::http::Network;
 use crate::maintenance::Command;
 use crate::projection::statuses::{CANCELLED, FAILURE, IGNORED, START, SUCCESS, WAITING};
@@ -62,8 +62,9 @@ wrong, 4 verify found differences.";
 /// A flag and a variable for each setting; what is not given is left out when it is serialized.
 #[derive(Debug, Default, clap::Args, Serialize)]
 pub(super) struct SettingFlags {
-    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:7878]
-    #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT")]
+    /// Address to listen on: 127.0.0.1:7878, localhost:7878, [::1]:7878, or :7878 for every address; port 0 picks a free one
+    /// [default: 127.0.0.1:7878]
+    #[arg(long, global = true, env = "STEPS_LISTEN", value_name = "ADDRESS:PORT", value_parser = listen_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     /// A certificate with its chain, a PEM file: the server then speaks TLS. It is read again when it changes, and on

@@ -1,10 +1,11 @@
 //! The settings in force: flags, `STEPS_*` variables, a TOML file, defaults; the strongest first.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use steps_shared::{Duration, Glob, Timestamp, TokenSecret};
 
 use super::access::bootstrap_token;
@@ -33,6 +34,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
+    #[serde(deserialize_with = "deserialize_listen")]
     pub listen: SocketAddr,
     /// The file of the certificate; `None`: without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +160,32 @@ impl Settings {
     }
 }
 
+/// Reads an address to listen on: `127.0.0.1:7878`, `[::1]:7878`, `localhost:7878` (IPv4), or `:7878` (every IPv4 address).
+///
+/// # Errors
+/// Anything else: a name may have several addresses.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let named = text.rsplit_once(':').and_then(|(host, port)| {
+        let port = port.parse().ok()?;
+        match host.to_ascii_lowercase().as_str() {
+            "" => Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+            "localhost" => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            _ => None,
+        }
+    });
+    named.or_else(|| text.parse().ok()).ok_or_else(|| {
+        format!(
+            "{text:?} is not an address to listen on; write 127.0.0.1:7878, localhost:7878, [::1]:7878, or :7878 for every \
+             address of this machine"
+        )
+    })
+}
+
+fn deserialize_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    listen_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let StatusWords { success, failure, cancelled, start, waiting, ignored } = StatusWords::default();
@@ -204,6 +232,22 @@ mod tests {
 
     fn settings(args: &[&str]) -> anyhow::Result<Settings> {
         Settings::load(Args::try_parse_from(["steps-server"].iter().chain(args))?)
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        for (text, expected) in [
+            ("127.0.0.1:7878", "127.0.0.1:7878"),
+            ("localhost:7878", "127.0.0.1:7878"),
+            ("LOCALHOST:0", "127.0.0.1:0"),
+            (":7878", "0.0.0.0:7878"),
+            ("[::1]:7878", "[::1]:7878"),
+        ] {
+            assert_eq!(listen_address(text).map(|address| address.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["", "7878", "127.0.0.1", "example.com:7878", "localhost", ":", ":70000", "http://localhost:1"] {
+            assert!(listen_address(text).unwrap_err().contains("localhost:7878"), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use async_stream::try_stream;
 use futures_util::stream::StreamExt as _;
 use sqlx::QueryBuilder;
 use steps_shared::{
-    Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Order, Step, StepId, Timestamp,
+    Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, IdPrefix, Order, Step, StepId,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -147,6 +148,18 @@ impl Reader {
 
     pub async fn deployment(&self, id: StepId) -> Result<Option<Deployment>, StoreError> {
         Ok(self.deployments_of(&[id]).await?.pop())
+    }
+
+    /// The ids of deployments that begin so, the first `most` of them.
+    pub async fn deployment_ids(&self, prefix: IdPrefix, most: u32) -> Result<Vec<StepId>, StoreError> {
+        with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT id FROM deployments");
+            push_access(&mut select, &self.access);
+            select.push(" AND id >= ").push_bind(prefix.first.0).push(" AND id <= ").push_bind(prefix.last.0);
+            select.push(" ORDER BY id LIMIT ").push(most);
+            let ids: Vec<Uuid> = select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?;
+            Ok(ids.into_iter().map(StepId).collect())
+        })
     }
 
     /// Those of the deployments that there are, in no order.

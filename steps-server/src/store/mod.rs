@@ -85,6 +85,17 @@ pub enum Store {
     Sqlite(Arc<Pools<Sqlite>>),
 }
 
+impl Store {
+    /// What it is called.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MySql(_) => "MySQL",
+            Self::Sqlite(_) => "SQLite",
+        }
+    }
+}
+
 /// Reading and writing never wait for each other's connections.
 #[derive(Debug)]
 pub struct Pools<DB: sqlx::Database> {

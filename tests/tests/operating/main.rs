@@ -1,6 +1,7 @@
 //! The server as its operator knows it: starting, stopping, copies, upgrades, MySQL.
 
 mod copy;
+mod doctor;
 mod healthcheck;
 mod maintenance;
 mod metrics;

@@ -359,7 +359,7 @@ async fn wrong_questions_are_refused_with_a_hint(db: TestDb) {
         ("component=c&max=1m&last=9", &["last"], "10 to 1000"),
         ("component=c&max=1m&margin=-1%25", &["margin"], "5%"),
         ("component=c&max_growth=5%25/day", &["max_growth"], "5%/week"),
-        ("component=c&max=1m&since=yesterday", &["since"], "2026-01-05"),
+        ("component=c&max=1m&since=tomorrow", &["since"], "2026-01-05"),
         ("component=c&max=1m&replay=always", &["replay"], "7d"),
         ("component=c&max=1m&stp=migrating", &["stp"], "did you mean \"step\"?"),
         ("component=c&max=1m&format=csv", &["format"], "Unknown parameter"),

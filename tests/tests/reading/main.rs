@@ -20,3 +20,4 @@ mod stats;
 mod trend;
 mod trend_output;
 mod truth;
+mod words;

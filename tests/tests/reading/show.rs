@@ -115,6 +115,7 @@ async fn the_newest_is_found_by_component_version_and_environment(db: TestDb) {
         let said = cli.run(&[&["show"][..], nothing].concat()).failed(3);
         assert!(said.contains("no deployment"), "{nothing:?}: {said}");
     }
+    assert!(cli.run(&["show", "chekout"]).failed(3).contains("under the component chekout; did you mean checkout?"));
     cli.run(&["show", &steps_shared::StepId::generate().to_string()]).failed(3);
     // The identity of a step that is not the first is no deployment's.
     cli.run(&["show", two[1]["id"].as_str().unwrap()]).failed(3);

@@ -150,7 +150,12 @@ async fn one_component_is_told_in_sentences(db: TestDb) {
     assert!(told.contains("% or 42.1s a sprint (14d)."), "a second more each, three a day: {told}");
     let told = prose(cli.run(&trend(&["few", "--format", "table"])));
     assert!(told.contains("not enough data") && told.contains("9 deployments over 2 days"), "{told}");
-    for nothing in [&["unknown"][..], &["checkout", "--step", "unknown"], &["checkout", "--environment", "staging"]] {
+    for format in ["table", "csv", "json"] {
+        let said = cli.run(&trend(&["chekcout", "--format", format])).failed(3);
+        let hint = "nothing was ever recorded under the component chekcout; did you mean checkout?";
+        assert!(said.contains(hint), "{said}");
+    }
+    for nothing in [&["checkout", "--step", "unknown"][..], &["checkout", "--environment", "staging"]] {
         let said = cli.run(&trend(&[nothing, &["--format", "table"]].concat()));
         assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{nothing:?}");
         assert!(said.stderr.contains("no successful deployments"), "{nothing:?}: {}", said.stderr);

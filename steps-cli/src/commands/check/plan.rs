@@ -3,6 +3,7 @@
 use steps_shared::{Bound, Budget, CheckQuery, Component, Environment};
 
 use super::{Args, LimitFlags};
+use crate::clock;
 use crate::error::Error;
 use crate::settings::{Key, Rule, Settings};
 
@@ -52,7 +53,7 @@ pub(super) fn plan(args: Args, settings: &Settings) -> Result<QueryPlan, Error> 
         let Rule { line, component, environment, step, budget, exclude_waiting: without_waiting, since } = rule.clone();
         let place = || format!("settings file {}, line {line}", path.display());
         let missing = || format!("{}: the rule names no component, and none is set", place());
-        let since = since.map(|since| Bound::read(&since, &zone)).transpose();
+        let since = since.map(|since| Bound::typed(&since, clock::now(), &zone)).transpose();
         let since = since.map_err(|error| Error::Usage(format!("{}: since {error}", place())))?;
         Ok(CheckQuery {
             component: target.component(component, missing)?,

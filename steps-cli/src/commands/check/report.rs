@@ -59,7 +59,7 @@ fn one(report: &CheckReport, result_width: usize, canvas: Canvas) -> Vec<Painted
 }
 
 /// How often each limit would have fired, and at what.
-fn replay_lines(replay: &ReplaySummary, canvas: Canvas) -> Vec<Painted> {
+pub(super) fn replay_lines(replay: &ReplaySummary, canvas: Canvas) -> Vec<Painted> {
     let ReplaySummary { since, limits, together } = replay;
     let fired = |fired: &Text| line(fired, canvas.glyphs);
     let mut lines = vec![Painted::plain(format!("  {since}:"))];

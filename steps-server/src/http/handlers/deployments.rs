@@ -34,7 +34,7 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
     let query = query::of_one(&request.query)?;
     let output = request.output(query.format, query.safe, ListFormat::Json);
     let access = request.access();
-    let timeline = context.app.timeline(&access, request.id()?).await?;
+    let timeline = context.app.timeline(&access, request.deployment(&context).await?).await?;
     match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &context.app.detail(&access, timeline).await?)),
         format => {
@@ -47,13 +47,14 @@ pub async fn one(context: Arc<Context>, request: Request) -> Result<Response, Ap
 
 pub async fn expected(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     request.no_parameters()?;
-    Ok(json(StatusCode::OK, &context.app.expected(&request.access(), request.id()?).await?))
+    Ok(json(StatusCode::OK, &context.app.expected(&request.access(), request.deployment(&context).await?).await?))
 }
 
 pub async fn compare(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let query = ComparisonQuery::from_parameters(request.parameters()?)?;
     let output = request.output(query.format, query.safe, ListFormat::Json);
-    let comparison = context.app.compare(&request.access(), request.id()?, query.with).await?;
+    let (access, id) = (request.access(), request.deployment(&context).await?);
+    let comparison = context.app.compare(&access, id, query.with).await?;
     match output.format {
         ListFormat::Json => Ok(json(StatusCode::OK, &comparison)),
         format => {
@@ -65,14 +66,14 @@ pub async fn compare(context: Arc<Context>, request: Request) -> Result<Response
 }
 
 pub async fn exclude(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
-    let id = request.id()?;
+    let id = request.deployment(&context).await?;
     let new = NewExclusion::from_fields(request.fields_with_owner(&context).await?)?;
     request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.exclude(&request.access(), id, new).await?))
 }
 
 pub async fn include(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
-    let id = request.id()?;
+    let id = request.deployment(&context).await?;
     let new = NewInclusion::from_fields(request.fields_with_owner(&context).await?)?;
     request.check_owner(&new.owner)?;
     Ok(json(StatusCode::OK, &context.app.include(&request.access(), id, new).await?))

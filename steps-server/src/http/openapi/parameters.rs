@@ -12,8 +12,8 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
 
-/// A span back from now, a time or a date.
-const BOUND: &str = "^(0*([0-9]{1,4}(ms|s|m|h|d)|[0-9]{1,3}w|[0-4]?[0-9]y)|[0-9]{1,2}h ?[0-9]{1,2}m|(197[1-9]|19[89][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?)?)$";
+/// A span back from now, a time or a date. More that people type is read, which a program has no need of.
+const BOUND: &str = "^(now|today|yesterday|(mon|tues|wednes|thurs|fri|satur|sun)day|(this|last) (week|month|year)|0*([0-9]{1,4}(ms|s|m|h|d)|[0-9]{1,3}w|[0-4]?[0-9]y)|[0-9]{1,2}h ?[0-9]{1,2}m|(197[1-9]|19[89][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?)?)$";
 
 /// `p95`, or `median`.
 const BASELINE: &str = "^([pP]0*([1-9][0-9]?|100)|[mM]edian|MEDIAN)$";
@@ -123,7 +123,10 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
     let all = |built: ObjectBuilder| -> Schema { built.build().into() };
     match name {
         "component" => (name_of(Component::LIMIT), "Only this component"),
-        "with" => (all(uuid()), "The deployment that it is compared with: its identity"),
+        "with" => (
+            all(uuid()),
+            "The deployment that it is compared with: its identity; of it, the first eight digits and more are enough where no other begins so",
+        ),
         "version" => (name_of(Version::LIMIT), "Only this version"),
         "owner" => (name_of(Owner::LIMIT), "Only this owner"),
         "status" => (name_of(Status::LIMIT), "Only with this status; of a deployment, the last that was recorded"),
@@ -137,7 +140,10 @@ fn schema(name: &str, columns: &[&'static str]) -> (Schema, &'static str) {
         "last_event_id" => (all(text()), "Behind the event with this id"),
         "start_datetime" => (form(SENT_TIME), "Only what began then or later"),
         "end_datetime" => (form(SENT_TIME), "Only what began then or earlier; a whole second is included"),
-        "since" => (form(BOUND), "Only what began then or later: a time, a date, or a span back from now such as 90d"),
+        "since" => (
+            form(BOUND),
+            "Only what began then or later: a time, a date, yesterday, last month, or a span back from now such as 90d",
+        ),
         "until" if columns == ["change"] => (whole(i64::MIN, i64::MAX), "Only what waits up to this change"),
         "until" => (form(BOUND), "Only what began then or earlier"),
         "outcome" => {

@@ -38,7 +38,7 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
     let given = form::read(&request)?;
     let api = links::without(&given, &NAMES);
     let query = ComparisonQuery::from_parameters(api.iter().map(|(name, value)| (name.into(), value.into())))?;
-    let (access, id, app) = (request.access(), request.id()?, &context.app);
+    let (access, id, app) = (request.access(), request.deployment(&context).await?, &context.app);
     if query.with.is_none() && NAMES.iter().any(|name| !form::given(&given, name).is_empty()) {
         let with = named(&context, &access, id, &given).await?;
         return see_other(&links::comparison(id, Some(with)));

@@ -26,7 +26,7 @@ struct Shown {
 }
 
 pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let (access, id, app) = (request.access(), request.id()?, &context.app);
+    let (access, id, app) = (request.access(), request.deployment(&context).await?, &context.app);
     let timeline = app.timeline(&access, id).await?;
     let detail = app.detail(&access, timeline).await?;
     let running = app.running_one(&access, &detail.deployment).await?;
