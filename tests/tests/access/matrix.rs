@@ -44,8 +44,8 @@ GET    /badge/{component}.svg        none 404  wrong 404  expired 404  revoked 4
 GET    /                             none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /openapi.json                 none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /docs                         none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
-GET    /healthz                      none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /metrics                      none 401  wrong 401  expired 401  revoked 401  record 403  read 200  both 200  admin 200  limited 403  component 403  environment 403
+GET    /healthz                      none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 GET    /readyz                       none 200  wrong 200  expired 200  revoked 200  record 200  read 200  both 200  admin 200  limited 200  component 200  environment 200
 ";
 
