@@ -1,6 +1,7 @@
 //! A badge as an SVG. Pure.
 
 use maud::{Markup, html};
+use steps_shared::view::words::spoken;
 use steps_shared::{Component, Environment, Trend, Verdict, escaped};
 
 /// The height, and the room beside each text, in pixels.
@@ -45,7 +46,7 @@ pub fn svg(component: &Component, environment: &Environment, trend: Option<&Tren
 
 /// `8m 42s ↗ +6 %/sprint`, and its colour.
 fn told(trend: &Trend) -> (String, &'static str) {
-    let median = spaced(&trend.now_median.to_string());
+    let median = spoken(trend.now_median);
     let percent = |percent: f64| format!("{}{:.0} %", if percent < 0.0 { '−' } else { '+' }, percent.abs());
     let growth = trend.growth.as_ref().and_then(|growth| growth.percent_per_sprint);
     let growth = growth.map(|growth| format!(" {}/sprint", percent(growth.value))).unwrap_or_default();
@@ -61,20 +62,6 @@ fn told(trend: &Trend) -> (String, &'static str) {
     }
 }
 
-/// `8m42s` as `8m 42s`.
-fn spaced(text: &str) -> String {
-    let mut spaced = String::with_capacity(text.len() + 1);
-    let mut before = '0';
-    for character in text.chars() {
-        if character.is_ascii_digit() && before.is_ascii_alphabetic() {
-            spaced.push(' ');
-        }
-        spaced.push(character);
-        before = character;
-    }
-    spaced
-}
-
 /// About how wide a text is in pixels; whoever shows it chooses the font, and fits the text to this width.
 fn width(text: &str) -> u32 {
     let tenths: u32 = text.chars().map(advance).sum();
@@ -85,7 +72,7 @@ fn width(text: &str) -> u32 {
 fn advance(character: char) -> u32 {
     match character {
         'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '|' | '\'' | '!' => 36,
-        ' ' | 'f' | 'r' | 't' | 'I' | '(' | ')' | '[' | ']' | '-' | '/' => 46,
+        ' ' | '\u{a0}' | 'f' | 'r' | 't' | 'I' | '(' | ')' | '[' | ']' | '-' | '/' => 46,
         'm' | 'w' | 'M' | 'W' | '%' | '@' => 108,
         'A'..='Z' => 78,
         '\u{2e80}'.. => 115,
@@ -119,11 +106,11 @@ mod tests {
 
     #[test]
     fn a_badge_tells_median_and_trend() {
-        assert_eq!(of("growing", 6.2), "8m 42s ↗ +6 %/sprint");
-        assert_eq!(of("shrinking", -3.0), "8m 42s ↘ −3 %/sprint");
-        assert_eq!(of("jumped", 0.0), "8m 42s ↑ jumped +50 %");
-        assert_eq!(of("steady", 0.1), "8m 42s → steady");
-        assert_eq!(of("not enough data", 0.0), "8m 42s");
+        assert_eq!(of("growing", 6.2), "8m\u{a0}42s ↗ +6 %/sprint");
+        assert_eq!(of("shrinking", -3.0), "8m\u{a0}42s ↘ −3 %/sprint");
+        assert_eq!(of("jumped", 0.0), "8m\u{a0}42s ↑ jumped +50 %");
+        assert_eq!(of("steady", 0.1), "8m\u{a0}42s → steady");
+        assert_eq!(of("not enough data", 0.0), "8m\u{a0}42s");
     }
 
     #[test]

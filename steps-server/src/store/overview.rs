@@ -8,7 +8,7 @@ use super::deployments::{COLUMNS, DeploymentRow};
 use super::figures::Name;
 use super::filter::{push_access, push_text};
 use super::statements::cut;
-use super::{Reader, StoreError, with_pools};
+use super::{Reader, Store, StoreError, with_pools};
 
 /// The most bytes of names in one statement; each of them stands beside a query of about 200 bytes.
 const NAME_BYTES: usize = 400;
@@ -23,9 +23,14 @@ impl Reader {
         of: Option<(&Component, &Environment)>,
         most: u64,
     ) -> Result<Vec<Deployment>, StoreError> {
+        // Of those that may be open there are few. The order, and the limit, lead to reading all deployments instead.
+        let index = match &self.store {
+            Store::MySql(_) => " FORCE INDEX (deployments_open_until)",
+            Store::Sqlite(_) => " INDEXED BY deployments_open_until",
+        };
         let rows: Vec<DeploymentRow> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT ");
-            select.push(COLUMNS).push(" FROM deployments");
+            select.push(COLUMNS).push(" FROM deployments").push(index);
             push_access(&mut select, &self.access);
             push_text(&mut select, "component", of.map(|(component, _)| component.to_string()));
             push_text(&mut select, "environment", of.map(|(_, environment)| environment.to_string()));

@@ -96,7 +96,7 @@ pub fn by_names(deployment: &Deployment) -> Markup {
     let own = own.map(|(name, value)| (name.to_owned(), value));
     html! {
         form.filters method="get" action=(links::comparison(*id, None)) aria-label="Compare with any deployment" {
-            (form::field(&own, "Compare with component", "component", "any", 16))
+            (form::field(&own, "Component", "component", "any", 16))
             (form::field(&own, "Environment", "environment", "any", 12))
             (form::field(&own, "Version", "version", "the newest", 12))
             button { "Compare" }

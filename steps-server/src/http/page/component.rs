@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use maud::{Markup, html};
 use steps_shared::view::chart::note_marks;
 use steps_shared::view::scatter::Scatter;
@@ -11,7 +12,8 @@ use steps_shared::view::trend::{method, sentences};
 use steps_shared::view::words::grouped;
 use steps_shared::{
     Bound, Component, Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Environment,
-    FieldError, FieldErrors, Order, Owner, PeriodKind, StepFilter, TimeInterval, Timestamp, TrendAnswer, TrendQuery,
+    FieldError, FieldErrors, Order, Owner, PeriodKind, StepFilter, TimeError, TimeInterval, Timestamp, TrendAnswer,
+    TrendQuery,
 };
 use warp::reply::Response;
 
@@ -78,7 +80,7 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
     let wrong = |field: &'static str| move |error| FieldErrors::from(FieldError::wrong(field, error));
     let since = asked.since.unwrap_or(Bound::Ago(Duration::from_secs(DAYS * 86_400)));
     let since_at = since.start(now).map_err(wrong("since"))?;
-    let until_at = asked.until.map(|until| last_moment(until, now)).transpose().map_err(wrong("until"))?;
+    let until_at = asked.last_moment(now).transpose().map_err(wrong("until"))?;
     let query = TrendQuery {
         component: Some(asked.component.clone()),
         environment: Some(environment.clone()),
@@ -117,19 +119,17 @@ pub async fn page(context: Arc<Context>, request: Request) -> Result<Response, A
     answer(&context, &request, move || shown.page()).await
 }
 
-/// The end of a range of dates: a day alone is all of it.
-fn last_moment(until: Bound, now: Timestamp) -> Result<Timestamp, steps_shared::TimeError> {
-    const DAY: i64 = 86_400_000_000;
-    let end = until.end(now)?;
-    match until {
-        Bound::At(time) if time.start == time.end && end.micros() % DAY == 0 => {
-            Timestamp::from_micros(end.micros() + DAY - 1)
-        }
-        _ => Ok(end),
-    }
-}
-
 impl Asked {
+    /// The end of the range: of a day, which a form sends, all of it.
+    fn last_moment(&self, now: Timestamp) -> Option<Result<Timestamp, TimeError>> {
+        const DAY: i64 = 86_400_000_000;
+        let is_day = form::given(&self.pairs, "until").parse::<NaiveDate>().is_ok();
+        self.until.map(|until| match until {
+            Bound::At(time) if is_day => Timestamp::from_micros(time.start.micros() + DAY - 1),
+            until => until.end(now),
+        })
+    }
+
     /// Reads the parameters of the page.
     fn read<'a>(parameters: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self, ApiError> {
         let given: Vec<(String, String)> =
