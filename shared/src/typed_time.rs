@@ -115,7 +115,9 @@ impl<Z: TimeZone> Typed<'_, Z> {
     fn months_ago(&self, count: &str) -> Option<Result<Bound, String>> {
         let count = if count == "a" { 1 } else { count.parse().ok()? };
         let local = self.now.to_datetime().with_timezone(self.zone).naive_local();
-        let before = local.checked_sub_months(Months::new(count)).unwrap_or_default();
+        let Some(before) = local.checked_sub_months(Months::new(count)) else {
+            return Some(Err(TimeError::OutOfRange.to_string()));
+        };
         // Where clocks were put back or forward over it, an hour does not matter.
         let time = (0..8).find_map(|quarter| {
             self.zone.from_local_datetime(&(before + TimeDelta::minutes(15 * quarter))).earliest()
