@@ -31,6 +31,9 @@ _steps() {
             steps,deployments)
                 cmd="steps__subcmd__deployments"
                 ;;
+            steps,doctor)
+                cmd="steps__subcmd__doctor"
+                ;;
             steps,exclude)
                 cmd="steps__subcmd__exclude"
                 ;;
@@ -102,6 +105,9 @@ _steps() {
                 ;;
             steps__subcmd__help,deployments)
                 cmd="steps__subcmd__help__subcmd__deployments"
+                ;;
+            steps__subcmd__help,doctor)
+                cmd="steps__subcmd__help__subcmd__doctor"
                 ;;
             steps__subcmd__help,exclude)
                 cmd="steps__subcmd__help__subcmd__exclude"
@@ -200,7 +206,7 @@ _steps() {
 
     case "${cmd}" in
         steps)
-            opts="-h -V --server --timeout --ca-file --token-file --help --version record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
+            opts="-h -V --server --timeout --ca-file --token-file --color --help --version record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -244,6 +250,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -252,7 +262,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__check)
-            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --min-difference --exclude-waiting --since --tz --replay --format --safe --server --timeout --ca-file --token-file --help"
+            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --min-difference --exclude-waiting --since --tz --replay --format --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -315,7 +325,7 @@ _steps() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown json csv" -- "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -356,6 +366,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -364,7 +378,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__compare)
-            opts="-o -h --environment --format --output --safe --server --timeout --ca-file --token-file --help"
+            opts="-o -h --environment --format --output --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,7 +389,7 @@ _steps() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -446,6 +460,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -454,7 +472,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__completions)
-            opts="-h --server --timeout --ca-file --token-file --help bash elvish fish powershell zsh"
+            opts="-h --server --timeout --ca-file --token-file --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +516,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -506,7 +528,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__config)
-            opts="-h --format --safe --server --timeout --ca-file --token-file --help"
+            opts="-h --format --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -554,6 +576,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -562,7 +588,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__deployments)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -601,7 +627,7 @@ _steps() {
                     return 0
                     ;;
                 --outcome)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "succeeded failed cancelled running abandoned" -- "${cur}"))
                     return 0
                     ;;
                 --min-duration)
@@ -617,7 +643,7 @@ _steps() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "component version started_at ended_at duration_seconds outcome status owner environment run steps id attempt retry work_seconds waiting_seconds gap_seconds clocks_differ looks_concurrent excluded" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -625,11 +651,11 @@ _steps() {
                     return 0
                     ;;
                 --order)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "asc desc" -- "${cur}"))
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -700,6 +726,70 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__doctor)
+            opts="-h --format --ascii --server --timeout --ca-file --token-file --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --token-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -708,7 +798,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__exclude)
-            opts="-h --reason --owner --server --timeout --ca-file --token-file --help"
+            opts="-h --reason --owner --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -760,6 +850,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -768,7 +862,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__flush)
-            opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --ca-file --token-file --help"
+            opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -827,6 +921,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -835,7 +933,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help)
-            opts="record run flush status list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
+            opts="record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -905,6 +1003,20 @@ _steps() {
             return 0
             ;;
         steps__subcmd__help__subcmd__deployments)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        steps__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1227,7 +1339,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__import)
-            opts="-h --format --map --tz --safe --dry-run --server --timeout --ca-file --token-file --help"
+            opts="-h --format --map --tz --safe --dry-run --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1283,6 +1395,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1291,7 +1407,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__include)
-            opts="-h --owner --server --timeout --ca-file --token-file --help"
+            opts="-h --owner --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1339,6 +1455,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1347,7 +1467,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__list)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --tz --id --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --tz --id --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1394,7 +1514,7 @@ _steps() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "component version owner status ts environment run id started_at ended_at duration_seconds deployment_id span outcome exit_code attempt result" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -1402,11 +1522,11 @@ _steps() {
                     return 0
                     ;;
                 --order)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "asc desc" -- "${cur}"))
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1477,6 +1597,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1485,7 +1609,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__login)
-            opts="-h --server --timeout --ca-file --token-file --help"
+            opts="-h --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1527,6 +1651,10 @@ _steps() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1537,7 +1665,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__logout)
-            opts="-h --all --server --timeout --ca-file --token-file --help"
+            opts="-h --all --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1581,6 +1709,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1589,7 +1721,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__note)
-            opts="-h --at --until --environment --owner --id --remove --tz --server --timeout --ca-file --token-file --help"
+            opts="-h --at --until --environment --owner --id --remove --tz --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1661,6 +1793,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1669,7 +1805,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__notes)
-            opts="-o -h --environment --owner --since --until --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --help"
+            opts="-o -h --environment --owner --since --until --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1696,7 +1832,7 @@ _steps() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "at until component environment text owner recorded_at id" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -1704,11 +1840,11 @@ _steps() {
                     return 0
                     ;;
                 --order)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "asc desc" -- "${cur}"))
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1779,6 +1915,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1787,7 +1927,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__open)
-            opts="-h --print --server --timeout --ca-file --token-file --help"
+            opts="-h --print --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1831,6 +1971,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1839,7 +1983,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__record)
-            opts="-q -h --component --version --owner --environment --run --attempt --status --ts --id --spool-dir --spool-limit --no-spool --strict --best-effort --quiet --format --server --timeout --ca-file --token-file --help"
+            opts="-q -h --component --version --owner --environment --run --attempt --status --ts --id --spool-dir --spool-limit --no-spool --strict --best-effort --quiet --format --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1934,6 +2078,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1942,7 +2090,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__run)
-            opts="-h --component --version --owner --environment --run --attempt --status --deployment --progress --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --help"
+            opts="-h --component --version --owner --environment --run --attempt --status --deployment --progress --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2025,6 +2173,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2033,7 +2185,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__show)
-            opts="-h --environment --left --format --safe --ascii --server --timeout --ca-file --token-file --help"
+            opts="-h --environment --left --format --safe --ascii --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2044,7 +2196,7 @@ _steps() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown json csv" -- "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -2085,6 +2237,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2093,14 +2249,14 @@ _steps() {
             return 0
             ;;
         steps__subcmd__stats)
-            opts="-o -h --by --tz --exclude-waiting --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --safe --server --timeout --ca-file --token-file --help"
+            opts="-o -h --by --tz --exclude-waiting --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --by)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "component status owner environment day week month version run outcome" -- "${cur}"))
                     return 0
                     ;;
                 --tz)
@@ -2140,7 +2296,7 @@ _steps() {
                     return 0
                     ;;
                 --outcome)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "succeeded failed cancelled running abandoned" -- "${cur}"))
                     return 0
                     ;;
                 --min-duration)
@@ -2152,7 +2308,7 @@ _steps() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -2223,6 +2379,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2231,7 +2391,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__status)
-            opts="-h --spool-dir --spool-limit --no-spool --format --safe --server --timeout --ca-file --token-file --help"
+            opts="-h --spool-dir --spool-limit --no-spool --format --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2290,6 +2450,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2298,7 +2462,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token)
-            opts="-h --server --timeout --ca-file --token-file --help create list revoke help"
+            opts="-h --server --timeout --ca-file --token-file --color --help create list revoke help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2342,6 +2506,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2350,7 +2518,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__create)
-            opts="-h --scope --component --environment --owner --expires --server --timeout --ca-file --token-file --help"
+            opts="-h --scope --component --environment --owner --expires --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2412,6 +2580,10 @@ _steps() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2492,7 +2664,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__list)
-            opts="-h --format --safe --server --timeout --ca-file --token-file --help"
+            opts="-h --format --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2540,6 +2712,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2548,7 +2724,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__revoke)
-            opts="-h --server --timeout --ca-file --token-file --help"
+            opts="-h --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2592,6 +2768,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2600,7 +2780,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__trend)
-            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --min-difference --svg --ascii --format --output --safe --server --timeout --ca-file --token-file --help"
+            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --min-difference --svg --ascii --format --output --safe --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2666,7 +2846,7 @@ _steps() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table csv json jsonl xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown csv json jsonl xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -2737,6 +2917,10 @@ _steps() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2745,7 +2929,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__watch)
-            opts="-h --environment --version --owner --run --once --format --server --timeout --ca-file --token-file --help"
+            opts="-h --environment --version --owner --run --once --format --server --timeout --ca-file --token-file --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2807,6 +2991,10 @@ _steps() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

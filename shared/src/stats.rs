@@ -111,6 +111,12 @@ columns! {
         Week = "week",
         /// The month it started.
         Month = "month",
+        /// The version that was deployed.
+        Version = "version",
+        /// The CI run that deployed it; empty where there was none.
+        Run = "run",
+        /// How it ended.
+        Outcome = "outcome",
     }
 }
 
@@ -131,6 +137,12 @@ columns! {
         Week = "week",
         /// A group: the month.
         Month = "month",
+        /// The version that was deployed.
+        Version = "version",
+        /// The CI run that deployed it; empty where there was none.
+        Run = "run",
+        /// How it ended.
+        Outcome = "outcome",
         /// How many.
         Count = "count",
         /// How many succeeded.
@@ -168,7 +180,7 @@ columns! {
 
 impl StatsColumn {
     /// How many of [`Self::ALL`] are groups; they come first.
-    const GROUPS: usize = 7;
+    const GROUPS: usize = 10;
 
     /// The columns of statistics that are grouped like this: the groups, then the numbers.
     #[must_use]
@@ -207,7 +219,10 @@ impl Resource for StatsRow {
             | StatsColumn::Environment
             | StatsColumn::Day
             | StatsColumn::Week
-            | StatsColumn::Month => self.group.get(column.name()).map(String::as_str).into(),
+            | StatsColumn::Month
+            | StatsColumn::Version
+            | StatsColumn::Run
+            | StatsColumn::Outcome => self.group.get(column.name()).map(String::as_str).into(),
         }
     }
 }

@@ -19,13 +19,21 @@ pub(crate) const EXAMPLES: &str = "write 2026-01-05 09:30, a day or month such a
 /// - `10:30`: today's, which must be over.
 /// - A longer time, of which the first second is meant: `this week` (from Monday), `last month`, `this year`, `2026-01`.
 pub(crate) fn read<Z: TimeZone>(text: &str, now: Timestamp, zone: &Z) -> Option<Result<Bound, String>> {
-    let text = text.trim().to_ascii_lowercase().replace(',', " ");
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = text.replace(',', " ");
+    // A unit stays as it is: `5M` may be months, and is read nowhere.
+    let is_word = |word: &str| word.len() > 1 && word.bytes().all(|letter| letter.is_ascii_alphabetic());
+    let lower = |word: &str| if is_word(word) { word.to_ascii_lowercase() } else { word.to_owned() };
+    let words: Vec<String> = text.split_whitespace().map(lower).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let typed = Typed { now, zone, today: now.to_datetime().with_timezone(zone).date_naive() };
     match words.as_slice() {
         ["now"] => Some(Ok(Bound::Ago(Duration::default()))),
         [time] if time.contains(':') => typed.time_of_today(time),
-        [count, "month" | "months"] | [count, "month" | "months", "ago"] => typed.months_ago(count),
+        [count, "month" | "months"] | [count, "month" | "months", "ago"]
+            if let Some(months) = typed.months_ago(count) =>
+        {
+            Some(months)
+        }
         [span @ .., "ago"] | span if let Some(span) = span_of_words(span) => Some(Ok(Bound::Ago(span))),
         [day @ .., time] if time.contains(':') => typed.day(day).map(|date| typed.time(date, time)),
         day => typed.day(day).or_else(|| typed.beginning(day)).map(|date| typed.start(date)),
@@ -107,7 +115,9 @@ impl<Z: TimeZone> Typed<'_, Z> {
     fn months_ago(&self, count: &str) -> Option<Result<Bound, String>> {
         let count = if count == "a" { 1 } else { count.parse().ok()? };
         let local = self.now.to_datetime().with_timezone(self.zone).naive_local();
-        let before = local.checked_sub_months(Months::new(count)).unwrap_or_default();
+        let Some(before) = local.checked_sub_months(Months::new(count)) else {
+            return Some(Err(TimeError::OutOfRange.to_string()));
+        };
         // Where clocks were put back or forward over it, an hour does not matter.
         let time = (0..8).find_map(|quarter| {
             self.zone.from_local_datetime(&(before + TimeDelta::minutes(15 * quarter))).earliest()
@@ -240,6 +250,7 @@ mod tests {
             "yesterday 25:00",
             "1.5h",
             "5M",
+            "5 M ago",
             "mo",
             "1 month 2 days ago",
             "-1 months ago",

@@ -21,12 +21,12 @@ pub fn table(deployments: &[Deployment], columns: &[DeploymentColumn], now: Opti
         (TableColumn::text("version"), DeploymentColumn::Version),
         (TableColumn::whole("outcome"), DeploymentColumn::Outcome),
         (TableColumn::number("duration"), DeploymentColumn::DurationSeconds),
-        (TableColumn::text("owner").rank(1), DeploymentColumn::Owner),
-        (TableColumn::text("environment").rank(2), DeploymentColumn::Environment),
-        (TableColumn::whole("id").rank(4), DeploymentColumn::Id),
+        (TableColumn::text("owner").rank(2), DeploymentColumn::Owner),
+        (TableColumn::text("environment").rank(3), DeploymentColumn::Environment),
+        (TableColumn::whole("id").rank(1), DeploymentColumn::Id),
     ];
     if deployments.iter().any(|deployment| deployment.run.is_some()) {
-        usual.insert(usual.len() - 1, (TableColumn::text("run").rank(3), DeploymentColumn::Run));
+        usual.insert(usual.len() - 1, (TableColumn::text("run").rank(4), DeploymentColumn::Run));
     }
     let mut table = Table::new(usual.iter().map(|(column, _)| *column).collect());
     let short = shortest_prefixes(&deployments.iter().map(|deployment| deployment.id).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ use crate::{
     Timestamp,
 };
 
+mod failure;
 mod nesting;
 
 /// The name of a gap's row.
@@ -32,6 +33,8 @@ pub struct Timeline {
     pub length: Option<Duration>,
     /// How much of it was work, waiting and gaps, where it was not all work.
     pub totals: Option<Text>,
+    /// Which steps failed, and how.
+    pub failure: Option<Text>,
     /// How far it is, while it runs.
     pub progress: Option<Progress>,
     /// Where the places of its rows end: 1.
@@ -154,7 +157,8 @@ pub fn timeline(detail: &DeploymentDetail, now: Timestamp) -> Timeline {
     nesting::find(&mut rows);
     rows.extend(now.and_then(|now| scale.gap(covered, now, length)));
     let progress = running.then(|| progress(length.unwrap_or_default(), *usual));
-    Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), progress, edge }
+    let failure = failure::of(timeline, &rows);
+    Timeline { summary: summary(detail, length), rows, length, totals: totals(deployment), failure, progress, edge }
 }
 
 impl Timeline {
@@ -180,26 +184,10 @@ fn totals(deployment: &Deployment) -> Option<Text> {
 /// `failed (exit code 3)`, `unfinished`.
 fn note(kind: RowKind, step: &Step) -> String {
     match (kind, step.exit_code) {
-        (RowKind::Failed, Some(code)) => match exit_reason(code) {
-            Some(reason) => format!("failed (exit code {code}: {reason})"),
-            None => format!("failed (exit code {code})"),
-        },
+        (RowKind::Failed, Some(code)) => format!("failed (exit code {code})"),
         (RowKind::Failed, None) => "failed".to_owned(),
         (RowKind::Unfinished, _) => "unfinished".to_owned(),
         _ => String::new(),
-    }
-}
-
-/// What an exit code means by the conventions of shells.
-fn exit_reason(code: i32) -> Option<String> {
-    match code {
-        126 => Some("the command could not be run".to_owned()),
-        127 => Some("there was no such command".to_owned()),
-        130 => Some("interrupted".to_owned()),
-        137 => Some("killed, as by a lack of memory".to_owned()),
-        143 => Some("told to stop".to_owned()),
-        129..=192 => Some(format!("ended by signal {}", code - 128)),
-        _ => None,
     }
 }
 

@@ -259,6 +259,7 @@ fn wrappers_indent_what_is_within_them_and_parallel_steps_are_told() {
     assert_eq!(found, [(0, false), (1, true), (1, true), (0, false)]);
     // It went on after the deployment had ended; its share is of the deployment's time.
     assert_eq!(of("announcing").share_text(), "30%");
-    assert_eq!(of("announcing").note, "failed (exit code 137: killed, as by a lack of memory)");
+    let failure = timeline.failure.as_ref().unwrap().to_string();
+    assert_eq!(failure, "`announcing` failed: exit code 137, killed, as by a lack of memory");
     assert!(timeline.rows.iter().all(|row| row.share.is_none_or(|share| share <= 1.0)));
 }

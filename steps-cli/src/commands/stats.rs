@@ -23,6 +23,7 @@ Examples:
   steps stats                                        # each component
   steps stats --component checkout --by week --since 12w
   steps stats --by component,environment --since 90d
+  steps stats --component checkout --by version --since 30d
   steps stats --component checkout --by status       # which step takes the time
   steps stats --by month --tz Europe/Berlin --format xlsx --output months.xlsx
 
@@ -43,7 +44,7 @@ to the mean duration. With --exclude-waiting the durations are without waiting.
 All filters must hold. They come from flags alone, never from STEPS_* variables or settings files."
 )]
 pub struct Args {
-    /// The groups: component, status, owner, environment, day, week or month; several combine
+    /// The groups: component, status, owner, environment, day, week, month, version, run or outcome; several combine
     #[arg(
         long, value_name = "A,B,…", value_delimiter = ',', default_value = "component",
         value_parser = listed::<GroupBy>(), hide_possible_values = true

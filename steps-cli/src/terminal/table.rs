@@ -3,7 +3,7 @@
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table as Layout, presets,
 };
-use steps_shared::view::{Meaning, Table, TableCell, TableColumn};
+use steps_shared::view::{Meaning, Table, TableCell, TableColumn, Text};
 
 use super::canvas::{Canvas, Glyphs};
 use super::painted::Painted;
@@ -58,14 +58,16 @@ pub fn lay_out(table: &Table, canvas: Canvas) -> Painted {
             of_layout.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    let mut text: String = layout.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    let lines: String = layout.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     let hidden: Vec<_> =
         columns.iter().zip(&shown).filter(|(_, shown)| !**shown).map(|(column, _)| column.name).collect();
-    if !hidden.is_empty() {
-        text += &format!("(no room for {}; a wider terminal or --format csv shows more)\n", hidden.join(", "));
-    }
     // The cells are escaped, and names of columns are ours.
-    Painted::of_escaped(text)
+    let table = Painted::of_escaped(lines);
+    if hidden.is_empty() {
+        return table;
+    }
+    let note = format!("(no room for {}; a wider terminal or --format csv shows more)", hidden.join(", "));
+    table + Painted::lines(text::lines(&Text::from(note), canvas))
 }
 
 /// A cell in the style of its meaning, its words escaped.

@@ -54,6 +54,10 @@ pub fn draw(timeline: &Timeline, canvas: Canvas) -> Painted {
     let heading = widths.line(&heading, Painted::plain(" ".repeat(widths.bar)), Meaning::Plain, canvas.glyphs);
     lines.push(paint(heading.trim_end().as_str(), Meaning::Faint));
     lines.extend(rows.iter().map(|(row, texts)| row_line(row, texts, &widths, canvas.glyphs)));
+    if let Some(failure) = &timeline.failure {
+        lines.push(Painted::default());
+        lines.extend(text::lines(failure, canvas));
+    }
     if let Some(totals) = &timeline.totals {
         lines.push(Painted::default());
         lines.extend(text::lines(totals, canvas));

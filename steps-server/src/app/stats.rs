@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use futures_util::stream::StreamExt as _;
 use steps_shared::{
-    DeploymentFilter, DeploymentOutcome, Duration, Environment, FieldError, FieldErrors, GroupBy, StatsAnswer,
-    StatsQuery, StatsRow, StepFilter, StepOutcome, Timestamp,
+    Deployment, DeploymentFilter, DeploymentOutcome, DeploymentQuery, Duration, Environment, FieldError, FieldErrors,
+    GroupBy, Retry, Run, StatsAnswer, StatsQuery, StatsRow, StepFilter, StepOutcome, Timestamp,
 };
 
 use super::remembered::{Answer, Question, Times};
@@ -17,6 +17,9 @@ use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample, day_of}
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
+
+/// The most groups by versions, runs or outcomes: a history may have as many runs as deployments.
+const MAX_GROUPS: usize = 50_000;
 
 impl App {
     /// The statistics of each group. However many samples there are, only a pause between them is bounded by the deadline.
@@ -38,6 +41,23 @@ impl App {
             return Ok(StatsAnswer { by, stats: self.stats_by_component(access, query, groups).await? });
         }
         let (filter, component) = (&query.filter, query.filter.base.component.as_ref());
+        let has = |by: &[GroupBy]| query.by.iter().any(|one| by.contains(one));
+        if has(&[GroupBy::Version, GroupBy::Run, GroupBy::Outcome]) {
+            if has(&[GroupBy::Status]) {
+                let reason = "has status, which is of steps, beside version, run or outcome, which are of deployments; ask for one of them";
+                return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
+            }
+            let list = DeploymentQuery { filter: filter.clone(), ..DeploymentQuery::default() };
+            let rows = self.read(access, component, |reader| async move { Ok(reader.deployments(list).await?) });
+            self.each(rows.await?, |rows| add_deployments(&rows, query.exclude_waiting, &mut groups)).await?;
+            if groups.len() > MAX_GROUPS {
+                let reason = format!(
+                    "makes more than {MAX_GROUPS} groups; ask for a component, or a shorter time (start_datetime)"
+                );
+                return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
+            }
+            return Ok(StatsAnswer { by, stats: groups.finish() });
+        }
         if query.by.contains(&GroupBy::Status) {
             let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
             self.each(rows.await?, |row| add_steps(&row, &self.fold.statuses, &mut groups)).await?;
@@ -176,7 +196,7 @@ fn add_steps(row: &SampleRow, statuses: &Statuses, groups: &mut Groups) {
             (None, DeploymentOutcome::Running | DeploymentOutcome::Cancelled) => *outcome,
             (None, _) => DeploymentOutcome::Abandoned,
         };
-        let group = groups.find(Names { component, environment, owner, status }, *started_at);
+        let group = groups.find(Names { component, environment, owner, status, ..Names::default() }, *started_at);
         groups.add(group, &Sample { outcome, started_at: *started_at, duration, parts: None });
     }
 }
@@ -189,9 +209,38 @@ fn add(figures: &Figures, exclude_waiting: bool, groups: &mut Groups) {
     for figure in rows {
         let started_at = Timestamp::saturating_from_micros(figure.started_at);
         let group = *known.entry((figure.owner, groups.date(started_at))).or_insert_with(|| {
-            groups.find(Names { component, environment, owner: &owners[figure.owner], status: "" }, started_at)
+            let owner = &owners[figure.owner];
+            groups.find(Names { component, environment, owner, ..Names::default() }, started_at)
         });
         groups.add(group, &sample(figure, started_at, exclude_waiting));
+    }
+}
+
+/// Adds deployments with all of their names.
+fn add_deployments(rows: &[Deployment], exclude_waiting: bool, groups: &mut Groups) {
+    let counts = |row: &&Deployment| row.excluded.is_none() && row.retry != Some(Retry::Partial);
+    for row in rows.iter().filter(counts) {
+        if groups.len() > MAX_GROUPS {
+            return;
+        }
+        let Deployment { component, environment, owner, version, run, outcome, started_at, .. } = row;
+        let names = Names {
+            component: component.as_str(),
+            environment: environment.as_str(),
+            owner: owner.as_str(),
+            status: "",
+            version: version.as_str(),
+            run: run.as_ref().map(Run::as_str).unwrap_or_default(),
+            outcome: outcome.name(),
+        };
+        let worked = row.duration.zip(row.waiting).map(|(duration, waiting)| duration.micros() - waiting.micros());
+        let worked = worked.and_then(Duration::from_micros).filter(|_| exclude_waiting);
+        let parts = row.work.zip(row.waiting.zip(row.gaps));
+        let parts = parts.map(|(work, (waiting, gaps))| Parts { work, waiting, gaps });
+        // What a deployment took that did not succeed says nothing about how long it takes.
+        let duration = worked.or(row.duration).filter(|_| *outcome == DeploymentOutcome::Succeeded);
+        let group = groups.find(names, *started_at);
+        groups.add(group, &Sample { outcome: *outcome, started_at: *started_at, duration, parts });
     }
 }
 

@@ -32,6 +32,8 @@ const COMMANDS: [(&str, &[&str]); 23] = [
     // These ask for nothing.
     ("logout", &[]),
     ("open", &[]),
+    // It asks what 'steps status' does.
+    ("doctor", &[]),
     ("config", &[]),
     ("completions", &[]),
 ];

@@ -39,7 +39,7 @@ async fn it_says_what_is_wrong_and_what_to_do(db: TestDb) {
         assert!(state == "good" && found.contains(part), "{part}: {found}");
     }
     assert_eq!(findings(&all, "completions"), [("warning", "of bash, none are installed")]);
-    assert!(cli.run(&["doctor", "--format", "table"]).ok().contains("steps completions bash > "));
+    assert!(cli.run(&["doctor", "--format", "table"]).ok().contains("steps completions bash >"));
 
     // Nobody is there, and a step waits.
     let record = ["record", "--status", "building", "--server", "http://127.0.0.1:9"];

@@ -80,7 +80,7 @@ async fn a_deployment_is_compared_step_by_step(db: TestDb) {
         (format!("{}/compare", ids[4]), 400, "without a duration"),
         (format!("{}/compare?with={}", ids[3], ids[4]), 400, "without a duration"),
         (format!("{}/compare?with={}", ids[3], StepId::generate()), 404, "no deployment has the id"),
-        (format!("{}/compare?with=4", ids[3]), 400, "UUID"),
+        (format!("{}/compare?with=4", ids[3]), 400, "is not an id"),
     ] {
         let answer = server.get(&format!("/v1/deployments/{asked}")).await;
         let problem = answer.problem(status);

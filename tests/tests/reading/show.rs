@@ -24,17 +24,22 @@ async fn deploy(server: &Server, version: &str, start: u32, steps: &str) -> Vec<
     steps
 }
 
+/// The name that a line is of, behind the mark of what runs beside something else.
+fn name(line: &str) -> Option<&str> {
+    line.split_whitespace().find(|word| *word != "=")
+}
+
 /// The line of a table that begins with this word, as words.
 #[track_caller]
 fn line<'a>(table: &'a str, word: &str) -> Vec<&'a str> {
-    let line = table.lines().find(|line| line.split_whitespace().next() == Some(word));
+    let line = table.lines().find(|line| name(line) == Some(word));
     line.unwrap_or_else(|| panic!("no line of {word}:\n{table}")).split_whitespace().collect()
 }
 
 /// Where the bar of a line begins and ends.
 #[track_caller]
 fn bar(table: &str, word: &str) -> (usize, usize) {
-    let found = table.lines().find(|line| line.split_whitespace().next() == Some(word));
+    let found = table.lines().find(|line| name(line) == Some(word));
     let found = found.unwrap_or_else(|| panic!("no line of {word}:\n{table}"));
     (found.find('#').unwrap(), found.rfind('#').unwrap())
 }

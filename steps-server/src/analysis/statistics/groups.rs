@@ -10,7 +10,7 @@ use steps_shared::{DeploymentOutcome, Duration, GroupBy, StatsRow, Timestamp};
 use super::quantile::{from_micros, quantile};
 
 /// The names of a deployment, or of one of its steps, by which it is grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Names<'a> {
     /// What was deployed.
     pub component: &'a str,
@@ -20,6 +20,12 @@ pub struct Names<'a> {
     pub owner: &'a str,
     /// The step's status; of a deployment, nothing.
     pub status: &'a str,
+    /// Which version was deployed; nothing where no groups are by it, as of the next two.
+    pub version: &'a str,
+    /// By which run.
+    pub run: &'a str,
+    /// How it ended.
+    pub outcome: &'a str,
 }
 
 /// One deployment, or one of its steps, for the statistics.
@@ -93,6 +99,12 @@ impl Groups {
     #[must_use]
     pub fn new(by: Vec<GroupBy>, zone: Tz, asked: Asked) -> Self {
         Self { by, zone, asked, found: None, groups: HashMap::new(), tallies: Vec::new() }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tallies.len()
     }
 
     /// The day on which it started, where the groups are by day, week or month.
@@ -235,6 +247,9 @@ fn value(by: GroupBy, names: Names<'_>, date: Option<NaiveDate>) -> String {
         GroupBy::Status => names.status.to_owned(),
         GroupBy::Owner => names.owner.to_owned(),
         GroupBy::Environment => names.environment.to_owned(),
+        GroupBy::Version => names.version.to_owned(),
+        GroupBy::Run => names.run.to_owned(),
+        GroupBy::Outcome => names.outcome.to_owned(),
         GroupBy::Day | GroupBy::Week | GroupBy::Month => date.map_or_else(String::new, |date| named(by, date)),
     }
 }
@@ -269,7 +284,7 @@ mod tests {
     }
 
     fn add(groups: &mut Groups, owner: &str, sample: Sample) {
-        let names = Names { component: "checkout", environment: "production", owner, status: "" };
+        let names = Names { component: "checkout", environment: "production", owner, ..Names::default() };
         let group = groups.find(names, sample.started_at);
         groups.add(group, &sample);
     }
