@@ -135,6 +135,9 @@ pub struct CurrentCaller {
     pub owner: Option<Owner>,
     /// From when on it may do nothing; null means never.
     pub expires_at: Option<Timestamp>,
+    /// What the server keeps its data in: `MySQL` or `SQLite`.
+    #[serde(default)]
+    pub database: String,
 }
 
 columns! {

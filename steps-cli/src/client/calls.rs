@@ -11,7 +11,7 @@ use steps_shared::{
     TokenList, TrendQuery,
 };
 
-use super::{Client, MAX_DOCUMENT, MAX_SMALL_DOCUMENT, RequestError};
+use super::{Client, MAX_DOCUMENT, RequestError};
 use crate::error::Error;
 
 /// The filter of a list that the server has.
@@ -92,8 +92,6 @@ const WORKBOOK_TIMEOUTS: u32 = 60;
 pub struct Readiness {
     /// `None` where what answers does not say that it is a steps-server.
     pub version: Option<String>,
-    /// The kind of its database.
-    pub database: Option<String>,
     /// What its clock showed, in whole seconds.
     pub date: Option<Timestamp>,
 }
@@ -208,18 +206,12 @@ impl Client {
 
     /// Whether the server can record, and what it says of itself.
     pub async fn readiness(&self) -> Result<Readiness, Error> {
-        #[derive(Deserialize)]
-        struct Ready {
-            database: Option<String>,
-        }
         let response = self.begin(self.http.get(self.url("/readyz"))).await?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let version = header(SERVER).and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned);
         let date = header(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         let date = date.and_then(|date| Timestamp::try_from(date.to_utc()).ok());
-        let document = self.body(response).document(MAX_SMALL_DOCUMENT).await.unwrap_or_default();
-        let database = serde_json::from_slice(&document).ok().and_then(|ready: Ready| ready.database);
-        Ok(Readiness { version, database, date })
+        Ok(Readiness { version, date })
     }
 
     /// Asks how many changes wait to be folded into deployments.

@@ -152,7 +152,9 @@ fn server(settings: &Settings) -> Vec<Finding> {
         Err(error) => vec![Finding::error("server", &error)],
         Ok((Err(error), ..)) => vec![Finding::error("server", &error)],
         Ok((Ok(ready), took, caller)) => {
-            let mut findings = vec![reached(&client, &ready, took)];
+            let database =
+                caller.as_ref().and_then(|caller| caller.as_ref().ok()).map(|caller| caller.database.as_str());
+            let mut findings = vec![reached(&client, &ready, database.unwrap_or_default(), took)];
             findings.extend(ready.date.map(|date| time(date, clock::now())));
             findings.extend(caller.map(|caller| token(&client, caller)));
             findings
@@ -160,7 +162,7 @@ fn server(settings: &Settings) -> Vec<Finding> {
     }
 }
 
-fn reached(client: &Client, ready: &Readiness, took: Duration) -> Finding {
+fn reached(client: &Client, ready: &Readiness, database: &str, took: Duration) -> Finding {
     let shown = client.shown();
     let took = took.as_secs_f64() * 1e3;
     let Some(version) = &ready.version else {
@@ -171,7 +173,7 @@ fn reached(client: &Client, ready: &Readiness, took: Duration) -> Finding {
             "where a proxy is before it, all is well; else give another address with --server",
         );
     };
-    let database = ready.database.as_ref().map_or_else(String::new, |database| format!(" on {database}"));
+    let database = if database.is_empty() { String::new() } else { format!(" on {database}") };
     let found = format!("{shown} can record: steps-server {version}{database}, in {took:.1} ms");
     let ours = env!("CARGO_PKG_VERSION");
     if version.split(' ').next() == Some(ours) {

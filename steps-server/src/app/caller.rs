@@ -114,9 +114,9 @@ impl Caller {
         }
     }
 
-    /// What they are told about themselves; `None` when they may do nothing.
+    /// What they are told about themselves, and about the database; `None` when they may do nothing.
     #[must_use]
-    pub fn describe(&self) -> Option<CurrentCaller> {
+    pub fn describe(&self, database: &str) -> Option<CurrentCaller> {
         let Self { kind, name, scopes, access, owner, expires_at } = self.clone();
         let limits = match access {
             Access::Everything => Limits::default(),
@@ -131,6 +131,7 @@ impl Caller {
             environments,
             owner,
             expires_at,
+            database: database.to_owned(),
         })
     }
 }

@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 23] = [
+const COMMANDS: [(&str, &[&str]); 24] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),

@@ -3,7 +3,7 @@
 //!
 //! `STEPS_SECURITY_CASES=100000` tries more.
 
-mod requests;
+mod parts;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use requests::{Hostile, hostile};
+use parts::{Hostile, hostile};
 
 /// The answers that README describes.
 const DOCUMENTED: [u16; 17] = [200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 429, 431];

@@ -21,5 +21,5 @@ pub async fn alive(_: Arc<Context>, _: Request) -> Result<Response, ApiError> {
 
 pub async fn ready(context: Arc<Context>, _: Request) -> Result<Response, ApiError> {
     context.app.check_ready().await?;
-    Ok(super::json(StatusCode::OK, &json!({"status": "ready", "database": context.app.database()})))
+    Ok(super::json(StatusCode::OK, &json!({"status": "ready"})))
 }

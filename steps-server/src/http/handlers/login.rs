@@ -69,7 +69,7 @@ async fn begin(context: &Context, request: &mut Request, next: &mut String) -> R
     let begun = context.app.begin_session(&secret).await?.ok_or_else(refused)?;
     tracing::info!(token = %begun.caller.name, "a session has begun");
     let mut response = match media_type {
-        MediaType::Json => json(StatusCode::OK, &begun.caller.describe()),
+        MediaType::Json => json(StatusCode::OK, &begun.caller.describe(context.app.database())),
         _ => see_other(next)?,
     };
     let cookie = session::set_cookie(&request.client, &begun.secret, begun.lasts);

@@ -39,9 +39,9 @@ pub async fn revoke(context: Arc<Context>, request: Request) -> Result<Response,
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub async fn current(_: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+pub async fn current(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     request.no_parameters()?;
-    let caller = request.caller.describe();
+    let caller = request.caller.describe(context.app.database());
     let caller = caller.ok_or_else(|| crate::app::Error::Internal("a caller without scopes was let in".to_owned()))?;
     Ok(json(StatusCode::OK, &caller))
 }
