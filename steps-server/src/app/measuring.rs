@@ -9,7 +9,7 @@ use super::{App, Error};
 use crate::store::{Access, Reader};
 
 /// Of so many components and environments the last deployment is told.
-const MAX_NAMES: usize = 200;
+const MAX_NAMES: u64 = 200;
 /// So many running deployments are counted at most.
 const MAX_RUNNING: u64 = 10_000;
 
@@ -52,11 +52,9 @@ impl App {
         let running = DeploymentFilter { outcome: Some(DeploymentOutcome::Running), ..DeploymentFilter::default() };
         let running = reader.count_deployments(&running, MAX_RUNNING).await?;
         now.running.set(running.try_into().unwrap_or(i64::MAX));
-        let mut names = reader.deployed(None, None).await?;
-        names.sort();
-        now.names_left_out.set(names.len().saturating_sub(MAX_NAMES).try_into().unwrap_or(i64::MAX));
-        names.truncate(MAX_NAMES);
-        now.set_last(&reader.last_of_each(&names).await?);
+        let names = reader.deployed(None, None).await?.len() as u64;
+        now.names_left_out.set(names.saturating_sub(MAX_NAMES).try_into().unwrap_or(i64::MAX));
+        now.set_last(&reader.last_of_each(MAX_NAMES).await?);
         Ok(())
     }
 }

@@ -92,10 +92,7 @@ impl App {
     /// # Errors
     /// The database does not answer.
     pub async fn newest_of_each(&self, access: &Access) -> Result<Vec<Deployment>, Error> {
-        let read = self.read(access, None, |reader| async move {
-            let names = reader.deployed(None, None).await?;
-            Ok(reader.newest_of_each(&names).await?)
-        });
+        let read = self.read(access, None, |reader| async move { Ok(reader.newest_of_each().await?) });
         let mut newest = read.await?;
         newest.sort_by(|one, other| (&one.component, &one.environment).cmp(&(&other.component, &other.environment)));
         Ok(newest)

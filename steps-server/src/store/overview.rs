@@ -5,13 +5,8 @@ use steps_shared::{Component, Deployment, Environment, StepId};
 use uuid::Uuid;
 
 use super::deployments::{COLUMNS, DeploymentRow};
-use super::figures::Name;
 use super::filter::{push_access, push_text};
-use super::statements::cut;
 use super::{Reader, Store, StoreError, with_pools};
-
-/// The most bytes of names in one statement; each of them stands beside a query of about 200 bytes.
-const NAME_BYTES: usize = 400;
 
 impl Reader {
     /// The deployments that are running, of a series or of all: the newest first, and at most so many.
@@ -42,41 +37,39 @@ impl Reader {
         Ok(rows.into_iter().map(|row| row.at(self.now)).collect::<Result<_, _>>()?)
     }
 
-    /// The newest deployment of each of the names that has one, in no order; of those that the caller may see.
+    /// The newest deployment of each component in each environment, in no order; of those that the caller may see.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn newest_of_each(&self, names: &[Name]) -> Result<Vec<Deployment>, StoreError> {
-        self.newest(names, "").await
+    pub async fn newest_of_each(&self) -> Result<Vec<Deployment>, StoreError> {
+        self.newest("", u64::MAX).await
     }
 
-    /// The newest of each that has ended.
+    /// The newest that has ended, of so many components and environments at most: the first ones in the database's order.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn last_of_each(&self, names: &[Name]) -> Result<Vec<Deployment>, StoreError> {
+    pub async fn last_of_each(&self, most: u64) -> Result<Vec<Deployment>, StoreError> {
         let ended = format!(" AND open_until <= {}", self.now.micros());
-        self.newest(names, &ended).await
+        self.newest(&ended, most).await
     }
 
-    async fn newest(&self, names: &[Name], condition: &str) -> Result<Vec<Deployment>, StoreError> {
-        let mut ids: Vec<StepId> = Vec::with_capacity(names.len());
-        let bytes =
-            |(component, environment): &Name| NAME_BYTES + component.as_str().len() + environment.as_str().len();
-        for names in cut(names, bytes) {
-            let found: Vec<Uuid> = with_pools!(&self.store, pools => {
-                let mut select = QueryBuilder::new("");
-                for (at, (component, environment)) in names.iter().enumerate() {
-                    select.push(if at == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
-                    // What may not be seen is left out when they are read.
-                    select.push("SELECT id FROM deployments WHERE component = ").push_bind(component.to_string());
-                    select.push(" AND environment = ").push_bind(environment.to_string());
-                    select.push(condition).push(" ORDER BY started_at DESC, id DESC LIMIT 1) AS newest").push(at.to_string());
-                }
-                select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?
-            });
-            ids.extend(found.into_iter().map(StepId));
-        }
+    async fn newest(&self, condition: &str, most: u64) -> Result<Vec<Deployment>, StoreError> {
+        // MySQL would sort all deployments of each instead: 230 ms for 170,000 of 200 components, rather than 13.
+        let index = match &self.store {
+            Store::MySql(_) => " FORCE INDEX (deployments_component)",
+            Store::Sqlite(_) => " INDEXED BY deployments_component",
+        };
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let ids: Vec<Option<Uuid>> = with_pools!(&self.store, pools => {
+            let mut select = QueryBuilder::new("SELECT (SELECT id FROM deployments");
+            select.push(index).push(" WHERE component = names.component AND environment = names.environment");
+            select.push(condition).push(" ORDER BY started_at DESC, id DESC LIMIT 1) AS id FROM (").push(self.all_names());
+            push_access(&mut select, &self.access);
+            select.push(" ORDER BY component, environment LIMIT ").push(limit).push(") AS names");
+            select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?
+        });
+        let ids: Vec<StepId> = ids.into_iter().flatten().map(StepId).collect();
         match ids.is_empty() {
             true => Ok(Vec::new()),
             false => self.deployments_of(&ids).await,
