@@ -9,7 +9,7 @@ use steps_tests::{Cli, DatabaseKind, Server, TestDb, block_on, on_both_stores};
 on_both_stores!(the_description_is_served_as_it_is_printed,);
 
 /// What asks for which operation.
-const COMMANDS: [(&str, &[&str]); 23] = [
+const COMMANDS: [(&str, &[&str]); 24] = [
     ("record", &["record_step"]),
     ("run", &["record_step", "finish_step"]),
     ("flush", &["record_batch", "finish_step"]),
@@ -29,11 +29,10 @@ const COMMANDS: [(&str, &[&str]); 23] = [
     ("token", &["list_tokens", "create_token", "revoke_token"]),
     ("login", &["get_caller"]),
     ("status", &["get_readiness", "get_caller"]),
+    ("doctor", &["get_readiness", "get_caller"]),
     // These ask for nothing.
     ("logout", &[]),
     ("open", &[]),
-    // It asks what 'steps status' does.
-    ("doctor", &[]),
     ("config", &[]),
     ("completions", &[]),
 ];
