@@ -121,7 +121,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 pub(super) enum Wanted {
     Id(StepId),
     /// The newest of the component; where there is none, the one whose id begins so.
-    Newest(DeploymentFilter, Option<IdPrefix>),
+    Newest(Box<DeploymentFilter>, Option<IdPrefix>),
 }
 
 impl Wanted {
@@ -133,14 +133,14 @@ impl Wanted {
         }
         let component = text.parse().map_err(|error| Error::Usage(format!("the component {error}")))?;
         filter.base.component = Some(component);
-        Ok(Self::Newest(filter, prefix))
+        Ok(Self::Newest(filter.into(), prefix))
     }
 
     /// Asks the server which one it is.
     pub(super) async fn find(self, client: &Client) -> Result<StepId, Error> {
         match self {
             Self::Id(id) => Ok(id),
-            Self::Newest(filter, None) => newest(client, filter).await,
+            Self::Newest(filter, None) => newest(client, *filter).await,
             Self::Newest(filter, Some(prefix)) => match newest_of(client, &filter).await? {
                 Some(id) => Ok(id),
                 None => client.deployment_id(prefix).await,

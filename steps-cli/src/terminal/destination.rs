@@ -22,7 +22,7 @@ pub enum Destination {
     /// A device or a pipe, which is written directly.
     Special(File, PathBuf),
     /// Compressed on its way to another one.
-    Gzip(GzEncoder<Vec<u8>>, Box<Self>),
+    Gzip(Box<GzEncoder<Vec<u8>>>, Box<Self>),
 }
 
 impl Destination {
@@ -33,9 +33,9 @@ impl Destination {
     /// [`Error::Usage`] for a path that cannot be written. It is found before any request is sent.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let place = Self::open_plain(path)?;
-        let is_compressed = path.is_some_and(|path| is_gzip(path));
+        let is_compressed = path.is_some_and(is_gzip);
         Ok(if is_compressed {
-            Self::Gzip(GzEncoder::new(Vec::new(), Compression::default()), place.into())
+            Self::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::default())), place.into())
         } else {
             place
         })

@@ -19,11 +19,13 @@ by Ann B  2026-01-05 09:30:00 UTC  0197a000-0000-7000-8000-000000000001
 
 step                                          time  share  usual
 started                   ◆
-building                  ███████▏           42.0s    42%  20.0s  ▲ 2.1×
-testing                    ▕███▏             20.0s    20%  20.0s
+∥ building                ███████▏           42.0s    42%  20.0s  ▲ 2.1×
+∥ testing                  ▕███▏             20.0s    20%  20.0s
 (gap)                            ░░░         18.0s    18%
 migrating a very long w…            ███████  40.0s    40%                 failed
 rolled_back                               ◆
+
+`migrating a very long way` failed
 ";
     assert_eq!(drawn(&samples::deployment(), 80, Glyphs::Unicode), expected);
 }

@@ -29,11 +29,10 @@ const COMMANDS: [(&str, &[&str]); 24] = [
     ("token", &["list_tokens", "create_token", "revoke_token"]),
     ("login", &["get_caller"]),
     ("status", &["get_readiness", "get_caller"]),
+    ("doctor", &["get_readiness", "get_caller"]),
     // These ask for nothing.
     ("logout", &[]),
     ("open", &[]),
-    // It asks what 'steps status' does.
-    ("doctor", &[]),
     ("config", &[]),
     ("completions", &[]),
 ];
