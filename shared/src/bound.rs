@@ -79,27 +79,18 @@ impl Bound {
         Self::read(text, zone).or_else(|error| typed_time::read(text, now, zone).unwrap_or(Err(error)))
     }
 
-    /// The value of a parameter with this name, when it is a time that a person typed: in a form that programs read. `None` where
-    /// it is not such a parameter, or is read as it stands; days and times of day are those of UTC.
+    /// The value of `since` or `until` where a person typed it: in a form that programs read. `None` where it is another parameter,
+    /// or is read as it stands; days and times of day are those of UTC. The older names, `start_datetime` and `end_datetime`, stay as
+    /// strict as their clients know them.
     ///
     /// # Errors
     /// A time that could mean several.
     pub fn parameter(name: &str, value: &str, now: Timestamp) -> Option<Result<String, FieldError>> {
-        let edge: fn(Self, Timestamp) -> Result<Timestamp, TimeError> = match name {
-            "start_datetime" | "start_datatetime" => Self::start,
-            "end_datetime" => Self::end,
-            "since" | "until" if value.parse::<Self>().is_err() => {
-                let bound = typed_time::read(value, now, &Utc)?.map_err(|error| FieldError::wrong(name, error));
-                return Some(bound.map(|bound| bound.to_string()));
-            }
-            _ => return None,
-        };
-        if value.parse::<TimeInterval>().is_ok() {
+        if !matches!(name, "since" | "until") || value.parse::<Self>().is_ok() {
             return None;
         }
-        let bound = value.parse::<Self>().map(Ok).ok().or_else(|| typed_time::read(value, now, &Utc))?;
-        let time = bound.and_then(|bound| edge(bound, now).map_err(|error| error.to_string()));
-        Some(time.map(|time| time.to_rfc3339()).map_err(|error| FieldError::wrong(name, error)))
+        let bound = typed_time::read(value, now, &Utc)?.map_err(|error| FieldError::wrong(name, error));
+        Some(bound.map(|bound| bound.to_string()))
     }
 }
 
@@ -198,13 +189,12 @@ mod tests {
         let read = |name, value| Bound::parameter(name, value, now()).map(|read| read.map_err(|error| error.message));
         assert_eq!(read("since", "yesterday"), Some(Ok("2026-01-04 00:00:00".to_owned())));
         assert_eq!(read("until", "2 weeks ago"), Some(Ok("2w".to_owned())));
-        assert_eq!(read("start_datetime", "2h"), Some(Ok("2026-01-05T07:30:00.000000Z".to_owned())));
-        assert_eq!(read("end_datetime", "2026-01-04 08:00"), None, "it is read as it stands");
-        assert_eq!(read("end_datetime", "yesterday 08:00"), Some(Ok("2026-01-04T08:00:59.999999Z".to_owned())));
-        for (name, value) in [("since", "7d"), ("since", "soon"), ("start_datetime", ""), ("component", "yesterday")] {
+        assert_eq!(read("until", "yesterday 08:00"), Some(Ok("2026-01-04 08:00".to_owned())));
+        for (name, value) in
+            [("since", "7d"), ("since", "soon"), ("since", ""), ("component", "yesterday"), ("start_datetime", "2h")]
+        {
             assert_eq!(read(name, value), None, "{name}={value}");
         }
-        assert!(read("start_datetime", "10:30").unwrap().unwrap_err().contains("still to come"));
-        assert!(read("start_datetime", "99999w").unwrap().unwrap_err().contains("1970"));
+        assert!(read("since", "10:30").unwrap().unwrap_err().contains("still to come"));
     }
 }

@@ -39,6 +39,10 @@ fn times() -> impl Strategy<Value = String> {
         "[0-9.]{1,24}",
         "([0-9]{1,20} ?(ms|s|m|h|d|w|y|M)? ?){0,4}",
         "(Mon|Tue|Sun), [0-9]{1,2} (Jan|Feb|Dec) [0-9]{1,6} [0-9:]{1,9} ([+-][0-9]{4}|GMT|EST)",
+        "(last |this )?(mon|tuesday|week|month|year|yesterday|today|now)( [0-9:]{1,8})?",
+        "([0-9]{1,12} (sec|minutes|hours|days|weeks|months|years) ?){1,3}(ago)?",
+        "([0-9]{1,2} )?(Jan|february|Dec) ([0-9]{1,2}[, ]+)?[0-9]{1,6}( [0-9:]{1,8})?",
+        "[0-9]{1,6}-[0-9]{1,3}",
         "\\PC{0,40}",
         any::<String>(),
     ]
@@ -58,9 +62,17 @@ fn campaign_of_times() {
                 "{text:?}"
             );
         }
+        let now = "2026-01-05T09:30:00Z".parse().unwrap();
         if let Ok(bound) = text.parse::<Bound>() {
-            let now = "2026-01-05T09:30:00Z".parse().unwrap();
             let _ = (bound.start(now), bound.end(now), bound.to_string());
+        }
+        for zone in [chrono_tz::Tz::UTC, chrono_tz::Africa::Cairo] {
+            if let Ok(bound) = Bound::typed(&text, now, &zone) {
+                let _ = (bound.start(now), bound.end(now), bound.to_string());
+            }
+        }
+        if let Some(Ok(read)) = Bound::parameter("since", &text, now) {
+            assert!(read.parse::<Bound>().is_ok(), "{text:?} is {read:?}");
         }
         if let Ok(interval) = text.parse::<TimeInterval>() {
             assert!(interval.start <= interval.end, "{text:?}");

@@ -12,8 +12,9 @@ VALUES = {
     "outcome": "succeeded", "min_duration": "1s", "max_duration": "9h", "limit": "5", "order": "asc", "format": "json",
     "safe": "true", "tz": "UTC", "exclude_waiting": "true", "step": "building", "sprint_start": "2026-01-05",
     "sprint_length": "14d", "min_change": "1%", "min_difference": "1s", "max": "10m", "min": "1s", "baseline": "p95",
-    "last": "30", "margin": "20%", "both_ways": "true", "max_growth": "5%/week", "replay": "90d",
+    "last": "30", "margin": "20%", "both_ways": "true", "max_growth": "5%/week", "replay": "90d", "next": "/",
 }
+PLACES = {"{id}": ID, "{component}": "checkout"}
 BODIES = {
     "record_step": {"component": "checkout", "version": "1", "owner": "ann", "status": "building", "environment": "production",
                     "run": "7", "attempt": 1, "ts": "2020-01-05 09:30:00", "span": True, "outcome": "failed",
@@ -39,6 +40,12 @@ def value(parameter, operation):
     return VALUES[name]
 
 
+def filled(path):
+    for place, right in PLACES.items():
+        path = path.replace(place, right)
+    return path
+
+
 def main(description, base):
     for path, item in description["paths"].items():
         for method, operation in item.items():
@@ -51,10 +58,12 @@ def main(description, base):
             query = "?" + query if query else ""
             body = json.dumps(BODIES[name]) if name in BODIES else ""
             if query or body:
-                print("\t".join([name, base + path.replace("{id}", ID) + query, method.upper(), body]))
-            if "{id}" in path:
-                # Where a place is marked, nothing else is tried.
-                print("\t".join([f"{name}-id", base + path.replace("{id}", ID + "*") + query, method.upper(), body]))
+                print("\t".join([name, base + filled(path) + query, method.upper(), body]))
+            for place, right in PLACES.items():
+                if place in path:
+                    # Where a place is marked, nothing else is tried.
+                    marked = path.replace(place, right + "*")
+                    print("\t".join([f"{name}-path", base + marked + query, method.upper(), body]))
 
 
 main(json.load(open(sys.argv[1])), sys.argv[2])

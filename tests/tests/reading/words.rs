@@ -115,8 +115,6 @@ async fn times_are_typed_everywhere(db: TestDb) {
     {
         assert_eq!(column(&cli.run(&["list", "--since", since]).ok(), "component"), ["new"], "{since}");
         let sent = since.replace(' ', "%20");
-        assert_eq!(column(&server.list(&format!("start_datetime={sent}")).await, "component"), ["new"], "{since}");
-        assert_eq!(column(&server.list(&format!("end_datetime={sent}")).await, "component"), ["old", "old"], "{since}");
         server.get(&format!("/v1/trend?since={sent}")).await.ok();
         server.get(&format!("/trend?since={sent}")).await.ok();
     }

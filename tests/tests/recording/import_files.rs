@@ -161,7 +161,7 @@ async fn times_are_read_in_every_form(db: TestDb) {
         let count = cli.run(&["list", "--since", since, "--until", "now", "--count"]).ok();
         assert!(count == "1\n" || since == "today", "{since}: {count}");
     }
-    for (wrong, hint) in [("03/04/2026", "YYYY-MM-DD"), ("2026-11-01 10:00 CET", "offset"), ("2 months ago", "90s")] {
+    for (wrong, hint) in [("03/04/2026", "YYYY-MM-DD"), ("2026-11-01 10:00 CET", "offset"), ("5 nov", "2 weeks ago")] {
         let said = cli.run(&["list", "--since", wrong]).failed(2);
         assert!(said.contains(hint), "{wrong}: {said}");
         let problem = server.get(&format!("/v1/steps?start_datetime={}", encoded(wrong))).await.problem(400);
