@@ -72,8 +72,7 @@ async fn a_thousand_readers_take_little_memory(db: TestDb) {
         readers.push(open(&server).await);
     }
     let connected = server.process().memory_mib().unwrap() - before;
-    // A debug build takes 45 of them for the connections alone.
-    assert!(connected < 80.0, "900 readers take {connected} MiB");
+    assert!(connected < 30.0, "900 readers take {connected} MiB");
     steps_tests::faults::tell(format!("events: 900 readers connected take {connected:.1} MiB (a debug build)"));
     drop(readers);
     server.stop().await;
