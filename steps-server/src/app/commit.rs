@@ -29,6 +29,8 @@ pub struct Queued<'a> {
 /// # Errors
 /// The database does not answer. It may have committed nevertheless.
 pub async fn commit(store: &Store, facts: &[Queued<'_>]) -> Result<Vec<RecordOutcome>, StoreError> {
+    // Where the file is lost, no connection is opened, and nothing else is told of it.
+    store.check_known_file()?;
     let mut stored = store.stored(&spans_begun_elsewhere(facts)).await?;
     let mut outcomes = vec![None; facts.len()];
     let mut ranges: Vec<_> = iter::once(0..facts.len()).collect();

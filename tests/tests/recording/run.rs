@@ -65,7 +65,9 @@ async fn a_command_is_recorded_with_its_code_and_duration(db: TestDb) {
 async fn a_deployment_is_wrapped_and_what_runs_in_it_needs_no_flags(db: TestDb) {
     let server = Server::start(&db).await;
     let cli = with_path(Cli::of(&server));
+    // On a busy machine the start would arrive behind what begins with it.
     let script = "set -e\n\
+        sleep 1\n\
         steps run --status building -- sh -c 'sleep 0.1'\n\
         steps run --status lint -- sh -c 'sleep 0.3' & steps run --status test -- sh -c 'sleep 0.3'; wait\n\
         steps record --quiet --status deploying\n\
