@@ -75,13 +75,19 @@ pub async fn healthcheck(settings: &Settings, flags: &HealthcheckFlags) -> anyho
     let (path, status) = if flags.ready { ("/readyz", "ready") } else { ("/healthz", "ok") };
     let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
     let endpoint = Endpoint { scheme, address: reachable(settings.listen)?, path };
+    let mut before = Unhealthy::TimedOut(endpoint);
     loop {
         let asked = ask(endpoint, status, settings.tls_cert.as_deref());
-        match timeout_at(until, asked).await.unwrap_or(Err(Unhealthy::TimedOut(endpoint))) {
-            Ok(()) => return Ok(format!("{endpoint} answers: {status}")),
+        match timeout_at(until, asked).await {
+            Ok(Ok(())) => return Ok(format!("{endpoint} answers: {status}")),
             // A server looks at its files every two seconds.
-            Err(Unhealthy::OtherCertificate(..)) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
-            Err(unhealthy) => return Err(unhealthy.into()),
+            Ok(Err(other @ Unhealthy::OtherCertificate(..))) if Instant::now() + PAUSE < until => {
+                before = other;
+                sleep(PAUSE).await;
+            }
+            Ok(Err(unhealthy)) => return Err(unhealthy.into()),
+            // What was seen before the time was over says more than that it is over.
+            Err(_) => return Err(before.into()),
         }
     }
 }

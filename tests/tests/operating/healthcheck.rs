@@ -8,10 +8,21 @@ use std::time::{Duration, Instant};
 use rcgen::{CertificateParams, KeyPair};
 use steps_tests::server::Builder;
 use steps_tests::tls::{Pair, TlsFiles};
-use steps_tests::{DatabaseKind, Run, SLACK, Server, TestDb, binary, block_on, eventually};
+use steps_tests::{DatabaseKind, PATIENCE, Run, SLACK, Server, TestDb, binary, block_on, eventually};
+
+/// The check with these settings, again where a busy machine has taken longer than a check waits.
+fn check(settings: &[(&str, &str)], arguments: &[&str]) -> Run {
+    let start = Instant::now();
+    loop {
+        let run = check_once(settings, arguments);
+        if !run.stderr.contains("does not answer within") || start.elapsed() > PATIENCE {
+            return run;
+        }
+    }
+}
 
 /// The check with these settings. What is no matter of it cannot be read.
-fn check(settings: &[(&str, &str)], arguments: &[&str]) -> Run {
+fn check_once(settings: &[(&str, &str)], arguments: &[&str]) -> Run {
     let mut command = Command::new(binary("steps-server"));
     command
         .env_clear()
@@ -30,8 +41,12 @@ fn listen(server: &Server) -> String {
 }
 
 /// Without TLS there is no key either.
+fn without_tls(listen: &str) -> [(&str, &str); 2] {
+    [("STEPS_LISTEN", listen), ("STEPS_TLS_KEY", "")]
+}
+
 fn check_plainly(listen: &str, arguments: &[&str]) -> Run {
-    check(&[("STEPS_LISTEN", listen), ("STEPS_TLS_KEY", "")], arguments)
+    check(&without_tls(listen), arguments)
 }
 
 #[track_caller]
@@ -107,12 +122,7 @@ fn a_server_with_tls_whose_certificate_is_for_another_name() {
         let other = other.path().to_str().unwrap();
         is_one_sentence(&trusting(other, &[]).failed(1), &["another certificate", other]);
         is_one_sentence(&trusting("/nowhere.pem", &[]).failed(1), &["/nowhere.pem"]);
-        // On a busy machine it may take longer than the check waits.
-        let said = eventually("the server answers in time", async || {
-            let said = check_plainly(&everywhere, &[]).failed(1).to_owned();
-            (!said.contains("does not answer within")).then_some(said)
-        });
-        is_one_sentence(&said.await, &["answers 400", "TLS"]);
+        is_one_sentence(&check_plainly(&everywhere, &[]).failed(1), &["answers 400", "TLS"]);
 
         // A pair that has just changed is waited for.
         files.write(&pair("other.example.com"));
@@ -144,7 +154,7 @@ fn what_answers_nothing_or_something_else() {
     let db = TestDb::new(DatabaseKind::Sqlite);
     let in_time = |listen: &str| {
         let start = Instant::now();
-        let said = check_plainly(listen, &[]).failed(1);
+        let said = check_once(&without_tls(listen), &[]).failed(1);
         assert!(start.elapsed() < Duration::from_secs(3) + SLACK, "{:?}", start.elapsed());
         is_one_sentence(&said, &[listen, "does not answer within 3 s"]);
     };
