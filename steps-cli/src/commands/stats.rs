@@ -25,6 +25,7 @@ Examples:
   steps stats --by component,environment --since 90d
   steps stats --component checkout --by version --since 30d
   steps stats --component checkout --by status       # which step takes the time
+  steps stats --component checkout --by status,version --since 30d
   steps stats --by month --tz Europe/Berlin --format xlsx --output months.xlsx
 
 Only successful deployments count for the durations; the others are counted apart. The failure rate is failed of those \

@@ -11,15 +11,12 @@ use steps_shared::{
 
 use super::remembered::{Answer, Question, Times};
 use super::{App, Error};
-use crate::analysis::statistics::{Asked, Group, Groups, Names, Parts, Sample};
+use crate::analysis::statistics::{Asked, Group, Groups, MAX_NAMED, Names, Parts, Sample};
 use crate::projection::statuses::Statuses;
 use crate::store::{Access, Figure, Figures, Rows, SampleRow, StepSample, day_of};
 
 /// The most samples that are taken from the database at a time.
 const SAMPLES: usize = 1000;
-
-/// The most groups by versions, runs or outcomes: a history may have as many runs as deployments.
-const MAX_GROUPS: usize = 50_000;
 
 impl App {
     /// The statistics of each group. However many samples there are, only a pause between them is bounded by the deadline.
@@ -42,28 +39,18 @@ impl App {
         }
         let (filter, component) = (&query.filter, query.filter.base.component.as_ref());
         let has = |by: &[GroupBy]| query.by.iter().any(|one| by.contains(one));
-        if has(&[GroupBy::Version, GroupBy::Run, GroupBy::Outcome]) {
-            if has(&[GroupBy::Status]) {
-                let reason = "has status, which is of steps, beside version, run or outcome, which are of deployments; ask for one of them";
-                return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
-            }
+        if has(&[GroupBy::Status]) {
+            let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
+            self.each(rows.await?, &mut groups, |row, groups| add_steps(&row, &self.fold.statuses, groups)).await?;
+        } else if has(&[GroupBy::Version, GroupBy::Run, GroupBy::Outcome]) {
             let list = DeploymentQuery { filter: filter.clone(), ..DeploymentQuery::default() };
             let rows = self.read(access, component, |reader| async move { Ok(reader.deployments(list).await?) });
-            self.each(rows.await?, |rows| add_deployments(&rows, query.exclude_waiting, &mut groups)).await?;
-            if groups.len() > MAX_GROUPS {
-                let reason = format!(
-                    "makes more than {MAX_GROUPS} groups; ask for a component, or a shorter time (start_datetime)"
-                );
-                return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
-            }
-            return Ok(StatsAnswer { by, stats: groups.finish() });
-        }
-        if query.by.contains(&GroupBy::Status) {
-            let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
-            self.each(rows.await?, |row| add_steps(&row, &self.fold.statuses, &mut groups)).await?;
+            let exclude_waiting = query.exclude_waiting;
+            self.each(rows.await?, &mut groups, |rows, groups| add_deployments(&rows, exclude_waiting, groups)).await?;
         } else {
             let rows = self.read(access, component, |reader| async move { Ok(reader.figures(filter).await?) });
-            self.each(rows.await?, |figures| add(&figures, query.exclude_waiting, &mut groups)).await?;
+            let exclude_waiting = query.exclude_waiting;
+            self.each(rows.await?, &mut groups, |figures, groups| add(&figures, exclude_waiting, groups)).await?;
         }
         Ok(StatsAnswer { by, stats: groups.finish() })
     }
@@ -100,11 +87,11 @@ impl App {
             }
         }
         let reading = self.read_unfolded(access, |reader| async move { Ok(reader.figures_of(unknown, filter)) });
-        self.each(reading.await?, |figures| {
+        self.each(reading.await?, &mut groups, |figures, groups| {
             if let Some(found) = found.get_mut(&figures.component) {
                 found.add(&figures);
             }
-            add(&figures, query.exclude_waiting, &mut groups);
+            add(&figures, query.exclude_waiting, groups);
         })
         .await?;
         for row in groups.finish() {
@@ -126,12 +113,22 @@ impl App {
         Ok(rows)
     }
 
-    /// Takes rows one after the other; only a pause between them is bounded by the deadline.
-    async fn each<T>(&self, rows: Rows<T>, mut take: impl FnMut(T)) -> Result<(), Error> {
+    /// Adds rows to groups, one after the other; only a pause between them is bounded by the deadline.
+    async fn each<T>(
+        &self,
+        rows: Rows<T>,
+        groups: &mut Groups,
+        mut add: impl FnMut(T, &mut Groups),
+    ) -> Result<(), Error> {
         let mut rows = rows.ready_chunks(SAMPLES);
         while let Some(chunk) = self.within_deadline(async { Ok(rows.next().await) }).await? {
             for row in chunk {
-                take(row?);
+                add(row?, groups);
+            }
+            if groups.are_too_many() {
+                let reason =
+                    format!("makes more than {MAX_NAMED} groups; ask for a component, or a shorter time (start_datetime)");
+                return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
             }
         }
         Ok(())
@@ -182,7 +179,8 @@ fn parameters(query: &StatsQuery, now: Timestamp) -> Vec<(&'static str, String)>
 
 /// Adds the steps of a deployment. Each counts by its own outcome: it may have succeeded in a deployment that failed.
 fn add_steps(row: &SampleRow, statuses: &Statuses, groups: &mut Groups) {
-    let SampleRow { component, environment, owner, outcome, started_at, steps } = row;
+    let SampleRow { component, environment, owner, version, run, outcome, started_at, steps } = row;
+    let run = run.as_deref().unwrap_or_default();
     for StepSample { status, duration, result, span } in steps {
         if statuses.kind(status, *span).outcome().is_some() {
             // An end takes no time by its nature.
@@ -196,7 +194,8 @@ fn add_steps(row: &SampleRow, statuses: &Statuses, groups: &mut Groups) {
             (None, DeploymentOutcome::Running | DeploymentOutcome::Cancelled) => *outcome,
             (None, _) => DeploymentOutcome::Abandoned,
         };
-        let group = groups.find(Names { component, environment, owner, status, ..Names::default() }, *started_at);
+        let names = Names { component, environment, owner, status, version, run, outcome: outcome.name() };
+        let group = groups.find(names, *started_at);
         groups.add(group, &Sample { outcome, started_at: *started_at, duration, parts: None });
     }
 }
@@ -220,9 +219,6 @@ fn add(figures: &Figures, exclude_waiting: bool, groups: &mut Groups) {
 fn add_deployments(rows: &[Deployment], exclude_waiting: bool, groups: &mut Groups) {
     let counts = |row: &&Deployment| row.excluded.is_none() && row.retry != Some(Retry::Partial);
     for row in rows.iter().filter(counts) {
-        if groups.len() > MAX_GROUPS {
-            return;
-        }
         let Deployment { component, environment, owner, version, run, outcome, started_at, .. } = row;
         let names = Names {
             component: component.as_str(),

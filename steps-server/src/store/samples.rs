@@ -18,6 +18,8 @@ pub struct SampleRow {
     pub component: String,
     pub environment: String,
     pub owner: String,
+    pub version: String,
+    pub run: Option<String>,
     /// How the deployment ended.
     pub outcome: DeploymentOutcome,
     pub started_at: Timestamp,
@@ -36,7 +38,7 @@ pub struct StepSample {
 }
 
 /// The columns of a [`Row`].
-const COLUMNS: &str = "component, environment, owner, outcome, open_until";
+const COLUMNS: &str = "component, environment, owner, version, run, outcome, open_until";
 /// Deployments whose timelines are read together.
 const ROWS: u64 = 500;
 
@@ -45,6 +47,8 @@ struct Row {
     component: String,
     environment: String,
     owner: String,
+    version: String,
+    run: Option<String>,
     outcome: String,
     open_until: i64,
 }
@@ -53,7 +57,7 @@ impl Row {
     /// As it is at this time, with those of its steps that have the status: in a deployment that is still open none has a
     /// duration yet.
     fn at(self, now: Timestamp, timeline: &Timeline, status: Option<&Status>) -> Result<SampleRow, StoreError> {
-        let Self { component, environment, owner, outcome, open_until } = self;
+        let Self { component, environment, owner, version, run, outcome, open_until } = self;
         let is_open = open_until > now.micros();
         let outcome: DeploymentOutcome = outcome.parse().map_err(|error| invalid("outcome", error))?;
         let entries = timeline.entries()?;
@@ -66,7 +70,7 @@ impl Row {
             span: entry.span,
         });
         let outcome = if is_open { DeploymentOutcome::Running } else { outcome };
-        Ok(SampleRow { component, environment, owner, outcome, started_at, steps: steps.collect() })
+        Ok(SampleRow { component, environment, owner, version, run, outcome, started_at, steps: steps.collect() })
     }
 }
 

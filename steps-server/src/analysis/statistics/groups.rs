@@ -55,6 +55,9 @@ pub struct Parts {
 /// The most groups that there are for the sake of days, weeks and months without deployments.
 const MAX_FILLED: usize = 50_000;
 
+/// The most groups where they are by versions or runs, of which a history may have as many as deployments.
+pub const MAX_NAMED: usize = 50_000;
+
 /// The period that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -101,10 +104,11 @@ impl Groups {
         Self { by, zone, asked, found: None, groups: HashMap::new(), tallies: Vec::new() }
     }
 
-    /// How many there are.
+    /// Whether there are more than [`MAX_NAMED`], where that bounds them.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.tallies.len()
+    pub fn are_too_many(&self) -> bool {
+        let is_named = self.by.iter().any(|by| matches!(by, GroupBy::Version | GroupBy::Run));
+        is_named && self.tallies.len() > MAX_NAMED
     }
 
     /// The day on which it started, where the groups are by day, week or month.

@@ -7,7 +7,7 @@ mod quantile;
 mod student;
 pub mod whitening;
 
-pub use groups::{Asked, Group, Groups, Names, Parts, Sample, monday};
+pub use groups::{Asked, Group, Groups, MAX_NAMED, Names, Parts, Sample, monday};
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use outliers::without_outliers;
 pub use quantile::{NORMAL_DEVIATIONS, from_micros, median, median_of, predicted_quantile, robust_deviation, rounded};
