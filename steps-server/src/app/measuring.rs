@@ -31,7 +31,8 @@ impl App {
         let (waiting, limit) = self.recorder.queue();
         now.queue.set(waiting);
         now.queue_limit.set(limit);
-        now.recording_blocked.set(self.recorder.check_writable().is_err().into());
+        let is_blocked = self.recorder.check_writable().is_err() || self.store.check_known_file().is_err();
+        now.recording_blocked.set(is_blocked.into());
         let (readers, limit) = self.events.readers();
         now.readers.set(readers);
         now.readers_limit.set(limit);

@@ -141,7 +141,11 @@ impl Metrics {
         registry.register("deployments_running", "Deployments that are running, at most 10,000", now.running.clone());
         let help = "When the last deployment ended, since 1970";
         registry.register("last_deployment_end_timestamp_seconds", help, now.ended_at.clone());
-        registry.register("last_deployment_duration_seconds", "How long the last deployment took", now.took.clone());
+        registry.register(
+            "last_deployment_duration_seconds",
+            "How long the last deployment took, where it is known",
+            now.took.clone(),
+        );
         registry.register("last_deployment_succeeded", "Whether the last deployment succeeded", now.succeeded.clone());
         let help = "Components and environments whose last deployment is not told, because there are too many";
         registry.register("last_deployment_left_out", help, now.names_left_out.clone());
@@ -202,9 +206,10 @@ impl Moment {
                 component: deployment.component.to_string(),
                 environment: deployment.environment.to_string(),
             };
-            let seconds = |micros: i64| Duration::from_micros(micros.try_into().unwrap_or_default()).as_secs_f64();
-            self.ended_at.get_or_create(&labels).set(seconds(ended_at.micros()));
-            self.took.get_or_create(&labels).set(seconds(ended_at.micros() - deployment.started_at.micros()));
+            self.ended_at.get_or_create(&labels).set(ended_at.micros() as f64 / 1e6);
+            if let Some(duration) = deployment.duration {
+                self.took.get_or_create(&labels).set(duration.seconds());
+            }
             let succeeded = deployment.outcome == steps_shared::DeploymentOutcome::Succeeded;
             self.succeeded.get_or_create(&labels).set(succeeded.into());
         }

@@ -252,12 +252,13 @@ impl Writer {
         }
     }
 
-    /// How long the step that has waited longest had waited when it was committed, of those whose client gave no time.
+    /// How long what has waited longest had waited when it was committed: of the steps those whose client gave no time, and since the
+    /// server has it the ends of spans.
     fn longest_wait(&self, jobs: &[Job]) -> Option<Duration> {
         let facts = jobs.iter().flat_map(|job| &job.facts);
         let oldest = facts.filter_map(|fact| match fact {
-            Fact::Step { step, sent_ts: false } => Some(step.ts.micros()),
-            _ => None,
+            Fact::Step { step, sent_ts } => (!sent_ts).then_some(step.ts.micros()),
+            Fact::SpanEnd { received_at, .. } => Some(received_at.micros()),
         });
         let waited = (self.now)().micros().saturating_sub(oldest.min()?);
         Some(Duration::from_micros(waited.try_into().unwrap_or_default()))

@@ -126,8 +126,9 @@ impl App {
                 add(row?, groups);
             }
             if groups.are_too_many() {
-                let reason =
-                    format!("makes more than {MAX_NAMED} groups; ask for a component, or a shorter time (start_datetime)");
+                let reason = format!(
+                    "makes more than {MAX_NAMED} groups; ask for a component, or a shorter time (start_datetime)"
+                );
                 return Err(FieldErrors::from(FieldError::wrong("by", reason)).into());
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::at_once::SeveralAtOnce;
 use super::file::{OpenFile, beside};
@@ -74,6 +74,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The recorder waits 2 s for another server's row lock, and not MySQL's 50 s, so that it can try again within the deadline
 /// of a request.
 const SHORT_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 2";
+/// A connection that was in use so short a time ago is used again without testing it: the test is a round trip, and a question
+/// about one deployment is half a dozen statements.
+const TRUSTED: Duration = Duration::from_millis(500);
 /// How long an SQLite writer waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// When the machine of a projector is gone without closing its connections, its lock is released after 30 s, and not after
@@ -117,6 +120,14 @@ impl Store {
         let write = pool(WRITERS).test_before_acquire(false).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_LOCK_WAIT).await.map(drop) })
         });
+        let read = pool(options.connections).test_before_acquire(false).before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
         let project = pool(PROJECTORS).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop) })
         });
@@ -128,7 +139,7 @@ impl Store {
             })
         });
         let pools = Pools {
-            read: RenewablePool::new(pool(options.connections), connect.clone()),
+            read: RenewablePool::new(read, connect.clone()),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect.clone())),
             tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),

@@ -38,6 +38,7 @@ async fn figures_are_told_and_bounded(db: TestDb) {
     server.batch(&steps).await;
     // A deployment that is running is not the last one that has ended; a step that waited says so.
     server.batch(&[step(0, "started", 5)]).await;
+    server.batch(&[step(1, "started", 20), step(1, "failed", 10)]).await;
     let waited = [("component", "zz"), ("version", "1"), ("owner", "ann"), ("status", "started"), ("age", "400")];
     server.record(&waited).await.recorded();
     server.list("").await;
@@ -65,6 +66,8 @@ async fn figures_are_told_and_bounded(db: TestDb) {
     ] {
         at_least(text, series, least);
     }
+    let failed = "steps_last_deployment_succeeded{component=\"c001\",environment=\"production\"}";
+    assert_eq!(value(text, failed), Some(0.0));
     let name = "{component=\"c000\",environment=\"production\"}";
     let took = value(text, &format!("steps_last_deployment_duration_seconds{name}")).unwrap();
     assert!((took - 60.0).abs() < 1.0, "{took}");
