@@ -62,7 +62,7 @@ async fn figures_are_told_and_bounded(db: TestDb) {
         ("steps_deployments_running", 2.0),
         ("steps_last_deployment_left_out", 31.0),
         ("steps_last_deployment_succeeded{component=\"c000\",environment=\"production\"}", 1.0),
-        ("steps_build_info{version=\"0.1.0\"}", 1.0),
+        (concat!("steps_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
     ] {
         at_least(text, series, least);
     }

@@ -96,7 +96,7 @@ fn status_tells_what_there_is() {
         let cli = Cli::of(&server);
         let said: serde_json::Value = serde_json::from_str(&cli.run(&["status", "--format", "json"]).ok()).unwrap();
         assert_eq!((&said["server"], &said["waiting"]), (&server.url().into(), &0.into()), "{said}");
-        assert_eq!(said["version"], "0.1.0");
+        assert_eq!(said["version"], env!("CARGO_PKG_VERSION"));
         assert!(said["state"].as_str().unwrap().starts_with("ready, in "), "{said}");
     });
 }

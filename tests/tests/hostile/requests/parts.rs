@@ -1,9 +1,13 @@
 //! What requests are made of.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
+use steps_tests::server::Builder;
 
 /// A request, not yet written.
 #[derive(Debug, Clone)]
@@ -32,55 +36,29 @@ fn percent_encoded(text: &[u8]) -> Vec<u8> {
     text.iter().flat_map(encode).collect()
 }
 
-/// Names that mean something somewhere, and some that do not.
-const NAMES: &[&str] = &[
-    "component",
-    "version",
-    "owner",
-    "status",
-    "environment",
-    "run",
-    "attempt",
-    "id",
-    "ts",
-    "age",
-    "span",
-    "outcome",
-    "duration",
-    "ended_at",
-    "exit_code",
-    "start_datetime",
-    "end_datetime",
-    "limit",
-    "order",
-    "columns",
-    "format",
-    "min_duration",
-    "max_duration",
-    "by",
-    "tz",
-    "since",
-    "until",
-    "step",
-    "sprint_start",
-    "sprint_length",
-    "min_change",
-    "min_difference",
-    "exclude_waiting",
-    "max",
-    "min",
-    "baseline",
-    "last",
-    "margin",
-    "both_ways",
-    "max_growth",
-    "replay",
-    "reason",
-    "safe",
-    "component[]",
-    "",
-    "__proto__",
-];
+/// Every name of a parameter and of a member that the server describes, and some that mean nothing.
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let description: Value = serde_json::from_str(&Builder::bare().run("openapi").ok()).expect("it is JSON");
+    let mut names: BTreeSet<String> = ["component[]", "", "__proto__"].map(str::to_owned).into();
+    add_names(&description, &mut names);
+    assert!(["start_datetime", "min_change", "with", "reason"].iter().all(|name| names.contains(*name)), "{names:?}");
+    names.into_iter().collect()
+});
+
+/// Adds the names of parameters, which have a place, and of the members of objects.
+fn add_names(described: &Value, names: &mut BTreeSet<String>) {
+    if let (Some(name), Some(_)) = (described["name"].as_str(), described["in"].as_str()) {
+        names.insert(name.to_owned());
+    }
+    if let Some(members) = described["properties"].as_object() {
+        names.extend(members.keys().cloned());
+    }
+    match described {
+        Value::Array(parts) => parts.iter().for_each(|part| add_names(part, names)),
+        Value::Object(parts) => parts.values().for_each(|part| add_names(part, names)),
+        _ => {}
+    }
+}
 
 /// Values that mean something somewhere, and what attackers try.
 const VALUES: &[&str] = &[
@@ -169,7 +147,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn pairs() -> impl Strategy<Value = Vec<u8>> {
-    let name = prop_oneof![9 => select(NAMES).prop_map(|name| name.as_bytes().to_vec()), 1 => text()];
+    let name = prop_oneof![9 => select(NAMES.as_slice()).prop_map(String::into_bytes), 1 => text()];
     vec((name, text()), 0..8).prop_map(|pairs| {
         let pairs = pairs.iter().map(|(name, value)| [percent_encoded(name), percent_encoded(value)].join(&b'='));
         pairs.collect::<Vec<_>>().join(&b'&')
@@ -189,7 +167,7 @@ fn json() -> impl Strategy<Value = Value> {
     ];
     let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number, text];
     leaf.prop_recursive(4, 64, 8, |inner| {
-        let name = prop_oneof![select(NAMES).prop_map(str::to_owned), any::<String>()];
+        let name = prop_oneof![select(NAMES.as_slice()), any::<String>()];
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Value::from),
             vec((name, inner), 0..8).prop_map(|members| Value::Object(members.into_iter().collect())),
@@ -199,7 +177,7 @@ fn json() -> impl Strategy<Value = Value> {
 
 /// A step that is right but for some of its fields.
 fn almost_a_step() -> impl Strategy<Value = Value> {
-    vec((select(NAMES), json()), 0..3).prop_map(|changes| {
+    vec((select(NAMES.as_slice()), json()), 0..3).prop_map(|changes| {
         let mut step = serde_json::json!({"component": "c", "version": "1", "owner": "o", "status": "s"});
         changes.into_iter().for_each(|(name, value)| step[name] = value);
         step
