@@ -10,6 +10,8 @@ use crate::{
 mod failure;
 mod nesting;
 
+pub use nesting::WRAPPED;
+
 /// The name of a gap's row.
 const GAP: &str = "(gap)";
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use steps_shared::Timestamp;
+use steps_shared::view::timeline::WRAPPED;
 
 /// A step of a deployment: from when to when it was open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,6 @@ pub struct Shares {
     /// The time in which no step was open.
     pub gaps: i64,
 }
-
-/// A step is a wrapper when the steps within it take at least this share of its time: a `steps run` around others.
-const WRAPPED: f64 = 0.8;
 
 /// Shares the time from `start` to `end` among steps: at each instant it is that of the open step that ends last, and
 /// where several end last together, it is shared equally between them. Waiting steps share the time in which nobody works.

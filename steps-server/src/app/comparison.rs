@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steps_shared::{Comparison, Deployment, Duration, FieldError, FieldErrors, IdPrefix, StepId};
+use steps_shared::{Comparison, Deployment, Duration, FieldError, IdPrefix, StepId};
 
 use super::trends::costs;
 use super::{App, Error};
@@ -36,8 +36,7 @@ impl App {
         let (before, after) = (duration(&with, "with")?, duration(&deployment, "id")?);
         let ids = &[deployment.id, with.id];
         let read = self.read_unfolded(access, |reader| async move { Ok(reader.steps_within(ids).await?) });
-        let too_many =
-            || FieldErrors::from(FieldError::wrong("id", "is of a deployment with too many steps to compare"));
+        let too_many = || Error::Conflict(FieldError::wrong("id", "the deployments have too many steps to compare"));
         let steps = read.await?.ok_or_else(too_many)?;
         let fold = Arc::clone(&self.fold);
         let slot = self.acquire(&self.slots.cpu).await?;
@@ -54,9 +53,8 @@ impl App {
 }
 
 /// How long a deployment took.
-fn duration(deployment: &Deployment, field: &str) -> Result<Duration, FieldErrors> {
+fn duration(deployment: &Deployment, field: &str) -> Result<Duration, Error> {
     let Deployment { id, outcome, duration, .. } = deployment;
-    duration.ok_or_else(|| {
-        FieldError::wrong(field, format!("is of a deployment without a duration: {id} ({outcome})")).into()
-    })
+    let without = || format!("{id} has no duration ({outcome}); compare deployments that have ended");
+    duration.ok_or_else(|| Error::Conflict(FieldError::wrong(field, without())))
 }

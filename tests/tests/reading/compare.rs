@@ -77,8 +77,8 @@ async fn a_deployment_is_compared_step_by_step(db: TestDb) {
 
     for (asked, status, words) in [
         (format!("{}/compare", ids[0]), 404, "succeeded before"),
-        (format!("{}/compare", ids[4]), 400, "without a duration"),
-        (format!("{}/compare?with={}", ids[3], ids[4]), 400, "without a duration"),
+        (format!("{}/compare", ids[4]), 409, "has no duration"),
+        (format!("{}/compare?with={}", ids[3], ids[4]), 409, "has no duration"),
         (format!("{}/compare?with={}", ids[3], StepId::generate()), 404, "no deployment has the id"),
         (format!("{}/compare?with=4", ids[3]), 400, "is not an id"),
     ] {

@@ -2,9 +2,8 @@
 
 use super::{Row, RowKind};
 
-/// A step is a wrapper when the steps within it take at least this share of its time: a `steps run` around others. Comparisons
-/// and trends take the same.
-const WRAPPED: f64 = 0.8;
+/// A step is a wrapper when the steps within it take at least this share of its time: a `steps run` around others.
+pub const WRAPPED: f64 = 0.8;
 
 /// Of more rows, nothing is found out: each is compared with each.
 const MAX_ROWS: usize = 1000;

@@ -198,7 +198,7 @@ const PROBLEMS: [(u16, &str); 14] = [
     (403, "The token lacks a scope, or may not see or record this"),
     (404, "There is none with this id"),
     (408, "The body did not arrive in time"),
-    (409, "Something else is recorded under the same identity or name"),
+    (409, "Something else is recorded under the same identity or name; of a comparison, one of both has no duration"),
     (413, "The body is too large"),
     (414, "The address of the request is too long"),
     (415, "The body is of another type, or compressed"),
@@ -228,6 +228,7 @@ fn problems(endpoint: &Endpoint) -> Vec<u16> {
     }
     problems.extend([400, 401, 403, 421, 429, 500, 503]);
     problems.extend(endpoint.path.contains('{').then_some(404));
+    problems.extend(endpoint.path.ends_with("/compare").then_some(409));
     if endpoint.method == Method::POST {
         problems.extend([408, 409, 413, 415]);
     }
