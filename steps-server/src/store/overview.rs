@@ -73,6 +73,7 @@ impl Reader {
             Store::Sqlite(_) => (" INDEXED BY deployments_figures", "MAX"),
         };
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let names = self.all_names().await?;
         let starts: Vec<(String, String, i64)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new("SELECT component, environment, ");
             let mut newest = select.push(greatest).push("(").separated(", ");
@@ -82,7 +83,7 @@ impl Reader {
                 newest.push_unseparated(outcome.name()).push_unseparated("' AND counted = ").push_unseparated(counted);
                 newest.push_unseparated(condition).push_unseparated(" ORDER BY started_at DESC, id DESC LIMIT 1), -1)");
             }
-            select.push(") FROM (").push(self.all_names());
+            select.push(") FROM (").push(names);
             push_access(&mut select, &self.access);
             select.push(" ORDER BY component, environment LIMIT ").push(limit).push(") AS names");
             select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?

@@ -71,6 +71,15 @@ impl Reader {
         }
         Ok(Turns { named, others: others.into_iter().collect() })
     }
+
+    /// Whether no server of the version before has folded: it gives no turns to names that are new.
+    pub(super) async fn all_have_turns(&self) -> Result<bool, StoreError> {
+        let others: i64 = with_pools!(&self.store, pools => {
+            let select = sqlx::query_scalar("SELECT COUNT(*) FROM buckets WHERE turn <> named");
+            select.fetch_one(&mut *pools.read.acquire().await?).await?
+        });
+        Ok(others == 0)
+    }
 }
 
 impl Tx {

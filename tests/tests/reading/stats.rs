@@ -19,6 +19,7 @@ on_both_stores!(
     statuses_are_of_steps,
     days_weeks_and_months_are_those_of_the_zone,
     wrong_questions_are_refused_with_a_hint,
+    names_are_those_that_have_deployments_whoever_has_folded_them,
     the_command_shows_the_same,
 );
 
@@ -200,6 +201,26 @@ async fn wrong_questions_are_refused_with_a_hint(db: TestDb) {
     for wrong in ["bye=owner", "limit=5", "by=day&by=week", "min_duration=x"] {
         server.get(&format!("/v1/stats?{wrong}")).await.problem(400);
     }
+}
+
+async fn names_are_those_that_have_deployments_whoever_has_folded_them(db: TestDb) {
+    let server = Server::start(&db).await;
+    for component in ["a", "b", "c"] {
+        deploy(&server, component, "ann", "1", "2026-01-05 09:00:00", "x@0 done@40").await;
+    }
+    let names = async || -> Vec<String> {
+        let stats = server.stats("by=component").await;
+        stats.iter().map(|row| row.group["component"].clone()).collect()
+    };
+    assert_eq!(names().await, ["a", "b", "c"]);
+    db.execute("DELETE FROM deployments WHERE component = 'b'").await;
+    db.execute("DELETE FROM days WHERE component = 'b'").await;
+    assert_eq!(names().await, ["a", "c"]);
+    // A server of the version before gives buckets turns, and names none.
+    db.execute("DELETE FROM turns WHERE component = 'c'").await;
+    db.execute("UPDATE buckets SET turn = turn + 1").await;
+    assert_eq!(names().await, ["a", "c"]);
+    server.stop().await;
 }
 
 async fn the_command_shows_the_same(db: TestDb) {
