@@ -98,7 +98,11 @@ pub async fn run(
         http::openapi::DESCRIPTION,
     ));
     let service = warp::service(http::service(Arc::clone(&context)));
-    let connections = descriptors::raise(settings.connections, settings.database_connections);
+    let connections = descriptors::raise(
+        settings.connections,
+        // A replica has as many.
+        settings.database_connections * if settings.database_read_url.is_some() { 2 } else { 1 },
+    );
     let serving = Serving {
         app: service,
         stall_timeout: settings.stall_timeout.into(),

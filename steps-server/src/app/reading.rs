@@ -12,6 +12,8 @@ use crate::store::{Access, Name, Reader, StoreError, Turns};
 
 /// How long the database may take to show that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a question waits, at most, until a replica has what was committed before it; then it is read from the writer.
+const REPLICA_PATIENCE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Waits until everything that was committed before this call is folded, of a component or of all, then runs `question`,
@@ -25,7 +27,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let reader = self.store.reader(access, (self.now)());
+        let now = (self.now)();
         let answer = async {
             // How long the wait would be tells whether something is being recorded of the component.
             let waits = component.is_none_or(|component| access.may_see_component(component));
@@ -33,7 +35,7 @@ impl App {
             if waits && !self.projector.wait_until_folded(component, until).await? {
                 return Err(Error::Behind);
             }
-            question(reader).await
+            question(self.current_reader(access, now).await).await
         };
         self.within_deadline(answer).await
     }
@@ -48,7 +50,21 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let now = (self.now)();
+        self.within_deadline(async { question(self.current_reader(access, now).await).await }).await
+    }
+
+    /// The same for what one look into an index tells: from the writer, which is never behind.
+    pub(super) async fn look_up<T, F>(&self, access: &Access, question: impl FnOnce(Reader) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         self.within_deadline(question(self.store.reader(access, (self.now)()))).await
+    }
+
+    /// Reads with everything that is committed now.
+    async fn current_reader(&self, access: &Access, now: Timestamp) -> Reader {
+        self.store.current_reader(access, now, REPLICA_PATIENCE.min(self.deadline / 4)).await
     }
 
     /// The components and environments that there are deployments of, or those that are named, when everything of them is folded;
@@ -76,7 +92,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let component = self.read_unfolded(access, |reader| async move { Ok(reader.component_of(id).await?) });
+        let component = self.look_up(access, |reader| async move { Ok(reader.component_of(id).await?) });
         match component.await? {
             Some(component) => Ok(Some(self.read(access, Some(&component), question).await?)),
             None => Ok(None),
@@ -106,7 +122,7 @@ impl App {
     /// The database does not answer.
     pub async fn projection(&self, access: &Access, query: ProjectionQuery) -> Result<Projection, Error> {
         self.projector.notify_read_waits();
-        self.read_unfolded(access, |reader| async move { Ok(reader.waiting_changes(query.until).await?) }).await
+        self.look_up(access, |reader| async move { Ok(reader.waiting_changes(query.until).await?) }).await
     }
 
     /// Whether the clock and the database's file are what they should be.

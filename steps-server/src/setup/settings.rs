@@ -46,6 +46,9 @@ pub struct Settings {
     pub trusted_proxy: Vec<Network>,
     /// Which database.
     pub database_url: DatabaseUrl,
+    /// Its replica that is read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_read_url: Option<DatabaseUrl>,
     /// How long to wait for it at start.
     pub database_wait: Duration,
     /// The most connections for reading from it.
@@ -117,6 +120,7 @@ impl Settings {
         given.tls_cert = given.tls_cert.filter(|path| !path.as_os_str().is_empty());
         given.tls_key = given.tls_key.filter(|path| !path.as_os_str().is_empty());
         given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
+        given.database_read_url = given.database_read_url.filter(|url| !url.expose().is_empty());
         if let (None, Some(path), true) = (&given.database_url, database_url_file, opens_database) {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
@@ -196,6 +200,7 @@ impl Default for Settings {
             tls_key: None,
             trusted_proxy: Vec::new(),
             database_url: DatabaseUrl::from(data.unwrap_or_default()),
+            database_read_url: None,
             database_wait: Duration::from_secs(60),
             database_connections: 8,
             queue: 20_000,

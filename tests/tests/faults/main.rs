@@ -14,6 +14,7 @@ mod http2;
 mod kill;
 mod network;
 mod overload;
+mod read_url;
 mod replicas;
 mod sqlite;
 mod tls;
