@@ -183,13 +183,18 @@ impl Store {
     /// within `patience`, and otherwise from the writer.
     pub async fn current_reader(&self, access: &Access, now: Timestamp, patience: Duration) -> Reader {
         let Some(replica) = self.replica() else { return self.reader(access, now) };
-        let until = Instant::now() + patience;
+        let began = Instant::now();
+        let until = began + patience;
         let is_current = replica.freshness.state().may_try(Instant::now())
             && match timeout_at(until, replica.catch_up(self, now)).await {
                 Ok(Ok(())) => true,
                 // All of them are in use.
                 Ok(Err(StoreError::Busy)) => false,
                 Ok(Err(error)) => {
+                    // In a fail-over another connection may lead to the writer, which takes the mark.
+                    if matches!(error, StoreError::ReadOnly(_)) {
+                        with_pools!(self, pools => pools.read.renew(began));
+                    }
                     replica.freshness.close(&format!("cannot be asked: {error}"));
                     false
                 }

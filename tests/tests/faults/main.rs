@@ -14,6 +14,8 @@ mod http2;
 mod kill;
 mod network;
 mod overload;
+mod pages;
+mod read_only;
 mod read_url;
 mod replicas;
 mod sqlite;
