@@ -7,6 +7,7 @@ use steps_shared::{Component, Environment, Projection, ProjectionQuery, StepId, 
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::metrics::Work;
+use super::phases::phase;
 use super::{App, Error};
 use crate::store::{Access, Name, Reader, StoreError, Turns};
 
@@ -32,10 +33,11 @@ impl App {
             // How long the wait would be tells whether something is being recorded of the component.
             let waits = component.is_none_or(|component| access.may_see_component(component));
             let (component, until) = (component.map(Component::as_str), self.deadline_with_margin());
-            if waits && !self.projector.wait_until_folded(component, until).await? {
+            if waits && !phase("wait for the fold", self.projector.wait_until_folded(component, until)).await? {
                 return Err(Error::Behind);
             }
-            question(self.current_reader(access, now).await).await
+            let reader = self.current_reader(access, now).await;
+            phase("read", question(reader)).await
         };
         self.within_deadline(answer).await
     }
@@ -51,7 +53,11 @@ impl App {
         F: Future<Output = Result<T, Error>>,
     {
         let now = (self.now)();
-        self.within_deadline(async { question(self.current_reader(access, now).await).await }).await
+        let answer = async {
+            let reader = self.current_reader(access, now).await;
+            phase("read", question(reader)).await
+        };
+        self.within_deadline(answer).await
     }
 
     /// The same for what one look into an index tells: from the writer, which is never behind.
@@ -59,7 +65,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.within_deadline(question(self.store.reader(access, (self.now)()))).await
+        self.within_deadline(phase("read", question(self.store.reader(access, (self.now)())))).await
     }
 
     /// Reads with everything that is committed now.

@@ -180,6 +180,11 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_BADGES", value_name = "GLOB,…", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     badges: Option<Vec<Glob>>,
+    /// The address of an OpenTelemetry collector (OTLP over HTTP), such as http://localhost:4318, to which a trace of each request
+    /// is sent; OTEL_EXPORTER_OTLP_ENDPOINT says the same
+    #[arg(long, global = true, env = "STEPS_OTLP_ENDPOINT", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) otlp_endpoint: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
     #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
