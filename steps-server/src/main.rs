@@ -176,6 +176,9 @@ async fn serve(
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(database = %settings.database_url, "listening on {scheme}://{}", listener.local_addr()?);
+    if let Some(replica) = &settings.database_read_url {
+        tracing::info!(%replica, "reading from a replica, while it has everything that was recorded");
+    }
     steps_server::run(listener, tls, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())

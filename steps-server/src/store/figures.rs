@@ -49,12 +49,15 @@ pub(super) struct Unpacked {
     pub to: i64,
 }
 
+/// Behind which deployment a page begins.
+type After = Option<(i64, Uuid)>;
+
 /// The pages in which deployments of times that are not packed are read: those of many times together, where they are few, and
 /// else those of one time after the other, along the key.
 #[derive(Debug)]
 pub(super) struct Pages<'t> {
     waiting: Vec<&'t [Unpacked]>,
-    after: Option<(i64, Uuid)>,
+    after: After,
 }
 
 impl<'t> Pages<'t> {
@@ -63,12 +66,12 @@ impl<'t> Pages<'t> {
     }
 
     /// Which times are to be read next, and for a single one behind which place, at most [`MOST`] deployments.
-    pub fn next(&mut self) -> Option<(&'t [Unpacked], Option<(i64, Uuid)>)> {
+    pub fn next(&mut self) -> Option<(&'t [Unpacked], After)> {
         Some((self.waiting.pop()?, self.after))
     }
 
     /// Whether what was read of these times counts; else it is read again in smaller pages.
-    pub fn counts(&mut self, times: &'t [Unpacked], rows: usize, last: Option<(i64, Uuid)>) -> bool {
+    pub fn counts(&mut self, times: &'t [Unpacked], rows: usize, last: After) -> bool {
         let is_all = rows < MOST;
         if !is_all && times.len() > 1 {
             self.waiting.extend(times.chunks(1));
