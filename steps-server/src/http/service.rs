@@ -113,7 +113,7 @@ where
     let method = request.method().clone();
     let route = Route::of(&method, request.uri().path(), page::is_for_browser(request.headers()));
     let traces = front.traces.as_ref().filter(|_| !activity.is_own);
-    let trace = traces.and_then(|traces| traces.begin(request.headers(), route));
+    let trace = traces.and_then(|traces| traces.begin(request.headers(), route.operation()));
     let client_waits = request.headers().contains_key(header::EXPECT);
     head::name_host(&mut request);
     let head = head::check(&request).and_then(|bytes| front.reserve_head(is_stream, bytes));

@@ -6,7 +6,6 @@ use steps_shared::Timestamp;
 use tokio::sync::mpsc;
 use warp::http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use super::endpoints::Route;
 use crate::app::Phase;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -78,9 +77,9 @@ impl Traces {
         Self { spans, ratio, now }
     }
 
-    /// Begins to trace a request, where it is to be: as its caller has decided, else by the ratio.
-    pub fn begin(&self, headers: &HeaderMap, route: Route) -> Option<Trace> {
-        if UNTRACED.contains(&route.operation()) {
+    /// Begins to trace a request for an operation, where it is to be: as its caller has decided, else by the ratio.
+    pub fn begin(&self, headers: &HeaderMap, operation: &str) -> Option<Trace> {
+        if UNTRACED.contains(&operation) {
             return None;
         }
         let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(parse);
