@@ -58,7 +58,7 @@ fn no_statement_answers_with_many_rows() {
         let server = Builder::on(&database.url()).start().await;
         record(&server).await;
         let mut administrator = database.administrator().await;
-        sqlx::query("USE steps").execute(&mut administrator).await.unwrap();
+        sqlx::raw_sql("USE steps").execute(&mut administrator).await.unwrap();
         note(&mut administrator).await;
         assert_eq!(server.deployments("component=calm").await.lines().count(), 31);
         let log = "SET GLOBAL log_output = 'TABLE'; SET GLOBAL long_query_time = 0; SET GLOBAL slow_query_log = 1";

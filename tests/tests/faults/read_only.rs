@@ -77,7 +77,7 @@ fn of_new_sessions() {
     with_load(for_a_while("read-only sessions", "1792", begin, &format!("SET GLOBAL {variable} = 0")));
 }
 
-/// The readers of Aurora answer so. MariaDB says 1036 where its engine is read-only (below), so here a trigger says it.
+/// The readers of Aurora answer so. Where their engine is read-only (below) MariaDB says 1036 and MySQL 1015, so here a trigger says it.
 #[test]
 fn of_the_engine_as_aurora_tells_it() {
     let begin = async |database: &PrivateDatabase| {
