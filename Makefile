@@ -16,7 +16,7 @@ test: ## Check format and lints, and run every test on SQLite and on a private M
 	tests/with-mariadb tests/run-tests
 
 # Whatever is about MySQL and MariaDB.
-MYSQL_CASES = test(/mysql/) + (test(/^(server|maintenance|network|database|overload)::/) - test(/sqlite/))
+MYSQL_CASES = test(/mysql/) + (test(/^(server|maintenance|network|database|read_only|read_url|pages|overload)::/) - test(/sqlite/))
 
 test-mysql: ## Run every test of MySQL on a real one from Debian sid, over TLS and over its socket
 	$(CARGO) build --workspace --bins

@@ -38,7 +38,7 @@ pub use crate::store::{OpenError, OpenOptions, Store};
 use crate::app::{Anonymous, App, Issuers, Tokens};
 use crate::http::{Context, Front, Limits};
 use crate::setup::listener::{self, Shutdown};
-use crate::setup::{Serving, descriptors, service_manager};
+use crate::setup::{Serving, descriptors, otlp, service_manager};
 
 /// The description of the HTTP API (OpenAPI 3.1), as a server answers it that lets nobody in without a token.
 #[must_use]
@@ -89,6 +89,10 @@ pub async fn run(
         event_readers: settings.event_readers,
         badges: settings.badges.clone(),
     };
+    let (traces, exporter) = match otlp::start(settings, now).map_err(std::io::Error::other)? {
+        Some((traces, exporter)) => (Some(traces), Some(exporter)),
+        None => (None, None),
+    };
     let (app, writer) = App::start(store.clone(), tokens, options)?;
     let context = Arc::new(Context::new(
         app,
@@ -98,11 +102,15 @@ pub async fn run(
         http::openapi::DESCRIPTION,
     ));
     let service = warp::service(http::service(Arc::clone(&context)));
-    let connections = descriptors::raise(settings.connections, settings.database_connections);
+    let connections = descriptors::raise(
+        settings.connections,
+        // A replica has as many.
+        settings.database_connections * if settings.database_read_url.is_some() { 2 } else { 1 },
+    );
     let serving = Serving {
         app: service,
         stall_timeout: settings.stall_timeout.into(),
-        front: Arc::new(Front::new(settings.trusted_proxy.clone(), context.app.metrics())),
+        front: Arc::new(Front::new(settings.trusted_proxy.clone(), context.app.metrics(), traces)),
         tls: tls.as_ref().map(Tls::acceptor),
     };
     let signal = async {
@@ -122,6 +130,9 @@ pub async fn run(
     drop(context);
     if tokio::time::timeout(LAST_COMMIT_TIMEOUT, writer).await.is_err() {
         tracing::error!("the last steps could not be committed; their senders were not told that they are recorded");
+    }
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
     }
     let _: Result<(), _> = tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(())

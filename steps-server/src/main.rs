@@ -48,6 +48,14 @@ fn main() -> ExitCode {
              give the URL in STEPS_DATABASE_URL, or in a file with --database-url-file"
         );
     }
+    if let Some(url) = &settings.database_read_url
+        && url.has_password()
+        && is_argument(url.expose())
+    {
+        tracing::warn!(
+            "the password in --database-read-url is visible in the process list; give the URL in STEPS_DATABASE_READ_URL"
+        );
+    }
     // One thread is enough for the work between the sockets; on a small machine a second one costs more than it gives.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(steps_server::give_way).build();
@@ -56,7 +64,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
-            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_)))
+            let wrong_setting = matches!(error.downcast_ref(), Some(OpenError::Url(_) | OpenError::Replica(_)))
                 || error.is::<TlsError>()
                 || error.is::<AccessError>();
             ExitCode::from(if wrong_setting { USAGE } else { FAILED })
@@ -112,6 +120,7 @@ async fn run(
         url: settings.database_url.clone(),
         wait: settings.database_wait.into(),
         connections: settings.database_connections,
+        replica: settings.database_read_url.clone().filter(|_| command.is_none()),
     };
     if let Some(Command::Copy(flags)) = command {
         let fold = settings.fold_config(now);
@@ -167,6 +176,9 @@ async fn serve(
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(database = %settings.database_url, "listening on {scheme}://{}", listener.local_addr()?);
+    if let Some(replica) = &settings.database_read_url {
+        tracing::info!(%replica, "reading from a replica, while it has everything that was recorded");
+    }
     steps_server::run(listener, tls, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())

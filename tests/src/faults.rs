@@ -10,6 +10,7 @@ pub mod load;
 pub mod private_database;
 pub mod probe;
 pub mod proxy;
+pub mod replicated;
 
 use std::fmt;
 use std::io::Write as _;
@@ -25,6 +26,7 @@ pub use load::{Load, Shape};
 pub use private_database::PrivateDatabase;
 pub use probe::{PROBE, forget_probes, refuses_a_recording};
 pub use proxy::{Fault, Proxy};
+pub use replicated::Replicated;
 
 use crate::eventually;
 use crate::server::Builder;

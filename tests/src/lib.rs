@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod browser;
 pub mod cli;
 pub mod clock;
+pub mod collector;
 pub mod db;
 pub mod events;
 pub mod example;

@@ -37,7 +37,10 @@ impl App {
         now.readers.set(readers);
         now.readers_limit.set(limit);
         self.metrics.set_folding_failures(self.projector.failures());
-        let read = self.read_unfolded(&Access::Everything, |reader| self.read_figures(reader)).await;
+        if let Some(answered) = self.store.replica_reads() {
+            self.metrics.set_replica_reads(answered);
+        }
+        let read = self.look_up(&Access::Everything, |reader| self.read_figures(reader)).await;
         now.database_up.set(read.is_ok().into());
         if read.is_err() {
             now.set_last(&[]);

@@ -29,6 +29,7 @@ pub struct Metrics {
     commit_facts: Histogram,
     commit_waited: Histogram,
     errors: Family<ErrorLabels, Counter>,
+    questions: Family<SourceLabels, Counter>,
     pub(super) now: Moment,
 }
 
@@ -75,6 +76,11 @@ struct ErrorLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    from: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct NameLabels {
     component: String,
     environment: String,
@@ -91,6 +97,7 @@ impl Default for Metrics {
             commit_facts: Histogram::new(FACTS),
             commit_waited: Histogram::new(WAITED),
             errors: Family::default(),
+            questions: Family::default(),
             now: Moment::default(),
         };
         for work in [Work::Recording, Work::Reading, Work::Folding] {
@@ -103,8 +110,17 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
-        let Self { registry, requests, request_seconds, commit_seconds, commit_facts, commit_waited, errors, now } =
-            self;
+        let Self {
+            registry,
+            requests,
+            request_seconds,
+            commit_seconds,
+            commit_facts,
+            commit_waited,
+            errors,
+            questions,
+            now,
+        } = self;
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version it is", version);
         registry.register("requests", "Requests answered, by operation and class of status", requests.clone());
@@ -127,6 +143,8 @@ impl Metrics {
         let help = "Seconds that the longest waiting step of a commit had waited: with its client, in its spool, and in the queue";
         registry.register("commit_waited_seconds", help, commit_waited.clone());
         registry.register("database_errors", "What the database failed to do, by the work it was for", errors.clone());
+        let help = "Reads with a replica configured, by what answered them";
+        registry.register("replica_reads", help, questions.clone());
         registry.register("database_up", "Whether the database answers", now.database_up.clone());
         let help = "Recorded changes that are not in the deployments yet";
         registry.register("projection_waiting_changes", help, now.waiting_changes.clone());
@@ -184,6 +202,14 @@ impl Metrics {
     pub(super) fn set_folding_failures(&self, failures: u64) {
         let counter = self.errors.get_or_create(&Work::Folding.labels());
         counter.inc_by(failures.saturating_sub(counter.get()));
+    }
+
+    /// So many questions were answered from the replica since the start, and from the writer instead.
+    pub(super) fn set_replica_reads(&self, [replica, writer]: [u64; 2]) {
+        for (from, answered) in [("replica", replica), ("writer", writer)] {
+            let counter = self.questions.get_or_create(&SourceLabels { from });
+            counter.inc_by(answered.saturating_sub(counter.get()));
+        }
     }
 
     /// All of it, in the text format of OpenMetrics.

@@ -58,7 +58,7 @@ impl App {
     }
 
     async fn note(&self, access: &Access, id: StepId) -> Result<Option<Note>, Error> {
-        self.read_unfolded(access, |reader| async move { Ok(reader.note(id).await?) }).await
+        self.look_up(access, |reader| async move { Ok(reader.note(id).await?) }).await
     }
 
     /// A list of notes; as [`App::steps`].

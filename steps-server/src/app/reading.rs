@@ -7,11 +7,14 @@ use steps_shared::{Component, Environment, Projection, ProjectionQuery, StepId, 
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::metrics::Work;
+use super::phases::phase;
 use super::{App, Error};
 use crate::store::{Access, Name, Reader, StoreError, Turns};
 
 /// How long the database may take to show that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a question waits, at most, until a replica has what was committed before it; then it is read from the writer.
+const REPLICA_PATIENCE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Waits until everything that was committed before this call is folded, of a component or of all, then runs `question`,
@@ -25,15 +28,16 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let reader = self.store.reader(access, (self.now)());
+        let now = (self.now)();
         let answer = async {
             // How long the wait would be tells whether something is being recorded of the component.
             let waits = component.is_none_or(|component| access.may_see_component(component));
             let (component, until) = (component.map(Component::as_str), self.deadline_with_margin());
-            if waits && !self.projector.wait_until_folded(component, until).await? {
+            if waits && !phase("wait for the fold", self.projector.wait_until_folded(component, until)).await? {
                 return Err(Error::Behind);
             }
-            question(reader).await
+            let reader = self.current_reader(access, now).await;
+            phase("read", question(reader)).await
         };
         self.within_deadline(answer).await
     }
@@ -48,7 +52,25 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.within_deadline(question(self.store.reader(access, (self.now)()))).await
+        let now = (self.now)();
+        let answer = async {
+            let reader = self.current_reader(access, now).await;
+            phase("read", question(reader)).await
+        };
+        self.within_deadline(answer).await
+    }
+
+    /// The same for what one look into an index tells: from the writer, which is never behind.
+    pub(super) async fn look_up<T, F>(&self, access: &Access, question: impl FnOnce(Reader) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.within_deadline(phase("read", question(self.store.reader(access, (self.now)())))).await
+    }
+
+    /// Reads with everything that is committed now.
+    async fn current_reader(&self, access: &Access, now: Timestamp) -> Reader {
+        self.store.current_reader(access, now, REPLICA_PATIENCE.min(self.deadline / 4)).await
     }
 
     /// The components and environments that there are deployments of, or those that are named, when everything of them is folded;
@@ -76,7 +98,7 @@ impl App {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let component = self.read_unfolded(access, |reader| async move { Ok(reader.component_of(id).await?) });
+        let component = self.look_up(access, |reader| async move { Ok(reader.component_of(id).await?) });
         match component.await? {
             Some(component) => Ok(Some(self.read(access, Some(&component), question).await?)),
             None => Ok(None),
@@ -106,7 +128,7 @@ impl App {
     /// The database does not answer.
     pub async fn projection(&self, access: &Access, query: ProjectionQuery) -> Result<Projection, Error> {
         self.projector.notify_read_waits();
-        self.read_unfolded(access, |reader| async move { Ok(reader.waiting_changes(query.until).await?) }).await
+        self.look_up(access, |reader| async move { Ok(reader.waiting_changes(query.until).await?) }).await
     }
 
     /// Whether the clock and the database's file are what they should be.

@@ -18,6 +18,7 @@ use super::commit::{Queued, commit};
 use super::fact::{Fact, RecordOutcome};
 use super::gate::Gate;
 use super::metrics::{Metrics, Work};
+use super::phases::phase;
 use crate::projection::worker::Projector;
 use crate::store::{Store, StoreError};
 
@@ -153,10 +154,13 @@ impl Recorder {
         let job = Job { facts, caller: Arc::clone(caller), deadline, uncertain: false, answer, _slots: slots };
         let queue = if count as usize > LONG { &self.long } else { &self.queue };
         queue.send(job).map_err(|_| RecordError::TimedOut)?;
-        match tokio::time::timeout_at(deadline, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(RecordError::TimedOut),
-        }
+        let committed = async {
+            match tokio::time::timeout_at(deadline, answered).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Err(RecordError::TimedOut),
+            }
+        };
+        phase("commit", committed).await
     }
 }
 

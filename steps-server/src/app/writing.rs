@@ -17,7 +17,8 @@ impl App {
     {
         let began = Instant::now();
         let written = timeout(self.deadline, retry_on_conflict(write)).await.unwrap_or(Err(StoreError::TimedOut));
-        if let Err(StoreError::TimedOut | StoreError::Unavailable(_)) = written {
+        // In a fail-over another connection may lead to the writer.
+        if let Err(StoreError::TimedOut | StoreError::Unavailable(_) | StoreError::ReadOnly(_)) = written {
             self.store.renew_projectors(began);
         }
         written

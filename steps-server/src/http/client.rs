@@ -11,6 +11,7 @@ use warp::http::{HeaderMap, HeaderName};
 
 use super::activity::Activity;
 use super::problem::ApiError;
+use super::trace::Traces;
 use crate::app::{self, Metrics};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -69,12 +70,14 @@ pub struct Front {
     heads: Arc<Semaphore>,
     /// Where answers are counted.
     pub metrics: Arc<Metrics>,
+    /// Where they are traced, if they are.
+    pub traces: Option<Traces>,
 }
 
 impl Front {
     /// Believes these proxies.
-    pub fn new(proxies: Vec<Network>, metrics: Arc<Metrics>) -> Self {
-        Self { proxies, heads: Arc::new(Semaphore::new(HEADS_BYTES)), metrics }
+    pub fn new(proxies: Vec<Network>, metrics: Arc<Metrics>, traces: Option<Traces>) -> Self {
+        Self { proxies, heads: Arc::new(Semaphore::new(HEADS_BYTES)), metrics, traces }
     }
 
     /// Who sends a request with these headers. A proxy that is trusted appends the address it was asked from to
@@ -143,7 +146,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        let client = Front::new(proxies.to_vec(), Arc::default()).client(&activity, &map, false);
+        let client = Front::new(proxies.to_vec(), Arc::default(), None).client(&activity, &map, false);
         (client.address.to_string(), client.has_tls)
     }
 

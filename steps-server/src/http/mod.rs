@@ -24,6 +24,7 @@ mod request_id;
 mod security_headers;
 mod service;
 mod session;
+mod trace;
 
 #[cfg(test)]
 pub use activity::Exchange;
@@ -34,3 +35,4 @@ pub use head::{HEAD_BYTES, MAX_HEADERS};
 pub use limits::Limits;
 pub use received::Received;
 pub use service::{answer, answer_no_request, answer_without_tls, service};
+pub use trace::{RequestSpan, Span, Traces, What};

@@ -22,8 +22,9 @@ use super::endpoints::{Endpoint, Route, allowed_methods};
 use super::problem::{self, ApiError};
 use super::received::Received;
 use super::request::Request;
+use super::trace::RequestSpan;
 use super::{auth, head, page, query, request_id, security_headers};
-use crate::app::Caller;
+use crate::app::{Caller, collect_phases};
 
 /// Answers the requests that [`answer`] has found an endpoint for.
 pub fn service(
@@ -111,6 +112,8 @@ where
     let id_header = HeaderValue::from_str(&id);
     let method = request.method().clone();
     let route = Route::of(&method, request.uri().path(), page::is_for_browser(request.headers()));
+    let traces = front.traces.as_ref().filter(|_| !activity.is_own);
+    let trace = traces.and_then(|traces| traces.begin(request.headers(), route.operation()));
     let client_waits = request.headers().contains_key(header::EXPECT);
     head::name_host(&mut request);
     let head = head::check(&request).and_then(|bytes| front.reserve_head(is_stream, bytes));
@@ -133,7 +136,7 @@ where
             (Ok(_), Route::NoSuchPath) => ApiError::NoSuchPath.into_response(),
         }
     };
-    let mut response = request_id::scope(id.clone(), answer).await;
+    let (mut response, phases) = collect_phases(trace.is_some(), request_id::scope(id.clone(), answer)).await;
     let caller = response.extensions_mut().remove::<Arc<Caller>>();
     let caller = caller.as_ref().map_or("", |caller| &*caller.name);
     // The rest of the body stands before the next request of the connection; HTTP/2 tells them apart.
@@ -155,6 +158,10 @@ where
     let took = began.elapsed();
     let ms = took.as_secs_f64() * 1e3;
     let peer = client.address;
+    if let (Some(traces), Some(trace)) = (traces, trace) {
+        let (id, method, status) = (id.clone(), method.clone(), response.status());
+        traces.end(trace, RequestSpan { method, route, operation, id, status }, phases);
+    }
     if !activity.is_own {
         front.metrics.answered(operation, response.status().as_u16(), took);
         tracing::info!(%id, %method, route, operation, status = response.status().as_u16(), ms = (ms * 1e3).round() / 1e3, %peer, caller, "request");

@@ -85,6 +85,11 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) database_url: Option<DatabaseUrl>,
+    /// mysql://USER:PASSWORD@HOST:PORT/NAME of a replica of the database: questions are answered from it while it has all that
+    /// was recorded before, and otherwise from the database itself
+    #[arg(long, global = true, env = "STEPS_DATABASE_READ_URL", hide_env_values = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) database_read_url: Option<DatabaseUrl>,
     /// How long to wait at start for a database that does not answer yet [default: 60s]
     #[arg(long, global = true, env = "STEPS_DATABASE_WAIT", value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +180,11 @@ pub(super) struct SettingFlags {
     #[arg(long, global = true, env = "STEPS_BADGES", value_name = "GLOB,…", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     badges: Option<Vec<Glob>>,
+    /// The address of an OpenTelemetry collector (OTLP over HTTP), such as http://localhost:4318, to which a trace of each request
+    /// is sent; OTEL_EXPORTER_OTLP_ENDPOINT says the same
+    #[arg(long, global = true, env = "STEPS_OTLP_ENDPOINT", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) otlp_endpoint: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a filter like warn,steps_server=debug [default: info]
     #[arg(long, global = true, env = "STEPS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

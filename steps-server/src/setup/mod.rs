@@ -8,6 +8,7 @@ mod flags;
 pub mod healthcheck;
 pub mod listener;
 pub mod log;
+pub mod otlp;
 mod own_answers;
 pub mod priority;
 pub mod service_manager;

@@ -10,6 +10,7 @@ use steps_shared::{Duration, Glob, Timestamp, TokenSecret};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
+use super::otlp;
 use crate::app::IssuerSettings;
 use crate::http::Network;
 use crate::projection::config::{EventRules, FoldConfig};
@@ -46,6 +47,9 @@ pub struct Settings {
     pub trusted_proxy: Vec<Network>,
     /// Which database.
     pub database_url: DatabaseUrl,
+    /// Its replica that is read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_read_url: Option<DatabaseUrl>,
     /// How long to wait for it at start.
     pub database_wait: Duration,
     /// The most connections for reading from it.
@@ -91,6 +95,9 @@ pub struct Settings {
     pub event_readers: u32,
     /// Of which components everybody may see a badge.
     pub badges: Vec<Glob>,
+    /// The collector that traces are sent to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
     /// What to log.
     pub log: String,
     /// How to log.
@@ -104,6 +111,7 @@ impl Settings {
     /// A file cannot be read, has an unknown key or a wrong value, or there is no data folder for the default database.
     pub fn load(args: Args) -> anyhow::Result<Self> {
         let Args { config, database_url_file, bootstrap_token_file, settings: mut given, command } = args;
+        let serves = command.is_none();
         let opens_database = command.is_none_or(|command| command.opens_database());
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut table = toml::Table::try_from(Self::default())?;
@@ -117,6 +125,8 @@ impl Settings {
         given.tls_cert = given.tls_cert.filter(|path| !path.as_os_str().is_empty());
         given.tls_key = given.tls_key.filter(|path| !path.as_os_str().is_empty());
         given.database_url = given.database_url.filter(|url| !url.expose().is_empty());
+        given.otlp_endpoint = given.otlp_endpoint.filter(|url| !url.is_empty());
+        given.database_read_url = given.database_read_url.filter(|url| !url.expose().is_empty());
         if let (None, Some(path), true) = (&given.database_url, database_url_file, opens_database) {
             given.database_url = Some(DatabaseUrl::read(&path)?);
         }
@@ -133,6 +143,9 @@ impl Settings {
             settings.tls_cert.is_some() == settings.tls_key.is_some(),
             "--tls-cert and --tls-key belong together; give both, or neither"
         );
+        if serves {
+            otlp::check(settings.otlp_endpoint.as_deref())?;
+        }
         Ok(settings)
     }
 
@@ -196,6 +209,7 @@ impl Default for Settings {
             tls_key: None,
             trusted_proxy: Vec::new(),
             database_url: DatabaseUrl::from(data.unwrap_or_default()),
+            database_read_url: None,
             database_wait: Duration::from_secs(60),
             database_connections: 8,
             queue: 20_000,
@@ -218,6 +232,7 @@ impl Default for Settings {
             keep_events: Duration::from_secs(86_400),
             event_readers: 1000,
             badges: Vec::new(),
+            otlp_endpoint: None,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
         }

@@ -64,12 +64,13 @@ fn is_read_only(error: &dyn DatabaseError) -> bool {
 }
 
 /// On MySQL and MariaDB: no room (1021, 1114, and 1030 and 1296 with the system's 28 or 122, which say so in words alone), a write
-/// that failed (3, 1026), and a table that is read-only (1036). On SQLite: SQLITE_PERM (3), SQLITE_READONLY (8), SQLITE_IOERR (10),
+/// that failed (3, 1026), and an engine or a table that is read-only (1036, and 1015 with the engine's 165). On SQLite: SQLITE_PERM (3), SQLITE_READONLY (8), SQLITE_IOERR (10),
 /// SQLITE_CORRUPT (11), SQLITE_FULL (13), SQLITE_CANTOPEN (14) and SQLITE_NOTADB (26).
 fn cannot_write(error: &dyn DatabaseError) -> bool {
     if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         return match error.number() {
             3 | 1021 | 1026 | 1036 | 1114 => true,
+            1015 => error.message().contains("errno: 165 "),
             1030 | 1296 => ["error 28 ", "error 122 "].iter().any(|number| error.message().contains(number)),
             _ => false,
         };

@@ -26,7 +26,7 @@ pub const NAMES: usize = 32;
 /// So many times that are not packed are read together.
 const TIMES: usize = 64;
 /// The most deployments that are read at a time where they are not packed.
-const MOST: usize = 5000;
+pub(super) const MOST: usize = 5000;
 
 /// Some deployments of one component in one environment, as they are at the time of the reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,42 @@ pub(super) struct Unpacked {
     pub name: usize,
     pub from: i64,
     pub to: i64,
+}
+
+/// Behind which deployment a page begins.
+type After = Option<(i64, Uuid)>;
+
+/// The pages in which deployments of times that are not packed are read: those of many times together, where they are few, and
+/// else those of one time after the other, along the key.
+#[derive(Debug)]
+pub(super) struct Pages<'t> {
+    waiting: Vec<&'t [Unpacked]>,
+    after: After,
+}
+
+impl<'t> Pages<'t> {
+    pub fn of(times: &'t [Unpacked]) -> Self {
+        Self { waiting: times.chunks(TIMES).collect(), after: None }
+    }
+
+    /// Which times are to be read next, and for a single one behind which place, at most [`MOST`] deployments.
+    pub fn next(&mut self) -> Option<(&'t [Unpacked], After)> {
+        Some((self.waiting.pop()?, self.after))
+    }
+
+    /// Whether what was read of these times counts; else it is read again in smaller pages.
+    pub fn counts(&mut self, times: &'t [Unpacked], rows: usize, last: After) -> bool {
+        let is_all = rows < MOST;
+        if !is_all && times.len() > 1 {
+            self.waiting.extend(times.chunks(1));
+            return false;
+        }
+        self.after = last.filter(|_| !is_all);
+        if self.after.is_some() {
+            self.waiting.push(times);
+        }
+        true
+    }
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -82,18 +118,11 @@ impl Reader {
                 for (name, day) in packed {
                     yield figures(&names[name], day, &filter, reader.now);
                 }
-                let mut waiting: Vec<&[Unpacked]> = unpacked.chunks(TIMES).collect();
-                let mut after = None;
-                while let Some(times) = waiting.pop() {
+                let mut pages = Pages::of(&unpacked);
+                while let Some((times, after)) = pages.next() {
                     let rows = tx.figure_rows(&reader.access, names, times, after).await?;
-                    let is_all = rows.len() < MOST;
-                    if !is_all && times.len() > 1 {
-                        waiting.extend(times.chunks(1));
+                    if !pages.counts(times, rows.len(), rows.last().map(FigureRow::place)) {
                         continue;
-                    }
-                    after = rows.last().filter(|_| !is_all).map(FigureRow::place);
-                    if after.is_some() {
-                        waiting.push(times);
                     }
                     for row in rows {
                         yield Figures::of_row(row)?.of(&filter, reader.now);

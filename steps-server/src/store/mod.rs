@@ -29,6 +29,7 @@ mod projection;
 mod reader;
 mod record;
 mod renewable;
+mod replica;
 mod restore;
 mod samples;
 mod series;
@@ -75,6 +76,7 @@ pub use url::DatabaseUrl;
 use at_once::SeveralAtOnce;
 use keep_file::SqliteFile;
 use renewable::RenewablePool;
+use replica::Replica;
 
 /// The database: MySQL (or what speaks its protocol), or an SQLite file.
 #[derive(Debug, Clone)]
@@ -99,20 +101,22 @@ impl Store {
 /// Reading and writing never wait for each other's connections.
 #[derive(Debug)]
 pub struct Pools<DB: sqlx::Database> {
-    read: RenewablePool<DB>,
+    read: Arc<RenewablePool<DB>>,
     write: Arc<RenewablePool<DB>>,
     /// The projector's connections; SQLite has one writer, so they are the same there.
     project: Arc<RenewablePool<DB>>,
     /// For reading tokens: who waits for a connection must not wait for lists, nor for folds.
-    tokens: RenewablePool<DB>,
+    tokens: Arc<RenewablePool<DB>>,
     /// For the log of events, whoever reads it.
-    events: RenewablePool<DB>,
+    events: Arc<RenewablePool<DB>>,
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
     /// Of SQLite: the file that is open.
     file: Option<SqliteFile>,
     several_at_once: SeveralAtOnce,
+    /// Of MySQL: from where questions are answered when it has everything.
+    replica: Option<Replica>,
 }
 
 /// Runs one body with the pools of whichever database it is: the text is the same, the types differ.
@@ -142,7 +146,12 @@ impl Store {
 
     /// Replaces the connections for reading, after a read that began at `began` was not answered in time.
     pub fn renew_readers(&self, began: Instant) {
-        with_pools!(self, pools => pools.read.renew(began));
+        with_pools!(self, pools => {
+            pools.read.renew(began);
+            if let Some(replica) = &pools.replica {
+                replica.renew(began);
+            }
+        });
     }
 
     /// Replaces the connections for recording, after a commit that began at `began` failed. SQLite may have rolled back by
@@ -164,6 +173,9 @@ impl Store {
             pools.project.get().close().await;
             pools.tokens.get().close().await;
             pools.events.get().close().await;
+            if let Some(replica) = &pools.replica {
+                replica.close().await;
+            }
             if let Some(file) = &pools.file {
                 file.close().await;
             }

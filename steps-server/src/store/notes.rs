@@ -7,13 +7,13 @@ use steps_shared::{Note, NoteFilter, NoteQuery, Order, StepId, Timestamp};
 use uuid::Uuid;
 
 use super::events::NewEvent;
-use super::filter::{push_note_access, push_note_filter, push_text};
+use super::filter::{push_after, push_note_access, push_note_filter, push_text};
 use super::steps::{Rows, read, timestamp};
 use super::transaction::{Tx, with_connection};
-use super::{Doomed, Reader, Store, StoreError, with_pools};
+use super::{Access, Doomed, Reader, Store, StoreError, with_pools};
 
-/// The most rows of a list that are handed on together.
-const ROWS: usize = 256;
+/// Rows that are read at a time.
+const ROWS: u64 = 1000;
 pub(super) const COLUMNS: &str = "id, component, environment, note, started_at, ended_at, owner, recorded_at";
 
 #[derive(Debug, sqlx::FromRow)]
@@ -44,34 +44,33 @@ impl NoteRow {
 }
 
 impl Reader {
-    /// The notes that `query` asks for, in the order of their beginning, some at a time.
+    /// The notes that `query` asks for, in the order of their beginning: some rows at a time, because some databases end an answer
+    /// that has very many, and all in one transaction.
     ///
     /// # Errors
     /// No connection can be had; later errors are items of the stream.
     pub async fn notes(&self, query: NoteQuery) -> Result<Rows<Vec<Note>>, StoreError> {
         let access = self.access.clone();
-        with_pools!(&self.store, pools => {
-            let mut connection = pools.read.acquire().await?;
-            Ok(try_stream! {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(COLUMNS).push(" FROM notes");
-                push_note_filter(&mut select, &access, &query.filter);
-                select.push(match query.order {
-                    Order::Ascending => " ORDER BY started_at, id",
-                    Order::Descending => " ORDER BY started_at DESC, id DESC",
-                });
-                if let Some(limit) = query.limit {
-                    select.push(" LIMIT ").push(limit);
+        let mut tx = self.store.begin_reading().await?;
+        Ok(try_stream! {
+            let NoteQuery { filter, order, limit, .. } = query;
+            let mut left = limit.unwrap_or(u64::MAX);
+            let mut after = None;
+            while left > 0 {
+                let most = left.min(ROWS);
+                let rows = tx.note_page((&access, &filter, order), after, most).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some((last.started_at, last.id));
+                left -= most;
+                let is_last = (rows.len() as u64) < most;
+                yield rows.into_iter().map(NoteRow::read).collect::<Result<_, _>>()?;
+                if is_last {
+                    break;
                 }
-                let rows = select.build_query_as::<NoteRow>().fetch(connection.reads());
-                let mut rows = rows.ready_chunks(ROWS);
-                while let Some(part) = rows.next().await {
-                    yield part.into_iter().map(|row| row?.read()).collect::<Result<_, _>>()?;
-                }
-                drop(rows);
-                connection.has_ended();
-            }.boxed())
-        })
+            }
+            tx.end().await?;
+        }
+        .boxed())
     }
 
     /// How many notes match, but never more than `most`.
@@ -156,6 +155,23 @@ impl Store {
 }
 
 impl Tx {
+    /// The next notes of a list behind a place in it, at most so many.
+    async fn note_page(
+        &mut self,
+        (access, filter, order): (&Access, &NoteFilter, Order),
+        after: Option<(i64, Uuid)>,
+        most: u64,
+    ) -> Result<Vec<NoteRow>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT ");
+            select.push(COLUMNS).push(" FROM notes");
+            push_note_filter(&mut select, access, filter);
+            push_after(&mut select, "started_at", order, after);
+            select.push(" LIMIT ").push(most);
+            select.build_query_as().fetch_all(connection).await?
+        }))
+    }
+
     /// How many notes are doomed: of the component, in the environment, and over by then, whatever the version and the run.
     pub async fn count_doomed_notes(&mut self, doomed: &Doomed) -> Result<u64, StoreError> {
         let count: i64 = with_connection!(self, connection => {

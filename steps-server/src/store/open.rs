@@ -16,6 +16,7 @@ use super::keep_file::{CLOSING, SqliteFile};
 use super::migrate::{lock_folder, migrate_mysql, migrate_sqlite};
 use super::mysql::MySqlServer;
 use super::renewable::RenewablePool;
+use super::replica::{Freshness, Replica};
 use super::{DatabaseUrl, Pools, Store};
 
 /// How to open a database.
@@ -27,6 +28,8 @@ pub struct OpenOptions {
     pub wait: Duration,
     /// The most connections that read at the same time.
     pub connections: u32,
+    /// The replica of a MySQL database that is read from, with as many connections.
+    pub replica: Option<DatabaseUrl>,
 }
 
 /// Why a database could not be opened.
@@ -35,6 +38,9 @@ pub enum OpenError {
     /// The URL cannot be understood.
     #[error("the database URL is not valid: {0}; write mysql://user:password@host:3306/name or sqlite:PATH")]
     Url(String),
+    /// The URL of the replica, or what it is a replica of.
+    #[error("--database-read-url cannot be used: {0}")]
+    Replica(String),
     /// It never answered.
     #[error("no answer from the database at {place} within {wait:?}: {error}")]
     Unreachable {
@@ -105,6 +111,11 @@ impl Store {
         let url = options.url.expose();
         match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("mysql" | "mariadb") => Self::open_mysql(url, options).await,
+            Some("sqlite") if options.replica.is_some() => Err(OpenError::Replica(
+                "the database is an SQLite file, which has no replicas; leave it out, or give the --database-url of a MySQL or \
+                 MariaDB that the replica follows"
+                    .to_owned(),
+            )),
             Some("sqlite") => Self::open_sqlite(url, options).await,
             _ => Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
         }
@@ -112,6 +123,7 @@ impl Store {
 
     async fn open_mysql(url: &str, options: &OpenOptions) -> Result<Self, OpenError> {
         let server = MySqlServer::read(url, STATEMENTS)?;
+        let replica = options.replica.as_ref().map(|url| replica_server(url.expose())).transpose()?;
         server.wait_for(options.wait).await?;
         let connect = server.options.clone();
         let pool = |most| MySqlPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
@@ -138,16 +150,34 @@ impl Store {
                 connection.execute(SHORT_WAIT_TIMEOUT).await.map(drop)
             })
         });
-        let pools = Pools {
-            read: RenewablePool::new(read, connect.clone()),
+        let mut pools = Pools {
+            read: Arc::new(RenewablePool::new(read, connect.clone())),
             write: Arc::new(RenewablePool::new(write, connect.clone())),
             project: Arc::new(RenewablePool::new(project, connect.clone())),
-            tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
-            events: RenewablePool::new(events, connect),
+            tokens: Arc::new(RenewablePool::new(pool(TOKEN_READERS), connect.clone())),
+            events: Arc::new(RenewablePool::new(events, connect)),
             begin: "START TRANSACTION",
             several_at_once: SeveralAtOnce::default(),
             file: None,
+            replica: None,
         };
+        if let Some(replica) = replica {
+            let freshness = Arc::new(Freshness::new());
+            let read = RenewablePool::new(pool(options.connections), replica.options);
+            let read = Arc::new(read.guarded(Arc::clone(&freshness) as _, Arc::clone(&pools.read)));
+            let pools_of_replica = Pools {
+                read: Arc::clone(&read),
+                write: Arc::clone(&pools.write),
+                project: Arc::clone(&pools.project),
+                tokens: Arc::clone(&pools.tokens),
+                events: Arc::clone(&pools.events),
+                begin: pools.begin,
+                several_at_once: SeveralAtOnce::default(),
+                file: None,
+                replica: None,
+            };
+            pools.replica = Some(Replica::new(pools_of_replica, read, freshness));
+        }
         migrate_mysql(&pools.write.get(), &server).await?;
         Ok(Self::MySql(Arc::new(pools)))
     }
@@ -177,16 +207,28 @@ impl Store {
         let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
         migrate_sqlite(&write.get()).await?;
         Ok(Self::Sqlite(Arc::new(Pools {
-            read: RenewablePool::new(pool(options.connections), connect.clone()),
+            read: Arc::new(RenewablePool::new(pool(options.connections), connect.clone())),
             project: Arc::clone(&write),
-            tokens: RenewablePool::new(pool(TOKEN_READERS), connect.clone()),
-            events: RenewablePool::new(pool(EVENT_READERS), connect.clone()),
+            tokens: Arc::new(RenewablePool::new(pool(TOKEN_READERS), connect.clone())),
+            events: Arc::new(RenewablePool::new(pool(EVENT_READERS), connect.clone())),
             write,
             begin: "BEGIN IMMEDIATE",
             several_at_once: SeveralAtOnce::default(),
             file: Some(SqliteFile::new(path, connect, file)),
+            replica: None,
         })))
     }
+}
+
+/// How to connect to a replica. It need not answer now: the writer does instead.
+fn replica_server(url: &str) -> Result<MySqlServer, OpenError> {
+    if !["mysql:", "mariadb:"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(OpenError::Replica("it must begin with mysql: or mariadb:".to_owned()));
+    }
+    MySqlServer::read(url, STATEMENTS).map_err(|error| match error {
+        OpenError::Url(error) => OpenError::Replica(format!("it is not a valid URL: {error}")),
+        error => error,
+    })
 }
 
 /// Opens an SQLite file in WAL mode, and says to `restore` that it is in use.

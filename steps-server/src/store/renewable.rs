@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{Connection, Database, Pool};
 use tokio::runtime::Handle;
@@ -28,6 +29,23 @@ pub struct RenewablePool<DB: Database> {
     connect: <DB::Connection as Connection>::Options,
     current: RwLock<Current<DB>>,
     permits: Arc<Semaphore>,
+    guarded: Option<Guarded<DB>>,
+}
+
+/// Says which connections may be read from.
+pub trait Guard<DB: Database>: Send + Sync {
+    /// Whether any may.
+    fn is_open(&self) -> bool;
+    /// Whether this one may.
+    fn admits<'c>(&'c self, connection: &'c mut DB::Connection) -> BoxFuture<'c, bool>;
+    /// From now on none may, because what they lead to does this.
+    fn close(&self, why: &str);
+}
+
+struct Guarded<DB: Database> {
+    guard: Arc<dyn Guard<DB>>,
+    /// Whose connections are used instead.
+    otherwise: Arc<RenewablePool<DB>>,
 }
 
 struct Current<DB: Database> {
@@ -51,7 +69,12 @@ impl<DB: Database> RenewablePool<DB> {
         let permits = Arc::new(Semaphore::new(options.get_max_connections() as usize));
         let pool = options.clone().connect_lazy_with(connect.clone());
         let current = RwLock::new(Current { pool, since: Instant::now(), suspended: false });
-        Self { options, connect, current, permits }
+        Self { options, connect, current, permits, guarded: None }
+    }
+
+    /// The same, but who asks for a connection that `guard` does not admit gets one of `otherwise`.
+    pub fn guarded(self, guard: Arc<dyn Guard<DB>>, otherwise: Arc<RenewablePool<DB>>) -> Self {
+        Self { guarded: Some(Guarded { guard, otherwise }), ..self }
     }
 
     /// The current pool.
@@ -59,11 +82,35 @@ impl<DB: Database> RenewablePool<DB> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).pool.clone()
     }
 
-    /// A connection; at no time are more open than the pool may have, those of earlier pools included.
+    /// A connection that may be read from.
+    ///
+    /// # Errors
+    /// As [`RenewablePool::lease`].
+    pub async fn acquire(&self) -> Result<Leased<DB>, StoreError> {
+        let Some(Guarded { guard, otherwise }) = &self.guarded else { return self.lease().await };
+        if guard.is_open() {
+            match self.lease().await {
+                Ok(mut connection) => {
+                    if guard.admits(connection.reads()).await {
+                        connection.has_ended();
+                        return Ok(connection);
+                    }
+                    guard.close("does not answer, or is behind what it was");
+                }
+                Err(StoreError::Busy) => return Err(StoreError::Busy),
+                Err(error) => {
+                    guard.close(&format!("cannot be asked: {error}"));
+                }
+            }
+        }
+        otherwise.lease().await
+    }
+
+    /// A connection, whatever it leads to; at no time are more open than the pool may have, those of earlier pools included.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when all are in use for as long as a connection may be waited for; or none can be made.
-    pub async fn acquire(&self) -> Result<Leased<DB>, StoreError> {
+    pub async fn lease(&self) -> Result<Leased<DB>, StoreError> {
         let permit = timeout(self.options.get_acquire_timeout(), Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::Busy)?.ok();
         loop {

@@ -7,13 +7,13 @@ use steps_shared::{Component, DeploymentOutcome, Duration, Environment, Order, S
 use uuid::Uuid;
 
 use super::day::Figure;
-use super::figures::{Name, Unpacked, push_times};
+use super::figures::{MOST, Name, Pages, Unpacked, push_times};
 use super::filter::{push_access, push_after, push_text};
 use super::statements::cut_conditions;
 use super::steps::{invalid, read, timestamp};
 use super::timelines::{WHOLE, WholeRow, fitting};
-use super::transaction::with_connection;
-use super::{Reader, StoreError, with_pools};
+use super::transaction::{Tx, with_connection};
+use super::{Access, Reader, StoreError, with_pools};
 
 /// The most deployments of a series that are read: the newest. It bounds the memory of an answer; 550 a day for a year.
 const MAX_DEPLOYMENTS: u32 = 200_000;
@@ -164,18 +164,12 @@ impl Reader {
                 }
             }
         }
-        for times in cut_conditions(&unpacked) {
-            let times: Vec<Unpacked> = times.into_iter().copied().collect();
-            let rows: Vec<UnpackedRow> = with_connection!(&mut tx, connection => {
-                // All that is read stands in the index deployments_figures.
-                let mut select = QueryBuilder::new(
-                    "SELECT component, environment, id, started_at, open_until, duration, waiting FROM deployments",
-                );
-                push_access(&mut select, &self.access);
-                select.push(" AND duration IS NOT NULL");
-                push_times(&mut select, names, &times, "outcome = 'succeeded' AND counted = 1");
-                select.build_query_as().fetch_all(connection).await?
-            });
+        let mut pages = Pages::of(&unpacked);
+        while let Some((times, after)) = pages.next() {
+            let rows = tx.series_rows(&self.access, names, times, after).await?;
+            if !pages.counts(times, rows.len(), rows.last().map(|row| (row.started_at, row.id))) {
+                continue;
+            }
             for UnpackedRow { component, environment, id, started_at, open_until, duration, waiting } in rows {
                 let of = |(one, other): &Name| one.as_str() == component && other.as_str() == environment;
                 let Some(name) = names.iter().position(of) else { continue };
@@ -306,6 +300,33 @@ impl Reader {
         }
         tx.end().await?;
         Ok(Some(steps))
+    }
+}
+
+impl Tx {
+    /// Successful deployments of these times. More than [`MOST`] of one time come in order; then those behind `after` are the next.
+    async fn series_rows(
+        &mut self,
+        access: &Access,
+        names: &[Name],
+        times: &[Unpacked],
+        after: Option<(i64, Uuid)>,
+    ) -> Result<Vec<UnpackedRow>, StoreError> {
+        let padded: Vec<Unpacked> = cut_conditions(times).flatten().copied().collect();
+        Ok(with_connection!(self, connection => {
+            // All that is read stands in the index deployments_figures.
+            let mut select = QueryBuilder::new(
+                "SELECT component, environment, id, started_at, open_until, duration, waiting FROM deployments",
+            );
+            push_access(&mut select, access);
+            select.push(" AND duration IS NOT NULL");
+            push_times(&mut select, names, &padded, "outcome = 'succeeded' AND counted = 1");
+            if times.len() == 1 {
+                push_after(&mut select, "started_at", Order::Ascending, after);
+            }
+            select.push(" LIMIT ").push(MOST as u64);
+            select.build_query_as().fetch_all(connection).await?
+        }))
     }
 }
 

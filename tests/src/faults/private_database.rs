@@ -102,6 +102,12 @@ impl PrivateDatabase {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// Stops it as an administrator does, and waits until it has ended.
+    pub async fn stop(&mut self) {
+        self.execute("SHUTDOWN").await;
+        eventually("the database ends", async || self.child.try_wait().ok().flatten()).await;
+    }
+
     /// From its next start on it has these arguments beside the usual ones.
     pub fn set_args(&mut self, args: &[&str]) {
         self.args = args.iter().map(|&arg| arg.to_owned()).collect();

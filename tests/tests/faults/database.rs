@@ -148,42 +148,6 @@ fn out_of_connections() {
 }
 
 #[test]
-fn read_only_for_a_while() {
-    with_load(async {
-        let (database, server, load) = start(&["--deadline", "8s"]).await;
-        let set_read_only = async || {
-            let set = tokio::time::timeout(PATIENCE, database.execute("SET GLOBAL read_only = 1"));
-            set.await.expect("the server holds no transaction open that keeps the database from becoming read-only");
-        };
-        // A fail-over: what is recorded meanwhile waits, and goes on.
-        let failures = async || {
-            let figures = server.get("/metrics").await;
-            let failures = figures.ok().split("steps_database_errors_total{work=\"recording\"} ").nth(1).unwrap();
-            failures.lines().next().unwrap().parse::<u64>().unwrap()
-        };
-        let before = failures().await;
-        set_read_only().await;
-        let waits = server.record(&PROBE);
-        let over = async {
-            eventually("a commit fails", async || (failures().await > before).then_some(())).await;
-            database.execute("SET GLOBAL read_only = 0").await;
-        };
-        let (waited, ()) = tokio::join!(waits, over);
-        assert_eq!(waited.status, 201, "{}", waited.text());
-        // One that does not end is told, and nobody waits for it any more.
-        set_read_only().await;
-        refuses_a_recording(&server).await;
-        eventually("not ready", async || (server.get("/readyz").await.status == 503).then_some(())).await;
-        database.execute("SET GLOBAL read_only = 0").await;
-        let recovery = load.recovered(Instant::now()).await;
-        let ledger = load.stop().await;
-        forget_probes(&database.url()).await;
-        Report::close("read-only database", 1, vec![recovery], &ledger, &database.url()).await;
-        server.stop().await;
-    });
-}
-
-#[test]
 fn connections_killed_at_random() {
     with_load(async {
         let rounds = short_or_long(20, 100);

@@ -9,4 +9,5 @@ mod mysql;
 mod restore;
 mod server;
 mod service_manager;
+mod traces;
 mod upgrade;
