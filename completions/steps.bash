@@ -206,7 +206,7 @@ _steps() {
 
     case "${cmd}" in
         steps)
-            opts="-h -V --server --timeout --ca-file --token-file --color --help --version record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
+            opts="-h -V --server --timeout --ca-file --token-file --no-wait --color --help --version record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -262,7 +262,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__check)
-            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --min-difference --exclude-waiting --since --tz --replay --format --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-h --component --environment --version --step --max --min --baseline --last --margin --both-ways --max-growth --min-difference --exclude-waiting --since --tz --replay --format --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,7 +378,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__compare)
-            opts="-o -h --environment --format --output --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --environment --format --output --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -472,7 +472,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__completions)
-            opts="-h --server --timeout --ca-file --token-file --color --help bash elvish fish powershell zsh"
+            opts="-h --server --timeout --ca-file --token-file --no-wait --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -528,7 +528,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__config)
-            opts="-h --format --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-h --format --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -588,7 +588,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__deployments)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -738,7 +738,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__doctor)
-            opts="-h --format --ascii --server --timeout --ca-file --token-file --color --help"
+            opts="-h --format --ascii --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -798,7 +798,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__exclude)
-            opts="-h --reason --owner --server --timeout --ca-file --token-file --color --help"
+            opts="-h --reason --owner --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -862,7 +862,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__flush)
-            opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --ca-file --token-file --color --help"
+            opts="-h --from --spool-dir --spool-limit --no-spool --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1339,7 +1339,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__import)
-            opts="-h --format --map --tz --safe --dry-run --server --timeout --ca-file --token-file --color --help"
+            opts="-h --format --map --tz --safe --dry-run --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1407,7 +1407,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__include)
-            opts="-h --owner --server --timeout --ca-file --token-file --color --help"
+            opts="-h --owner --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1467,7 +1467,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__list)
-            opts="-o -h --component --version --owner --status --environment --run --since --until --tz --id --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --component --version --owner --status --environment --run --since --until --tz --id --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1609,7 +1609,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__login)
-            opts="-h --server --timeout --ca-file --token-file --color --help"
+            opts="-h --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1665,7 +1665,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__logout)
-            opts="-h --all --server --timeout --ca-file --token-file --color --help"
+            opts="-h --all --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1721,7 +1721,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__note)
-            opts="-h --at --until --environment --owner --id --remove --tz --server --timeout --ca-file --token-file --color --help"
+            opts="-h --at --until --environment --owner --id --remove --tz --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1805,7 +1805,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__notes)
-            opts="-o -h --environment --owner --since --until --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --environment --owner --since --until --tz --columns --limit --order --format --output --safe --count --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1927,7 +1927,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__open)
-            opts="-h --print --server --timeout --ca-file --token-file --color --help"
+            opts="-h --print --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1983,7 +1983,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__record)
-            opts="-q -h --component --version --owner --environment --run --attempt --status --ts --id --spool-dir --spool-limit --no-spool --strict --best-effort --quiet --format --server --timeout --ca-file --token-file --color --help"
+            opts="-q -h --component --version --owner --environment --run --attempt --status --ts --id --spool-dir --spool-limit --no-spool --strict --best-effort --quiet --format --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2090,7 +2090,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__run)
-            opts="-h --component --version --owner --environment --run --attempt --status --deployment --progress --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --color --help"
+            opts="-h --component --version --owner --environment --run --attempt --status --deployment --progress --spool-dir --spool-limit --no-spool --strict --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2185,7 +2185,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__show)
-            opts="-h --environment --left --format --safe --ascii --server --timeout --ca-file --token-file --color --help"
+            opts="-h --environment --left --format --safe --ascii --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2249,7 +2249,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__stats)
-            opts="-o -h --by --tz --exclude-waiting --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --by --tz --exclude-waiting --component --version --owner --status --environment --run --since --until --outcome --min-duration --max-duration --format --output --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2391,7 +2391,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__status)
-            opts="-h --spool-dir --spool-limit --no-spool --format --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-h --spool-dir --spool-limit --no-spool --format --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2462,7 +2462,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token)
-            opts="-h --server --timeout --ca-file --token-file --color --help create list revoke help"
+            opts="-h --server --timeout --ca-file --token-file --no-wait --color --help create list revoke help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2518,7 +2518,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__create)
-            opts="-h --scope --component --environment --owner --expires --server --timeout --ca-file --token-file --color --help"
+            opts="-h --scope --component --environment --owner --expires --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2664,7 +2664,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__list)
-            opts="-h --format --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-h --format --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2724,7 +2724,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__token__subcmd__revoke)
-            opts="-h --server --timeout --ca-file --token-file --color --help"
+            opts="-h --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2780,7 +2780,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__trend)
-            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --min-difference --svg --ascii --format --output --safe --server --timeout --ca-file --token-file --color --help"
+            opts="-o -h --component --environment --step --since --until --tz --exclude-waiting --by --sprint-start --sprint-length --min-change --min-difference --svg --ascii --format --output --safe --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2929,7 +2929,7 @@ _steps() {
             return 0
             ;;
         steps__subcmd__watch)
-            opts="-h --environment --version --owner --run --once --format --server --timeout --ca-file --token-file --color --help"
+            opts="-h --environment --version --owner --run --once --format --server --timeout --ca-file --token-file --no-wait --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

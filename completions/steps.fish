@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_steps_global_optspecs
-    string join \n server= timeout= ca-file= token-file= color= h/help V/version
+    string join \n server= timeout= ca-file= token-file= no-wait color= h/help V/version
 end
 
 function __fish_steps_needs_command
@@ -31,6 +31,7 @@ complete -c steps -n "__fish_steps_needs_command" -l token-file -d 'A file with 
 complete -c steps -n "__fish_steps_needs_command" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_needs_command" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_needs_command" -s V -l version -d 'Print version'
 complete -c steps -n "__fish_steps_needs_command" -f -a "record" -d 'Record a step'
@@ -82,6 +83,7 @@ complete -c steps -n "__fish_steps_using_subcommand record" -l no-spool -d 'Keep
 complete -c steps -n "__fish_steps_using_subcommand record" -l strict -d 'Exit with 1 when the step is kept instead of recorded'
 complete -c steps -n "__fish_steps_using_subcommand record" -l best-effort -d 'Exit with 0 whatever fails, and warn: for hooks whose failure aborts a deploy'
 complete -c steps -n "__fish_steps_using_subcommand record" -s q -l quiet -d 'Print nothing when it is recorded'
+complete -c steps -n "__fish_steps_using_subcommand record" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand run" -l component -d 'What is deployed [env: STEPS_COMPONENT] [default: Kamal\'s service, else the name of the CI\'s repository]' -r
 complete -c steps -n "__fish_steps_using_subcommand run" -l version -d 'Which version of it [env: STEPS_VERSION] [default: the CI\'s commit, else git describe]' -r
@@ -103,6 +105,7 @@ complete -c steps -n "__fish_steps_using_subcommand run" -l deployment -d 'CMD i
 complete -c steps -n "__fish_steps_using_subcommand run" -l progress -d 'Show how far the deployment is, and how much longer it takes, in a line below CMD\'s output, where that is a terminal'
 complete -c steps -n "__fish_steps_using_subcommand run" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand run" -l strict -d 'Do not start CMD when it cannot be recorded; exit with 1 when it succeeded, but its recording did not reach the server'
+complete -c steps -n "__fish_steps_using_subcommand run" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand flush" -l from -d 'Deliver what waits for this server to the present one instead' -r -f
 complete -c steps -n "__fish_steps_using_subcommand flush" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
@@ -115,6 +118,7 @@ complete -c steps -n "__fish_steps_using_subcommand flush" -l color -d 'Whether 
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand flush" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
+complete -c steps -n "__fish_steps_using_subcommand flush" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand flush" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand status" -l spool-dir -d 'The folder in which steps are kept [env: STEPS_SPOOL_DIR] [default: steps/spool in the user\'s state folder]' -r -f -a "(__fish_complete_directories)"
 complete -c steps -n "__fish_steps_using_subcommand status" -l spool-limit -d 'How much may be kept there, such as 64MiB [env: STEPS_SPOOL_LIMIT] [default: 64MiB]' -r
@@ -130,6 +134,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand status" -l no-spool -d 'Keep nothing: a step that cannot be delivered is an error [env: STEPS_NO_SPOOL]'
 complete -c steps -n "__fish_steps_using_subcommand status" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand status" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand doctor" -l format -d 'How it is printed [default: a table on a terminal, else json]' -r -f -a "table\t'Lines to read'
 json\t'An array, with an object for each line'"
@@ -141,6 +146,7 @@ complete -c steps -n "__fish_steps_using_subcommand doctor" -l color -d 'Whether
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand doctor" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
+complete -c steps -n "__fish_steps_using_subcommand doctor" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand list" -l component -d 'Only this component' -r
 complete -c steps -n "__fish_steps_using_subcommand list" -l version -d 'Only this version' -r
@@ -188,6 +194,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand list" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand list" -l count -d 'Print only how many there are'
+complete -c steps -n "__fish_steps_using_subcommand list" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l component -d 'Only this component' -r
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l version -d 'Only this version' -r
@@ -244,6 +251,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -l count -d 'Print only how many there are'
+complete -c steps -n "__fish_steps_using_subcommand deployments" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand deployments" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand show" -l environment -d 'The newest deployment in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand show" -l format -d 'How it is written [default: a table on a terminal, csv in a pipe]' -r -f -a "table\t'A timeline to read'
@@ -260,6 +268,7 @@ never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand show" -l left -d 'Only how much longer it takes, in one line; with --format json as a document'
 complete -c steps -n "__fish_steps_using_subcommand show" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand show" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
+complete -c steps -n "__fish_steps_using_subcommand show" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand compare" -l environment -d 'The newest deployment in this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand compare" -l format -d 'How it is written [default: by the name of --output; else a table on a terminal, csv in a pipe]' -r -f -a "table\t'Columns to read; of a list the newest 100 unless --limit says otherwise'
@@ -277,6 +286,7 @@ complete -c steps -n "__fish_steps_using_subcommand compare" -l color -d 'Whethe
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand compare" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand compare" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand watch" -l environment -d 'Only this environment' -r
 complete -c steps -n "__fish_steps_using_subcommand watch" -l version -d 'Only this version' -r
@@ -292,6 +302,7 @@ complete -c steps -n "__fish_steps_using_subcommand watch" -l color -d 'Whether 
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand watch" -l once -d 'End with the first deployment that ends: 0 when it succeeded, else 1'
+complete -c steps -n "__fish_steps_using_subcommand watch" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand stats" -l by -d 'The groups: component, status, owner, environment, day, week, month, version, run or outcome; several combine' -r -f -a "component\t''
 status\t''
@@ -335,6 +346,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand stats" -l exclude-waiting -d 'Durations without the time in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand stats" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand stats" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l component -d 'The same' -r
 complete -c steps -n "__fish_steps_using_subcommand trend" -l environment -d 'Only in this environment' -r
@@ -366,6 +378,7 @@ never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand trend" -l exclude-waiting -d 'Of the time without that in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l ascii -d 'Draw with ASCII characters only, as where the locale is not UTF-8'
 complete -c steps -n "__fish_steps_using_subcommand trend" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand trend" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand trend" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand check" -l component -d 'What is deployed; of rules, only those of it [env: STEPS_COMPONENT]' -r
 complete -c steps -n "__fish_steps_using_subcommand check" -l environment -d 'Where to; of rules, only those of it [env: STEPS_ENVIRONMENT] [default: production]' -r
@@ -395,6 +408,7 @@ never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand check" -l both-ways -d 'No less than the percentile at the other end and the margin, either: p5 for p95'
 complete -c steps -n "__fish_steps_using_subcommand check" -l exclude-waiting -d 'Judge the time without that in which only waiting statuses were open'
 complete -c steps -n "__fish_steps_using_subcommand check" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand check" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l reason -d 'Why, for those who see it in lists' -r
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
@@ -405,6 +419,7 @@ complete -c steps -n "__fish_steps_using_subcommand exclude" -l token-file -d 'A
 complete -c steps -n "__fish_steps_using_subcommand exclude" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand exclude" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand exclude" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand include" -l owner -d 'Who says so [env: STEPS_OWNER] [default: the CI\'s user, else git\'s user.name, else the login]' -r
 complete -c steps -n "__fish_steps_using_subcommand include" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
@@ -414,6 +429,7 @@ complete -c steps -n "__fish_steps_using_subcommand include" -l token-file -d 'A
 complete -c steps -n "__fish_steps_using_subcommand include" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand include" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand include" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand note" -l at -d 'When it was, or began: 2026-01-05 09:30, yesterday, monday 10:30, or a span back from now such as 2h [default: now]' -r
 complete -c steps -n "__fish_steps_using_subcommand note" -l until -d 'When it ended, or will end; without it the note is of a moment' -r
@@ -429,6 +445,7 @@ complete -c steps -n "__fish_steps_using_subcommand note" -l token-file -d 'A fi
 complete -c steps -n "__fish_steps_using_subcommand note" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand note" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand note" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand notes" -l environment -d 'Only in this environment, or in all of them' -r
 complete -c steps -n "__fish_steps_using_subcommand notes" -l owner -d 'Only by this owner' -r
@@ -462,6 +479,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand notes" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
 complete -c steps -n "__fish_steps_using_subcommand notes" -l count -d 'Print only how many there are'
+complete -c steps -n "__fish_steps_using_subcommand notes" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand notes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand open" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand open" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -471,6 +489,7 @@ complete -c steps -n "__fish_steps_using_subcommand open" -l color -d 'Whether w
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand open" -l print -d 'Print the address, and open nothing'
+complete -c steps -n "__fish_steps_using_subcommand open" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand import" -l format -d 'How the file is written [default: by its name, else by its first line]' -r -f -a "csv\t'A header and rows, separated by commas, semicolons or tabs'
 json\t'An array of objects, or {"steps": […]}'
@@ -486,6 +505,7 @@ always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand import" -l safe -d 'The CSV was made safe for spreadsheets (list --safe, safe=true): take the apostrophes out that were put in'
 complete -c steps -n "__fish_steps_using_subcommand import" -l dry-run -d 'Show the first rows as they would be recorded, and what would be refused and why; record nothing'
+complete -c steps -n "__fish_steps_using_subcommand import" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand login" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand login" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -494,6 +514,7 @@ complete -c steps -n "__fish_steps_using_subcommand login" -l token-file -d 'A f
 complete -c steps -n "__fish_steps_using_subcommand login" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand login" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand logout" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand logout" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -503,6 +524,7 @@ complete -c steps -n "__fish_steps_using_subcommand logout" -l color -d 'Whether
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand logout" -l all -d 'Forget the tokens of all servers'
+complete -c steps -n "__fish_steps_using_subcommand logout" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -511,6 +533,7 @@ complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_s
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
 complete -c steps -n "__fish_steps_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'List tokens: what each may do, and when it was used'
@@ -528,6 +551,7 @@ complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subco
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l format -d 'How it is printed [default: a table on a terminal, else csv]' -r -f -a "table\t'Columns to read'
 csv\t'With a header'
@@ -540,6 +564,7 @@ complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subco
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -548,6 +573,7 @@ complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subco
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a token; its text is printed on the standard output, this once'
 complete -c steps -n "__fish_steps_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "list" -d 'List tokens: what each may do, and when it was used'
@@ -564,6 +590,7 @@ complete -c steps -n "__fish_steps_using_subcommand config" -l color -d 'Whether
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c steps -n "__fish_steps_using_subcommand config" -l safe -d 'Of CSV: an apostrophe before each text that a spreadsheet would run as a formula'
+complete -c steps -n "__fish_steps_using_subcommand config" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand completions" -l server -d 'Where the server is, such as https://steps.example.com [env: STEPS_SERVER] [default: http://127.0.0.1:7878]' -r
 complete -c steps -n "__fish_steps_using_subcommand completions" -l timeout -d 'How long to wait for the server, such as 5s or 500ms [env: STEPS_TIMEOUT] [default: 5s]' -r
@@ -572,6 +599,7 @@ complete -c steps -n "__fish_steps_using_subcommand completions" -l token-file -
 complete -c steps -n "__fish_steps_using_subcommand completions" -l color -d 'Whether what people read has colours: auto, on a terminal that shows them [default: auto]' -r -f -a "auto\t'On a terminal that shows them, unless NO_COLOR or CLICOLOR=0 say otherwise; everywhere with CLICOLOR_FORCE=1'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c steps -n "__fish_steps_using_subcommand completions" -l no-wait -d 'Do not wait for a server that is busy. On a terminal a question waits, and says what for'
 complete -c steps -n "__fish_steps_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "record" -d 'Record a step'
 complete -c steps -n "__fish_steps_using_subcommand help; and not __fish_seen_subcommand_from record run flush status doctor list deployments show compare watch stats trend check exclude include note notes open import login logout token config completions help" -f -a "run" -d 'Run a command and record how long it took'

@@ -97,6 +97,8 @@ pub struct Settings {
     pub notes: Vec<String>,
     /// The file that `--token-file` names. Of a token there is no setting in a file: it belongs to one server.
     pub token_file: Option<PathBuf>,
+    /// Whether `--no-wait` is given: a busy server is an error at once.
+    pub no_wait: bool,
     /// Until when git is waited for; set when it is asked first.
     git_deadline: OnceCell<Instant>,
 }

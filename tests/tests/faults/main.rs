@@ -18,3 +18,4 @@ mod replicas;
 mod sqlite;
 mod tls;
 mod upgrade;
+mod waiting;
