@@ -30,6 +30,7 @@ mod flags;
 mod settings;
 mod terminal;
 
+pub use commands::completing::script as completions;
 pub use error::Error;
 pub use terminal::report;
 
@@ -39,6 +40,9 @@ pub use terminal::report;
 /// What went wrong; [`Error::exit_code`] has the code for it. A closed output pipe has the code of success.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
+    if commands::completing::complete(&arguments)? {
+        return Ok(exit::DONE);
+    }
     match commands::Cli::try_parse_from(&arguments) {
         Ok(cli) => commands::run(cli),
         // A hook that may not fail is not to fail because of a flag that this version does not know.
