@@ -82,14 +82,14 @@ pub fn tell_server_of_project(settings: &Settings, server: &Url) {
     }
 }
 
-/// The spool of the settings; `None` where `no_spool` is set, or the user has no folder for it.
+/// The spool of the settings; `None` where `no_spool` is set.
 pub fn spool(settings: &Settings) -> Result<Option<Spool>, Error> {
     spool_of(settings, &settings.server()?)
 }
 
 /// The spool of another server.
 pub fn spool_of(settings: &Settings, server: &Url) -> Result<Option<Spool>, Error> {
-    Ok(settings.spool()?.map(|(folder, limit)| Spool::new(&folder, server, limit)))
+    Ok(settings.spool()?.and_then(|(folders, limit)| Spool::new(&folders, server, limit)))
 }
 
 impl SpoolFlags {
