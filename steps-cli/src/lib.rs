@@ -73,6 +73,20 @@ mod tests {
         super::command().debug_assert();
     }
 
+    /// What is laid out by hand is not broken again by a terminal of 80 columns: only what begins at the left edge flows.
+    #[test]
+    fn help_is_wrapped_once() {
+        let command = super::command();
+        for command in command.get_subcommands().chain([&command]) {
+            for help in [command.get_after_help(), command.get_after_long_help()].into_iter().flatten() {
+                let help = help.to_string();
+                let is_broken = |line: &&str| line.starts_with(' ') && line.chars().count() > 80;
+                let broken: Vec<&str> = help.lines().filter(is_broken).collect();
+                assert!(broken.is_empty(), "{}: {broken:#?}", command.get_name());
+            }
+        }
+    }
+
     #[test]
     fn every_flag_and_subcommand_is_explained() {
         let command = super::command();
