@@ -254,6 +254,10 @@ impl Client {
         });
         let error = match problem {
             Some(problem) if status == StatusCode::UNAUTHORIZED => Error::Refused(self.unauthorized(&problem.detail)),
+            Some(problem) if problem.not_found.is_some() => Error::Refused(format!(
+                "a steps-server answers at {}, but not to this: --server has a path too much, or that server is older than this command",
+                self.shown
+            )),
             Some(problem) if status.is_client_error() && !retryable => {
                 Error::Refused(format!("the server refused: {}", problem.detail))
             }

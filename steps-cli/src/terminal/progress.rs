@@ -38,8 +38,10 @@ impl Progress {
             ProgressBar::hidden()
         };
         set_style(&bar, UNKNOWN);
-        bar.enable_steady_tick(TICK);
-        Self { bar, begun: Instant::now(), bytes: 0, rows: None, all: None }
+        let progress = Self { bar, begun: Instant::now(), bytes: 0, rows: None, all: None };
+        progress.show();
+        progress.bar.enable_steady_tick(TICK);
+        progress
     }
 
     /// Whether somebody sees it.

@@ -102,6 +102,7 @@ impl Store {
         let url = options.url.expose();
         match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("mysql" | "mariadb") => Self::open_mysql(url, options).await,
+            Some("sqlite") if url == "sqlite:" => Err(OpenError::Url("it names no file".to_owned())),
             Some("sqlite") => Self::open_sqlite(url, options).await,
             _ => Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
         }
