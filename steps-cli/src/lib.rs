@@ -30,6 +30,7 @@ mod flags;
 mod settings;
 mod terminal;
 
+pub use commands::completing::script as completions;
 pub use error::Error;
 pub use terminal::report;
 
@@ -39,6 +40,9 @@ pub use terminal::report;
 /// What went wrong; [`Error::exit_code`] has the code for it. A closed output pipe has the code of success.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
+    if commands::completing::complete(&arguments)? {
+        return Ok(exit::DONE);
+    }
     match commands::Cli::try_parse_from(&arguments) {
         Ok(cli) => commands::run(cli),
         // A hook that may not fail is not to fail because of a flag that this version does not know.
@@ -67,6 +71,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         super::command().debug_assert();
+    }
+
+    /// What is laid out by hand is not broken again by a terminal of 80 columns: only what begins at the left edge flows.
+    #[test]
+    fn help_is_wrapped_once() {
+        let command = super::command();
+        for command in command.get_subcommands().chain([&command]) {
+            for help in [command.get_after_help(), command.get_after_long_help()].into_iter().flatten() {
+                let help = help.to_string();
+                let is_broken = |line: &&str| line.starts_with(' ') && line.chars().count() > 80;
+                let broken: Vec<&str> = help.lines().filter(is_broken).collect();
+                assert!(broken.is_empty(), "{}: {broken:#?}", command.get_name());
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The `steps-server` program: settings, database, listener; then the library serves.
 
+use std::io;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -167,7 +169,7 @@ async fn serve(
         Some(listener) => TcpListener::from_std(listener),
         None => TcpListener::bind(settings.listen).await,
     };
-    let listener = listener.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", settings.listen))?;
+    let listener = listener.map_err(|error| listen_error(settings.listen, &error))?;
     if settings.is_readable_on_the_way() {
         tracing::warn!(
             "whoever is between a client and this address can read and change what is sent; give --tls-cert and --tls-key, \
@@ -182,6 +184,17 @@ async fn serve(
     steps_server::run(listener, tls, store, settings, now, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Why nothing can listen on an address, and what to do.
+fn listen_error(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it; stop that, or give another one with --listen",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for root; give another one with --listen",
+        io::ErrorKind::AddrNotAvailable => "this machine does not have it; give another one with --listen",
+        _ => "give another one with --listen",
+    };
+    anyhow::anyhow!("cannot listen on {address}: {error}; {advice}")
 }
 
 /// Waits until the clock shows a time after 1970. A step that is recorded before would have a wrong time for ever, and the HTTP

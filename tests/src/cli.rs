@@ -39,7 +39,7 @@ impl Cli {
     #[must_use]
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("steps-cli-").expect("a temporary folder");
-        for sub in ["home", "work"] {
+        for sub in ["home", "work", "tmp"] {
             std::fs::create_dir(folder.path().join(sub)).expect("a folder");
         }
         let mut cli = Self { folder, env: Vec::new() };
@@ -47,6 +47,7 @@ impl Cli {
         for (variable, value) in [
             ("HOME", home.clone()),
             ("XDG_CONFIG_HOME", format!("{home}/.config")),
+            ("TMPDIR", cli.folder.path().join("tmp").display().to_string()),
             ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
             ("GIT_CEILING_DIRECTORIES", cli.folder.path().display().to_string()),
             ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),

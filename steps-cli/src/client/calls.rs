@@ -11,7 +11,7 @@ use steps_shared::{
     TokenList, TrendQuery,
 };
 
-use super::{Client, MAX_DOCUMENT, RequestError};
+use super::{Client, MAX_DOCUMENT, MAX_SMALL_DOCUMENT, RequestError};
 use crate::error::Error;
 
 /// The filter of a list that the server has.
@@ -84,9 +84,6 @@ pub struct Count {
     pub exact: bool,
 }
 
-/// How many timeouts the beginning of a workbook may take.
-const WORKBOOK_TIMEOUTS: u32 = 60;
-
 /// What a server that can record says of itself.
 #[derive(Debug)]
 pub struct Readiness {
@@ -142,12 +139,7 @@ impl Client {
     /// Requests a list. The body is read with [`Self::body`].
     pub async fn list<F: Listed, C: ListColumn>(&self, query: &ListQuery<F, C>) -> Result<Response, Error> {
         let request = self.http.get(self.url(F::PATH)).query(&query.to_parameters());
-        if query.format != Some(ListFormat::Xlsx) {
-            return self.begin(request).await;
-        }
-        // A workbook begins when all of its rows are read. A server that answers at all is waited for.
-        self.ready().await?;
-        self.begin_within(request, self.timeout * WORKBOOK_TIMEOUTS).await
+        Ok(self.patiently(request, |request| self.head(request)).await?)
     }
 
     /// The id of the one deployment that begins so.
@@ -206,7 +198,7 @@ impl Client {
 
     /// Whether the server can record, and what it says of itself.
     pub async fn readiness(&self) -> Result<Readiness, Error> {
-        let response = self.begin(self.http.get(self.url("/readyz"))).await?;
+        let response = self.begin_once(self.http.get(self.url("/readyz"))).await?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let version = header(SERVER).and_then(|server| server.strip_prefix("steps-server/")).map(str::to_owned);
         let date = header(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
@@ -214,10 +206,10 @@ impl Client {
         Ok(Readiness { version, date })
     }
 
-    /// Asks how many changes wait to be folded into deployments.
+    /// Asks how many changes wait to be folded into deployments. A busy server is not waited for: whoever waits asks this.
     pub async fn projection(&self, query: ProjectionQuery) -> Result<Projection, Error> {
         let request = self.http.get(self.url("/v1/projection")).query(query.to_parameters().as_slice());
-        Ok(self.answer(request).await.map(|(_, answer)| answer)?)
+        Ok(self.answer_once(request, MAX_SMALL_DOCUMENT).await.map(|(_, answer)| answer)?)
     }
 
     /// Asks whom the server takes this client for.

@@ -13,6 +13,8 @@ mod body;
 mod calls;
 mod connection;
 mod events;
+mod patience;
+mod request_error;
 mod unreachable;
 
 use body::MAX_SMALL_DOCUMENT;
@@ -20,6 +22,9 @@ pub use body::{Body, MAX_DOCUMENT};
 pub use calls::{Count, Listed, Readiness};
 pub use connection::Connection;
 use connection::{authorization, certificates, has_tls_proxy};
+pub use patience::{Folding, Patience};
+pub use request_error::RequestError;
+use request_error::{Busy, is_of_what_was_sent};
 
 use crate::clock;
 use crate::credentials::{TokenSource, is_loopback};
@@ -51,23 +56,8 @@ pub struct Client {
     timeout: Duration,
     /// Where the token is from that every request has.
     token: Option<TokenSource>,
-}
-
-/// Why a request failed.
-#[derive(Debug)]
-pub struct RequestError {
-    /// The message for the user.
-    pub error: Error,
-    /// Whether the same request may succeed in a moment.
-    pub transient: bool,
-    /// Whether a steps-server has understood what was sent, and refuses just that.
-    refusal: bool,
-    /// Whether fields of what was sent are named that the token does not permit.
-    denies_fields: bool,
-    /// `Retry-After`, where the server sent it.
-    pub retry_after: Option<Duration>,
-    /// The status of the answer; `None` where there was none.
-    pub status: Option<StatusCode>,
+    /// Who sees what a question waits for; without them none waits for a busy server.
+    patience: Option<Box<dyn Patience>>,
 }
 
 /// Runs a future to its end, on this thread.
@@ -111,7 +101,7 @@ impl Client {
         let http = http.build().map_err(|error| Error::Failed(unreachable::unprepared(&cause(&error))))?;
         let base = server.as_str().trim_end_matches('/').to_owned();
         let token = token.as_ref().map(|token| token.source.clone());
-        Ok(Self { http, base, shown: shown(server), timeout: *timeout, token })
+        Ok(Self { http, base, shown: shown(server), timeout: *timeout, token, patience: None })
     }
 
     pub fn timeout(&self) -> Duration {
@@ -139,14 +129,12 @@ impl Client {
 
     /// Sends a request, and waits for the head of a successful answer.
     async fn begin(&self, request: RequestBuilder) -> Result<Response, Error> {
-        self.begin_within(request, self.timeout).await
+        Ok(self.patiently(request, |request| self.begin_once(request)).await?)
     }
 
-    async fn begin_within(&self, request: RequestBuilder, limit: Duration) -> Result<Response, Error> {
-        match timeout(limit, self.send(request)).await {
-            Ok(sent) => sent.map_err(|error| error.error),
-            Err(_) => Err(self.timed_out().error),
-        }
+    /// The same, without waiting for a busy server.
+    async fn begin_once(&self, request: RequestBuilder) -> Result<Response, RequestError> {
+        timeout(self.timeout, self.send(request)).await.unwrap_or_else(|_| Err(self.timed_out()))
     }
 
     /// Sends a request, and reads a successful JSON answer of one thing.
@@ -156,6 +144,15 @@ impl Client {
 
     /// Sends a request, and reads a successful JSON answer of so many bytes at most.
     async fn answer_within<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<(StatusCode, T), RequestError> {
+        self.patiently(request, |request| self.answer_once(request, limit)).await
+    }
+
+    /// The same, without waiting for a busy server.
+    async fn answer_once<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
         limit: usize,
@@ -247,16 +244,25 @@ impl Client {
         // A proxy's own page, or a document of another program, says nothing of what was sent.
         let problem: Option<Problem> = serde_json::from_slice(&body).ok();
         let problem = problem.filter(|problem| kind.as_deref() == Some(PROBLEM) && problem.status == status.as_u16());
-        let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let retryable = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let refusal = problem.as_ref().is_some_and(|problem| is_of_what_was_sent(status, problem));
         let denies_fields = status == StatusCode::FORBIDDEN && problem.as_ref().is_some_and(|it| !it.errors.is_empty());
+        let is_unavailable = status == StatusCode::SERVICE_UNAVAILABLE;
+        let busy = problem.as_ref().zip(retry_after).filter(|_| is_unavailable).map(|(problem, pause)| Busy {
+            reason: problem.detail.split(';').next().unwrap_or_default().to_owned(),
+            pause,
+        });
         let error = match problem {
             Some(problem) if status == StatusCode::UNAUTHORIZED => Error::Refused(self.unauthorized(&problem.detail)),
-            Some(problem) if status.is_client_error() && !busy => {
+            Some(problem) if problem.not_found.is_some() => Error::Refused(format!(
+                "a steps-server answers at {}, but not to this: --server has a path too much, or that server is older than this command",
+                self.shown
+            )),
+            Some(problem) if status.is_client_error() && !retryable => {
                 Error::Refused(format!("the server refused: {}", problem.detail))
             }
             Some(problem) => Error::Failed(format!("the server at {} failed: {}", self.shown, problem.detail)),
-            None if status.is_client_error() && !busy => Error::Refused(format!(
+            None if status.is_client_error() && !retryable => Error::Refused(format!(
                 "{} is answered {status}{answering}, not as a steps-server does: by a proxy before it, or --server is wrong",
                 self.shown
             )),
@@ -265,55 +271,8 @@ impl Client {
             }
             None => Error::Failed(format!("the server at {} answered {status}", self.shown)),
         };
-        let transient = busy || matches!(status.as_u16(), 502..=504);
-        RequestError { error, transient, refusal, denies_fields, retry_after, status: Some(status) }
-    }
-}
-
-/// Whether a problem is of the very step or end that was sent: anything else (no such path, a method, the right to
-/// record) may be put right, so that the same request succeeds later.
-fn is_of_what_was_sent(status: StatusCode, problem: &Problem) -> bool {
-    match status {
-        StatusCode::BAD_REQUEST
-        | StatusCode::CONFLICT
-        | StatusCode::PAYLOAD_TOO_LARGE
-        | StatusCode::UNPROCESSABLE_ENTITY => true,
-        // The end of a span that is not recorded.
-        StatusCode::NOT_FOUND => problem.not_found.is_none(),
-        _ => false,
-    }
-}
-
-impl RequestError {
-    /// Whether the server has understood and refused, so that sending the request again is useless. Anything else (a 5xx,
-    /// 401, 403, 408, 429, a redirection, half an answer, whatever a proxy says) may be a fault of the server, of a proxy
-    /// or of the network.
-    pub fn is_refusal(&self) -> bool {
-        self.refusal
-    }
-
-    /// Whether the server answers, and does not let this client do that.
-    pub fn is_denial(&self) -> bool {
-        matches!(self.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
-    }
-
-    /// Whether the token does not permit some of what was sent; it may permit the rest.
-    pub fn denies_fields(&self) -> bool {
-        self.denies_fields
-    }
-
-    fn permanent(error: Error) -> Self {
-        Self { error, transient: false, refusal: false, denies_fields: false, retry_after: None, status: None }
-    }
-
-    fn transient(error: Error) -> Self {
-        Self { transient: true, ..Self::permanent(error) }
-    }
-}
-
-impl From<RequestError> for Error {
-    fn from(error: RequestError) -> Self {
-        error.error
+        let transient = retryable || matches!(status.as_u16(), 502..=504);
+        RequestError { error, transient, refusal, denies_fields, retry_after, status: Some(status), busy }
     }
 }
 

@@ -23,7 +23,7 @@ const VERSION: &str = match option_env!("STEPS_BUILD") {
 const EXAMPLES: &str = "\
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
+  steps run --component checkout --status migrating -- ./migrate.sh
   steps show checkout
   steps watch checkout
   steps deployments --component checkout --since 7d
@@ -32,7 +32,7 @@ Examples:
   steps check --component checkout --max 10m --baseline p95
   steps list --format xlsx --output steps.xlsx
 
-Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise.
+Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise. \
 Only 'check' and 'watch' write sentences everywhere, because these are their result.
 
 'steps --help' says more: settings, variables and exit codes.";
@@ -44,50 +44,64 @@ Settings, strongest first:
   3. the nearest .steps.toml upwards   component = \"checkout\"
   4. the user's file                   all keys, in ~/.config/steps/config.toml
   5. a built-in default
-  A .steps.toml may set server, component, environment, version, owner and run only, and rules of 'steps check'.
-  'steps config' shows each setting, its value and where it came from.
+A .steps.toml may set server, component, environment, version, owner and run only, and rules of 'steps check'.
+'steps config' shows each setting, its value and where it came from.
 
 Variables (an empty one counts as not set):
   STEPS_SERVER         where the server is (http://127.0.0.1:7878)
   STEPS_TIMEOUT        how long to wait for it (5s)
-  STEPS_TOKEN          the token for it (of 'steps login'); not for one that only a .steps.toml names
+  STEPS_TOKEN          the token for it (of 'steps login'); not for a server
+                       that only a .steps.toml names
   STEPS_TOKEN_FILE     a file with the token
-  STEPS_CA_FILE        the certificates of a private authority that signs the server's
-  STEPS_COMPONENT      what is deployed (Kamal's service, else the name of the CI's repository)
-  STEPS_ENVIRONMENT    where it is deployed to (the CI's or Kamal's, else production)
+  STEPS_CA_FILE        the certificates of a private authority that signs the
+                       server's
+  STEPS_COMPONENT      what is deployed (Kamal's service, else the name of
+                       the CI's repository)
+  STEPS_ENVIRONMENT    where it is deployed to (the CI's or Kamal's, else
+                       production)
   STEPS_VERSION        the version of it (the CI's commit, else git describe)
-  STEPS_OWNER          who is responsible (the CI's user, else git's user.name, the login, or uid-N)
+  STEPS_OWNER          who is responsible (the CI's user, else git's
+                       user.name, the login, or uid-N)
   STEPS_RUN            the CI run the step belongs to (the CI's)
   STEPS_ATTEMPT        which attempt of that run, from 1 (the CI's)
-  STEPS_DEPLOYMENT     set by 'steps run --deployment' for what it runs: the deployment that it is part of
-  STEPS_SPOOL_DIR      where steps are kept while the server is away (steps/spool in the state folder)
+  STEPS_DEPLOYMENT     set by 'steps run --deployment' for what it runs: the
+                       deployment that it is part of
+  STEPS_SPOOL_DIR      where steps are kept while the server is away
+                       (steps/spool in the state folder; where that cannot
+                       be written, in the temporary folder)
   STEPS_SPOOL_LIMIT    how much may be kept there (64MiB)
-  STEPS_NO_SPOOL       1: keep nothing; a step that cannot be delivered is an error
+  STEPS_NO_SPOOL       1: keep nothing; a step that cannot be delivered is an
+                       error
   STEPS_SPRINT_START   when a sprint began (2026-01-05)
   STEPS_SPRINT_LENGTH  how long a sprint is (14d)
   STEPS_MIN_CHANGE     the smallest growth in a week that matters (1%)
   STEPS_TZ             the time zone of dates and days (UTC)
-  NO_COLOR             1: no colours; CLICOLOR_FORCE=1: colours in pipes too; --color is stronger than both
-  HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used, except for a server on this machine.
+  NO_COLOR             1: no colours; CLICOLOR_FORCE=1: colours in pipes too;
+                       --color is stronger than both
+HTTP_PROXY, HTTPS_PROXY and NO_PROXY are used, except for a server on this machine.
 
-Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise.
-  Only 'check' and 'watch' write sentences everywhere, because these are their result.
+Output: people get tables and sentences on a terminal, programs get CSV in a pipe or a file; --format says otherwise. \
+Only 'check' and 'watch' write sentences everywhere, because these are their result.
 
 Exit codes:
-  0  success; also when the reader of the output stopped early (steps list | head)
-  1  the server or the network failed, or the output could not be written; doctor: something is wrong; record and run: only with --strict, or
-     when the step could not be kept either; watch --once: the deployment did not succeed
+  0  success; also when the reader of the output stopped early
+     (steps list | head)
+  1  the server or the network failed, or the output could not be written;
+     doctor: something is wrong; record and run: only with --strict, or when
+     the step could not be kept either; watch --once: the deployment did not
+     succeed
   2  usage: a flag, a variable, a settings file or an input file is wrong
-  3  the server refused, or there is no such thing; import: some lines were refused
+  3  the server refused, or there is no such thing; import: some lines were
+     refused
   4  check: a deployment is over its budget
-  5  check: none is over its budget, but some have too little data; or steps of what is judged wait on this machine
-  'steps run' exits with the code of its command; 128 and the number of the signal that killed it, 127 when
-  there is no such command, 126 when it cannot be run; 2 when its own flags are wrong. 'steps record --best-effort'
-  always exits with 0.
+  5  check: none is over its budget, but some have too little data; or steps
+     of what is judged wait on this machine
+'steps run' exits with the code of its command; 128 and the number of the signal that killed it, 127 when there is no such \
+command, 126 when it cannot be run; 2 when its own flags are wrong. 'steps record --best-effort' always exits with 0.
 
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh
+  steps run --component checkout --status migrating -- ./migrate.sh
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
   steps show checkout
   steps watch checkout --once

@@ -23,9 +23,9 @@ use crate::terminal::{self, text};
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps compare checkout                             # the newest with the last successful one before it
+  steps compare checkout  # the newest with the last successful one before it
   steps compare 0197a000-0000-7000-8000-000000000001
-  steps compare 0197a000-0000-7000-8000-000000000001 0197a000-0000-7000-8000-0000000000f1
+  steps compare 0197a000-0000-7000 0197a000-0000-7001
   steps compare checkout --format csv
 
 Each instant counts for the step that the deployment waited for: of those that were open, the one that ended last. So the \

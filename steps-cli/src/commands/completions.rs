@@ -1,9 +1,8 @@
 //! `steps completions SHELL`.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::completing;
 use crate::error::Error;
 use crate::terminal;
 
@@ -13,16 +12,18 @@ use crate::terminal;
 Examples:
   steps completions bash > ~/.local/share/bash-completion/completions/steps
   steps completions zsh > ~/.zfunc/_steps
-  steps completions fish > ~/.config/fish/completions/steps.fish")]
+  steps completions fish > ~/.config/fish/completions/steps.fish
+
+They complete components, environments, versions and owners too, which the server is asked for: for 300 ms at most, and \
+not within half a minute again. A server that only a .steps.toml names is not asked.")]
 pub struct Args {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Prints the completions. They are made in memory first: clap panics where it cannot write.
+/// Prints the script.
 pub fn run(args: Args) -> Result<(), Error> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "steps", &mut script);
+    let script = completing::script(args.shell).map_err(|error| Error::Failed(error.to_string()))?;
     terminal::print(&script)
 }

@@ -59,9 +59,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let rows: Vec<_> = settings.chain(token(&found)).chain(files).chain(rules(&found)).collect();
     let unwritable = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the settings: {error}"));
     match format {
-        PairsFormat::Table => {
+        PairsFormat::Table | PairsFormat::Markdown => {
             let rows = rows.into_iter().map(|row| vec![row.setting.to_owned(), row.value, row.source]);
-            terminal::show(table::render(&["setting", "value", "from"], rows))
+            terminal::show(table::render(&["setting", "value", "from"], rows, format == PairsFormat::Markdown))
         }
         PairsFormat::Csv => {
             let cells = rows.iter().map(|Row { setting, value, source }| [*setting, value, source]);

@@ -15,7 +15,7 @@ use crate::settings::Key;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps deployments                                  # the newest 100, oldest first
+  steps deployments  # the newest 100, oldest first
   steps deployments --component checkout --since 7d
   steps deployments --outcome failed --since 30d --count
   steps deployments --min-duration 15m --order desc --limit 10

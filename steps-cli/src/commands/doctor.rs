@@ -68,6 +68,7 @@ enum State {
 struct Finding {
     check: &'static str,
     state: State,
+    /// Several things have a line each.
     found: String,
     /// What to do; empty where nothing is.
     advice: String,
@@ -131,7 +132,7 @@ fn files(settings: &Settings, problems: &[Error]) -> Vec<Finding> {
     });
     let named: Vec<String> = named.collect();
     findings
-        .push(Finding::good("settings", if named.is_empty() { "all by default".to_owned() } else { named.join(", ") }));
+        .push(Finding::good("settings", if named.is_empty() { "all by default".to_owned() } else { named.join("\n") }));
     findings
 }
 
@@ -237,18 +238,23 @@ fn spool(settings: &Settings) -> Vec<Finding> {
         Err(error) => return vec![Finding::error("spool", &error)],
     };
     let folder = spool.folder().display();
-    let status = match spool.status() {
-        Ok(status) => status,
-        Err(error) => {
-            return vec![Finding::wrong(
-                "spool",
-                format!("{folder}: {error}"),
-                "put that right, or name another folder with STEPS_SPOOL_DIR",
-            )];
-        }
-    };
+    let (status, broken) = spool.survey();
     let mut findings = Vec::new();
-    if status.steps == 0 {
+    let is_broken = broken.is_some() || spool.keeps_in() != Some(spool.folder());
+    if is_broken {
+        let found = broken.map_or_else(|| format!("{folder} cannot be written"), |error| format!("{folder}: {error}"));
+        let advice = "put that right, or name another folder with STEPS_SPOOL_DIR";
+        findings.push(match spool.keeps_in() {
+            None => Finding::wrong("spool", found, advice),
+            Some(next) => {
+                let advice = format!("what does not reach the server waits in {} meanwhile; {advice}", next.display());
+                Finding::warning("spool", found, advice)
+            }
+        });
+    }
+    if status.steps == 0 && is_broken {
+        // Said above.
+    } else if status.steps == 0 {
         findings.push(Finding::good("spool", format!("nothing waits in {folder}")));
     } else {
         let since = status.oldest.map_or_else(String::new, |waited| {
@@ -256,7 +262,10 @@ fn spool(settings: &Settings) -> Vec<Finding> {
             waited.map_or_else(String::new, |waited| format!(", the oldest for {waited}"))
         });
         let steps = if status.steps == 1 { "step waits" } else { "steps wait" };
-        let found = format!("{} {steps} for {}{since}", status.steps, spool.server());
+        let mut found = format!("{} {steps} for {}{since}", status.steps, spool.server());
+        for folder in spool.elsewhere() {
+            found += &format!(", in {} too", folder.display());
+        }
         findings.push(Finding::warning("spool", found, "steps flush delivers them"));
     }
     for (name, count, why) in [
@@ -265,7 +274,7 @@ fn spool(settings: &Settings) -> Vec<Finding> {
     ] {
         if count > 0 {
             let lines = if count == 1 { "line is" } else { "lines are" };
-            findings.push(Finding::warning("spool", format!("{count} {lines} in {folder}/{name}"), why));
+            findings.push(Finding::warning("spool", format!("{count} {lines} in {name} of {folder}"), why));
         }
     }
     findings.extend(spool.others().into_iter().map(|(server, count)| {
@@ -283,7 +292,7 @@ fn recorded(settings: &Settings) -> Finding {
         .found()
         .map(|(key, value)| format!("{} = {} (from {})", key.name(), value.value, value.source))
         .collect();
-    let found = format!("here it would send {}", found.join(", "));
+    let found = format!("here it would send\n{}", found.join("\n"));
     match stream.new_step([("status", Some("started".to_owned()))]) {
         Ok(_) => match stream.guess() {
             Some(guess) => Finding::warning("record", found, guess),
@@ -306,11 +315,10 @@ fn report(findings: &[Finding], canvas: Canvas) -> Painted {
             State::Wrong => (canvas.glyphs.pick("✗", "X"), Meaning::Bad),
         };
         let head = text::paint(mark, meaning) + &format!(" {check:width$}  ");
-        let mut said = text::lines(&Text::new(found.as_str(), Meaning::Plain), inner);
-        said.extend(
-            text::lines(&Text::new(advice.as_str(), Meaning::Faint), inner).into_iter().filter(|line| !line.is_empty()),
-        );
-        for (at, line) in said.into_iter().enumerate() {
+        let found = found.split('\n').flat_map(|line| text::lines(&Text::new(line, Meaning::Plain), inner));
+        let advice = text::lines(&Text::new(advice.as_str(), Meaning::Faint), inner);
+        let said = found.chain(advice.into_iter().filter(|line| !line.is_empty()));
+        for (at, line) in said.enumerate() {
             lines.push(if at == 0 { head.clone() + line } else { Painted::plain(&indent) + line });
         }
     }

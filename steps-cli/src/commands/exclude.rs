@@ -13,8 +13,8 @@ use crate::terminal;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  steps exclude 0197a000-0000-7000-8000-000000000001 --reason 'a test of the pipeline'
-  steps deployments --component checkout --columns id,started_at,version,excluded
+  steps exclude 0197a000-0000-7000-8000-000000000001 --reason 'a test'
+  steps deployments --component checkout --columns id,version,excluded
 
 The deployment and its steps stay, and are listed and shown with the reason. It is left out of statistics, trends, \
 checks, baselines and usual times. Said again it replaces the reason; 'steps include' takes it back.")]

@@ -17,7 +17,7 @@ use crate::terminal;
 Examples:
   steps flush
   steps flush --spool-dir /var/lib/ci/steps-spool
-  steps flush --from http://steps.exmaple.com      # what waits for a server that was mistyped, or has moved
+  steps flush --from http://old.example.com  # what waits for a mistyped server
 
 Each step is recorded once, with the time at which it happened. Steps that the server refuses go to the file 'rejected' \
 of the spool, with the reason.
@@ -44,7 +44,11 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         return Err(Error::Usage("no spool is used here: see no_spool and spool_dir in 'steps config'".to_owned()));
     };
     let failed = |error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
-    let waiting = spool.status().map_err(failed)?.steps;
+    let (status, broken) = spool.survey();
+    let waiting = status.steps;
+    if let Some(error) = broken.filter(|_| waiting == 0) {
+        return Err(failed(error));
+    }
     let others = setup::spool(&settings)?.map_or_else(Vec::new, |own| own.others());
     if waiting == 0 {
         if others.is_empty() && from == here {
@@ -69,7 +73,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         terminal::say(summary)?;
     }
     if let Some(error) = error {
-        let left = spool.status().map_err(failed)?.steps;
+        let left = spool.survey().0.steps;
         return Err(Error::Failed(format!("{error}; {left} steps wait on")));
     }
     spool.clear_away();
@@ -77,7 +81,9 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     tell(&others, &here);
     match refused {
         0 => Ok(()),
-        _ => Err(Error::Refused(format!("{refused} steps were refused; see {}/rejected", spool.folder().display()))),
+        _ => Err(Error::Refused(format!(
+            "{refused} steps were refused; the lines above say why, and where they are set aside"
+        ))),
     }
 }
 

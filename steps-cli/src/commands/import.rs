@@ -33,7 +33,8 @@ use send::ImportCounts;
 #[command(after_help = "\
 Examples:
   steps import history.csv
-  steps import --dry-run --tz Europe/Berlin --map run=pipeline_id,status=name,started_at=begin,ended_at=end jobs.csv.gz
+  steps import --dry-run --tz Europe/Berlin jobs.csv.gz
+  steps import --map run=pipeline_id,status=name,ended_at=end jobs.csv.gz
   steps list --format jsonl | steps import --server https://other.example.com -
 
 CSV begins with the names of its columns, in any order, separated by commas, semicolons or tabs: component, version, \

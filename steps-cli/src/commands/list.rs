@@ -20,7 +20,7 @@ use crate::terminal::table::lay_out;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps list                                         # the newest 100, oldest first
+  steps list  # the newest 100, oldest first
   steps list --component checkout --since 7d
   steps list --since 2026-01-05 --until '2026-01-05 18:00:00' --format csv
   steps list --format xlsx --output steps.xlsx
@@ -37,7 +37,7 @@ pub struct Args {
     zone: ZoneFlags,
     /// Only the step with this id
     #[arg(
-        long, value_name = "UUID", value_parser = str::parse::<StepId>, help_heading = "Filters",
+        long, value_name = "UUID", value_parser = id, help_heading = "Filters",
         conflicts_with_all = [
             "component", "version", "owner", "status", "environment", "run", "since", "until", "limit", "order",
             "count",
@@ -51,6 +51,10 @@ pub struct Args {
     columns: Vec<StepColumn>,
     #[command(flatten)]
     list: ListFlags,
+}
+
+fn id(text: &str) -> Result<StepId, String> {
+    text.parse().map_err(|_| format!("is not the id of a step: {text:?}; write 0197a000-0000-7000-8000-000000000001"))
 }
 
 /// Lists steps.

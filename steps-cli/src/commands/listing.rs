@@ -13,7 +13,7 @@ use crate::flags::ListFlags;
 use crate::terminal;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::destination::Destination;
-use crate::terminal::export::export;
+use crate::terminal::export::export_of;
 use crate::terminal::painted::Painted;
 use crate::terminal::table::lay_out;
 
@@ -40,7 +40,8 @@ pub async fn answer<F: Listed + Clone, C: ListColumn, T: DeserializeOwned>(
     if let Some(format) = query.format {
         let destination = Destination::open(place.path())?;
         let query = ListQuery { order: order.unwrap_or_default(), limit, ..query };
-        let exported = export(client, client.list(&query).await?, format, destination).await?;
+        let response = client.list(&query).await?;
+        let exported = export_of(client, response, format, destination, expected_rows(client, &query)).await?;
         if exported.is_empty() {
             explain(client, &query.filter).await;
         }
@@ -72,6 +73,13 @@ pub async fn answer<F: Listed + Clone, C: ListColumn, T: DeserializeOwned>(
     // What stands directly below a table of Markdown would be a row of it.
     let gap = if canvas.is_markdown() && !rest.is_empty() { Painted::default().ended() } else { Painted::default() };
     terminal::show(lay_out(&table(&rows, &columns, now), canvas) + gap + rest)
+}
+
+/// How many rows a list has, where the server counts so far. A question that fails is no fault of the list.
+async fn expected_rows<F: Listed, C: ListColumn>(client: &Client, query: &ListQuery<F, C>) -> Option<u64> {
+    let count = client.count(&query.filter).await.ok()?;
+    let limit = query.limit.unwrap_or(u64::MAX);
+    (count.exact || count.count >= limit).then(|| count.count.min(limit))
 }
 
 async fn explain<F: Listed + Clone>(client: &Client, filter: &F) {

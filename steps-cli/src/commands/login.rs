@@ -40,6 +40,10 @@ pub fn run(Args {}: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let origin = Origin::of(&server);
     let secret = ask_secret(&format!("Token for {origin}: "))?;
     let secret = secret.trim();
+    if secret.is_empty() {
+        let advice = "type the token, or give it on the standard input: steps login < token.txt";
+        return Err(Error::Usage(format!("nothing was entered; {advice}")));
+    }
     secret.parse::<TokenSecret>().map_err(|error| Error::Usage(format!("what was entered {error}")))?;
     let secret = secret.parse().map_err(|reason| Error::Usage(format!("what was entered cannot be used: {reason}")))?;
     plain_text_warning(&server).iter().for_each(terminal::note);

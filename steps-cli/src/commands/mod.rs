@@ -3,6 +3,7 @@
 mod args;
 pub mod check;
 pub mod compare;
+pub mod completing;
 pub mod completions;
 pub mod config;
 pub mod deployments;

@@ -19,7 +19,7 @@ use crate::terminal;
     after_help = "\
 Examples:
   steps note checkout 'moved to the new cluster'
-  steps note checkout 'few runners' --at 2026-11-02 --until 2026-11-05 --environment staging
+  steps note checkout 'few runners' --at 2026-11-02 --until 2026-11-05
   steps notes checkout
   steps note --remove 0197a000-0000-7000-8000-00000000000a
 

@@ -15,7 +15,7 @@ use crate::settings::Key;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps notes                                        # the newest 100, oldest first
+  steps notes  # the newest 100, oldest first
   steps notes checkout --since 90d
   steps notes --environment production --format csv
 

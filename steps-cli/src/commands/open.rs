@@ -18,7 +18,7 @@ const LAUNCH: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  steps open                                         # what is running, and every component
+  steps open  # what is running, and every component
   steps open checkout
   steps open 0197a000-0000-7000-8000-000000000001
   steps open checkout --print

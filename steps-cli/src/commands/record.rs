@@ -18,9 +18,9 @@ use crate::terminal;
     after_help = "\
 Examples:
   steps record --component checkout --version 4.2.0 --status building
-  steps record --status succeeded              # the rest from .steps.toml, the CI and git
-  steps record --component checkout --version 4.1.9 --status failed --ts '2026-01-05 09:30:00'
-  steps record --best-effort --status deploying in a hook that must not abort the deploy
+  steps record --status succeeded  # the rest from .steps.toml, the CI and git
+  steps record --component checkout --status failed --ts '2026-01-05 09:30:00'
+  steps record --best-effort --status deploying  # in a hook that must not fail
 
 Statuses such as succeeded, deployed and done, or failed, aborted and rolled_back, end a deployment.
 
@@ -96,8 +96,7 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let sender = match Client::new(&connection) {
             Ok(client) => Sender::new(client, spool),
             Err(reason) => {
-                keep(spool.as_ref(), vec![step.clone()], &reason, deadline.end).await?;
-                return Ok(Recorded::Kept(reason));
+                return keep(spool.as_ref(), vec![step.clone()], reason, deadline.end).await.map(Recorded::Kept);
             }
         };
         let recorded = sender.record(&step, deadline).await?;

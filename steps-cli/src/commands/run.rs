@@ -35,10 +35,10 @@ use signals::{Signals, forward, is_of_child};
                       steps run [OPTIONS] --deployment -- <CMD>...",
     after_help = "\
 Examples:
-  steps run --component checkout --version 4.2.0 --status migrating -- ./migrate.sh --all
-  steps run --status testing -- make test            # the rest from .steps.toml, the CI and git
+  steps run --component checkout --status migrating -- ./migrate.sh --all
+  steps run --status testing -- make test           # the rest is found
   steps run --component checkout --version 4.2.0 --deployment -- ./deploy.sh
-  steps run --deployment --progress -- ./deploy.sh   # with a bar below its output
+  steps run --deployment --progress -- ./deploy.sh  # with a bar
 
 CMD has the standard input, output, error and terminal of 'steps run', and gets the signals that are sent to it. It has \
 the variables STEPS_COMPONENT, STEPS_VERSION, STEPS_OWNER, STEPS_ENVIRONMENT, STEPS_RUN, STEPS_ATTEMPT and STEPS_SERVER, \

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::settings::{Key, Settings};
 use crate::terminal;
+use crate::terminal::waiting::WaitingLine;
 
 /// Reads the settings; the connection's flags are the strongest source of theirs.
 pub fn settings(connection: &ConnectionFlags) -> Result<Settings, Error> {
@@ -27,20 +28,25 @@ pub fn all_settings(connection: &ConnectionFlags, problems: &mut Vec<Error>) -> 
 
 /// Adds the flags, and tells what the user should know of the files.
 fn with_connection(settings: Settings, connection: &ConnectionFlags) -> Settings {
-    let ConnectionFlags { server, timeout, ca_file, token_file } = connection;
+    let ConnectionFlags { server, timeout, ca_file, token_file, no_wait } = connection;
     settings.notes.iter().for_each(terminal::note);
     let flags = [(Key::Server, server.clone()), (Key::Timeout, timeout.clone()), (Key::CaFile, ca_file.clone())];
     let mut settings = settings.with_flags(flags);
     settings.token_file.clone_from(token_file);
+    settings.no_wait = *no_wait;
     settings
 }
 
-/// A client for the server of the settings. Nothing is sent yet.
+/// A client for the server of the settings. Nothing is sent yet. On a terminal it waits for a busy server.
 pub fn client(settings: &Settings) -> Result<Client, Error> {
     let server = settings.server()?;
     tell_server_of_project(settings, &server);
     let token = token(settings, &server)?;
-    Client::new(&connection(settings, server, token)?)
+    let client = Client::new(&connection(settings, server, token)?)?;
+    Ok(match WaitingLine::on_terminal() {
+        Some(line) if !settings.no_wait => client.with_patience(Box::new(line)),
+        _ => client,
+    })
 }
 
 /// How the server is reached to record. A token that cannot be used is left aside, with a warning: the server says whether it
@@ -76,14 +82,14 @@ pub fn tell_server_of_project(settings: &Settings, server: &Url) {
     }
 }
 
-/// The spool of the settings; `None` where `no_spool` is set, or the user has no folder for it.
+/// The spool of the settings; `None` where `no_spool` is set.
 pub fn spool(settings: &Settings) -> Result<Option<Spool>, Error> {
     spool_of(settings, &settings.server()?)
 }
 
 /// The spool of another server.
 pub fn spool_of(settings: &Settings, server: &Url) -> Result<Option<Spool>, Error> {
-    Ok(settings.spool()?.map(|(folder, limit)| Spool::new(&folder, server, limit)))
+    Ok(settings.spool()?.and_then(|(folders, limit)| Spool::new(&folders, server, limit)))
 }
 
 impl SpoolFlags {

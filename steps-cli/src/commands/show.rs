@@ -31,11 +31,11 @@ const MARKDOWN_WIDTH: u16 = 100;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps show checkout                                # the newest deployment of checkout
+  steps show checkout               # the newest deployment of checkout
   steps show checkout 4.2.0 --environment staging
   steps show 0197a000-0000-7000-8000-000000000001
-  steps show checkout --format csv                   # its steps
-  steps show checkout --left                         # how much longer it takes
+  steps show checkout --format csv  # its steps
+  steps show checkout --left        # how much longer it takes
 
 Each step has a bar to scale, its time, its share of the whole, and its usual time: the median of the last 20 \
 successful deployments of the component in that environment. ▲ marks what took more than 1.5 times that, and a second \
@@ -168,11 +168,18 @@ async fn newest(client: &Client, filter: DeploymentFilter) -> Result<StepId, Err
         return Ok(id);
     }
     let StepFilter { component, version, environment, .. } = filter.base.clone();
+    let lists =
+        component.as_ref().map(|component| format!("; 'steps deployments --component {component}' lists others"));
+    let is_narrow = version.is_some() || environment.is_some();
     let names = [component.map(|name| name.to_string()), version.map(|name| name.to_string())];
     let names: Vec<_> = names.into_iter().flatten().collect();
     let place = environment.map(|environment| format!(" in {environment}")).unwrap_or_default();
     let mut told = vec![format!("there is no deployment of {}{place}", names.join(" "))];
-    told.extend(nothing::never_recorded(client, &filter.base).await);
+    let unknown = nothing::never_recorded(client, &filter.base).await;
+    if let Some(lists) = lists.filter(|_| is_narrow && unknown.is_empty()) {
+        told[0] += &lists;
+    }
+    told.extend(unknown);
     Err(Error::Refused(told.join(NEXT_SENTENCE)))
 }
 

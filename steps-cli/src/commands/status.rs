@@ -57,10 +57,14 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     match setup::spool(&settings)? {
         None => rows.push(("spool", "none".to_owned())),
         Some(spool) => {
-            let status = spool.status();
-            let status = status.map_err(|error| Error::Failed(format!("{}: {error}", spool.folder().display())))?;
+            let (status, broken) = spool.survey();
+            let mut places = vec![spool.folder().display().to_string()];
+            if let Some(error) = broken {
+                places[0] += &format!(" ({error})");
+            }
+            places.extend(spool.elsewhere().into_iter().map(|folder| folder.display().to_string()));
             rows.extend([
-                ("spool", spool.folder().display().to_string()),
+                ("spool", places.join(", ")),
                 ("waiting", status.steps.to_string()),
                 ("waiting_bytes", status.bytes.to_string()),
                 ("oldest_seconds", status.oldest.map_or_else(String::new, |waited| waited.as_secs().to_string())),

@@ -18,7 +18,7 @@ use crate::terminal::{self, table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  steps token create ci --scope record --component 'acme/*' --environment production --owner ci --expires 90d
+  steps token create ci --scope record --component 'acme/*' --expires 90d
   steps token create grafana --scope read | vault kv put secret/steps token=-
   steps token list
   steps token revoke ci
@@ -99,13 +99,13 @@ fn show(tokens: &[Token], flags: PairsFlags) -> Result<(), Error> {
         TokenColumn::ALL.iter().map(|column| token.cell(*column).to_string()).collect()
     };
     match flags.choose()? {
-        PairsFormat::Table if tokens.is_empty() => {
+        PairsFormat::Table | PairsFormat::Markdown if tokens.is_empty() => {
             terminal::note("no tokens");
             Ok(())
         }
-        PairsFormat::Table => {
+        format @ (PairsFormat::Table | PairsFormat::Markdown) => {
             let names: Vec<_> = TokenColumn::ALL.iter().map(|column| column.name()).collect();
-            terminal::show(table::render(&names, tokens.iter().map(cells)))
+            terminal::show(table::render(&names, tokens.iter().map(cells), format == PairsFormat::Markdown))
         }
         PairsFormat::Csv => {
             let header = TokenColumn::ALL.iter().map(|column| column.name().to_owned()).collect();

@@ -35,8 +35,8 @@ use crate::terminal::{self, chart, text};
     group = ArgGroup::new("one").args(["component", "component_flag"]),
     after_help = "\
 Examples:
-  steps trend                                        # each component, growing ones first
-  steps trend checkout                               # one: how fast, since when, which step
+  steps trend           # each component, growing ones first
+  steps trend checkout  # one: how fast, since when, which step
   steps trend checkout --step migrating --since 26w
   steps trend checkout --environment production --svg checkout.svg
   steps trend checkout --exclude-waiting
@@ -158,6 +158,8 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         safe: false,
     };
     let asked = asked(&query);
+    let step = query.step.as_ref().map(|step| format!(" with the step {step}")).unwrap_or_default();
+    let none = format!("no successful deployments{step}");
     let file = svg.map(SvgFile::open).transpose()?;
     let client = setup::client(&settings)?;
     block_on(async {
@@ -170,7 +172,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
             let destination = Destination::open(place.path())?;
             let response = client.trend(&TrendQuery { format: Some(format), safe: place.safe, ..query }).await?;
             if export(&client, response, format, destination).await?.is_empty() {
-                explain(&client, &asked, "no successful deployments").await?;
+                explain(&client, &asked, &none).await?;
             }
         } else if let Some(answer) = answer {
             if answer.trends.is_empty() {

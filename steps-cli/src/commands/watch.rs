@@ -29,11 +29,11 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                                        # everything that is running, as it happens
+  steps watch                              # everything that is running, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
-  timeout 30m steps watch checkout --once            # for half an hour at most
-  steps watch --format text                          # lines, also on a terminal
+  timeout 30m steps watch checkout --once  # for half an hour at most
+  steps watch --format text                # lines, also on a terminal
   steps watch --format jsonl | jq .data
 
 On a terminal it shows what is running: each deployment with its steps to scale, and how much longer it takes. What has ended \
@@ -105,7 +105,15 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
 async fn lines(client: &Client, filter: EventFilter, mut once: Option<Once>, mut shown: Shown) -> Result<u8, Error> {
     let outcome = follow(client, filter, async |next| match next {
         Next::Listed(now) => match &mut once {
-            Some(once) => Ok(once.look(client, now).await?.map(|ended| ended.outcome)),
+            Some(once) => {
+                let Some(ended) = once.look(client, now).await? else { return Ok(None) };
+                let outcome = ended.outcome;
+                // It has no event of its own any more, and so no id; a line says it all the same.
+                if shown.format == WatchFormat::Text {
+                    shown.show("", &Event::Deployment(ended.into()))?;
+                }
+                Ok(Some(outcome))
+            }
             None => Ok(None),
         },
         Next::Event(id, event) => {

@@ -7,11 +7,11 @@ use rustix::fs::OFlags;
 
 use super::SpooledStep;
 use super::entries::Entry;
-use super::spool::Spool;
+use super::place::Place;
 use crate::clock;
 use crate::files::PrivateFolder;
 
-impl Spool {
+impl Place {
     /// Adds a line that cannot be sent to the file of those, and returns its path.
     pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<PathBuf> {
         let (_, mut file) = self.open_waiting(OFlags::RDONLY)?;

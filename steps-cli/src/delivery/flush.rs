@@ -10,6 +10,7 @@ use steps_shared::{BatchAnswer, FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::entries::{Entries, Entry};
+use super::place::Place;
 use super::spool::Spool;
 use super::{Now, SpooledStep};
 use crate::client::{Client, RequestError};
@@ -57,18 +58,20 @@ pub async fn deliver(
     mut progress: impl FnMut(u64),
 ) -> Delivery {
     let mut delivery = Delivery::default();
-    while !spool.is_empty() {
-        match delivery.send_all(spool, client, deadline, &mut progress).await {
-            Ok(true) if delivery.denial.is_some() => {
-                delivery.error = delivery.denial.take();
-                break;
-            }
-            // More may have been kept meanwhile.
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                delivery.error = Some(error);
-                break;
+    for place in spool.places() {
+        while !spool.is_empty_place(place) {
+            match delivery.send_all(place, client, deadline, &mut progress).await {
+                Ok(true) if delivery.denial.is_some() => {
+                    delivery.error = delivery.denial.take();
+                    break;
+                }
+                // More may have been kept meanwhile.
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    delivery.error.get_or_insert(error);
+                    break;
+                }
             }
         }
     }
@@ -113,12 +116,12 @@ impl Delivery {
     /// Sends what waits now. `false` when another process does, or the deadline came.
     async fn send_all(
         &mut self,
-        spool: &Spool,
+        spool: &Place,
         client: &Client,
         deadline: Option<Instant>,
         progress: &mut impl FnMut(u64),
     ) -> Result<bool, Error> {
-        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder.display()));
         let Some(_lock) = spool.lock_delivery(deadline.is_none()).map_err(failed)? else { return Ok(false) };
         spool.take_in(deadline).map_err(failed)?;
         let mut entries = spool.entries(deadline).map_err(failed)?;
@@ -131,14 +134,14 @@ impl Delivery {
     /// Sends what waits, and counts in `done` the bytes that can be removed.
     async fn send_entries(
         &mut self,
-        spool: &Spool,
+        spool: &Place,
         client: &Client,
         entries: &mut Entries,
         deadline: Option<Instant>,
         done: &mut u64,
         progress: &mut impl FnMut(u64),
     ) -> Result<bool, Error> {
-        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder().display()));
+        let failed = |error: io::Error| Error::Failed(format!("the spool in {}: {error}", spool.folder.display()));
         loop {
             let (steps, unsendable) = next_batch(entries).map_err(failed)?;
             if entries.at() == *done {
@@ -171,7 +174,7 @@ impl Delivery {
 
     async fn send_batch(
         &mut self,
-        spool: &Spool,
+        spool: &Place,
         client: &Client,
         steps: &[SpooledStep],
         deadline: Option<Instant>,
@@ -227,7 +230,7 @@ impl Delivery {
     }
 
     /// Sets a step aside that the server refuses.
-    fn reject(&mut self, spool: &Spool, step: &SpooledStep, reason: &str) -> Result<(), Error> {
+    fn reject(&mut self, spool: &Place, step: &SpooledStep, reason: &str) -> Result<(), Error> {
         let path = spool.reject(step, reason).map_err(|error| Error::Failed(error.to_string()))?;
         let path = path.display();
         self.warnings.push(format!("the server refused a kept step: {reason}; it is set aside in {path}"));

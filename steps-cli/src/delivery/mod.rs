@@ -5,6 +5,7 @@ mod beside;
 mod deadline;
 mod entries;
 mod flush;
+mod place;
 mod sender;
 mod spool;
 mod spooled_step;

@@ -53,8 +53,8 @@ impl Sender {
         match self.send(self.client.record(step), deadline).await? {
             SendResult::Answered((is_new, step)) => Ok(Recorded::Sent { is_new, step: Box::new(step) }),
             SendResult::Undelivered(reason) => {
-                keep(self.spool.as_ref(), vec![older(step, begun.elapsed())], &reason, deadline.end).await?;
-                Ok(Recorded::Kept(reason))
+                let steps = vec![older(step, begun.elapsed())];
+                keep(self.spool.as_ref(), steps, reason, deadline.end).await.map(Recorded::Kept)
             }
         }
     }
@@ -111,8 +111,8 @@ impl Sender {
         }
     }
 
-    /// Keeps steps that could not be sent because of `reason`.
-    pub async fn keep(&self, steps: Vec<NewStep>, reason: &Error, deadline: Instant) -> Result<(), Error> {
+    /// Keeps steps that could not be sent because of `reason`. See [`keep`].
+    pub async fn keep(&self, steps: Vec<NewStep>, reason: Error, deadline: Instant) -> Result<Error, Error> {
         keep(self.spool.as_ref(), steps, reason, deadline).await
     }
 
@@ -123,11 +123,17 @@ impl Sender {
     }
 }
 
-/// Keeps steps that could not be sent because of `reason`, on another thread: the disk may hang.
+/// Keeps steps that could not be sent because of `reason`, on another thread: the disk may hang. Returns why they are kept, and
+/// where, if that is not the best place.
 ///
 /// # Errors
 /// There is no spool, or they cannot be kept by `deadline`.
-pub async fn keep(spool: Option<&Spool>, steps: Vec<NewStep>, reason: &Error, deadline: Instant) -> Result<(), Error> {
+pub async fn keep(
+    spool: Option<&Spool>,
+    steps: Vec<NewStep>,
+    reason: Error,
+    deadline: Instant,
+) -> Result<Error, Error> {
     let Some(spool) = spool.cloned() else { return Err(Error::Failed(reason.to_string())) };
     // Now, not when the thread runs: the steps have the age that they have now.
     let now = Now::read();
@@ -140,7 +146,11 @@ pub async fn keep(spool: Option<&Spool>, steps: Vec<NewStep>, reason: &Error, de
         Ok(Err(panic)) => Err(format!("it cannot be kept: {panic}")),
         Err(_) => Err(format!("it cannot be kept in {folder}: the disk takes too long")),
     };
-    kept.map_err(|error| Error::Failed(format!("{reason}; {error}")))
+    match kept {
+        Ok(None) => Ok(reason),
+        Ok(Some(place)) => Ok(Error::Failed(format!("{reason}; {place}"))),
+        Err(error) => Err(Error::Failed(format!("{reason}; {error}"))),
+    }
 }
 
 /// A lock is given up at the deadline; a disk that is only busy has a little longer, so that no step is lost for that.

@@ -20,4 +20,7 @@ pub struct ConnectionFlags {
     /// A token is never given as an argument: everybody on this machine could read it.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection", value_hint = clap::ValueHint::FilePath)]
     pub token_file: Option<std::path::PathBuf>,
+    /// Do not wait for a server that is busy. On a terminal a question waits, and says what for
+    #[arg(long, global = true, help_heading = "Connection")]
+    pub no_wait: bool,
 }

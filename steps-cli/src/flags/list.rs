@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use clap::{ValueEnum, ValueHint, value_parser};
+use clap::{ValueEnum, ValueHint};
 use steps_shared::{ListFormat, Order};
 
 use super::words::Words;
@@ -28,7 +28,7 @@ pub struct OutputFlags {
 #[derive(Debug, clap::Args)]
 pub struct ListFlags {
     /// At most so many rows: the newest in a table, the first in an export, unless --order says otherwise
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", value_parser = limit)]
     pub limit: Option<u64>,
     /// The oldest first (asc), or the newest (desc) [default: asc]
     #[arg(
@@ -57,6 +57,12 @@ enum FormatFlag {
     Jsonl,
     /// An Excel workbook
     Xlsx,
+}
+
+/// A number of rows.
+fn limit(text: &str) -> Result<u64, String> {
+    let number = text.trim().parse().ok().filter(|number| (1..=i64::MAX as u64).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1, not {text:?}"))
 }
 
 impl OutputFlags {

@@ -97,6 +97,8 @@ pub struct Settings {
     pub notes: Vec<String>,
     /// The file that `--token-file` names. Of a token there is no setting in a file: it belongs to one server.
     pub token_file: Option<PathBuf>,
+    /// Whether `--no-wait` is given: a busy server is an error at once.
+    pub no_wait: bool,
     /// Until when git is waited for; set when it is asked first.
     git_deadline: OnceCell<Instant>,
 }
@@ -261,16 +263,23 @@ impl Settings {
         self.given(Key::CaFile)
     }
 
-    /// The folder of the spools and their limit in bytes; `None` where `no_spool` is set, or the user has no folder.
-    pub fn spool(&self) -> Result<Option<(PathBuf, u64)>, Error> {
-        if self.given(Key::SpoolDir).is_none() || self.parse(Key::NoSpool, parse_switch)? {
+    /// The folders of the spools, the best first, and the limit of each in bytes; `None` where `no_spool` is set. Where the first
+    /// cannot be written, the user's state folder has what is kept, and then the temporary folder.
+    pub fn spool(&self) -> Result<Option<(Vec<PathBuf>, u64)>, Error> {
+        if self.parse(Key::NoSpool, parse_switch)? {
             return Ok(None);
         }
         let limit = self.parse(Key::SpoolLimit, parse_size)?;
-        let folder = self.parse(Key::SpoolDir, |text| {
-            std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"))
-        })?;
-        Ok(Some((folder, limit)))
+        let read =
+            |text: &str| std::path::absolute(text).map_err(|error| format!("is not a folder: {text:?}: {error}"));
+        let chosen = self.given(Key::SpoolDir).map(|_| self.parse(Key::SpoolDir, read)).transpose()?;
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in chosen.into_iter().chain(default_spool()).chain([temporary_spool()]) {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        Ok(Some((folders, limit)))
     }
 
     /// Reads a setting of the connection or the spool, to learn whether it is right.
@@ -366,6 +375,11 @@ fn default_spool() -> Option<PathBuf> {
     Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("steps").join("spool"))
 }
 
+/// A folder of the user's in the temporary folder, which others have, too.
+fn temporary_spool() -> PathBuf {
+    std::env::temp_dir().join(format!("steps-spool-{}", rustix::process::geteuid().as_raw()))
+}
+
 /// Reads a server's address. No error repeats a password in it.
 pub fn parse_server(text: &str) -> Result<Url, String> {
     let text = text.trim().trim_end_matches('/');
@@ -374,6 +388,9 @@ pub fn parse_server(text: &str) -> Result<Url, String> {
         false => format!("is not a URL: {text:?}; did you mean http://{text}?"),
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") && text.contains("://") {
+        return Err(format!("must begin with http:// or https://, not with {}://", url.scheme()));
+    }
     let plain = url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "http" | "https") && url.has_host() && plain { Ok(url) } else { Err(wrong()) }
 }

@@ -2,7 +2,7 @@
 
 use steps_shared::{FieldError, FieldErrors, NewStep, StepId};
 
-use super::{Key, Setting, Source, ci};
+use super::{Key, Setting, Source};
 use crate::error::{Error, NEXT_SENTENCE};
 
 /// The variable by which `steps run --deployment` tells what it runs which deployment that is.
@@ -137,8 +137,7 @@ impl Stream {
     fn missing(&self, key: Key) -> String {
         let mut sentence = format!("the {} is missing: {}", key.name(), key.ways());
         if key == Key::Version {
-            let names: Vec<_> = ci::CI_VARIABLES.iter().filter(|of| of.key == key).map(|of| of.name).collect();
-            sentence += &format!("; else it is that of the CI ({}), or of git describe", names.join(", "));
+            sentence += "; else it is the commit that the CI names, or that of git describe";
             if let Some(reason) = &self.no_version {
                 sentence += &format!(", but {reason}");
             }

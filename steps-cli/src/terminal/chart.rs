@@ -19,7 +19,7 @@ use super::text::{flow, paint};
 /// The most ticks of the axis of durations.
 const MAX_TICKS: usize = 5;
 
-/// How many lines the field of the points has.
+/// How many lines the field of the points has, about: between two ticks there are equally many.
 const HEIGHT: u16 = 12;
 
 /// The least width of the field.
@@ -109,8 +109,9 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
     };
     // A line for versions, the field, the axis, notes, the dates.
     let notes = u16::from(!chart.notes.is_empty());
-    let mut buffer = Buffer::empty(Rect::new(0, 0, margin + 1 + width, HEIGHT + 3 + notes));
-    let field = Rect::new(margin + 1, 1, width, HEIGHT);
+    let height = height(chart.durations.ticks.len().saturating_sub(1));
+    let mut buffer = Buffer::empty(Rect::new(0, 0, margin + 1 + width, height + 3 + notes));
+    let field = Rect::new(margin + 1, 1, width, height);
     draw_axes(&mut buffer, field, &chart, &characters);
     Painting::default()
         .x_bounds(chart.times)
@@ -125,6 +126,13 @@ pub fn draw(answer: &TrendAnswer, trend: &Trend, canvas: Canvas) -> Vec<Painted>
     lines.push(Painted::default());
     lines.extend(legend(&chart, &characters, canvas));
     lines
+}
+
+/// The lines of a field with so many gaps between ticks, each of which has as many lines as the others.
+fn height(gaps: usize) -> u16 {
+    let gaps = u16::try_from(gaps).unwrap_or(1).clamp(1, HEIGHT);
+    let lines = f64::from(HEIGHT - 1) / f64::from(gaps);
+    gaps * lines.round() as u16 + 1
 }
 
 /// What is drawn later covers what was drawn before.

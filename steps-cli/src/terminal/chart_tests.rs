@@ -24,6 +24,7 @@ fn a_chart_in_ascii() {
 8m00s +                                  :
       |                                  :
       |                                  :
+      |                                  :
 7m00s +                                  :
       |                                  :
       |                                  :
@@ -67,6 +68,19 @@ fn outliers_do_not_press_all_others_together() {
     points[3]["duration_seconds"] = json!(2);
     let chart = drawn(with(&[("/points", points)]), 80, Glyphs::Unicode);
     assert!(chart.contains("▼ took 2.0s") && !chart.contains(" 0.00s ┤"), "{chart}");
+}
+
+#[test]
+fn ticks_are_as_far_from_each_other() {
+    for gaps in 1..=4 {
+        let height = height(gaps);
+        assert!((10..=14).contains(&height) && usize::from(height - 1) % gaps == 0, "{gaps}: {height}");
+    }
+    let chart = drawn(trend(), 80, Glyphs::Unicode);
+    let rows: Vec<usize> =
+        chart.lines().enumerate().filter(|(_, line)| line.contains('┤')).map(|(row, _)| row).collect();
+    let gaps: Vec<usize> = rows.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.len() > 1 && gaps.iter().all(|gap| *gap == gaps[0]), "{gaps:?}: {chart}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::fs::FileType;
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
@@ -74,6 +75,17 @@ impl Destination {
             Self::File(..) => false,
             Self::Special(file, _) => file.is_terminal(),
             Self::Gzip(..) => false,
+        }
+    }
+
+    /// Whether a file is written, the standard output's too.
+    pub fn is_file(&self) -> bool {
+        match self {
+            Self::Stdout(stdout) => rustix::fs::fstat(stdout)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
+            Self::File(..) => true,
+            Self::Special(..) => false,
+            Self::Gzip(_, place) => place.is_file(),
         }
     }
 

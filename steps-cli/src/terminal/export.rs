@@ -1,13 +1,16 @@
 //! Exports: the body of an answer, written as it arrives.
 
-use std::time::Duration;
+use std::future::ready;
+use std::pin::pin;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use reqwest::Response;
 use steps_shared::ListFormat;
 
 use super::destination::Destination;
 use super::line_ends::LineEnds;
+use super::progress::Progress;
 use super::screen::ScreenText;
 use crate::client::Client;
 use crate::error::Error;
@@ -21,11 +24,25 @@ pub async fn export(
     client: &Client,
     response: Response,
     format: ListFormat,
+    destination: Destination,
+) -> Result<Exported, Error> {
+    export_of(client, response, format, destination, ready(None)).await
+}
+
+/// The same; `rows` finds out how many rows there are, while they come. It is asked only where somebody sees how far the export
+/// is.
+pub async fn export_of(
+    client: &Client,
+    response: Response,
+    format: ListFormat,
     mut destination: Destination,
+    rows: impl Future<Output = Option<u64>>,
 ) -> Result<Exported, Error> {
     let mut body = client.body(response);
     body.expect_list(format)?;
-    let progress = spinner(&destination);
+    let mut progress = Progress::new(&destination);
+    let is_shown = progress.is_shown() && format != ListFormat::Xlsx;
+    let mut rows = pin!(async { if is_shown { rows.await } else { None } }.fuse());
     let mut ends = LineEnds::default();
     let mut exported = Exported { format, lines: 0, bytes: 0, head: Vec::new() };
     let mut screen = destination.is_terminal().then(|| ScreenText::new(format));
@@ -33,18 +50,29 @@ pub async fn export(
         Some(screen) => destination.write(screen.turn(bytes).as_bytes()),
         None => destination.write(bytes),
     };
-    while let Some(chunk) = body.next_chunk().await? {
+    loop {
+        let next = pin!(body.next_chunk());
+        let chunk = match select(next, &mut rows).await {
+            Either::Left((chunk, _)) => chunk?,
+            Either::Right((all, next)) => {
+                if let Some(all) = all {
+                    progress.expect(all);
+                }
+                next.await?
+            }
+        };
+        let Some(chunk) = chunk else { break };
         match format {
             ListFormat::Csv => write(&ends.turn(&chunk), &mut destination)?,
             ListFormat::Json | ListFormat::Jsonl | ListFormat::Xlsx => write(&chunk, &mut destination)?,
         }
         exported.count(&chunk);
-        progress.inc(chunk.len() as u64);
+        progress.set(exported.rows(), exported.bytes);
     }
     write(ends.finish(), &mut destination)?;
     destination.write(screen.map(ScreenText::finish).unwrap_or_default().as_bytes())?;
     destination.finish()?;
-    progress.finish_and_clear();
+    progress.end();
     Ok(exported)
 }
 
@@ -68,6 +96,15 @@ impl Exported {
         self.head.extend_from_slice(&chunk[..room]);
     }
 
+    /// How many rows there are, by the lines. Of a workbook nobody knows.
+    fn rows(&self) -> Option<u64> {
+        match self.format {
+            ListFormat::Csv => Some(self.lines.saturating_sub(1)),
+            ListFormat::Json | ListFormat::Jsonl => Some(self.lines),
+            ListFormat::Xlsx => None,
+        }
+    }
+
     /// Whether it has no rows. Of a workbook nobody knows.
     pub fn is_empty(&self) -> bool {
         match self.format {
@@ -80,17 +117,4 @@ impl Exported {
             ListFormat::Xlsx => false,
         }
     }
-}
-
-/// Shows on the standard error how much has arrived; only where that is a terminal and a file is written.
-fn spinner(destination: &Destination) -> ProgressBar {
-    if matches!(destination, Destination::Stdout(_)) {
-        return ProgressBar::hidden();
-    }
-    let progress = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {binary_bytes} in {elapsed}") {
-        progress.set_style(style);
-    }
-    progress.enable_steady_tick(Duration::from_millis(100));
-    progress
 }

@@ -21,6 +21,7 @@ pub mod live;
 pub mod markdown;
 pub mod painted;
 pub mod pairs;
+pub mod progress;
 #[cfg(test)]
 pub mod samples;
 pub mod screen;
@@ -29,6 +30,7 @@ pub mod sparkline;
 pub mod table;
 pub mod text;
 pub mod timeline;
+pub mod waiting;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

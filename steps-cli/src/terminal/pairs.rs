@@ -10,10 +10,12 @@ use crate::error::Error;
 use crate::flags::check_safe;
 
 /// How names and values are printed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PairsFormat {
     /// Columns to read
     Table,
+    /// The same as Markdown, for summaries of jobs and comments on merge requests
+    Markdown,
     /// With a header
     Csv,
     /// One document
@@ -50,9 +52,9 @@ impl PairsFlags {
 /// The output cannot be written, or the flags do not go together.
 pub fn print(rows: &[(&'static str, String)], flags: PairsFlags) -> Result<(), Error> {
     match flags.choose()? {
-        PairsFormat::Table => {
+        format @ (PairsFormat::Table | PairsFormat::Markdown) => {
             let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
-            super::show(table::render(&["name", "value"], rows))
+            super::show(table::render(&["name", "value"], rows, format == PairsFormat::Markdown))
         }
         PairsFormat::Csv => {
             let header = ["name", "value"];

@@ -17,10 +17,10 @@ const MIN_WIDTH: u16 = 12;
 const GAP: u16 = 2;
 
 /// A table of texts on the standard output, with a line end after each line.
-pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String>>) -> Painted {
+pub fn render(header: &[&'static str], rows: impl IntoIterator<Item = Vec<String>>, is_markdown: bool) -> Painted {
     let mut table = Table::new(header.iter().map(|name| TableColumn::text(name)).collect());
     table.rows = rows.into_iter().map(|row| row.into_iter().map(TableCell::from).collect()).collect();
-    lay_out(&table, Canvas::of_output(false))
+    lay_out(&table, Canvas::of_format(is_markdown, false))
 }
 
 /// A table with a line end after each line.

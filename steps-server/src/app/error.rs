@@ -21,7 +21,7 @@ pub enum Error {
     #[error("no step has the id {0}")]
     NoSuchStep(StepId),
     /// No deployment has this id.
-    #[error("no deployment has the id {0}; it is the id of its first step")]
+    #[error("no deployment has the id {0}; the id of a deployment is that of its first step")]
     NoSuchDeployment(StepId),
     /// No deployment has an id that begins so.
     #[error("no deployment has an id that begins with {0}")]

@@ -117,7 +117,9 @@ impl Settings {
         let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
             let wrong = |error: String| anyhow::anyhow!("{}: {error}", path.display());
-            let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+            let text = std::fs::read_to_string(&path);
+            let text =
+                text.map_err(|error| anyhow::anyhow!("cannot read the settings file {}: {error}", path.display()))?;
             table.extend(text.parse::<toml::Table>().map_err(|error| wrong(error.to_string()))?);
             table.clone().try_into::<Self>().map_err(|error| wrong(error.to_string()))?;
         }

@@ -116,6 +116,7 @@ impl Store {
                  MariaDB that the replica follows"
                     .to_owned(),
             )),
+            Some("sqlite") if url == "sqlite:" => Err(OpenError::Url("it names no file".to_owned())),
             Some("sqlite") => Self::open_sqlite(url, options).await,
             _ => Err(OpenError::Url("it must begin with mysql: or sqlite:".to_owned())),
         }

@@ -19,7 +19,11 @@ fn main() -> anyhow::Result<()> {
         let program = program.version(env!("CARGO_PKG_VERSION"));
         let name = program.get_name().to_owned();
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            generate_to(shell, &mut program.clone(), &name, &completions)?;
+            let path = generate_to(shell, &mut program.clone(), &name, &completions)?;
+            // Those of the command ask it, so that they know the names that its server knows.
+            if name == "steps" {
+                fs::write(path, steps_cli::completions(shell)?)?;
+            }
         }
         let mut program = program.disable_help_subcommand(true);
         // So the flags of the whole program stand on the pages of its subcommands, too.

@@ -6,3 +6,4 @@ mod manual_pages;
 mod readme;
 mod snapshot_api;
 mod snapshot_commands;
+mod snapshot_errors;

@@ -21,3 +21,4 @@ mod replicas;
 mod sqlite;
 mod tls;
 mod upgrade;
+mod waiting;

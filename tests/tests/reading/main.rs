@@ -3,6 +3,7 @@
 mod check;
 mod check_command;
 mod compare;
+mod completions;
 mod days;
 mod deployments;
 mod expected;

@@ -14,4 +14,5 @@ mod run_whatever;
 mod seed_compatibility;
 mod spool;
 mod spool_elsewhere;
+mod spool_places;
 mod spool_rules;

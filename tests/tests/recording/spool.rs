@@ -159,13 +159,15 @@ fn a_full_spool_and_a_full_disk_are_clear_errors_and_lose_nothing() {
     cli.run(&record("2", &["--spool-limit", "much"])).failed(2);
 
     // No file may grow beyond 1 KiB: what is written there is cut in the middle of a line, as on a full disk.
-    let script = "trap '' XFSZ; ulimit -f 1; for i in 1 2 3 4 5 6 7 8; do \"$0\" \"$@\" || exit $?; done";
+    let script = "trap '' XFSZ; ulimit -f 1; for i in $(seq 20); do \"$0\" \"$@\" || exit $?; done";
     let steps = steps_tests::binary("steps").display().to_string();
     let args: Vec<&str> = ["-c", script, &steps].into_iter().chain(record("3", &[])).collect();
     let said = Run::of(&mut cli.program("bash".as_ref(), &args)).failed(1);
     assert!(said.contains("cannot be kept") && said.contains("File too large"), "{said}");
     let after = fs::read(cli.spool_file("waiting")).unwrap();
     assert!(after.starts_with(&whole) && after.ends_with(b"}\n"), "{}", String::from_utf8_lossy(&after));
+    // The next place has what the first did not take, until it is as full.
+    assert!(said.contains("so it waits in "), "{said}");
     let kept = said.lines().filter(|line| line.contains("is kept")).count();
     assert_eq!(status(&cli, "waiting"), (1 + kept).to_string());
     assert_eq!(status(&cli, "torn"), "0");

@@ -20,6 +20,12 @@ const IN_FLIGHT: usize = 2;
 /// The first pause before a batch is sent again; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a batch is sent again on a terminal, where somebody sees that, in place of the timeout.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// How many steps were recorded, and lines refused.
 #[derive(Debug, Default)]
 pub struct ImportCounts {
@@ -42,8 +48,11 @@ pub async fn send_all(
     let sent = batches.map(|batch| async {
         let Batch { body, places, refused, notes, last_line } =
             batch.map_err(|error| Error::Failed(format!("cannot read on: {error}")))?;
-        let answer =
-            if places.is_empty() { BatchAnswer::default() } else { send(client, body.into(), places.len()).await? };
+        let answer = if places.is_empty() {
+            BatchAnswer::default()
+        } else {
+            send(client, body.into(), places.len(), progress).await?
+        };
         Ok((answer, places, refused, notes, last_line))
     });
     let mut sent = std::pin::pin!(sent.buffered(IN_FLIGHT));
@@ -70,8 +79,9 @@ pub async fn send_all(
     Ok(counts)
 }
 
-/// Sends a batch; after a transient error again, until the timeout. The ids keep steps from being recorded twice.
-async fn send(client: &Client, body: Bytes, lines: usize) -> Result<BatchAnswer, Error> {
+/// Sends a batch; after a transient error again, until the timeout, and on a terminal for longer. The ids keep steps from being
+/// recorded twice.
+async fn send(client: &Client, body: Bytes, lines: usize, progress: &ProgressBar) -> Result<BatchAnswer, Error> {
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE;
     let answer = loop {
@@ -79,11 +89,13 @@ async fn send(client: &Client, body: Bytes, lines: usize) -> Result<BatchAnswer,
             Ok(answer) => break answer,
             Err(error) => {
                 let wait = error.retry_after.unwrap_or_default().max(pause);
-                if !error.transient || begun.elapsed() + wait >= client.timeout() {
+                let longest = if client.is_patient() { LONGEST.max(client.timeout()) } else { client.timeout() };
+                if !error.transient || begun.elapsed() + wait >= longest {
                     return Err(error.error);
                 }
+                progress.set_message(format!("waiting: {}", error.error));
                 tokio::time::sleep(wait).await;
-                pause *= 2;
+                pause = (pause * 2).min(MAX_PAUSE);
             }
         }
     };

@@ -116,7 +116,7 @@ impl CommandSteps {
         reason: Error,
         deadline: tokio::time::Instant,
     ) -> Result<KeptBecause, Error> {
-        keep(spool, self.all(end), &reason, deadline).await.map(|()| Some(reason))
+        keep(spool, self.all(end), reason, deadline).await.map(Some)
     }
 }
 
@@ -168,8 +168,7 @@ impl StartedRecording {
             };
             if let SendResult::Undelivered(reason) = sent {
                 // Made anew: they are older now.
-                sender.keep(missing().split_off(at), &reason, deadline.end).await?;
-                return Ok(Some(reason));
+                return sender.keep(missing().split_off(at), reason, deadline.end).await.map(Some);
             }
         }
         sender.deliver_waiting(deadline.end).await.iter().for_each(terminal::note);

@@ -11,7 +11,7 @@ use steps_shared::view::axis::Tick;
 use steps_shared::view::chart::{Chart, FittedLine, Mark, VersionMark};
 use steps_shared::view::note;
 use steps_shared::view::trend::{summary, title};
-use steps_shared::{Trend, TrendAnswer, escaped};
+use steps_shared::{Trend, TrendAnswer};
 use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::canvas::{Glyphs, cut};
@@ -19,6 +19,19 @@ use crate::terminal::canvas::{Glyphs, cut};
 const SIZE: (u32, u32) = (1000, 520);
 const HEAD: u32 = 74;
 const FOOT: u32 = 44;
+
+/// The height of a further line of the legend.
+const LEGEND_LINE: u32 = 22;
+
+/// The room for a mark of the legend, for each character behind it, and between two entries. The font is chosen by whoever shows
+/// the file: this is enough for wide ones.
+const MARK: i32 = 26;
+const CHARACTER: i32 = 9;
+const BETWEEN: i32 = 14;
+
+/// The longest title, and the longest line below it, in characters that fit with wide fonts.
+const MAX_TITLE: usize = 58;
+const MAX_SUMMARY: usize = 92;
 
 /// The height of a line about a note, below.
 const NOTE_LINE: u32 = 22;
@@ -102,7 +115,7 @@ pub fn svg(answer: &TrendAnswer, trend: &Trend) -> Result<Option<String>, String
         return Ok(None);
     };
     let mut text = String::new();
-    let below = note::lines(trend).len() as u32 * NOTE_LINE;
+    let below = foot(&chart) - FOOT + note::lines(trend).len() as u32 * NOTE_LINE;
     let root = SVGBackend::with_string(&mut text, (SIZE.0, SIZE.1 + below)).into_drawing_area();
     draw(&root, trend, &chart).map_err(|error| error.to_string())?;
     drop(root);
@@ -114,17 +127,14 @@ fn draw(root: &Sheet<'_>, trend: &Trend, chart: &Chart) -> Drawn {
     let (head, rest) = root.split_vertically(HEAD);
     let (middle, foot) = rest.split_vertically(SIZE.1 - HEAD - FOOT);
     let bold = ("sans-serif", 26).into_font().style(FontStyle::Bold).color(&INK);
-    head.draw(&Text::new(escaped(&title(trend).to_string()).into_owned(), (LEFT, 16), bold))?;
-    head.draw(&Text::new(
-        escaped(&summary(trend)).into_owned(),
-        (LEFT, 46),
-        ("sans-serif", 17).into_font().color(&FAINT),
-    ))?;
+    let faint = ("sans-serif", 17).into_font().color(&FAINT);
+    head.draw(&Text::new(cut(&title(trend).to_string(), MAX_TITLE, Glyphs::Unicode), (LEFT, 16), bold))?;
+    head.draw(&Text::new(cut(&summary(trend), MAX_SUMMARY, Glyphs::Unicode), (LEFT, 46), faint))?;
     draw_field(&middle, chart)?;
     legend(&foot, chart)?;
     for (line, text) in note::lines(trend).iter().enumerate() {
         let text = cut(&text.to_string(), MAX_NOTE, Glyphs::Unicode);
-        let at = (LEFT, (FOOT + line as u32 * NOTE_LINE) as i32);
+        let at = (LEFT, (self::foot(chart) + line as u32 * NOTE_LINE) as i32);
         foot.draw(&Text::new(text, at, ("sans-serif", 15).into_font().color(&INK)))?;
     }
     root.present()?;
@@ -209,12 +219,32 @@ fn notes(field: &mut Field<'_, '_>, chart: &Chart) -> Drawn {
     Ok(())
 }
 
-/// What each mark stands for, in one line.
+/// In which line of the legend each entry stands, and where it begins there. All of them are within the picture.
+fn places(chart: &Chart) -> Vec<(i32, i32)> {
+    let (mut line, mut left) = (0, LEFT);
+    let place = |(_, text): &(Mark, String)| {
+        let width = MARK + text.width() as i32 * CHARACTER;
+        if left > LEFT && left + width > SIZE.0 as i32 - LEFT {
+            (line, left) = (line + 1, LEFT);
+        }
+        let place = (line, left);
+        left += width + BETWEEN;
+        place
+    };
+    chart.legend.iter().map(place).collect()
+}
+
+/// The height of the legend, in pixels.
+fn foot(chart: &Chart) -> u32 {
+    let lines = places(chart).last().map_or(0, |(line, _)| *line as u32);
+    FOOT + lines * LEGEND_LINE
+}
+
+/// What each mark stands for.
 fn legend(area: &Sheet<'_>, chart: &Chart) -> Drawn {
     let style = ("sans-serif", 15).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-    let middle = FOOT as i32 / 2;
-    let mut left = LEFT;
-    for (mark, text) in &chart.legend {
+    for ((mark, text), (line, left)) in chart.legend.iter().zip(places(chart)) {
+        let middle = FOOT as i32 / 2 + line * LEGEND_LINE as i32;
         let (centre, ends) = ((left + 10, middle), [(left, middle), (left + 20, middle)]);
         match mark {
             Mark::Point => area.draw(&Circle::new(centre, 4, POINT.mix(0.7).filled())),
@@ -224,9 +254,7 @@ fn legend(area: &Sheet<'_>, chart: &Chart) -> Drawn {
             Mark::Above => area.draw(&TriangleMarker::new(centre, UP, POINT.filled())),
             Mark::Below => area.draw(&TriangleMarker::new(centre, DOWN, POINT.filled())),
         }?;
-        area.draw(&Text::new(text.clone(), (left + 26, middle), style.clone()))?;
-        // The font is chosen by whoever shows the file: 7 pixels a character is enough for all of them.
-        left += 26 + 22 + text.width() as i32 * 7;
+        area.draw(&Text::new(text.clone(), (left + MARK, middle), style.clone()))?;
     }
     Ok(())
 }

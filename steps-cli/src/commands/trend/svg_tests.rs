@@ -45,6 +45,34 @@ fn characters_that_xml_forbids_are_escaped() {
     assert!(svg.chars().all(is_xml) && !svg.chars().any(|character| forbidden[1..].contains(character)), "{svg}");
 }
 
+/// Where each text begins, and how long it is.
+fn texts(svg: &str) -> Vec<(i32, i32, String)> {
+    let text = |part: &str| {
+        let number = |name: &str| part.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse().ok();
+        let words = part.split_once(">\n")?.1.split("\n</text").next()?;
+        Some((number("x")?, number("y")?, words.to_owned()))
+    };
+    svg.split("<text").skip(1).filter_map(text).collect()
+}
+
+#[test]
+fn the_legend_is_within_the_picture() {
+    let mut points = trend()["points"].clone();
+    points[3]["duration_seconds"] = json!(7500);
+    points[4]["duration_seconds"] = json!(2);
+    let svg = drawn(with(&[("/points", points), ("/component", json!("c".repeat(200)))])).unwrap();
+    let all = texts(&svg);
+    let legend = ["deployments", "median of each sprint", "the level changed", "took 2h05m", "took 2.0s"];
+    let found: Vec<_> = all.iter().filter(|(_, _, text)| legend.contains(&text.as_str())).collect();
+    assert_eq!(found.len(), legend.len(), "{all:?}");
+    let height: i32 = svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    for (x, y, text) in &found {
+        assert!(x + text.width() as i32 * 9 <= 1000 && *y < height, "{text} at {x}, {y} of {height}");
+    }
+    let title = all.iter().find(|(_, _, text)| text.starts_with("ccc")).unwrap();
+    assert!(title.2.ends_with('…') && title.2.width() <= 58, "{title:?}");
+}
+
 #[test]
 fn without_points_there_is_no_chart() {
     assert_eq!(drawn(with(&[("/points", json!([]))])), None);
