@@ -127,9 +127,13 @@ impl Client {
         format!("{}{path}", self.base)
     }
 
-    /// Sends a request, and waits for the head of a successful answer.
+    /// Sends a request, and waits for the head of a successful answer; where somebody sees that it waits, for as long as the
+    /// server works on it.
     async fn begin(&self, request: RequestBuilder) -> Result<Response, Error> {
-        Ok(self.patiently(request, |request| self.begin_once(request)).await?)
+        let begin = |request| async {
+            if self.is_patient() { self.head(request).await } else { self.begin_once(request).await }
+        };
+        Ok(self.patiently(request, begin).await?)
     }
 
     /// The same, without waiting for a busy server.

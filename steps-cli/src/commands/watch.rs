@@ -29,7 +29,7 @@ use once::Once;
     disable_version_flag = true,
     after_help = "\
 Examples:
-  steps watch                              # everything that is running, as it happens
+  steps watch                              # everything, as it happens
   steps watch checkout --environment production
   steps watch checkout --version 4.2.0 --once && ./announce.sh
   timeout 30m steps watch checkout --once  # for half an hour at most

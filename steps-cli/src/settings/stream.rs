@@ -180,7 +180,7 @@ mod tests {
         }
         assert!(!message.contains("environment"));
         assert!(
-            message.contains("GITHUB_SHA, ") && message.contains("but git says: not a git repository"),
+            message.contains("the commit that the CI names") && message.contains("but git says: not a git repository"),
             "{message}"
         );
     }

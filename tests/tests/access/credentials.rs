@@ -246,7 +246,7 @@ fn login_asks_without_echo_and_stores_only_what_the_server_knows() {
     assert_eq!(code, -1, "{screen}");
 
     for (typed, sentence) in [
-        ("", "does not begin with steps_"),
+        ("", "nothing was entered; type the token"),
         ("hunter2", "does not begin with steps_"),
         (&token(6)[..40], "it has 40 characters"),
         (&format!("{}x", &token(6)[..54]), "mistyped or cut"),

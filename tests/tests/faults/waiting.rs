@@ -30,7 +30,7 @@ fn a_database_that_is_away_is_waited_for_on_a_terminal() {
         database.resume();
         assert!(list.ended().await.success(), "{}", list.seen());
         list.shows("building").await;
-        assert!(!list.seen().contains("waiting, "), "{}", list.seen());
+        eventually("the line is gone", async || (!list.seen().contains("waiting, ")).then_some(())).await;
     });
 }
 
@@ -65,7 +65,7 @@ fn a_server_that_folds_is_waited_for_with_a_bar() {
         assert!(counting.seen().lines().all(|line| line.chars().count() <= 80), "{}", counting.seen());
         left.store(0, Ordering::SeqCst);
         assert!(counting.ended().await.success(), "{}", counting.seen());
-        assert_eq!(counting.seen().trim(), "7");
+        eventually("only the answer is left", async || (counting.seen().trim() == "7").then_some(())).await;
     });
 }
 
@@ -106,7 +106,7 @@ fn an_export_says_how_many_rows_of_how_many_have_come() {
         assert!(export.seen().lines().all(|line| line.chars().count() <= 80), "{}", export.seen());
         end.store(true, Ordering::SeqCst);
         assert!(export.ended().await.success(), "{}", export.seen());
-        assert_eq!(export.seen().trim(), "");
+        eventually("the bar is gone", async || export.seen().trim().is_empty().then_some(())).await;
         assert!(cli.work().join("steps.csv").exists());
     });
 }

@@ -9,7 +9,10 @@ use unicode_width::UnicodeWidthStr;
 use super::Checked;
 use crate::terminal::canvas::Canvas;
 use crate::terminal::painted::Painted;
-use crate::terminal::text::{line, paint};
+use crate::terminal::text::{line, lines, paint, plain};
+
+/// The least room for a sentence beside what stands before it.
+const MIN_WIDTH: u16 = 24;
 
 /// All reports. `rules` is the file whose rules were judged.
 pub(super) fn report(checked: &[Checked], rules: Option<&str>, canvas: Canvas) -> Painted {
@@ -42,10 +45,12 @@ fn one(report: &CheckReport, result_width: usize, canvas: Canvas) -> Vec<Painted
         let gap = " ".repeat(result_width - result.name().len());
         paint(result.name(), Meaning::from(result)) + &gap
     };
-    let mut lines = vec![aligned(*worst) + "  " + line(judged, canvas.glyphs)];
+    let mut lines = hanging(aligned(*worst) + "  ", result_width + 2, judged, canvas);
     let longest = limits.iter().map(|limit| limit.label.len()).max().unwrap_or_default();
     for LimitReport { result, label, reason } in limits {
-        lines.push(Painted::plain("  ") + aligned(*result) + &format!("  {label:longest$}  {reason}"));
+        let head = Painted::plain("  ") + aligned(*result) + &format!("  {label:longest$}  ");
+        let reason = Text::new(reason.as_str(), Meaning::Plain);
+        lines.extend(hanging(head, result_width + longest + 6, &reason, canvas));
     }
     if let Some(new_normal) = new_normal {
         lines.push(Painted::plain(format!("  {new_normal}: if that is the new normal, accept it with --since DATE,")));
@@ -58,22 +63,40 @@ fn one(report: &CheckReport, result_width: usize, canvas: Canvas) -> Vec<Painted
     lines
 }
 
+/// A text behind a head of so many characters, over as many lines as it takes; the next ones are indented as far.
+fn hanging(head: Painted, indent: usize, text: &Text, canvas: Canvas) -> Vec<Painted> {
+    let needed = indent + plain(text, canvas.glyphs).width();
+    let Some(width) = canvas.fit.filter(|width| needed > usize::from(*width)) else {
+        return vec![head + line(text, canvas.glyphs)];
+    };
+    let inner = Canvas { fit: Some(width.saturating_sub(indent as u16).max(MIN_WIDTH)), ..canvas };
+    let mut parts = lines(text, inner).into_iter();
+    let first = head + parts.next().unwrap_or_default();
+    let rest = parts.map(|part| Painted::plain(" ".repeat(indent)) + part);
+    std::iter::once(first).chain(rest).collect()
+}
+
 /// How often each limit would have fired, and at what.
 pub(super) fn replay_lines(replay: &ReplaySummary, canvas: Canvas) -> Vec<Painted> {
     let ReplaySummary { since, limits, together } = replay;
-    let fired = |fired: &Text| line(fired, canvas.glyphs);
     let mut lines = vec![Painted::plain(format!("  {since}:"))];
     for ReplayedLimit { label, fired: times, unknown, latest, firings } in limits {
-        lines.push(Painted::plain(format!("    {label}: ")) + fired(times) + unknown);
+        let mut times = times.clone();
+        times.say(unknown.as_str());
+        lines.extend(hanging(Painted::plain(format!("    {label}: ")), 6, &times, canvas));
         lines.extend(latest.map(|latest| Painted::plain(format!("      the latest {latest}:"))));
         let versions = firings.iter().map(|firing| escaped(&firing.version).width()).max().unwrap_or_default();
         for FiringLine { started, version, reason } in firings {
             let version = escaped(version);
             let gap = " ".repeat(versions - version.width());
-            lines.push(Painted::plain(format!("      {started}  {version}{gap}  {reason}")));
+            let head = format!("      {started}  {version}{gap}  ");
+            let (indent, reason) = (head.width(), Text::new(reason.as_str(), Meaning::Plain));
+            lines.extend(hanging(Painted::plain(head), indent, &reason, canvas));
         }
     }
-    lines.extend(together.as_ref().map(|times| Painted::plain("    all limits together: ") + fired(times)));
+    if let Some(times) = together {
+        lines.extend(hanging(Painted::plain("    all limits together: "), 6, times, canvas));
+    }
     lines
 }
 
@@ -85,17 +108,17 @@ mod tests {
     use crate::terminal::text::unstyled;
 
     fn styled(checked: &[Checked], rules: Option<&str>, glyphs: Glyphs) -> Painted {
-        report(checked, rules, Canvas { fit: Some(80), glyphs })
+        report(checked, rules, Canvas { fit: Some(120), glyphs })
     }
 
-    fn plain(checked: &[Checked], rules: Option<&str>, glyphs: Glyphs) -> String {
+    fn shown(checked: &[Checked], rules: Option<&str>, glyphs: Glyphs) -> String {
         unstyled(&styled(checked, rules, glyphs))
     }
 
     #[test]
     fn it_says_what_was_judged_and_why() {
         assert_eq!(
-            plain(&[over(), without_deployment()], Some("/p/.steps.toml"), Glyphs::Unicode),
+            shown(&[over(), without_deployment()], Some("/p/.steps.toml"), Glyphs::Unicode),
             "\
 over             migrating in checkout 4.12.0 → production took 6m10s (2026-10-02 09:30:00 UTC by ann)
   over             max 5m00s     6m10s is more than 5m00s
@@ -107,7 +130,22 @@ not enough data  api 1.0 → staging has no successful deployment
 2 rules of /p/.steps.toml: 1 over, 1 not enough data
 "
         );
-        assert_eq!(plain(&[without_deployment()], None, Glyphs::Unicode).lines().count(), 2);
+        assert_eq!(shown(&[without_deployment()], None, Glyphs::Unicode).lines().count(), 2);
+    }
+
+    #[test]
+    fn it_fits_a_narrow_terminal() {
+        let text = report(&[over()], None, Canvas { fit: Some(60), glyphs: Glyphs::Unicode });
+        assert_eq!(
+            unstyled(&text),
+            "\
+over             migrating in checkout 4.12.0 → production
+                 took 6m10s (2026-10-02 09:30:00 UTC by ann)
+  over             max 5m00s     6m10s is more than 5m00s
+  not enough data  baseline p95  7 deployments before it, of
+                                 10 that are needed
+"
+        );
     }
 
     #[test]
@@ -141,7 +179,7 @@ not enough data  api 1.0 → staging has no successful deployment
             {{"budget":"baseline","over":0,"not_enough_data":10,"firings":[]}}]}}}}"#
         );
         let parameters = [("component", "checkout"), ("max", "10m"), ("baseline", "p95"), ("replay", "90d")];
-        let text = plain(&[checked(&parameters, &answer)], None, Glyphs::Ascii);
+        let text = shown(&[checked(&parameters, &answer)], None, Glyphs::Ascii);
         let (_, replay) = text.split_once("\n\n").unwrap();
         assert_eq!(
             replay,

@@ -111,9 +111,8 @@ impl Line {
         let server = settings.server().ok()?;
         let kept = Kept::of(&server);
         let found = kept.as_ref().and_then(Kept::read);
-        match found {
-            Some((names, true)) => return Some(names),
-            Some((_, false)) | None => {}
+        if let Some((names, true)) = found {
+            return Some(names);
         }
         match ask(&settings, server) {
             Some(names) => {
