@@ -137,7 +137,7 @@ impl Stream {
     fn missing(&self, key: Key) -> String {
         let mut sentence = format!("the {} is missing: {}", key.name(), key.ways());
         if key == Key::Version {
-            sentence += "; else it is the commit that the CI names, or that of git describe";
+            sentence += "; else it is the commit that the CI names (GITHUB_SHA, CI_COMMIT_SHA and the like), or that of git describe";
             if let Some(reason) = &self.no_version {
                 sentence += &format!(", but {reason}");
             }
@@ -180,7 +180,7 @@ mod tests {
         }
         assert!(!message.contains("environment"));
         assert!(
-            message.contains("the commit that the CI names") && message.contains("but git says: not a git repository"),
+            message.contains("GITHUB_SHA, ") && message.contains("but git says: not a git repository"),
             "{message}"
         );
     }
