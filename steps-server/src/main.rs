@@ -117,6 +117,11 @@ async fn run(
         std::io::stdout().lock().write_all(&steps_server::api_description())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if command.as_ref().is_some_and(Command::needs_what_was_recorded)
+        && let Some(file) = settings.database_url.sqlite_file().filter(|file| !file.exists())
+    {
+        anyhow::bail!("there is no database at {}; name the one that the server has (--database-url)", file.display());
+    }
     let tls = if command.is_none() { Tls::load(settings)? } else { None };
     let options = OpenOptions {
         url: settings.database_url.clone(),

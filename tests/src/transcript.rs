@@ -43,11 +43,16 @@ impl Transcript {
 
     /// Adds what a command did.
     pub fn ran(&mut self, args: &[&str], run: Run) {
+        self.ran_by("steps", args, run);
+    }
+
+    /// Adds what a command of a program did.
+    pub fn ran_by(&mut self, program: &str, args: &[&str], run: Run) {
         let Run { code, stdout, stderr } = run;
         let word =
             |word: &&str| if word.contains(' ') || word.is_empty() { format!("'{word}'") } else { (*word).to_owned() };
         let args: Vec<String> = args.iter().map(word).collect();
-        self.add(&format!("$ steps {}\n{stdout}", args.join(" ")));
+        self.add(&format!("$ {program} {}\n{stdout}", args.join(" ")));
         if !stderr.is_empty() {
             self.add(&format!("--- standard error\n{stderr}"));
         }

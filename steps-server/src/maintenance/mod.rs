@@ -126,6 +126,12 @@ impl Command {
     pub fn opens_database(&self) -> bool {
         !matches!(self, Self::Healthcheck(_) | Self::Openapi | Self::Token { command: TokenCommand::Generate })
     }
+
+    /// Whether it is about what was recorded: a database that is not there would be made for it, and be empty.
+    #[must_use]
+    pub fn needs_what_was_recorded(&self) -> bool {
+        matches!(self, Self::Rebuild | Self::Verify | Self::Backup { .. } | Self::Prune(_))
+    }
 }
 
 /// `verify` found differences.

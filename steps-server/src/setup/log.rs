@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal as _};
 use steps_shared::escaped;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::field::MakeExt as _;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -23,9 +23,7 @@ const LINES: usize = 10_000;
 /// # Errors
 /// The filter cannot be understood.
 pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
-    let filter: Targets = settings.log.parse().map_err(|error| {
-        anyhow::anyhow!("log: {error}; write error, warn, info, debug, trace, or warn,steps_server=debug")
-    })?;
+    let filter = filter(&settings.log)?;
     let terminal = io::stderr().is_terminal();
     let builder = NonBlockingBuilder::default().lossy(false).buffered_lines_limit(LINES).thread_name("log");
     let (log, guard) = builder.finish(BufWriter::new(io::stderr()));
@@ -39,6 +37,17 @@ pub fn start(settings: &Settings) -> anyhow::Result<WorkerGuard> {
     };
     Registry::default().with(layer.with_filter(filter)).init();
     Ok(guard)
+}
+
+/// Which lines are written. A word that is no level would be taken for the name of a part, and everything else would be left out.
+fn filter(text: &str) -> anyhow::Result<Targets> {
+    const FORMS: &str = "write error, warn, info, debug, trace, off, or warn,steps_server=debug";
+    if let Some(word) =
+        text.split(',').map(str::trim).find(|word| !word.contains('=') && word.parse::<LevelFilter>().is_err())
+    {
+        anyhow::bail!("log: {word:?} is no level; {FORMS}");
+    }
+    text.parse().map_err(|error| anyhow::anyhow!("log: {error}; {FORMS}"))
 }
 
 /// Writes what a line of text says: the message, then `name=value` of each field. Whatever a client or a database had a part

@@ -1,10 +1,7 @@
 //! What a copy of a database reads of the one and writes into the other.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
-use std::str::FromStr as _;
 
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{FromRow, QueryBuilder};
 use steps_shared::Order;
 use uuid::Uuid;
@@ -14,7 +11,7 @@ use super::filter::push_after;
 use super::record::StoredRow;
 use super::steps::COLUMNS;
 use super::transaction::{Tx, with_connection};
-use super::{DatabaseUrl, Store, StoreError, StoredStep, with_pools};
+use super::{Store, StoreError, StoredStep, with_pools};
 
 /// Exclusions that are written in one transaction.
 const EXCLUSIONS: usize = 200;
@@ -31,15 +28,6 @@ pub struct ExclusionRow {
     pub reason: String,
     pub owner: String,
     pub ts: i64,
-}
-
-impl DatabaseUrl {
-    /// The SQLite file that it names, there or not.
-    #[must_use]
-    pub fn sqlite_file(&self) -> Option<PathBuf> {
-        let url = Some(self.expose()).filter(|url| url.starts_with("sqlite:"))?;
-        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
-    }
 }
 
 impl Store {

@@ -1,9 +1,11 @@
 //! The URL of the database, which may hold a password.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteConnectOptions;
 use url::Url;
 
 /// Where the database is. It may hold a password, so `Debug` and `Display` show none.
@@ -28,6 +30,13 @@ impl DatabaseUrl {
             Ok(_) => anyhow::bail!("{}: the file with the database URL is empty", path.display()),
             Err(error) => anyhow::bail!("{}: the file with the database URL cannot be read: {error}", path.display()),
         }
+    }
+
+    /// The SQLite file that it names, there or not.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let url = Some(self.expose()).filter(|url| url.starts_with("sqlite:"))?;
+        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
     }
 
     /// Whether it holds a password.

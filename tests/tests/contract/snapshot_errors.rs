@@ -1,7 +1,11 @@
 //! Every kind of message that says what went wrong: what is wrong, with which value, and what to do.
 
+use std::net::TcpListener;
+use std::process::Command;
+
 use insta::assert_snapshot;
-use steps_tests::{Cli, DatabaseKind, Server, TestDb, Transcript, block_on};
+use serde_json::Value;
+use steps_tests::{Cli, DatabaseKind, Run, Server, TestDb, Transcript, binary, block_on};
 
 /// What is wrong before anything is sent.
 #[test]
@@ -98,7 +102,6 @@ fn errors_of_the_server() {
             vec!["show", unknown],
             vec!["show", "0197a000"],
             vec!["compare", "checkout", unknown],
-            vec!["stats", "--by", "run,status"],
             vec!["trend", "checkuot"],
             vec!["trend", "checkout", "--step", "nope", "--since", "2026-01-01"],
             vec!["trend", "checkout", "--svg", "c.svg", "--since", "2026-01-01"],
@@ -121,4 +124,61 @@ fn errors_of_the_server() {
         seen.run(&cli, &["list", "--server", "http://127.0.0.1:1"]);
         assert_snapshot!("errors_of_the_server", seen.text());
     });
+}
+
+/// What keeps a server, or one of its commands, from starting.
+#[test]
+fn errors_of_starting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("unknown.toml"), "lisen = ':7878'\n").unwrap();
+    let fresh = format!("sqlite:{}", at("fresh.db"));
+    let replaced = [(taken.as_str(), "TAKEN"), (folder.path().to_str().unwrap(), "FOLDER")];
+    let mut seen = Transcript::replacing(&replaced);
+    for args in [
+        vec!["serve"],
+        vec!["--lisen", ":1"],
+        vec!["--listen", "nowhere"],
+        vec!["--listen", &taken],
+        vec!["--listen", "0.0.0.0:0"],
+        vec!["--listen", "203.0.113.1:0", "--allow-anonymous"],
+        vec!["--database-url", "sqlite:"],
+        vec!["--database-url", "postgres://db/steps"],
+        vec!["--database-url", "mysql://db"],
+        vec!["--database-url", "sqlite:/proc/none/steps.db"],
+        vec!["--database-url-file", &at("none")],
+        vec!["--database-read-url", "mysql://replica/steps"],
+        vec!["--config", &at("none.toml")],
+        vec!["--config", &at("unknown.toml")],
+        vec!["--log", "nope"],
+        vec!["--deadline", "5x"],
+        vec!["--tls-cert", &at("tls.crt")],
+        vec!["--tls-cert", &at("tls.crt"), "--tls-key", &at("tls.key")],
+        vec!["--trusted-proxy", "10.0.0.0/99"],
+        vec!["--otlp-endpoint", "ftp://collector"],
+        vec!["verify"],
+        vec!["rebuild"],
+        vec!["backup", &at("copy.db")],
+        vec!["prune"],
+        vec!["restore", &at("copy.db")],
+        vec!["copy", "--to", &fresh],
+        vec!["token", "create", "ci", "--scope", "write"],
+    ] {
+        let mut command = Command::new(binary("steps-server"));
+        // The embedded database would be in the home.
+        command.env_clear().env("HOME", folder.path());
+        let mut run = Run::of(command.args(&args));
+        // The line of the log that says why.
+        if let Some(line) = run.stderr.lines().last().filter(|line| line.starts_with('{')) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            run.stderr = format!("{}\n", line["message"].as_str().unwrap());
+        }
+        seen.ran_by("steps-server", &args, run);
+        if folder.path().join(".local").exists() {
+            std::fs::remove_dir_all(at(".local")).unwrap();
+        }
+    }
+    assert_snapshot!("errors_of_starting", seen.text());
 }
