@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use steps_shared::{Duration, Glob, Timestamp, TokenSecret};
+use steps_shared::{Duration, Glob, Timestamp, TokenSecret, nearest};
 
 use super::access::bootstrap_token;
 use super::flags::Args;
@@ -116,12 +116,15 @@ impl Settings {
         let usual = dirs::config_dir().map(|folder| folder.join("steps/server.toml")).filter(|path| path.is_file());
         let mut table = toml::Table::try_from(Self::default())?;
         if let Some(path) = config.or(usual) {
-            let wrong = |error: String| anyhow::anyhow!("{}: {error}", path.display());
+            let wrong = |error: String| anyhow::anyhow!("{}: {}", path.display(), error.trim_end());
             let text = std::fs::read_to_string(&path);
             let text =
                 text.map_err(|error| anyhow::anyhow!("cannot read the settings file {}: {error}", path.display()))?;
             table.extend(text.parse::<toml::Table>().map_err(|error| wrong(error.to_string()))?);
-            table.clone().try_into::<Self>().map_err(|error| wrong(error.to_string()))?;
+            table
+                .clone()
+                .try_into::<Self>()
+                .map_err(|error| wrong(unknown_setting(&error).unwrap_or_else(|| error.to_string())))?;
         }
         // A variable that is set but empty counts as not set.
         given.tls_cert = given.tls_cert.filter(|path| !path.as_os_str().is_empty());
@@ -195,6 +198,15 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
              address of this machine"
         )
     })
+}
+
+/// A sentence about a setting that there is not, with the nearest that there is.
+fn unknown_setting(error: &toml::de::Error) -> Option<String> {
+    let message = error.message();
+    let mut names = message.split('`').skip(1).step_by(2).take_while(|_| message.starts_with("unknown field"));
+    let unknown = names.next()?;
+    let nearest = nearest(unknown, &names.collect::<Vec<_>>()).map(|name| format!("; did you mean {name}?"));
+    Some(format!("there is no setting {unknown}{}", nearest.unwrap_or_default()))
 }
 
 fn deserialize_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

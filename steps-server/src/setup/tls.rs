@@ -37,7 +37,7 @@ const HANDSHAKES: u32 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("{} cannot be read: {error}; --tls-cert and --tls-key name files in PEM", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -62,7 +62,7 @@ pub enum OpenError {
         remedy: String,
     },
     /// The folder of the file cannot be made or locked.
-    #[error("{}: {error}", path.display())]
+    #[error("{} cannot be made or used: {error}; --database-url names the file of the database", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
