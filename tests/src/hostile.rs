@@ -84,10 +84,11 @@ pub fn chunked(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
-/// An answer with a length.
+/// An answer with a length, after which the connection is closed: a client is told, so that it does not use it again.
 #[must_use]
 pub fn answer(status: &str, media_type: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\nconnection: close\r\n");
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len())
 }
 
 fn read_head(stream: &mut TcpStream) -> io::Result<String> {

@@ -107,9 +107,10 @@ impl Client {
         Err(self.timed_out())
     }
 
-    /// How much the server still folds, where it says so.
+    /// How much the server still folds, where it says so; as before where it does not answer that.
     async fn folding(&self, before: Option<Folding>) -> Option<Folding> {
-        let left = self.projection(ProjectionQuery::default()).await.ok()?.waiting;
+        let Ok(projection) = self.projection(ProjectionQuery::default()).await else { return before };
+        let left = projection.waiting;
         let all = before.map_or(0, |before| before.all).max(left);
         (left > 0).then_some(Folding { all, left })
     }

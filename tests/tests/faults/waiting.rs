@@ -38,7 +38,7 @@ fn a_database_that_is_away_is_waited_for_on_a_terminal() {
 fn busy(detail: &str) -> String {
     let problem = json!({"type": "about:blank", "title": "", "status": 503, "detail": detail, "Error": detail});
     let problem = problem.to_string();
-    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n";
+    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n";
     format!("{head}content-length: {}\r\n\r\n{problem}", problem.len())
 }
 
