@@ -108,7 +108,7 @@ impl Reader {
         component: Option<&Component>,
         environment: Option<&Environment>,
     ) -> Result<Vec<Name>, StoreError> {
-        let names = if component.is_some() { NAMES } else { self.all_names().await? };
+        let names = self.all_names().await?;
         let rows: Vec<(String, String)> = with_pools!(&self.store, pools => {
             let mut select = QueryBuilder::new(names);
             push_access(&mut select, &self.access);
