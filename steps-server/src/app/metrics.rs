@@ -200,15 +200,13 @@ impl Metrics {
 
     /// Has counted so many failures of folding since the start.
     pub(super) fn set_folding_failures(&self, failures: u64) {
-        let counter = self.errors.get_or_create(&Work::Folding.labels());
-        counter.inc_by(failures.saturating_sub(counter.get()));
+        raise(&self.errors.get_or_create(&Work::Folding.labels()), failures);
     }
 
     /// So many questions were answered from the replica since the start, and from the writer instead.
     pub(super) fn set_replica_reads(&self, [replica, writer]: [u64; 2]) {
         for (from, answered) in [("replica", replica), ("writer", writer)] {
-            let counter = self.questions.get_or_create(&SourceLabels { from });
-            counter.inc_by(answered.saturating_sub(counter.get()));
+            raise(&self.questions.get_or_create(&SourceLabels { from }), answered);
         }
     }
 
@@ -218,6 +216,11 @@ impl Metrics {
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// Raises a counter to what was counted elsewhere.
+fn raise(counter: &Counter, counted: u64) {
+    counter.inc_by(counted.saturating_sub(counter.get()));
 }
 
 impl Moment {

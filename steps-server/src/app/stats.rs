@@ -38,18 +38,17 @@ impl App {
             return Ok(StatsAnswer { by, stats: self.stats_by_component(access, query, groups).await? });
         }
         let (filter, component) = (&query.filter, query.filter.base.component.as_ref());
-        let has = |by: &[GroupBy]| query.by.iter().any(|one| by.contains(one));
-        if has(&[GroupBy::Status]) {
+        let exclude_waiting = query.exclude_waiting;
+        let is_named = |by: &GroupBy| matches!(by, GroupBy::Version | GroupBy::Run | GroupBy::Outcome);
+        if query.by.contains(&GroupBy::Status) {
             let rows = self.read(access, component, |reader| async move { Ok(reader.step_samples(filter).await?) });
             self.each(rows.await?, &mut groups, |row, groups| add_steps(&row, &self.fold.statuses, groups)).await?;
-        } else if has(&[GroupBy::Version, GroupBy::Run, GroupBy::Outcome]) {
+        } else if query.by.iter().any(is_named) {
             let list = DeploymentQuery { filter: filter.clone(), ..DeploymentQuery::default() };
             let rows = self.read(access, component, |reader| async move { Ok(reader.deployments(list).await?) });
-            let exclude_waiting = query.exclude_waiting;
             self.each(rows.await?, &mut groups, |rows, groups| add_deployments(&rows, exclude_waiting, groups)).await?;
         } else {
             let rows = self.read(access, component, |reader| async move { Ok(reader.figures(filter).await?) });
-            let exclude_waiting = query.exclude_waiting;
             self.each(rows.await?, &mut groups, |figures, groups| add(&figures, exclude_waiting, groups)).await?;
         }
         Ok(StatsAnswer { by, stats: groups.finish() })

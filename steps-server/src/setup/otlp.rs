@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 use serde_json::{Value, json};
-use steps_shared::Timestamp;
+use steps_shared::{Timestamp, innermost};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -248,11 +248,7 @@ impl Target {
 
     async fn post(&self, body: String) -> Result<(), Failed> {
         let post = self.client.post(self.url.clone()).header("content-type", "application/json").body(body);
-        let failed = |error: reqwest::Error| {
-            let innermost =
-                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
-            Failed { error: innermost.map(ToString::to_string).unwrap_or_default(), may_pass: true }
-        };
+        let failed = |error: reqwest::Error| Failed { error: innermost(&error), may_pass: true };
         let status = post.send().await.map_err(failed)?.status();
         // Those after which OTLP says to try again.
         let may_pass = matches!(status.as_u16(), 429 | 502 | 503 | 504);
