@@ -53,7 +53,8 @@ impl App {
     /// The step with what has been derived of it, where that can be told.
     async fn with_derived(&self, access: &Access, step: Step) -> Step {
         let read = self.look_up(access, |reader| async move { Ok(reader.step(step.id).await?) });
-        match read.await {
+        // On the heap: what is recorded for the first time needs no room for it.
+        match Box::pin(read).await {
             Ok(Some(Step { ended_at, deployment_id, result, .. })) => {
                 Step { ended_at: step.ended_at.or(ended_at), deployment_id, result, ..step }
             }

@@ -41,7 +41,7 @@ impl Store {
 }
 
 async fn mysql(pools: &Arc<Pools<MySql>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<bool, StoreError> {
-    let mut connection = pools.write.get().acquire().await?;
+    let mut connection = pools.write.connection().await?;
     for text in script(steps, changes) {
         let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await else { continue };
         // It may be that nothing has begun.
@@ -193,7 +193,7 @@ fn push_hex(row: &mut String, bytes: &[u8]) {
 async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<(), StoreError> {
     // As each commit on SQLite: the file must be the one at its path, before and after.
     pools.check_file()?;
-    let mut connection = pools.write.get().acquire().await?;
+    let mut connection = pools.write.connection().await?;
     let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket) ");
     script.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
         row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{Connection, Database, Pool};
+use sqlx::{Connection, Database, Pool, Transaction};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -82,6 +82,21 @@ impl<DB: Database> RenewablePool<DB> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).pool.clone()
     }
 
+    /// A connection of the current pool.
+    ///
+    /// On the heap, as [`RenewablePool::begin`]: the driver's future has room for making a connection, 17 kB, which would be in the
+    /// future of every request, several times, and be copied with it.
+    pub fn connection(&self) -> BoxFuture<'static, Result<PoolConnection<DB>, sqlx::Error>> {
+        let pool = self.get();
+        Box::pin(async move { pool.acquire().await })
+    }
+
+    /// A transaction on a connection of the current pool.
+    pub fn begin(&self, begin: &'static str) -> BoxFuture<'static, Result<Transaction<'static, DB>, sqlx::Error>> {
+        let pool = self.get();
+        Box::pin(async move { pool.begin_with(begin).await })
+    }
+
     /// A connection that may be read from.
     ///
     /// # Errors
@@ -114,7 +129,7 @@ impl<DB: Database> RenewablePool<DB> {
         let permit = timeout(self.options.get_acquire_timeout(), Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::Busy)?.ok();
         loop {
-            match self.get().acquire().await {
+            match self.connection().await {
                 Ok(connection) => return Ok(Leased { connection, permit, must_close: false }),
                 // It was replaced meanwhile.
                 Err(sqlx::Error::PoolClosed) if !self.get().is_closed() => {}

@@ -47,7 +47,7 @@ impl Store {
     /// Begins to record.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => Tx::MySql(pools.write.get().begin_with(pools.begin).await?),
+            Self::MySql(pools) => Tx::MySql(pools.write.begin(pools.begin).await?),
             Self::Sqlite(pools) => Tx::begin_sqlite(pools).await?,
         })
     }
@@ -72,7 +72,7 @@ impl Store {
     /// Begins to write to the log of events: on MySQL on its own connection.
     pub(super) async fn begin_events(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => Tx::MySql(pools.events.get().begin_with(pools.begin).await?),
+            Self::MySql(pools) => Tx::MySql(pools.events.begin(pools.begin).await?),
             Self::Sqlite(pools) => Tx::begin_sqlite(pools).await?,
         })
     }
@@ -80,7 +80,7 @@ impl Store {
     /// Begins to fold: on MySQL not on the recorder's connections.
     pub async fn begin_projection(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::MySql(pools) => Tx::MySql(pools.project.get().begin_with(pools.begin).await?),
+            Self::MySql(pools) => Tx::MySql(pools.project.begin(pools.begin).await?),
             Self::Sqlite(pools) => Tx::begin_sqlite(pools).await?,
         })
     }
@@ -113,7 +113,7 @@ impl Tx {
 
     async fn begin_sqlite(pools: &Arc<Pools<Sqlite>>) -> Result<Self, StoreError> {
         pools.check_file()?;
-        Ok(Self::Sqlite(pools.write.get().begin_with(pools.begin).await?, Arc::clone(pools)))
+        Ok(Self::Sqlite(pools.write.begin(pools.begin).await?, Arc::clone(pools)))
     }
 
     /// Ends what only reads.
