@@ -41,11 +41,13 @@ impl Store {
 }
 
 async fn mysql(pools: &Arc<Pools<MySql>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<bool, StoreError> {
-    let mut connection = pools.write.connection().await?;
+    let mut taken = pools.write.take().await?;
     for text in script(steps, changes) {
-        let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await else { continue };
+        let Err(error) = taken.connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await else { continue };
         // It may be that nothing has begun.
-        let _: Result<_, sqlx::Error> = connection.execute("ROLLBACK").await;
+        if taken.connection.execute("ROLLBACK").await.is_ok() {
+            pools.write.keep(taken);
+        }
         if is_refusal(&error) {
             tracing::info!(%error, "the database takes one statement at a time");
             pools.several_at_once.refused.store(true, Ordering::Relaxed);
@@ -53,6 +55,7 @@ async fn mysql(pools: &Arc<Pools<MySql>>, steps: &[NewRow<'_>], changes: &[NewCh
         }
         return Err(error.into());
     }
+    pools.write.keep(taken);
     Ok(true)
 }
 

@@ -169,7 +169,7 @@ impl Store {
     pub async fn close(&self) {
         with_pools!(self, pools => {
             pools.read.get().close().await;
-            pools.write.get().close().await;
+            pools.write.suspend().await;
             pools.project.get().close().await;
             pools.tokens.get().close().await;
             pools.events.get().close().await;

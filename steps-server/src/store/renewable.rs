@@ -22,6 +22,9 @@ use super::StoreError;
 
 /// How long a connection over a network may take to come back after use; then it is closed, because the other side is gone.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most connections that are kept outside of a pool, and for how long while nobody uses them.
+const KEPT: usize = 2;
+const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// A pool that can be replaced by a new one.
 pub struct RenewablePool<DB: Database> {
@@ -53,6 +56,15 @@ struct Current<DB: Database> {
     since: Instant,
     /// Closed, and not to be replaced.
     suspended: bool,
+    /// Connections that were taken out of the pool, and since when they are idle.
+    kept: Vec<(DB::Connection, Instant)>,
+}
+
+/// A connection that is not in its pool: see [`RenewablePool::take`].
+pub struct Taken<DB: Database> {
+    pub connection: DB::Connection,
+    /// That of its pool.
+    since: Instant,
 }
 
 /// A connection in use.
@@ -68,7 +80,7 @@ impl<DB: Database> RenewablePool<DB> {
     pub fn new(options: PoolOptions<DB>, connect: <DB::Connection as Connection>::Options) -> Self {
         let permits = Arc::new(Semaphore::new(options.get_max_connections() as usize));
         let pool = options.clone().connect_lazy_with(connect.clone());
-        let current = RwLock::new(Current { pool, since: Instant::now(), suspended: false });
+        let current = RwLock::new(Current::of(pool));
         Self { options, connect, current, permits, guarded: None }
     }
 
@@ -89,6 +101,32 @@ impl<DB: Database> RenewablePool<DB> {
     pub fn connection(&self) -> BoxFuture<'static, Result<PoolConnection<DB>, sqlx::Error>> {
         let pool = self.get();
         Box::pin(async move { pool.acquire().await })
+    }
+
+    /// A connection to use once, and to give back with [`RenewablePool::keep`] when that went well. It does not go through the pool,
+    /// which asks each connection that comes back whether it is alive: after a commit that would be one more round trip.
+    ///
+    /// # Errors
+    /// None can be made, or all are in use.
+    pub async fn take(&self) -> Result<Taken<DB>, sqlx::Error> {
+        let (pool, since) = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            let since = current.since;
+            match current.kept.pop() {
+                Some((connection, idle)) if idle.elapsed() < KEPT_FOR => return Ok(Taken { connection, since }),
+                _ => (current.pool.clone(), since),
+            }
+        };
+        let acquired: BoxFuture<'_, _> = Box::pin(pool.acquire());
+        Ok(Taken { connection: acquired.await?.detach(), since })
+    }
+
+    /// Keeps a connection on which everything is at its end, unless its pool was replaced.
+    pub fn keep(&self, Taken { connection, since }: Taken<DB>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.since == since && !current.suspended && current.kept.len() < KEPT {
+            current.kept.push((connection, Instant::now()));
+        }
     }
 
     /// A transaction on a connection of the current pool.
@@ -147,19 +185,19 @@ impl<DB: Database> RenewablePool<DB> {
             let before = std::mem::replace(&mut *current, fresh);
             if let Ok(runtime) = Handle::try_current() {
                 // Those that are idle are closed at once, the others when they come back.
-                runtime.spawn(async move { before.pool.close().await });
+                runtime.spawn(async move { before.close().await });
             }
         }
     }
 
     /// Opens no connection from now on; ready when every one is closed.
     pub async fn suspend(&self) {
-        let pool = {
+        let current = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             current.suspended = true;
-            current.pool.clone()
+            Current { kept: std::mem::take(&mut current.kept), ..Current::of(current.pool.clone()) }
         };
-        pool.close().await;
+        current.close().await;
     }
 
     /// Opens connections again.
@@ -168,8 +206,22 @@ impl<DB: Database> RenewablePool<DB> {
     }
 
     fn fresh(&self) -> Current<DB> {
-        let pool = self.options.clone().connect_lazy_with(self.connect.clone());
-        Current { pool, since: Instant::now(), suspended: false }
+        Current::of(self.options.clone().connect_lazy_with(self.connect.clone()))
+    }
+}
+
+impl<DB: Database> Current<DB> {
+    fn of(pool: Pool<DB>) -> Self {
+        Self { pool, since: Instant::now(), suspended: false, kept: Vec::new() }
+    }
+
+    /// Closes what is idle, and waits for the rest.
+    async fn close(self) {
+        for (connection, _) in self.kept {
+            // The other side may be gone, and it is closed all the same.
+            let _: Result<_, _> = timeout(RETURN_TIMEOUT, connection.close()).await;
+        }
+        self.pool.close().await;
     }
 }
 
