@@ -1,5 +1,6 @@
 //! Rows that the projection reads and writes.
 
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use uuid::Uuid;
 
 use super::timeline::Part;
@@ -17,8 +18,8 @@ pub struct Change {
     pub since: i64,
 }
 
-/// What folding needs of a step.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+/// What folding needs of a step; its columns are [`FOLD_COLUMNS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldRow {
     pub id: Uuid,
     pub stream: Vec<u8>,
@@ -36,6 +37,37 @@ pub struct FoldRow {
     pub finished_at: Option<i64>,
     /// How a span was told to have ended.
     pub outcome: Option<String>,
+}
+
+/// The columns of a [`FoldRow`].
+pub(super) const FOLD_COLUMNS: &str =
+    "id, stream, status, owner, ts, run IS NOT NULL, attempt, span, finished_at, outcome";
+
+/// By place: looking for ten names costs as much as decoding the row.
+impl<'r, R: Row> FromRow<'r, R> for FoldRow
+where
+    usize: ColumnIndex<R>,
+    Uuid: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            stream: row.try_get(1)?,
+            status: row.try_get(2)?,
+            owner: row.try_get(3)?,
+            ts: row.try_get(4)?,
+            has_run: row.try_get(5)?,
+            attempt: row.try_get(6)?,
+            span: row.try_get(7)?,
+            finished_at: row.try_get(8)?,
+            outcome: row.try_get(9)?,
+        })
+    }
 }
 
 /// A deployment as it is stored, without the names that all deployments of its stream share. Times are microseconds since

@@ -5,14 +5,11 @@ use std::collections::HashMap;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::fold_rows::{DeploymentRow, FoldRow, PartRow, StreamKey};
+use super::fold_rows::{DeploymentRow, FOLD_COLUMNS, FoldRow, PartRow, StreamKey};
 use super::statements::{cut_conditions, cut_ids};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
-
-const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL AS has_run, attempt, span, finished_at, outcome FROM steps \
-     WHERE ";
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.
 macro_rules! push_streams {
@@ -100,7 +97,8 @@ impl Tx {
         let mut rows = Vec::new();
         for ids in cut_ids(ids) {
             with_connection!(self, connection => {
-                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(FOLD_COLUMNS).push(" FROM steps WHERE ");
                 select.push("id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
@@ -118,7 +116,8 @@ impl Tx {
         let mut rows = Vec::new();
         for streams in cut_conditions(streams) {
             with_connection!(self, connection => {
-                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(FOLD_COLUMNS).push(" FROM steps WHERE ");
                 push_streams!(select, streams, " AND ts >= ");
                 select.push(" ORDER BY stream, ts, id");
                 rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
