@@ -9,7 +9,7 @@ use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::ask::{p95, stored};
 use crate::calibration::{KINDS, STATIONARY, Tally, history, recorded, replay};
-use crate::tools::product;
+use crate::tools::{product, record_all};
 use crate::{Figure, Size};
 
 /// Deployments of a history, and histories of a kind.
@@ -81,7 +81,7 @@ fn served(db: &TestDb, store: &str, size: Size) -> anyhow::Result<Figure> {
                 ts += fastrand::i64(20_000_000..40_000_000);
             }
         }
-        ensure!(server.batch(&steps).await.recorded == steps.len() as u64, "not all was recorded");
+        record_all(&server, &steps).await?;
         let list: Value = server.get("/v1/deployments?component=shop&outcome=running&format=json").await.json();
         let id = list["deployments"][0]["id"].as_str().unwrap_or_default().to_owned();
         let path = format!("/v1/deployments/{id}/expected");

@@ -15,8 +15,10 @@ use crate::{Figure, Size};
 const DEPLOYS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Throws away all that was folded, and asks for all of it again.
-const FORGET: &str = "DELETE FROM deployments; DELETE FROM timelines; INSERT INTO changes (stream, since) SELECT DISTINCT stream, 0 FROM steps";
+/// Throws away all that was folded, and asks for all of it again, in the order in which it was recorded. Nothing else is recorded, so
+/// that any bucket is as good as the right one.
+const FORGET: &str = "DELETE FROM deployments; DELETE FROM timelines; INSERT INTO changes (stream, since, bucket) \
+    SELECT stream, 0, ORD(stream) % 64 FROM steps GROUP BY stream ORDER BY MIN(ts)";
 
 /// An import with others recording, then the fold alone.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
@@ -64,7 +66,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
             steps: format!("p50 {:.2} ms, p99 {p99:.2} ms of {}", percentile(posts.clone(), 0.5), posts.len()),
             beside: format!("import and fold {:.1} s", all.as_secs_f64()),
             ratio: String::new(),
-            target: Some(("p99 <= 50 ms", p99 <= 50.0)),
+            target: Some(("all in 40 s, p99 <= 20 ms", all.as_secs_f64() <= 40.0 && p99 <= 20.0)),
         },
         Figure {
             what: format!("folding {} steps, {}", size.rows, product()),

@@ -4,6 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
+use steps_tests::Server;
 use steps_tests::faults::PrivateDatabase;
 
 /// The middle of some numbers; the mean of the two in the middle of an even number of them.
@@ -61,4 +63,11 @@ pub fn product() -> &'static str {
 /// A duration in milliseconds, for a table.
 pub fn ms(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}
+
+/// Records these steps; an error, with what was refused, unless all of them are new.
+pub async fn record_all(server: &Server, steps: &[Value]) -> anyhow::Result<()> {
+    let answer = server.batch(steps).await;
+    ensure!(answer.recorded == steps.len() as u64, "of {} steps not all were recorded: {answer:?}", steps.len());
+    Ok(())
 }

@@ -8,6 +8,7 @@ use steps_shared::{TrendAnswer, Verdict};
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::ask::p95;
+use crate::tools::record_all;
 use crate::{Figure, Size};
 
 pub const DEPLOYMENTS: u64 = 7_300;
@@ -62,7 +63,7 @@ const PATH: &str = "/v1/trend?component=checkout&since=370d&by=sprint";
 /// Records a year of deployments of `checkout`, up to now.
 pub async fn record(server: &Server) -> anyhow::Result<()> {
     for batch in history()?.chunks(BATCH) {
-        ensure!(server.batch(batch).await.recorded == batch.len() as u64, "not all was recorded");
+        record_all(server, batch).await?;
     }
     Ok(())
 }
