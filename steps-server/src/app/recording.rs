@@ -29,6 +29,12 @@ impl App {
         Ok(self.recorder.check_room()?)
     }
 
+    /// Lets the fold catch up, for a moment at most: before many steps are received. A history that is imported faster than it is folded
+    /// would be read again from the database's disk, and nobody could ask about it for as long.
+    pub async fn wait_for_room(&self) {
+        self.projector.wait_for_room().await;
+    }
+
     /// Records one fact. Returns the step as it is then, and whether the fact was recorded now.
     ///
     /// # Errors

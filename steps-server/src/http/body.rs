@@ -45,7 +45,7 @@ impl MediaType {
 }
 
 /// How long the body is, by its headers.
-fn length(headers: &HeaderMap) -> Option<u64> {
+pub fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -32,14 +32,14 @@ pub struct Next {
     pub limit: u32,
 }
 
-/// Folds the next changes; says whether there may be more.
+/// Folds the next changes; says how many others wait, at most, and 0 where none do.
 ///
 /// # Errors
 /// The database does not answer, or another server folded the same at the same time.
-pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<bool, StoreError> {
-    let NextChanges { buckets, until, more } = store.next_changes(&next.wanted, next.start, next.limit).await?;
+pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<u64, StoreError> {
+    let NextChanges { buckets, until, others } = store.next_changes(&next.wanted, next.start, next.limit).await?;
     if buckets.is_empty() {
-        return Ok(false);
+        return Ok(0);
     }
     let mut tx = store.begin_projection().await?;
     let known: Vec<Bucket> = buckets.iter().copied().flatten().collect();
@@ -53,7 +53,7 @@ pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Re
     };
     fold(&mut tx, config, &changes).await?;
     tx.commit().await?;
-    Ok(more)
+    Ok(others)
 }
 
 /// Runs `work` again when its transaction was rolled back because of another server's: after a deadlock or, on Galera, at
@@ -78,7 +78,7 @@ where
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
 pub async fn drain(store: &Store, config: &FoldConfig) -> Result<(), StoreError> {
     let next = Next { limit: CHANGES, ..Next::default() };
-    while retry_on_conflict(|| fold_changes(store, config, &next)).await? {}
+    while retry_on_conflict(|| fold_changes(store, config, &next)).await? > 0 {}
     Ok(())
 }
 

@@ -41,9 +41,14 @@ const CHANGES: (u32, u32) = (100, 2000);
 const WATCHED_PAUSE: Duration = Duration::from_millis(20);
 /// How often days are looked for that are to be packed.
 const PACK_EVERY: Duration = Duration::from_secs(10);
-/// How many folds are under way at the same time on MySQL while there is much to fold and nothing is recorded: while one waits for
-/// the database, the other computes.
-const FOLDS: usize = 2;
+/// How many folds are under way at the same time on MySQL while there is much to fold: most of the time each waits for pages that the
+/// database reads from its disk. While steps are recorded there are fewer, because the database has only so many processors.
+const FOLDS: usize = 6;
+const FOLDS_BESIDE_RECORDING: usize = 2;
+/// With so many changes waiting, and for so long, whoever sends many steps at once is kept waiting. What is folded soon is still in the
+/// database's memory.
+const MANY_CHANGES: u64 = 10_000;
+const KEPT_WAITING: Duration = Duration::from_secs(1);
 /// How often a waiting read looks whether its changes are folded.
 const READ_POLL: Duration = Duration::from_millis(20);
 
@@ -73,6 +78,8 @@ struct Signals {
     folded_until: Mutex<Option<Instant>>,
     /// How often folding has failed.
     failures: AtomicU64,
+    /// How many changes waited at the last fold, at most.
+    waiting: AtomicU64,
 }
 
 impl Projector {
@@ -128,6 +135,14 @@ impl Projector {
         self.signals.failures.load(Ordering::Relaxed)
     }
 
+    /// Waits, for a moment at most, until the fold has caught up with what is recorded.
+    pub async fn wait_for_room(&self) {
+        let mut rounds = self.rounds.clone();
+        let has_room = rounds.wait_for(|_| self.signals.waiting.load(Ordering::Relaxed) < MANY_CHANGES);
+        // When that takes long, as when folding fails, steps are recorded all the same.
+        let _: Result<_, _> = timeout(KEPT_WAITING, has_room).await;
+    }
+
     /// Waits until everything that was committed before this call has been folded: of a component, or of all. `false` when there
     /// is more than can be folded until `deadline`.
     pub async fn wait_until_folded(&self, component: Option<&str>, deadline: Instant) -> Result<bool, StoreError> {
@@ -171,10 +186,15 @@ impl Pace {
         Self { takes, changes: 200 }
     }
 
-    /// What is folded next. Each server begins somewhere else, so that those of one database share the work.
-    fn next(&self, wanted: Vec<Bucket>) -> Next {
-        let random = RandomState::new().build_hasher().finish() % u64::from(BUCKETS.unsigned_abs());
-        Next { wanted, start: Bucket::try_from(random).unwrap_or_default(), limit: self.changes }
+    /// What so many folds begin with. Each begins somewhere else, and each server does, so that they share the work.
+    fn next(&self, mut wanted: Vec<Bucket>, folds: usize) -> Vec<Next> {
+        let buckets = usize::try_from(BUCKETS).unwrap_or_default();
+        let random = RandomState::new().build_hasher().finish() as usize % buckets;
+        let next = |nth| {
+            let start = Bucket::try_from((random + nth * buckets / folds) % buckets).unwrap_or_default();
+            Next { wanted: std::mem::take(&mut wanted), start, limit: self.changes }
+        };
+        (0..folds).map(next).collect()
     }
 
     fn took(&mut self, took: Duration, was_full: bool) {
@@ -217,20 +237,20 @@ async fn work(
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
         let wanted: Vec<Bucket> = std::mem::take(&mut *signals.wanted()).into_iter().collect();
-        let under_way = (0..folds).map(|nth| {
-            let next = pace.next(if nth == 0 { wanted.clone() } else { Vec::new() });
+        let under_way = pace.next(wanted, folds).into_iter().map(|next| {
             let (store, config) = (&store, &config);
             async move {
                 timeout(fold_timeout, fold_changes(store, config, &next)).await.unwrap_or(Err(StoreError::TimedOut))
             }
         });
-        let folded = join_all(under_way).await.into_iter().reduce(|one, other| Ok(one? | other?)).unwrap_or(Ok(false));
-        let more = matches!(folded, Ok(true));
+        let folded = join_all(under_way).await.into_iter().reduce(|one, other| Ok(one?.max(other?))).unwrap_or(Ok(0));
+        let more = matches!(folded, Ok(1..));
         pace.took(began.elapsed(), more);
         match folded {
-            Ok(_) => {
+            Ok(waiting) => {
                 failing = false;
                 fold_timeout = FOLD_TIMEOUT;
+                signals.waiting.store(waiting, Ordering::Relaxed);
                 if !more {
                     *signals.folded_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
                 }
@@ -270,12 +290,18 @@ async fn work(
             packed_at = Some(Instant::now());
         }
         let recording = signals.changes.load(Ordering::Relaxed) != before;
-        folds = if more && !recording && !store.has_one_writer() { FOLDS } else { 1 };
+        folds = match (more, recording) {
+            _ if store.has_one_writer() => 1,
+            (true, true) => FOLDS_BESIDE_RECORDING,
+            (true, false) => FOLDS,
+            (false, _) => 1,
+        };
         if more && !recording {
             continue;
         }
         let pause = match (recording, more) {
-            (true, true) => began.elapsed(),
+            (true, true) if store.has_one_writer() => began.elapsed(),
+            (true, true) => began.elapsed() / 4,
             (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
             (false, _) => COLLECT,
         };

@@ -29,8 +29,8 @@ pub struct NextChanges {
     pub buckets: Vec<Option<Bucket>>,
     /// Changes of them before this one.
     pub until: i64,
-    /// Whether there are more.
-    pub more: bool,
+    /// How many others wait, at most; 0 where there are none.
+    pub others: u64,
 }
 
 /// That a stream has changed from a moment on, in microseconds since 1970.
@@ -127,7 +127,7 @@ impl Store {
         }
         conditions.push((format!("{oldest} >= {start}{others}"), until));
         conditions.push((format!("{oldest} < {start}{others}"), until));
-        let mut next = NextChanges { buckets: Vec::new(), until: 0, more: false };
+        let mut next = NextChanges::default();
         for (condition, until) in conditions {
             let most = limit - next.buckets.len();
             if most == 0 {
@@ -143,7 +143,10 @@ impl Store {
             }
             next.buckets.extend(found);
         }
-        next.more = next.buckets.len() == limit || last >= until;
+        if next.buckets.len() == limit || last >= until {
+            // The places between the ends that are taken off already count, too.
+            next.others = last.abs_diff(first).max(1);
+        }
         next.buckets.sort_unstable();
         next.buckets.dedup();
         Ok(next)

@@ -93,8 +93,8 @@ const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
 pub(super) const LOCK: &str = "-lock";
 /// Connections of the recorder: one for each of its writers. Whatever breaks is replaced with its pool.
 const WRITERS: u32 = 2;
-/// Connections of the projector: of two folds at a time, or of one and a spare one for when it breaks.
-const PROJECTORS: u32 = 2;
+/// Connections of the projector: of so many folds at a time, or of one and spare ones for when it breaks.
+const PROJECTORS: u32 = 6;
 /// Connections that read tokens.
 const TOKEN_READERS: u32 = 1;
 /// Connections for the log of events; it is open while somebody watches.

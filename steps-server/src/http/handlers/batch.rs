@@ -14,14 +14,20 @@ use warp::reply::Response;
 
 use super::json;
 use crate::app::{Caller, Fact, LineErrors};
-use crate::http::body::{Limit, MediaType};
+use crate::http::body::{self, Limit, MediaType};
 use crate::http::context::{Context, Memory};
 use crate::http::problem::ApiError;
 use crate::http::request::Request;
 
+/// A batch of so many bytes is recorded at once, whatever there is to fold: what waited in a spool for instance.
+const SHORT: u64 = 64 * 1024;
+
 pub async fn record(context: Arc<Context>, mut request: Request) -> Result<Response, ApiError> {
     if let Some((name, _)) = request.parameters()?.next() {
         return Err(FieldErrors::from(FieldError::wrong(&name, "is not a parameter here; a batch has none")).into());
+    }
+    if body::length(&request.headers).is_none_or(|length| length > SHORT) {
+        context.app.wait_for_room().await;
     }
     let limit = Limit { bytes: MAX_BATCH_BYTES, memory: Memory::Batch };
     let body = request.body_to_record(&context, limit).await?;
