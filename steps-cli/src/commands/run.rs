@@ -113,7 +113,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<u8, Error> {
     let ran = without_panic(|| {
         block_on(async {
             match Signals::catch() {
-                Ok(signals) => run_command(&command, plan, has_line, signals, &progress).await.map(Some),
+                Ok(signals) => Box::pin(run_command(&command, plan, has_line, signals, &progress)).await.map(Some),
                 Err(error) => {
                     terminal::note(format!("warning: this is not recorded: cannot catch signals: {error}"));
                     Ok(None)
