@@ -112,10 +112,14 @@ impl<DB: Database> RenewablePool<DB> {
         let (pool, since) = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             let since = current.since;
-            match current.kept.pop() {
-                Some((connection, idle)) if idle.elapsed() < KEPT_FOR => return Ok(Taken { connection, since }),
-                _ => (current.pool.clone(), since),
+            if let Some((connection, idle)) = current.kept.pop() {
+                if idle.elapsed() < KEPT_FOR {
+                    return Ok(Taken { connection, since });
+                }
+                // Something on the way may have forgotten it.
+                tokio::spawn(timeout(RETURN_TIMEOUT, connection.close()));
             }
+            (current.pool.clone(), since)
         };
         let acquired: BoxFuture<'_, _> = Box::pin(pool.acquire());
         Ok(Taken { connection: acquired.await?.detach(), since })
