@@ -17,11 +17,12 @@ fn the_wait_for_a_server_is_part_of_the_age() {
     for (name, command) in [("run", &["--", "true"][..]), ("record", &[])] {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let cli = Cli::at(&format!("http://{}", silent.local_addr().unwrap()));
-        let args = [&[name][..], &STEP, &["--timeout", "500ms"], command].concat();
+        let args = [&[name][..], &STEP, &["--timeout", "3s"], command].concat();
         let child = cli.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _connection = silent.accept().unwrap();
         let asked = now().micros();
-        assert_eq!(Run::from(child.wait_with_output().unwrap()).code, 0);
+        let run = Run::from(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{name}: {}", run.stderr);
         let waiting = fs::read_to_string(cli.spool_file("waiting")).unwrap();
         assert!(!waiting.is_empty());
         for line in waiting.lines() {
