@@ -18,7 +18,7 @@ pub struct Change {
     pub since: i64,
 }
 
-/// What folding needs of a step; its columns are [`FOLD_COLUMNS`].
+/// What folding needs of a step; [`SELECT_FOLD_ROWS`] asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldRow {
     pub id: Uuid,
@@ -39,9 +39,9 @@ pub struct FoldRow {
     pub outcome: Option<String>,
 }
 
-/// The columns of a [`FoldRow`].
-pub(super) const FOLD_COLUMNS: &str =
-    "id, stream, status, owner, ts, run IS NOT NULL, attempt, span, finished_at, outcome";
+/// The query of a [`FoldRow`], up to its condition.
+pub(super) const SELECT_FOLD_ROWS: &str = "SELECT id, stream, status, owner, ts, run IS NOT NULL, attempt, span, finished_at, outcome FROM steps \
+     WHERE ";
 
 /// By place: looking for ten names costs as much as decoding the row.
 impl<'r, R: Row> FromRow<'r, R> for FoldRow

@@ -91,7 +91,8 @@ const SHORT_WAIT_TIMEOUT: &str = "SET SESSION wait_timeout = 30";
 /// The file beside an SQLite database that its servers lock together, and `restore` alone. SQLite's own locks are of another kind
 /// and on other files.
 pub(super) const LOCK: &str = "-lock";
-/// Connections of the recorder: one for each of its writers. Whatever breaks is replaced with its pool.
+/// Connections of the recorder: one for each of its writers, which may keep as many beside the pool (`RenewablePool::take`). Whatever
+/// breaks is replaced with its pool.
 const WRITERS: u32 = 2;
 /// Connections of the projector: of so many folds at a time, or of one and spare ones for when it breaks.
 const PROJECTORS: u32 = 6;

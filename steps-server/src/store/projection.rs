@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::fold_rows::{DeploymentRow, FOLD_COLUMNS, FoldRow, PartRow, StreamKey};
+use super::fold_rows::{DeploymentRow, FoldRow, PartRow, SELECT_FOLD_ROWS, StreamKey};
 use super::statements::{cut_conditions, cut_ids};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
@@ -97,8 +97,7 @@ impl Tx {
         let mut rows = Vec::new();
         for ids in cut_ids(ids) {
             with_connection!(self, connection => {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(FOLD_COLUMNS).push(" FROM steps WHERE ");
+                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
                 select.push("id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
@@ -116,8 +115,7 @@ impl Tx {
         let mut rows = Vec::new();
         for streams in cut_conditions(streams) {
             with_connection!(self, connection => {
-                let mut select = QueryBuilder::new("SELECT ");
-                select.push(FOLD_COLUMNS).push(" FROM steps WHERE ");
+                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
                 push_streams!(select, streams, " AND ts >= ");
                 select.push(" ORDER BY stream, ts, id");
                 rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);

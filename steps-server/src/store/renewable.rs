@@ -95,12 +95,8 @@ impl<DB: Database> RenewablePool<DB> {
     }
 
     /// A connection of the current pool.
-    ///
-    /// On the heap, as [`RenewablePool::begin`]: the driver's future has room for making a connection, 17 kB, which would be in the
-    /// future of every request, several times, and be copied with it.
     pub fn connection(&self) -> BoxFuture<'static, Result<PoolConnection<DB>, sqlx::Error>> {
-        let pool = self.get();
-        Box::pin(async move { pool.acquire().await })
+        acquire(self.get())
     }
 
     /// A connection to use once, and to give back with [`RenewablePool::keep`] when that went well. It does not go through the pool,
@@ -121,8 +117,7 @@ impl<DB: Database> RenewablePool<DB> {
             }
             (current.pool.clone(), since)
         };
-        let acquired: BoxFuture<'_, _> = Box::pin(pool.acquire());
-        Ok(Taken { connection: acquired.await?.detach(), since })
+        Ok(Taken { connection: acquire(pool).await?.detach(), since })
     }
 
     /// Keeps a connection on which everything is at its end, unless its pool was replaced.
@@ -212,6 +207,14 @@ impl<DB: Database> RenewablePool<DB> {
     fn fresh(&self) -> Current<DB> {
         Current::of(self.options.clone().connect_lazy_with(self.connect.clone()))
     }
+}
+
+/// A connection of a pool.
+///
+/// On the heap, as [`RenewablePool::begin`]: the driver's future has room for making a connection, 17 kB, which would be in the
+/// future of every request, several times, and be copied with it.
+fn acquire<DB: Database>(pool: Pool<DB>) -> BoxFuture<'static, Result<PoolConnection<DB>, sqlx::Error>> {
+    Box::pin(async move { pool.acquire().await })
 }
 
 impl<DB: Database> Current<DB> {
