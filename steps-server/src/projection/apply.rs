@@ -2,11 +2,11 @@
 //!
 //! In a stream without a run a fold begins at the last but one deployment that started before the change: nothing before it
 //! can be different, and the last but one may turn out to have been at the same time. In a stream of a run it begins at the
-//! beginning, because retries depend on what came before them. Where phases are added to a long deployment, only its first and
-//! its last steps are read (`resume`). What the fold says is compared with what is stored, and only
+//! beginning, because retries depend on what came before them. Of a deployment that only goes on, what was folded before is known
+//! from its timeline (`resume`). What the fold says is compared with what is stored, and only
 //! differences are written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::config::FoldConfig;
@@ -111,12 +111,9 @@ async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<()
     let start = |stream: &StreamKey| before_last.get(stream).or_else(|| last.get(stream)).copied().unwrap_or(0);
     let mut from: Vec<_> = streams.iter().map(|(stream, _)| (*stream, start(stream))).collect();
     let mut stored = tx.deployment_rows(&from).await?;
-    let long = resumable(&stored, &since, &last);
     let mut done = Difference::default();
     let news = News { since: &since, recent_since: config.events.since() };
-    let from_beginning = resume(tx, &long, config, &news, &mut done).await?;
-    let resumed: HashSet<Vec<u8>> =
-        long.iter().filter(|row| !from_beginning.contains(row)).map(|row| row.stream.clone()).collect();
+    let resumed = resume(tx, &resumable(&stored, &since, &last), config, &news, &mut done).await?;
     from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));
     stored.retain(|row| !resumed.contains(&row.stream));
     done.write(tx).await?;

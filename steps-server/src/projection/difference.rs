@@ -112,13 +112,7 @@ pub(super) async fn difference(
     }
     let mut stored: HashMap<Uuid, DeploymentRow> = stored.into_iter().map(|row| (row.id, row)).collect();
     for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
-        let steps: Vec<FoldStep> = rows.iter().map(|row| fold_step(row, config)).collect();
-        let has_run = rows.iter().any(|row| row.has_run);
-        for deployment in fold::fold(&steps, has_run, config.rules) {
-            let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| &rows[*at]).collect();
-            let Some(row) = deployment_row(&own, &deployment, rows[deployment.tail].ts, &exclusions) else { continue };
-            let entries = own.into_iter().zip(&deployment.derived).map(entry);
-            let (row, parts) = with_timeline(row, entries);
+        for (row, parts) in folded(rows, config, &exclusions) {
             let stored_parts = stored_parts.get(&row.id).map_or(&[][..], Vec::as_slice);
             difference.add(stored.remove(&row.id).as_ref(), row, parts, stored_parts);
         }
@@ -129,6 +123,22 @@ pub(super) async fn difference(
     }
     difference.wrong = stored.into_keys().collect();
     Ok(difference)
+}
+
+/// The deployments of one stream as they are stored, each with the further parts of its timeline. The steps are in order.
+pub(super) fn folded(
+    rows: &[FoldRow],
+    config: &FoldConfig,
+    exclusions: &HashMap<Uuid, String>,
+) -> Vec<(DeploymentRow, Vec<PartRow>)> {
+    let steps: Vec<FoldStep> = rows.iter().map(|row| fold_step(row, config)).collect();
+    let has_run = rows.iter().any(|row| row.has_run);
+    let stored = |deployment: Folded| {
+        let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| &rows[*at]).collect();
+        let row = deployment_row(&own, &deployment, exclusions)?;
+        Some(with_timeline(row, own.into_iter().zip(&deployment.derived).map(entry)))
+    };
+    fold::fold(&steps, has_run, config.rules).into_iter().filter_map(stored).collect()
 }
 
 /// A step of a timeline.
@@ -176,7 +186,6 @@ pub(super) fn fold_step(row: &FoldRow, config: &FoldConfig) -> FoldStep {
 pub(super) fn deployment_row(
     own: &[&FoldRow],
     folded: &Folded,
-    tail_ts: i64,
     exclusions: &HashMap<Uuid, String>,
 ) -> Option<DeploymentRow> {
     let (first, last) = (own.first()?, own.last()?);
@@ -201,7 +210,6 @@ pub(super) fn deployment_row(
         counted: excluded.is_none() && folded.retry != Some(Retry::Partial),
         excluded,
         has_start: folded.has_start,
-        tail_ts,
         last_ts: last.ts,
         steps: i32::try_from(own.len()).unwrap_or(i32::MAX),
         timeline: None,

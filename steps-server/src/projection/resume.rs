@@ -1,4 +1,6 @@
-//! Goes on with the fold of long running deployments: the first step and the tail stand for all that was folded before.
+//! Goes on with the fold of running deployments. What was recorded of one after a moment is read from its steps; all before that is
+//! known from its timeline, and of a long one only what still matters: whether it had its start, whether it is spans alone that have
+//! all ended, and which step ends when the next one begins.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,16 +13,13 @@ use super::fold::{self, FoldStep};
 use super::news::{News, told_steps};
 use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, PartRow, StoreError, StreamKey, Tx, pack, unpack};
 
-/// A running deployment with so many steps is not read again from its beginning when steps are added at its end.
-const MIN_STEPS: i32 = 100;
-
-/// The deployments that are long, running, and changed only behind their last step; of a run, only one that is all that its
-/// stream has, because what one attempt repeats depends on the others.
-pub(super) fn resumable(
-    stored: &[DeploymentRow],
+/// The newest deployments that are running and changed only behind their first step; of a run, only one that is all that its stream
+/// has, because what one attempt repeats depends on the others.
+pub(super) fn resumable<'a>(
+    stored: &'a [DeploymentRow],
     since: &HashMap<StreamKey, i64>,
     last: &HashMap<StreamKey, i64>,
-) -> Vec<DeploymentRow> {
+) -> Vec<(&'a DeploymentRow, i64)> {
     let mut newest: HashMap<&[u8], (&DeploymentRow, usize)> = HashMap::new();
     for row in stored {
         let (newest, count) = newest.entry(&row.stream).or_insert((row, 0));
@@ -29,126 +28,228 @@ pub(super) fn resumable(
             *newest = row;
         }
     }
-    let is_resumable = |(row, count): &(&DeploymentRow, usize)| {
-        let Ok(stream) = StreamKey::try_from(row.stream.as_slice()) else { return false };
+    let resumable = |(row, count): (&'a DeploymentRow, usize)| {
+        let stream = StreamKey::try_from(row.stream.as_slice()).ok()?;
+        let since = *since.get(&stream)?;
         // `Tx::deployments_before` tells those of runs as 0.
-        let alone = *count == 1 || last.get(&stream) != Some(&0);
-        let changed_behind = since.get(&stream).is_some_and(|since| *since > row.last_ts);
-        row.open_until > 0 && row.ended_at.is_none() && row.steps >= MIN_STEPS && changed_behind && alone
+        let alone = count == 1 || last.get(&stream) != Some(&0);
+        (row.open_until > 0 && since > row.started_at && alone).then_some((row, since))
     };
-    newest.into_values().filter(is_resumable).map(|(row, _)| row.clone()).collect()
+    newest.into_values().filter_map(resumable).collect()
 }
 
-/// Goes on with the fold of these deployments. Returns those that must be folded from their beginning instead: they have ended
-/// by it, and what is told of an ended deployment depends on all of its steps.
+/// Goes on with the fold of these deployments, each from a moment on. Returns the streams of which that is all; the others must be
+/// folded from the beginning of a deployment, as where it has ended.
 pub(super) async fn resume(
     tx: &mut Tx,
-    long: &[DeploymentRow],
+    running: &[(&DeploymentRow, i64)],
     config: &FoldConfig,
     news: &News<'_>,
     difference: &mut Difference,
-) -> Result<Vec<DeploymentRow>, StoreError> {
-    let tails: Vec<_> =
-        long.iter().filter_map(|row| Some((row.stream.as_slice().try_into().ok()?, row.tail_ts))).collect();
-    let ids: Vec<Uuid> = long.iter().map(|row| row.id).collect();
-    let tails = tx.fold_rows(&tails).await?;
-    let firsts = tx.fold_rows_of(&ids).await?;
-    let mut from_beginning = Vec::new();
-    for whole in long {
-        let first = tx.part_before(whole.id, whole.tail_ts).await?;
-        let parts = tx.parts(&[(whole.id, first.max(1))]).await?;
-        let known = Known { whole, first, parts };
-        if known.resume(&firsts, &tails, config, news, difference).is_none() {
-            from_beginning.push(whole.clone());
+) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let from: Vec<_> =
+        running.iter().filter_map(|(row, since)| Some((row.stream.as_slice().try_into().ok()?, *since))).collect();
+    let rows = tx.fold_rows(&from).await?;
+    let rows: HashMap<&[u8], &[FoldRow]> =
+        rows.chunk_by(|one, next| one.stream == next.stream).map(|rows| (rows[0].stream.as_slice(), rows)).collect();
+    let mut resumed = HashSet::new();
+    for (whole, since) in running {
+        let Some(rows) = rows.get(whole.stream.as_slice()) else { continue };
+        let going_on = GoingOn { whole, since: *since, rows, config };
+        let Some(parts) = Parts::read(tx, &going_on).await? else { continue };
+        if parts.entries(whole).and_then(|stored| going_on.resume(&parts, &stored, news, difference)).is_some() {
+            resumed.insert(whole.stream.clone());
         }
     }
-    Ok(from_beginning)
+    Ok(resumed)
 }
 
-/// What is stored of a deployment, with the parts of its timeline from the one on in which its tail begins.
-struct Known<'a> {
-    whole: &'a DeploymentRow,
+/// The end of the timeline of a deployment.
+struct Parts {
+    /// The first part of it.
     first: i32,
-    parts: Vec<PartRow>,
+    /// The parts from there on, but for the one that stands with the deployment.
+    rows: Vec<PartRow>,
 }
 
-impl Known<'_> {
-    /// Goes on with the fold; `None`, with nothing added to `difference`, where that is not enough.
-    fn resume(
-        &self,
-        firsts: &[FoldRow],
-        tails: &[FoldRow],
-        config: &FoldConfig,
-        news: &News<'_>,
-        difference: &mut Difference,
-    ) -> Option<()> {
-        let Self { whole, first: first_part, parts } = self;
-        let stored = self.entries()?;
-        let told = told_steps(&stored);
-        let known: HashSet<Uuid> = stored.iter().map(|entry| entry.id).chain([whole.id]).collect();
-        let first = firsts.iter().find(|row| row.id == whole.id)?;
-        let behind = |row: &&FoldRow| row.stream == whole.stream && (row.ts, row.id) > (first.ts, first.id);
-        let rows: Vec<&FoldRow> = std::iter::once(first).chain(tails.iter().filter(behind)).collect();
-        let step = |row: &&FoldRow| short_step(row, whole, known.contains(&row.id), config);
-        let steps: Vec<FoldStep> = rows.iter().map(step).collect();
-        // In a run only a step that neither begins nor ends a job, nor has another attempt, changes nothing but the end of the
-        // step before it.
-        let goes_on = |step: &FoldStep| match step.kind {
-            StatusKind::Phase | StatusKind::Waiting => {
-                step.attempt.is_none_or(|it| i64::from(it.number()) == attempt(whole))
+impl Parts {
+    /// As many parts as are needed to go on; `None` where the timeline cannot be read.
+    async fn read(tx: &mut Tx, going_on: &GoingOn<'_>) -> Result<Option<Self>, StoreError> {
+        let GoingOn { whole, since, .. } = *going_on;
+        if whole.parts == 0 {
+            return Ok(Some(Self { first: 0, rows: Vec::new() }));
+        }
+        let mut first = tx.part_before(whole.id, since).await?;
+        let mut back = 1;
+        loop {
+            let parts = Self { first, rows: tx.parts(&[(whole.id, first.max(1))]).await? };
+            let Some(stored) = parts.entries(whole) else { return Ok(None) };
+            if first == 0 || going_on.is_enough(&stored) {
+                return Ok(Some(parts));
             }
-            kind => kind == StatusKind::Ignored,
-        };
-        if first.has_run && !steps.iter().skip(1).all(goes_on) {
-            return None;
+            first = (first - back).max(0);
+            back *= 4;
         }
-        let folded = fold::fold(&steps, false, config.rules);
-        let [deployment] = folded.as_slice() else { return None };
-        let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| rows[*at]).collect();
-        let row = deployment_row(&own, deployment, rows[deployment.tail].ts, &HashMap::new());
-        let mut row = row.filter(|row| row.ended_at.is_none())?;
-        (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
-        (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
-        row.open_until = row.open_until.max(whole.open_until);
-        let is_short = whole.tail_ts > whole.started_at;
-        if is_short {
-            // What lies between the first step and the tail has its end, and is counted, already.
-            let added = own.iter().filter(|row| !known.contains(&row.id)).count();
-            row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
-        }
-        let settled = stored.into_iter().filter(|entry| is_short && entry.ts < whole.tail_ts);
-        let tail = own.into_iter().zip(&deployment.derived).skip(usize::from(is_short)).map(entry);
-        let mut packed = pack(settled.chain(tail)).into_iter();
-        row.timeline = if *first_part == 0 { packed.next().map(|part| part.data) } else { whole.timeline.clone() };
-        let packed = numbered(whole.id, (*first_part).max(1), packed);
-        row.parts = packed.last().map_or(first_part - 1, |last| last.nth).max(0);
-        let new = tails.iter().filter(behind).filter(|row| news.is_new(row, &told));
-        difference.events.extend(new.map(|row| NewEvent::Step(row.id)));
-        difference.add(Some(whole), row, packed, parts);
-        Some(())
     }
 
-    /// The steps of those parts; `None` where they cannot be told.
-    fn entries(&self) -> Option<Vec<Entry<'_>>> {
-        let first = if self.first == 0 { Some(self.whole.timeline.as_deref()?) } else { None };
-        let parts = self.parts.iter().filter(|row| row.nth <= self.whole.parts).map(|row| row.part.data.as_slice());
-        let unpacked: Result<Vec<_>, _> = first.into_iter().chain(parts).map(unpack).collect();
+    /// The steps of these parts; `None` where they cannot be read.
+    fn entries<'a>(&'a self, whole: &'a DeploymentRow) -> Option<Vec<Entry<'a>>> {
+        let first = if self.first == 0 { Some(whole.timeline.as_deref()?) } else { None };
+        let rows = self.rows.iter().filter(|row| row.nth <= whole.parts).map(|row| row.part.data.as_slice());
+        let unpacked: Result<Vec<_>, _> = first.into_iter().chain(rows).map(unpack).collect();
         Some(unpacked.ok()?.concat())
     }
 }
 
-/// The attempt of a deployment; 0 where it is not known.
-fn attempt(whole: &DeploymentRow) -> i64 {
-    whole.attempt.map_or(0, i64::from)
+/// A deployment that goes on.
+struct GoingOn<'a> {
+    whole: &'a DeploymentRow,
+    /// Nothing of it has changed before this moment.
+    since: i64,
+    /// The steps of its stream since then.
+    rows: &'a [FoldRow],
+    config: &'a FoldConfig,
 }
 
-/// A step of a deployment of which only the first step and the tail are read: that it has had its start is known of the
-/// whole, and said by its first step alone.
-fn short_step(row: &FoldRow, whole: &DeploymentRow, is_known: bool, config: &FoldConfig) -> FoldStep {
-    let step = fold_step(row, config);
-    match step.kind {
-        _ if row.id == whole.id && whole.has_start => FoldStep { kind: StatusKind::Start, ..step },
-        StatusKind::Start if is_known => FoldStep { kind: StatusKind::Phase, ..step },
-        _ => step,
+impl GoingOn<'_> {
+    /// Whether these last steps of the timeline are enough, so that all before them need not be looked at.
+    fn is_enough(&self, stored: &[Entry<'_>]) -> bool {
+        let known: HashSet<Uuid> = stored.iter().map(|entry| entry.id).collect();
+        let ends_another = self.rows.iter().any(|row| !row.span && !known.contains(&row.id));
+        let has_last = self.before(stored).any(|entry| !entry.span);
+        (!ends_another || has_last) && (has_last || self.holds_open().is_some() || !self.rows.iter().all(has_ended))
+    }
+
+    /// The steps of these that nothing has changed.
+    fn before<'e>(&self, stored: &'e [Entry<'e>]) -> impl DoubleEndedIterator<Item = &'e Entry<'e>> + use<'e> {
+        let since = self.since;
+        stored.iter().filter(move |entry| entry.ts < since)
+    }
+
+    /// One of its first steps that alone says that it is not over: one that is no span, or has not ended.
+    fn holds_open(&self) -> Option<Entry<'_>> {
+        let first = unpack(self.whole.timeline.as_deref()?).ok()?;
+        first.into_iter().find(|entry| entry.ts < self.since && (!entry.span || entry.ended_at.is_none()))
+    }
+
+    /// Goes on with the fold, given the last steps of the timeline; `None`, with nothing added to `difference`, where that is not
+    /// enough.
+    fn resume(&self, parts: &Parts, stored: &[Entry<'_>], news: &News<'_>, difference: &mut Difference) -> Option<()> {
+        let Self { whole, rows, config, .. } = self;
+        let known: HashMap<Uuid, i64> = stored.iter().map(|entry| (entry.id, entry.ts)).collect();
+        let changed: HashMap<Uuid, i64> = rows.iter().map(|row| (row.id, row.ts)).collect();
+        // A step that began earlier than it was said to may have been the last of all.
+        if stored.iter().any(|entry| entry.ts >= self.since && changed.get(&entry.id) != Some(&entry.ts)) {
+            return None;
+        }
+        let is_whole = parts.first == 0;
+        let before: Vec<FoldRow> = match is_whole {
+            true => self.before(stored).map(|entry| self.row(entry)).collect(),
+            false => {
+                let first = unpack(whole.timeline.as_deref()?).ok()?.into_iter().next()?;
+                let last = self.before(stored).rfind(|entry| !entry.span).copied();
+                let open = self.holds_open().filter(|entry| last.is_none() && entry.id != first.id);
+                [Some(first), open, last].iter().flatten().map(|entry| self.row(entry)).collect()
+            }
+        };
+        let own: Vec<&FoldRow> = before.iter().chain(*rows).collect();
+        let is_known = |row: &FoldRow| known.contains_key(&row.id) || row.ts < self.since;
+        let steps: Vec<FoldStep> = own.iter().map(|row| self.step(row, is_known(row))).collect();
+        if rows.iter().any(|row| row.has_run) && !steps[before.len()..].iter().all(|step| self.is_same_job(step)) {
+            return None;
+        }
+        let folded = fold::fold(&steps, false, config.rules);
+        let [deployment] = folded.as_slice() else { return None };
+        let is_over = deployment.open_until.is_none() || (deployment.ended_at.is_some() && !is_whole);
+        if is_over || own[deployment.steps[0]].id != whole.id {
+            return None;
+        }
+        difference.events.extend(self.new_steps(stored, news).map(NewEvent::Step));
+        let own: Vec<&FoldRow> = deployment.steps.iter().map(|at| own[*at]).collect();
+        let since = own.partition_point(|row| row.ts < self.since);
+        if since == own.len() {
+            return Some(());
+        }
+        let mut row = deployment_row(&own, deployment, &HashMap::new())?;
+        (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
+        (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
+        if !is_whole {
+            row.open_until = row.open_until.max(self.was_open_until());
+            let added = own[since..].iter().filter(|row| !known.contains_key(&row.id)).count();
+            row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
+        }
+        let derived: HashMap<Uuid, Entry<'_>> =
+            own[..since].iter().copied().zip(&deployment.derived).map(entry).map(|entry| (entry.id, entry)).collect();
+        let last = own[..since].last().map(|row| row.id);
+        let may_end = |stored: &&Entry<'_>| is_whole || last == Some(stored.id);
+        let settled =
+            self.before(stored).map(|stored| derived.get(&stored.id).filter(|_| may_end(&stored)).unwrap_or(stored));
+        let changed = own.iter().copied().zip(&deployment.derived).skip(since).map(entry);
+        let mut packed = pack(settled.copied().chain(changed)).into_iter();
+        row.timeline = if is_whole { packed.next().map(|part| part.data) } else { whole.timeline.clone() };
+        let packed = numbered(whole.id, parts.first.max(1), packed);
+        row.parts = packed.last().map_or(parts.first - 1, |last| last.nth).max(0);
+        difference.add(Some(whole), row, packed, &parts.rows);
+        Some(())
     }
 }
+
+impl GoingOn<'_> {
+    /// A step of the timeline as it was read when it was folded.
+    fn row(&self, entry: &Entry<'_>) -> FoldRow {
+        FoldRow {
+            id: entry.id,
+            stream: self.whole.stream.clone(),
+            status: entry.status.to_owned(),
+            owner: self.whole.owner.clone(),
+            ts: entry.ts,
+            has_run: false,
+            attempt: None,
+            span: entry.span,
+            finished_at: entry.ended_at.filter(|_| entry.span),
+            outcome: entry.result.filter(|_| entry.span).map(|result| result.name().to_owned()),
+        }
+    }
+
+    /// A step as it is folded: that the deployment has had its start is said by its first step alone.
+    fn step(&self, row: &FoldRow, is_known: bool) -> FoldStep {
+        let step = fold_step(row, self.config);
+        match step.kind {
+            _ if row.id == self.whole.id && self.whole.has_start => FoldStep { kind: StatusKind::Start, ..step },
+            StatusKind::Start if is_known => FoldStep { kind: StatusKind::Phase, ..step },
+            _ => step,
+        }
+    }
+
+    /// Whether a run only goes on with these steps: none begins or ends a job, or is of another attempt.
+    fn is_same_job(&self, step: &FoldStep) -> bool {
+        match step.kind {
+            StatusKind::Phase | StatusKind::Waiting => {
+                let attempt = self.whole.attempt.map_or(0, i64::from);
+                step.attempt.is_none_or(|it| i64::from(it.number()) == attempt)
+            }
+            kind => kind == StatusKind::Ignored,
+        }
+    }
+
+    /// Those of its steps that were not folded before.
+    fn new_steps(&self, stored: &[Entry<'_>], news: &News<'_>) -> impl Iterator<Item = Uuid> {
+        let told = told_steps(stored);
+        self.rows.iter().filter(move |row| news.is_new(row, &told)).map(|row| row.id)
+    }
+
+    /// Until when it was running, had no span of it ended.
+    fn was_open_until(&self) -> i64 {
+        let abandoned = |ended_at: i64| ended_at.saturating_add(self.config.rules.abandon_after.micros());
+        self.whole.ended_at.map_or(self.whole.open_until, abandoned)
+    }
+}
+
+/// Whether a step is a span that was told to have ended.
+fn has_ended(row: &FoldRow) -> bool {
+    row.span && row.finished_at.is_some()
+}
+
+#[cfg(test)]
+#[path = "resume_tests.rs"]
+mod tests;

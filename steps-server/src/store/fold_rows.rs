@@ -109,8 +109,6 @@ pub struct DeploymentRow {
     pub counted: bool,
     /// Whether it has had a status that begins a deployment.
     pub has_start: bool,
-    /// Steps from here on may still get another end; see `Folded::tail`.
-    pub tail_ts: i64,
     /// When the last of its steps began.
     pub last_ts: i64,
     pub steps: i32,

@@ -119,7 +119,8 @@ impl Tx {
                         .push_bind(row.excluded.clone())
                         .push_bind(row.counted)
                         .push_bind(row.has_start)
-                        .push_bind(row.tail_ts)
+                        // From where on the version before reads a long one again: all of it.
+                        .push_bind(row.started_at)
                         .push_bind(row.last_ts)
                         .push_bind(row.steps)
                         .push_bind(row.timeline.clone())

@@ -92,24 +92,6 @@ impl Tx {
         Ok(reasons)
     }
 
-    /// Single steps.
-    pub async fn fold_rows_of(&mut self, ids: &[Uuid]) -> Result<Vec<FoldRow>, StoreError> {
-        let mut rows = Vec::new();
-        for ids in cut_ids(ids) {
-            with_connection!(self, connection => {
-                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
-                select.push("id IN (");
-                let mut list = select.separated(", ");
-                for id in ids {
-                    list.push_bind(*id);
-                }
-                select.push(")");
-                rows.extend(select.build_query_as::<FoldRow>().fetch_all(&mut *connection).await?);
-            });
-        }
-        Ok(rows)
-    }
-
     /// The steps of streams from the given times on, in the order of the fold.
     pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows = Vec::new();
@@ -131,7 +113,7 @@ impl Tx {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(
                     "SELECT id, stream, owner, status, attempt, retry, outcome, open_until, started_at, ended_at, duration, \
-                     waiting, gaps, clocks_differ, looks_concurrent, excluded, counted, has_start, tail_ts, last_ts, steps, \
+                     waiting, gaps, clocks_differ, looks_concurrent, excluded, counted, has_start, last_ts, steps, \
                      timeline, parts FROM deployments WHERE ",
                 );
                 push_streams!(select, streams, " AND started_at >= ");

@@ -29,11 +29,7 @@ pub fn measured(group: Group, steps: &[FoldStep], rules: FoldRules) -> Folded {
         debug_assert!(waiting.micros() + gaps.micros() <= whole.micros());
         (waiting, gaps)
     });
-    let open_span = own.iter().any(|step| step.span == Some(None));
-    let last = own.iter().zip(&goes_on).rposition(|(step, goes_on)| step.span.is_none() && !goes_on);
-    let tail = last.filter(|_| !open_span).unwrap_or(0);
     Folded {
-        tail: group.steps.get(tail).copied().unwrap_or_default(),
         steps: group.steps,
         derived,
         outcome,

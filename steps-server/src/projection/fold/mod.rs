@@ -79,9 +79,6 @@ pub struct Folded {
     pub has_start: bool,
     /// When something was last recorded of it.
     pub last_activity: Timestamp,
-    /// The first of its steps that steps recorded later, and beginning later, may give another end: with the first step
-    /// of all it stands for the whole when the fold goes on. None but the first while a span is open.
-    pub tail: usize,
 }
 
 /// What is derived of one step of a deployment.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::tests::{DAY, RULES, order, seconds, span, step};
+use super::tests::{DAY, RULES, order, span, step};
 use super::*;
 
 const WORDS: [&str; 9] =
@@ -92,49 +92,9 @@ proptest! {
         for deployment in &whole {
             let from = deployment.steps[0];
             let mut tail = fold(&steps[from..], false, RULES);
-            for d in &mut tail {
-                d.steps.iter_mut().for_each(|at| *at += from);
-                d.tail += from;
-            }
+            tail.iter_mut().flat_map(|deployment| &mut deployment.steps).for_each(|at| *at += from);
             let expected: Vec<_> = whole.iter().filter(|d| d.steps[0] >= from).cloned().collect();
             prop_assert_eq!(tail, expected);
-        }
-    }
-
-    #[test]
-    fn the_first_step_and_the_tail_stand_for_a_running_deployment(steps in any_stream(), cut in 0..60_usize) {
-        // What is recorded up to `cut`, and then what begins later than all of it.
-        let steps: Vec<_> = steps.into_iter().filter(|step| step.kind != StatusKind::Ignored).collect();
-        let cut = cut.min(steps.len());
-        let before = fold(&steps[..cut], false, RULES);
-        let later = steps[cut..].iter().position(|step| Some(step.ts) > steps[..cut].last().map(|last| last.ts));
-        let running = before.last().filter(|d| d.outcome == DeploymentOutcome::Abandoned && d.open_until.is_some());
-        if let (Some(running), Some(later)) = (running, later) {
-            let all: Vec<_> = steps[..cut].iter().chain(&steps[cut + later..]).cloned().collect();
-            let whole = fold(&all, false, RULES);
-            let first = running.steps[0];
-            // That it has had its start is said by the first step alone.
-            let kind = if running.has_start { StatusKind::Start } else { all[first].kind };
-            let mut short = vec![FoldStep { kind, ..all[first].clone() }];
-            for (at, step) in all.iter().enumerate().skip(running.tail.max(first + 1)) {
-                let kind = if at < cut && step.kind == StatusKind::Start { StatusKind::Phase } else { step.kind };
-                short.push(FoldStep { kind, ..step.clone() });
-            }
-            let resumed = fold(&short, false, RULES);
-            let expected: Vec<_> = whole.iter().filter(|d| d.steps[0] >= first).collect();
-            prop_assert_eq!(resumed.len(), expected.len());
-            for (resumed, expected) in resumed.iter().zip(expected) {
-                prop_assert_eq!((resumed.outcome, resumed.ended_at, resumed.duration, resumed.has_start),
-                    (expected.outcome, expected.ended_at, expected.duration, expected.has_start));
-                prop_assert_eq!(resumed.last_activity.max(running.last_activity), expected.last_activity.max(running.last_activity));
-                let ends = |d: &Folded, steps: &[FoldStep]| -> Vec<_> {
-                    d.steps.iter().map(|at| steps[*at].id).zip(d.derived.clone()).collect()
-                };
-                let known = ends(expected, &all);
-                let tail = all[running.tail].id;
-                prop_assert!(ends(resumed, &short).iter()
-                    .all(|end| known.contains(end) || (end.0 == all[first].id && tail != end.0)));
-            }
         }
     }
 
@@ -144,26 +104,5 @@ proptest! {
         let attempts: std::collections::HashSet<_> =
             steps.iter().filter(|step| step.kind != StatusKind::Ignored).map(|step| step.attempt).collect();
         prop_assert_eq!(fold(&steps, true, RULES).len(), attempts.len());
-    }
-
-    #[test]
-    fn phases_after_a_running_deployment_of_a_run_change_only_its_last_step(steps in any_stream(), added in 1..4_i64) {
-        // What `resume` relies on.
-        let steps: Vec<_> = steps.into_iter().filter(|step| step.kind != StatusKind::Ignored).collect();
-        let before = fold(&steps, true, RULES);
-        if let [one] = before.as_slice() && one.ended_at.is_none() {
-            let mut more = steps.clone();
-            for nth in 0..added {
-                let last = more.last().map_or(0, |last| seconds(last.ts));
-                more.push(FoldStep { attempt: one.attempt, ..step(2000 + nth.unsigned_abs() as u128, last + 1, "building") });
-            }
-            let after = fold(&more, true, RULES);
-            prop_assert_eq!(after.len(), 1);
-            prop_assert_eq!(after[0].ended_at, None);
-            prop_assert_eq!((after[0].has_start, after[0].attempt, after[0].retry), (one.has_start, one.attempt, one.retry));
-            for at in 1..one.tail {
-                prop_assert_eq!(after[0].derived[at], one.derived[at]);
-            }
-        }
     }
 }
