@@ -41,9 +41,14 @@ pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Re
     if buckets.is_empty() {
         return Ok(0);
     }
-    let mut tx = store.begin_projection().await?;
     let known: Vec<Bucket> = buckets.iter().copied().flatten().collect();
-    let changes = if known.len() == buckets.len() {
+    let are_known = known.len() == buckets.len();
+    if are_known && store.has_one_writer() {
+        let is_written = read_then_write(store, config, (&known, until), next.limit).await?;
+        return Ok(if is_written { others } else { others.max(1) });
+    }
+    let mut tx = store.begin_projection().await?;
+    let changes = if are_known {
         tx.lock_buckets(&known).await?;
         tx.changes(Some((&known, until)), next.limit).await?
     } else {
@@ -54,6 +59,30 @@ pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Re
     fold(&mut tx, config, &changes).await?;
     tx.commit().await?;
     Ok(others)
+}
+
+/// Folds the next changes of these buckets, before a place in the queue, where a recorder waits for whoever writes: all is read and
+/// folded before. `false`, with nothing written, where others have folded in between, such as a command on the same file.
+async fn read_then_write(
+    store: &Store,
+    config: &FoldConfig,
+    of: (&[Bucket], i64),
+    limit: u32,
+) -> Result<bool, StoreError> {
+    let mut reading = store.begin_reading_changes().await?;
+    let turns = reading.turns_of_buckets(of.0).await?;
+    let changes = reading.changes(Some(of), limit).await?;
+    let folded = folded(&mut reading, config, &changes).await?;
+    reading.end().await?;
+    let mut tx = store.begin_projection().await?;
+    tx.lock_buckets(of.0).await?;
+    let next_turns: Vec<i64> = turns.iter().map(|turn| turn + 1).collect();
+    if tx.turns_of_buckets(of.0).await? != next_turns {
+        return Ok(false);
+    }
+    write(&mut tx, config, &folded, &changes).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Runs `work` again when its transaction was rolled back because of another server's: after a deadlock or, on Galera, at
@@ -95,9 +124,13 @@ pub async fn fold_all(tx: &mut Tx, config: &FoldConfig) -> Result<(), StoreError
 
 /// Folds these changes within a transaction that has locked their buckets.
 async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<(), StoreError> {
-    if changes.is_empty() {
-        return Ok(());
-    }
+    let folded = folded(tx, config, changes).await?;
+    write(tx, config, &folded, changes).await
+}
+
+/// What is to be written for these changes.
+async fn folded(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<Difference, StoreError> {
+    let mut folded = Difference::default();
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
     for change in changes.iter().copied() {
         let Change { stream, since: ts, .. } = change;
@@ -111,16 +144,17 @@ async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<()
     let start = |stream: &StreamKey| before_last.get(stream).or_else(|| last.get(stream)).copied().unwrap_or(0);
     let mut from: Vec<_> = streams.iter().map(|(stream, _)| (*stream, start(stream))).collect();
     let mut stored = tx.deployment_rows(&from).await?;
-    let mut done = Difference::default();
     let news = News { since: &since, recent_since: config.events.since() };
-    let resumed = resume(tx, &resumable(&stored, &since, &last), config, &news, &mut done).await?;
+    let resumed = resume(tx, &resumable(&stored, &since, &last), config, &news, &mut folded).await?;
     from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));
     stored.retain(|row| !resumed.contains(&row.stream));
-    done.write(tx).await?;
-    let difference = difference(tx, &from, stored, config, Some(&news)).await?;
-    difference.write(tx).await?;
-    let mut told = done.told(news.recent_since);
-    told.extend(difference.told(news.recent_since));
-    tx.put_events(&told, (config.events.now)()).await?;
+    folded.join(difference(tx, &from, stored, config, Some(&news)).await?);
+    Ok(folded)
+}
+
+/// Writes what these changes have changed, within a transaction that has locked their buckets.
+async fn write(tx: &mut Tx, config: &FoldConfig, folded: &Difference, changes: &[Change]) -> Result<(), StoreError> {
+    folded.write(tx).await?;
+    tx.put_events(&folded.told(config.events.since()), (config.events.now)()).await?;
     tx.remove_changes(changes).await
 }

@@ -58,6 +58,17 @@ impl Difference {
         self.right.push(row);
     }
 
+    /// Adds those of other streams.
+    pub(super) fn join(&mut self, other: Self) {
+        let Self { wrong, right, parts, moved, ends, events } = other;
+        self.wrong.extend(wrong);
+        self.right.extend(right);
+        self.parts.extend(parts);
+        self.moved.extend(moved);
+        self.ends.extend(ends);
+        self.events.extend(events);
+    }
+
     /// What is told of it: steps first, so that who hears of a deployment has heard of its steps.
     pub(super) fn told(&self, since: Timestamp) -> Vec<NewEvent> {
         let is_recent = |row: &&DeploymentRow| is_recent(row, since);

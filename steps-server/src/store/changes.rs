@@ -198,6 +198,19 @@ impl Tx {
         Ok(())
     }
 
+    /// How often each of these buckets was locked.
+    pub async fn turns_of_buckets(&mut self, buckets: &[Bucket]) -> Result<Vec<i64>, StoreError> {
+        Ok(with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT turn FROM buckets WHERE id IN (");
+            let mut list = select.separated(", ");
+            for bucket in buckets {
+                list.push_bind(*bucket);
+            }
+            select.push(") ORDER BY id");
+            select.build_query_scalar().fetch_all(connection).await?
+        }))
+    }
+
     /// Locks all of the projection; the version before locks it by its one row.
     ///
     /// # Errors

@@ -234,6 +234,7 @@ impl Pools<Sqlite> {
         let closed = async {
             self.write.suspend().await;
             self.read.suspend().await;
+            self.project.suspend().await;
             self.tokens.suspend().await;
             self.events.suspend().await;
         };
@@ -246,6 +247,7 @@ impl Pools<Sqlite> {
     fn resume(&self) {
         self.write.resume();
         self.read.resume();
+        self.project.resume();
         self.tokens.resume();
         self.events.resume();
     }

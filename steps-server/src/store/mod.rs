@@ -103,7 +103,7 @@ impl Store {
 pub struct Pools<DB: sqlx::Database> {
     read: Arc<RenewablePool<DB>>,
     write: Arc<RenewablePool<DB>>,
-    /// The projector's connections; SQLite has one writer, so they are the same there.
+    /// The projector's connections; on SQLite one to read with, because there is one writer.
     project: Arc<RenewablePool<DB>>,
     /// For reading tokens: who waits for a connection must not wait for lists, nor for folds.
     tokens: Arc<RenewablePool<DB>>,
@@ -163,6 +163,9 @@ impl Store {
     /// The same for the projector's connections.
     pub fn renew_projectors(&self, began: Instant) {
         with_pools!(self, pools => pools.project.renew(began));
+        if self.has_one_writer() {
+            self.renew_writers(began);
+        }
     }
 
     /// Closes every connection, so that an SQLite file is whole without its log.

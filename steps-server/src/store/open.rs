@@ -210,7 +210,7 @@ impl Store {
         migrate_sqlite(&write.get()).await?;
         Ok(Self::Sqlite(Arc::new(Pools {
             read: Arc::new(RenewablePool::new(pool(options.connections), connect.clone())),
-            project: Arc::clone(&write),
+            project: Arc::new(RenewablePool::new(pool(1), connect.clone())),
             tokens: Arc::new(RenewablePool::new(pool(TOKEN_READERS), connect.clone())),
             events: Arc::new(RenewablePool::new(pool(EVENT_READERS), connect.clone())),
             write,

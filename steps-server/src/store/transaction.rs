@@ -77,7 +77,15 @@ impl Store {
         })
     }
 
-    /// Begins to fold: on MySQL not on the recorder's connections.
+    /// Begins to read what is to be folded, on the projector's connection.
+    pub async fn begin_reading_changes(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::MySql(pools) => Tx::begin_reading_mysql(&pools.project).await,
+            Self::Sqlite(pools) => Tx::begin_reading_sqlite(&pools.project).await,
+        }
+    }
+
+    /// Begins to write what was folded: on MySQL not on the recorder's connections.
     pub async fn begin_projection(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::MySql(pools) => Tx::MySql(pools.project.begin(pools.begin).await?),
@@ -117,7 +125,7 @@ impl Tx {
     }
 
     /// Ends what only reads.
-    pub(super) async fn end(mut self) -> Result<(), StoreError> {
+    pub async fn end(mut self) -> Result<(), StoreError> {
         with_connection!(&mut self, connection => connection.execute("ROLLBACK").await.map(drop)?);
         match &mut self {
             Self::ReadingMySql(connection) => connection.has_ended(),
