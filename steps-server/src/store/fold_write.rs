@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::days::{DayKey, day_of};
 use super::fold_rows::{DeploymentRow, PartRow};
-use super::statements::{cut, cut_ids, row_bytes};
+use super::statements::{cut, cut_conditions, cut_ids, row_bytes};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
 use super::turns::TurnKey;
@@ -132,18 +132,17 @@ impl Tx {
         self.mark_days(days, turns).await
     }
 
-    /// The names of the streams of these deployments.
+    /// The names of the streams of these deployments, read along the time: a look for each id would be one somewhere in its index.
     async fn names(&mut self, deployments: &[DeploymentRow]) -> Result<HashMap<Vec<u8>, Names>, StoreError> {
         let mut names = HashMap::new();
-        for deployments in cut_ids(deployments) {
+        for deployments in cut_conditions(deployments) {
             let rows: Vec<Names> = with_connection!(self, connection => {
                 let mut select =
-                    QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE id IN (");
-                let mut list = select.separated(", ");
-                for row in deployments {
-                    list.push_bind(row.id);
+                    QueryBuilder::new("SELECT stream, component, environment, version, run FROM steps WHERE ");
+                for (at, row) in deployments.iter().enumerate() {
+                    select.push(if at == 0 { "(ts = " } else { " OR (ts = " }).push_bind(row.started_at);
+                    select.push(" AND id = ").push_bind(row.id).push(")");
                 }
-                select.push(")");
                 select.build_query_as().fetch_all(connection).await?
             });
             names.extend(rows.into_iter().map(|names| (names.stream.clone(), names)));
