@@ -8,10 +8,20 @@ use steps_shared::StatusKind;
 use uuid::Uuid;
 
 use super::config::FoldConfig;
-use super::difference::{Difference, deployment_row, entry, fold_step, numbered};
+use super::difference::{Difference, deployment_row, entry, fold_step, folded, numbered};
 use super::fold::{self, FoldStep};
 use super::news::{News, told_steps};
 use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, PartRow, StoreError, StreamKey, Tx, pack, unpack};
+
+/// A deployment that is running, and the newest of its stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running<'a> {
+    whole: &'a DeploymentRow,
+    /// Nothing of it has changed before this moment.
+    since: i64,
+    /// Whether no other one of its stream can be different because of it.
+    is_alone: bool,
+}
 
 /// The newest deployments that are running and changed only behind their first step; of a run, only one that is all that its stream
 /// has, because what one attempt repeats depends on the others.
@@ -19,7 +29,7 @@ pub(super) fn resumable<'a>(
     stored: &'a [DeploymentRow],
     since: &HashMap<StreamKey, i64>,
     last: &HashMap<StreamKey, i64>,
-) -> Vec<(&'a DeploymentRow, i64)> {
+) -> Vec<Running<'a>> {
     let mut newest: HashMap<&[u8], (&DeploymentRow, usize)> = HashMap::new();
     for row in stored {
         let (newest, count) = newest.entry(&row.stream).or_insert((row, 0));
@@ -31,9 +41,11 @@ pub(super) fn resumable<'a>(
     let resumable = |(row, count): (&'a DeploymentRow, usize)| {
         let stream = StreamKey::try_from(row.stream.as_slice()).ok()?;
         let since = *since.get(&stream)?;
+        let is_alone = count == 1;
         // `Tx::deployments_before` tells those of runs as 0.
-        let alone = count == 1 || last.get(&stream) != Some(&0);
-        (row.open_until > 0 && since > row.started_at && alone).then_some((row, since))
+        let is_of_run = last.get(&stream) == Some(&0);
+        let is_resumable = row.open_until > 0 && since > row.started_at && (is_alone || !is_of_run);
+        is_resumable.then_some(Running { whole: row, since, is_alone })
     };
     newest.into_values().filter_map(resumable).collect()
 }
@@ -42,22 +54,24 @@ pub(super) fn resumable<'a>(
 /// folded from the beginning of a deployment, as where it has ended.
 pub(super) async fn resume(
     tx: &mut Tx,
-    running: &[(&DeploymentRow, i64)],
+    running: &[Running<'_>],
     config: &FoldConfig,
     news: &News<'_>,
     difference: &mut Difference,
 ) -> Result<HashSet<Vec<u8>>, StoreError> {
-    let from: Vec<_> =
-        running.iter().filter_map(|(row, since)| Some((row.stream.as_slice().try_into().ok()?, *since))).collect();
+    let from = running.iter().filter_map(|it| Some((it.whole.stream.as_slice().try_into().ok()?, it.since)));
+    let from: Vec<_> = from.collect();
     let rows = tx.fold_rows(&from).await?;
     let rows: HashMap<&[u8], &[FoldRow]> =
         rows.chunk_by(|one, next| one.stream == next.stream).map(|rows| (rows[0].stream.as_slice(), rows)).collect();
     let mut resumed = HashSet::new();
-    for (whole, since) in running {
+    for &Running { whole, since, is_alone } in running {
         let Some(rows) = rows.get(whole.stream.as_slice()) else { continue };
-        let going_on = GoingOn { whole, since: *since, rows, config };
+        let going_on = GoingOn { whole, since, is_alone, rows, config };
         let Some(parts) = Parts::read(tx, &going_on).await? else { continue };
-        if parts.entries(whole).and_then(|stored| going_on.resume(&parts, &stored, news, difference)).is_some() {
+        let goes_on = parts.first > 0 && going_on.at_its_end(&parts, news, difference).is_some();
+        // It may be over, which all of its timeline can tell.
+        if goes_on || going_on.as_a_whole(&parts.all(tx, whole).await?, news, difference).is_some() {
             resumed.insert(whole.stream.clone());
         }
     }
@@ -92,6 +106,14 @@ impl Parts {
         }
     }
 
+    /// All parts.
+    async fn all(self, tx: &mut Tx, whole: &DeploymentRow) -> Result<Self, StoreError> {
+        match self.first {
+            0 => Ok(self),
+            _ => Ok(Self { first: 0, rows: tx.parts(&[(whole.id, 1)]).await? }),
+        }
+    }
+
     /// The steps of these parts; `None` where they cannot be read.
     fn entries<'a>(&'a self, whole: &'a DeploymentRow) -> Option<Vec<Entry<'a>>> {
         let first = if self.first == 0 { Some(whole.timeline.as_deref()?) } else { None };
@@ -104,8 +126,8 @@ impl Parts {
 /// A deployment that goes on.
 struct GoingOn<'a> {
     whole: &'a DeploymentRow,
-    /// Nothing of it has changed before this moment.
     since: i64,
+    is_alone: bool,
     /// The steps of its stream since then.
     rows: &'a [FoldRow],
     config: &'a FoldConfig,
@@ -132,36 +154,26 @@ impl GoingOn<'_> {
         first.into_iter().find(|entry| entry.ts < self.since && (!entry.span || entry.ended_at.is_none()))
     }
 
-    /// Goes on with the fold, given the last steps of the timeline; `None`, with nothing added to `difference`, where that is not
-    /// enough.
-    fn resume(&self, parts: &Parts, stored: &[Entry<'_>], news: &News<'_>, difference: &mut Difference) -> Option<()> {
+    /// Goes on with the fold where the deployment is still running, given the last parts of its timeline; `None`, with nothing added
+    /// to `difference`, where that is not enough.
+    fn at_its_end(&self, parts: &Parts, news: &News<'_>, difference: &mut Difference) -> Option<()> {
         let Self { whole, rows, config, .. } = self;
-        let known: HashMap<Uuid, i64> = stored.iter().map(|entry| (entry.id, entry.ts)).collect();
-        let changed: HashMap<Uuid, i64> = rows.iter().map(|row| (row.id, row.ts)).collect();
-        // A step that began earlier than it was said to may have been the last of all.
-        if stored.iter().any(|entry| entry.ts >= self.since && changed.get(&entry.id) != Some(&entry.ts)) {
-            return None;
-        }
-        let is_whole = parts.first == 0;
-        let before: Vec<FoldRow> = match is_whole {
-            true => self.before(stored).map(|entry| self.row(entry)).collect(),
-            false => {
-                let first = unpack(whole.timeline.as_deref()?).ok()?.into_iter().next()?;
-                let last = self.before(stored).rfind(|entry| !entry.span).copied();
-                let open = self.holds_open().filter(|entry| last.is_none() && entry.id != first.id);
-                [Some(first), open, last].iter().flatten().map(|entry| self.row(entry)).collect()
-            }
-        };
+        let stored = &self.unmoved(parts)?;
+        let first = unpack(whole.timeline.as_deref()?).ok()?.into_iter().next()?;
+        let last = self.before(stored).rfind(|entry| !entry.span).copied();
+        let open = self.holds_open().filter(|entry| last.is_none() && entry.id != first.id);
+        let before: Vec<FoldRow> =
+            [Some(first), open, last].iter().flatten().map(|entry| self.row(entry, false)).collect();
+        let known: HashSet<Uuid> = stored.iter().map(|entry| entry.id).chain(before.iter().map(|row| row.id)).collect();
         let own: Vec<&FoldRow> = before.iter().chain(*rows).collect();
-        let is_known = |row: &FoldRow| known.contains_key(&row.id) || row.ts < self.since;
-        let steps: Vec<FoldStep> = own.iter().map(|row| self.step(row, is_known(row))).collect();
-        if rows.iter().any(|row| row.has_run) && !steps[before.len()..].iter().all(|step| self.is_same_job(step)) {
+        let steps: Vec<FoldStep> = own.iter().map(|row| self.step(row, known.contains(&row.id))).collect();
+        let has_run = rows.iter().any(|row| row.has_run);
+        if self.has_end(&before) || (has_run && !steps[before.len()..].iter().all(|step| self.is_same_job(step))) {
             return None;
         }
         let folded = fold::fold(&steps, false, config.rules);
         let [deployment] = folded.as_slice() else { return None };
-        let is_over = deployment.open_until.is_none() || (deployment.ended_at.is_some() && !is_whole);
-        if is_over || own[deployment.steps[0]].id != whole.id {
+        if deployment.ended_at.is_some() {
             return None;
         }
         difference.events.extend(self.new_steps(stored, news).map(NewEvent::Step));
@@ -173,38 +185,74 @@ impl GoingOn<'_> {
         let mut row = deployment_row(&own, deployment, &HashMap::new())?;
         (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
         (row.attempt, row.retry) = (whole.attempt, whole.retry.clone());
-        if !is_whole {
-            row.open_until = row.open_until.max(self.was_open_until());
-            let added = own[since..].iter().filter(|row| !known.contains_key(&row.id)).count();
-            row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
-        }
-        let derived: HashMap<Uuid, Entry<'_>> =
-            own[..since].iter().copied().zip(&deployment.derived).map(entry).map(|entry| (entry.id, entry)).collect();
-        let last = own[..since].last().map(|row| row.id);
-        let may_end = |stored: &&Entry<'_>| is_whole || last == Some(stored.id);
-        let settled =
-            self.before(stored).map(|stored| derived.get(&stored.id).filter(|_| may_end(&stored)).unwrap_or(stored));
-        let changed = own.iter().copied().zip(&deployment.derived).skip(since).map(entry);
-        let mut packed = pack(settled.copied().chain(changed)).into_iter();
-        row.timeline = if is_whole { packed.next().map(|part| part.data) } else { whole.timeline.clone() };
-        let packed = numbered(whole.id, parts.first.max(1), packed);
-        row.parts = packed.last().map_or(parts.first - 1, |last| last.nth).max(0);
+        row.open_until = row.open_until.max(self.was_open_until());
+        let added = own[since..].iter().filter(|row| !known.contains(&row.id)).count();
+        row.steps = whole.steps.saturating_add(i32::try_from(added).unwrap_or(i32::MAX));
+        let mut entries = own.into_iter().zip(&deployment.derived).map(entry);
+        let last = entries.by_ref().take(since).last();
+        let settled = self.before(stored).map(|stored| last.filter(|last| last.id == stored.id).unwrap_or(*stored));
+        let packed = numbered(whole.id, parts.first, pack(settled.chain(entries)));
+        row.timeline.clone_from(&whole.timeline);
+        row.parts = packed.last().map_or(parts.first - 1, |last| last.nth);
         difference.add(Some(whole), row, packed, &parts.rows);
         Some(())
     }
-}
 
-impl GoingOn<'_> {
+    /// Folds all of it again, given its whole timeline: it may have ended, and others may have begun behind it. `None`, with nothing
+    /// added to `difference`, where the timeline does not say enough.
+    fn as_a_whole(&self, parts: &Parts, news: &News<'_>, difference: &mut Difference) -> Option<()> {
+        let Self { whole, rows, config, .. } = self;
+        let stored = &self.unmoved(parts)?;
+        let has_run = rows.iter().any(|row| row.has_run);
+        let before: Vec<FoldRow> = self.before(stored).map(|entry| self.row(entry, has_run)).collect();
+        // Which of its steps said their attempt is not known; it makes a difference where jobs end.
+        let same_job = |row: &FoldRow| self.is_same_job(&fold_step(row, config));
+        if has_run && whole.attempt.is_some() && (self.has_end(&before) || !rows.iter().all(same_job)) {
+            return None;
+        }
+        let steps: Vec<FoldRow> = before.into_iter().chain(rows.iter().cloned()).collect();
+        let folded = folded(&steps, config, &HashMap::new());
+        let (first, _) = folded.first()?;
+        let is_over = folded.len() > 1 || first.open_until == 0;
+        // An end may say something of the deployment before it; and which of several somebody has excluded is said by its steps.
+        if first.id != whole.id || (is_over && !self.is_alone) || (folded.len() > 1 && whole.excluded.is_some()) {
+            return None;
+        }
+        difference.events.extend(self.new_steps(stored, news).map(NewEvent::Step));
+        for (mut row, packed) in folded {
+            if row.id == whole.id {
+                (row.excluded, row.counted) = (whole.excluded.clone(), whole.counted);
+                difference.add(Some(whole), row, packed, &parts.rows);
+            } else {
+                difference.add(None, row, packed, &[]);
+            }
+        }
+        Some(())
+    }
+
+    /// The steps of these parts, where none of them has moved: one that began earlier than it was said to may have been the last.
+    fn unmoved<'p>(&'p self, parts: &'p Parts) -> Option<Vec<Entry<'p>>> {
+        let stored = parts.entries(self.whole)?;
+        let rows: HashMap<Uuid, i64> = self.rows.iter().map(|row| (row.id, row.ts)).collect();
+        let has_moved = |entry: &Entry<'_>| entry.ts >= self.since && rows.get(&entry.id) != Some(&entry.ts);
+        (!stored.iter().any(has_moved)).then_some(stored)
+    }
+
+    /// Whether one of these ends something: a job, or what began only later by another clock.
+    fn has_end(&self, rows: &[FoldRow]) -> bool {
+        rows.iter().any(|row| fold_step(row, self.config).kind.outcome().is_some())
+    }
+
     /// A step of the timeline as it was read when it was folded.
-    fn row(&self, entry: &Entry<'_>) -> FoldRow {
+    fn row(&self, entry: &Entry<'_>, has_run: bool) -> FoldRow {
         FoldRow {
             id: entry.id,
             stream: self.whole.stream.clone(),
             status: entry.status.to_owned(),
             owner: self.whole.owner.clone(),
             ts: entry.ts,
-            has_run: false,
-            attempt: None,
+            has_run,
+            attempt: self.whole.attempt.filter(|_| has_run),
             span: entry.span,
             finished_at: entry.ended_at.filter(|_| entry.span),
             outcome: entry.result.filter(|_| entry.span).map(|result| result.name().to_owned()),
