@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use steps_shared::Timestamp;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::projection::apply::{Next, fold_changes};
 use crate::projection::config::FoldConfig;
@@ -33,10 +33,12 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_POLL: Duration = Duration::from_secs(10);
 /// How long a fold should take: on SQLite a recorder waits for it, and on MySQL another server's fold of the same streams, or a
 /// read.
-const FOLD_TAKES: Duration = Duration::from_millis(100);
+const FOLD_TAKES: Duration = Duration::from_millis(200);
 const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
 /// The fewest and the most changes in one transaction: on a busy machine few of them take hardly less time than these.
 const CHANGES: (u32, u32) = (100, 2000);
+/// Beside recording, what share of the time of a fold is the pause after it on MySQL while more waits.
+const PAUSE_SHARE: u32 = 4;
 /// While somebody watches, no pause is longer.
 const WATCHED_PAUSE: Duration = Duration::from_millis(20);
 /// How often days are looked for that are to be packed.
@@ -49,6 +51,8 @@ const FOLDS_BESIDE_RECORDING: usize = 2;
 /// database's memory.
 const MANY_CHANGES: u64 = 10_000;
 const KEPT_WAITING: Duration = Duration::from_secs(1);
+/// How long folds that are under way at the same time go on before all are waited for.
+const TOGETHER: Duration = Duration::from_secs(1);
 /// How often a waiting read looks whether its changes are folded.
 const READ_POLL: Duration = Duration::from_millis(20);
 
@@ -91,7 +95,14 @@ impl Projector {
         let signals = Arc::new(Signals::default());
         let (done, rounds) = watch::channel(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = work(store.clone(), (Arc::clone(&config), now), Arc::clone(&signals), done);
+        let worker = Worker {
+            store: store.clone(),
+            config: Arc::clone(&config),
+            signals: Arc::clone(&signals),
+            done,
+            pace: Pace::new(&store),
+        };
+        let worker = work(worker, now);
         let rebuild = keep_rules(store.clone(), config);
         // It ends with the process. What has not been folded by then is noted in the database.
         std::thread::Builder::new()
@@ -177,32 +188,73 @@ impl Signals {
 #[derive(Debug)]
 struct Pace {
     takes: Duration,
-    changes: u32,
+    changes: AtomicU32,
 }
 
 impl Pace {
     fn new(store: &Store) -> Self {
         let takes = if store.has_one_writer() { FOLD_TAKES_OF_ONE_WRITER } else { FOLD_TAKES };
-        Self { takes, changes: 200 }
+        Self { takes, changes: AtomicU32::new(200) }
     }
 
-    /// What so many folds begin with. Each begins somewhere else, and each server does, so that they share the work.
-    fn next(&self, mut wanted: Vec<Bucket>, folds: usize) -> Vec<Next> {
+    fn took(&self, took: Duration, was_full: bool) {
+        let (fewest, most) = CHANGES;
+        let changes = self.changes.load(Ordering::Relaxed);
+        let next = if took > self.takes * 2 && was_full {
+            (changes / 2).max(fewest)
+        } else if took < self.takes && was_full {
+            (changes + changes / 4).min(most)
+        } else {
+            changes
+        };
+        self.changes.store(next, Ordering::Relaxed);
+    }
+}
+
+/// What folds, and those whom it tells.
+struct Worker {
+    store: Store,
+    config: Arc<FoldConfig>,
+    signals: Arc<Signals>,
+    done: watch::Sender<u64>,
+    pace: Pace,
+}
+
+impl Worker {
+    /// Folds at several places at the same time, for a while at most. Says how many changes wait, at most, and 0 where none do.
+    async fn fold_together(&self, folds: usize, fold_timeout: Duration) -> Result<u64, StoreError> {
+        // Each begins somewhere else, and each server does, so that they share the work.
         let buckets = usize::try_from(BUCKETS).unwrap_or_default();
         let random = RandomState::new().build_hasher().finish() as usize % buckets;
-        let next = |nth| {
+        let under_way = (0..folds).map(|nth| {
             let start = Bucket::try_from((random + nth * buckets / folds) % buckets).unwrap_or_default();
-            Next { wanted: std::mem::take(&mut wanted), start, limit: self.changes }
-        };
-        (0..folds).map(next).collect()
+            self.fold_some(start, folds, fold_timeout)
+        });
+        join_all(under_way).await.into_iter().reduce(|one, other| Ok(one?.max(other?))).unwrap_or(Ok(0))
     }
 
-    fn took(&mut self, took: Duration, was_full: bool) {
-        let (fewest, most) = CHANGES;
-        if took > self.takes * 2 && was_full {
-            self.changes = (self.changes / 2).max(fewest);
-        } else if took < self.takes && was_full {
-            self.changes = (self.changes + self.changes / 4).min(most);
+    async fn fold_some(&self, start: Bucket, folds: usize, fold_timeout: Duration) -> Result<u64, StoreError> {
+        let all_began = Instant::now();
+        loop {
+            let (began, before) = (Instant::now(), self.signals.changes.load(Ordering::Relaxed));
+            let wanted = std::mem::take(&mut *self.signals.wanted()).into_iter().collect();
+            let next = Next { wanted, start, limit: self.pace.changes.load(Ordering::Relaxed) };
+            let folding = timeout(fold_timeout, fold_changes(&self.store, &self.config, &next));
+            let waiting = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
+            self.pace.took(began.elapsed(), waiting > 0);
+            self.signals.waiting.store(waiting, Ordering::Relaxed);
+            self.done.send_modify(|rounds| *rounds += 1);
+            let recording = self.signals.changes.load(Ordering::Relaxed) != before;
+            let too_many = recording && folds > FOLDS_BESIDE_RECORDING;
+            if waiting == 0 || too_many || self.store.has_one_writer() || all_began.elapsed() > TOGETHER {
+                return Ok(waiting);
+            }
+            if recording {
+                tokio::select! {
+                    () = self.signals.read_waits.notified() => {}
+                    () = sleep(began.elapsed() / PAUSE_SHARE) => {}
+                }
+            }
         }
     }
 }
@@ -222,35 +274,21 @@ async fn keep_rules(store: Store, config: Arc<FoldConfig>) {
     }
 }
 
-async fn work(
-    store: Store,
-    (config, now): (Arc<FoldConfig>, fn() -> Timestamp),
-    signals: Arc<Signals>,
-    done: watch::Sender<u64>,
-) {
+async fn work(worker: Worker, now: fn() -> Timestamp) {
+    let Worker { store, config, signals, done, .. } = &worker;
     let mut failing = false;
-    let mut pace = Pace::new(&store);
     let mut fold_timeout = FOLD_TIMEOUT;
     let mut packed_at: Option<Instant> = None;
     let mut folds = 1;
     loop {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
-        let wanted: Vec<Bucket> = std::mem::take(&mut *signals.wanted()).into_iter().collect();
-        let under_way = pace.next(wanted, folds).into_iter().map(|next| {
-            let (store, config) = (&store, &config);
-            async move {
-                timeout(fold_timeout, fold_changes(store, config, &next)).await.unwrap_or(Err(StoreError::TimedOut))
-            }
-        });
-        let folded = join_all(under_way).await.into_iter().reduce(|one, other| Ok(one?.max(other?))).unwrap_or(Ok(0));
+        let folded = worker.fold_together(folds, fold_timeout).await;
         let more = matches!(folded, Ok(1..));
-        pace.took(began.elapsed(), more);
         match folded {
-            Ok(waiting) => {
+            Ok(_) => {
                 failing = false;
                 fold_timeout = FOLD_TIMEOUT;
-                signals.waiting.store(waiting, Ordering::Relaxed);
                 if !more {
                     *signals.folded_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
                 }
@@ -271,10 +309,11 @@ async fn work(
                 store.renew_projectors(began);
             }
         }
+        // Also after a failure: who waits looks again.
         done.send_modify(|rounds| *rounds += 1);
         let folded_at = Instant::now();
         if !more && !failing && packed_at.is_none_or(|at| at.elapsed() > PACK_EVERY) {
-            match timeout(fold_timeout, pack_some(&store, &config, now())).await {
+            match timeout(fold_timeout, pack_some(store, config, now())).await {
                 Ok(Ok(true)) => continue,
                 Ok(Ok(false)) => {}
                 // What is not packed is read from the deployments.
@@ -301,7 +340,8 @@ async fn work(
         }
         let pause = match (recording, more) {
             (true, true) if store.has_one_writer() => began.elapsed(),
-            (true, true) => began.elapsed() / 4,
+            // Each fold had its own.
+            (true, true) => Duration::ZERO,
             (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
             (false, _) => COLLECT,
         };

@@ -1,6 +1,6 @@
 //! Which streams have changed since they were folded, and who folds them.
 
-use sqlx::{Database, Encode, QueryBuilder, Type};
+use sqlx::{Database, Encode, QueryBuilder, Row as _, Type};
 use steps_shared::Projection;
 
 use super::filter::push_access;
@@ -21,6 +21,9 @@ pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
 
 /// Of so many changes, the oldest ones, those that nobody waits for are folded first.
 const OLDEST: i64 = 20_000;
+
+/// At so many places changes are looked for with one query.
+const LOOKS: usize = 12;
 
 /// What is to be folded next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -114,42 +117,61 @@ impl Store {
             sqlx::query_as(ends).fetch_one(&pools.project.get()).await?
         });
         let (Some(first), Some(last)) = ends else { return Ok(NextChanges::default()) };
-        let until = first.saturating_add(OLDEST);
-        let limit = limit as usize;
-        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-        let oldest = format!("seq < {until} AND bucket");
-        let mut conditions = vec![("bucket IS NULL".to_owned(), i64::MAX)];
-        let mut others = String::new();
-        if !wanted.is_empty() {
-            let wanted = wanted.join(", ");
-            conditions.push((format!("bucket IN ({wanted})"), i64::MAX));
-            others = format!(" AND bucket NOT IN ({wanted})");
+        if last.abs_diff(first) < u64::from(limit) {
+            let buckets = with_pools!(self, pools => {
+                sqlx::query_scalar("SELECT DISTINCT bucket FROM changes ORDER BY bucket").fetch_all(&pools.project.get()).await?
+            });
+            return Ok(NextChanges { buckets, until: i64::MAX, others: 0 });
         }
-        conditions.push((format!("{oldest} >= {start}{others}"), until));
-        conditions.push((format!("{oldest} < {start}{others}"), until));
+        let until = first.saturating_add(OLDEST);
+        let from_start = (0..BUCKETS).map(|nth| (start + nth) % BUCKETS).filter(|bucket| !wanted.contains(bucket));
+        let places: Vec<(Option<Bucket>, i64)> = std::iter::once((None, i64::MAX))
+            .chain(wanted.iter().map(|bucket| (Some(*bucket), i64::MAX)))
+            .chain(from_start.map(|bucket| (Some(bucket), until)))
+            .collect();
         let mut next = NextChanges::default();
-        for (condition, until) in conditions {
-            let most = limit - next.buckets.len();
-            if most == 0 {
+        let mut count = 0;
+        for places in places.chunks(LOOKS) {
+            for ((bucket, until), waiting) in places.iter().zip(self.waiting_at(places, limit).await?) {
+                if waiting > 0 && count < limit {
+                    next.buckets.push(*bucket);
+                    next.until = next.until.max(*until);
+                    count = count.saturating_add(waiting);
+                }
+            }
+            if count >= limit {
                 break;
             }
-            let found: Vec<Option<Bucket>> = with_pools!(self, pools => {
-                let mut select = QueryBuilder::new("SELECT bucket FROM changes WHERE ");
-                select.push(condition).push(" ORDER BY bucket, seq LIMIT ").push(most as u64);
-                select.build_query_scalar().fetch_all(&pools.project.get()).await?
-            });
-            if !found.is_empty() {
-                next.until = next.until.max(until);
-            }
-            next.buckets.extend(found);
         }
-        if next.buckets.len() == limit || last >= until {
+        if count >= limit || last >= until {
             // The places between the ends that are taken off already count, too.
             next.others = last.abs_diff(first).max(1);
         }
         next.buckets.sort_unstable();
-        next.buckets.dedup();
         Ok(next)
+    }
+
+    /// How many changes wait at each of these places, a bucket before a place in the queue; no more than `limit` are counted.
+    async fn waiting_at(&self, places: &[(Option<Bucket>, i64)], limit: u32) -> Result<Vec<u32>, StoreError> {
+        let look = |(nth, (bucket, until)): (usize, &(Option<Bucket>, i64))| {
+            let of = bucket.map_or_else(|| "IS NULL".to_owned(), |bucket| format!("= {bucket}"));
+            format!(
+                "SELECT {nth}, COUNT(*) FROM (SELECT seq FROM changes WHERE bucket {of} AND seq < {until} LIMIT {limit}) AS at_{nth}"
+            )
+        };
+        let looks: Vec<String> = places.iter().enumerate().map(look).collect();
+        // As text: all in it are numbers, and no two are the same.
+        let looks = sqlx::AssertSqlSafe(looks.join(" UNION ALL "));
+        let mut waiting = vec![0; places.len()];
+        with_pools!(self, pools => {
+            for row in sqlx::raw_sql(looks).fetch_all(&pools.project.get()).await? {
+                let (nth, count): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+                if let Some(waiting) = usize::try_from(nth).ok().and_then(|nth| waiting.get_mut(nth)) {
+                    *waiting = u32::try_from(count).unwrap_or(u32::MAX);
+                }
+            }
+        });
+        Ok(waiting)
     }
 }
 
