@@ -16,6 +16,7 @@ mod page;
 mod post;
 mod record;
 mod spool;
+mod stream;
 mod token;
 mod tools;
 mod trend;
@@ -57,8 +58,8 @@ pub struct Figure {
 }
 
 /// What is measured without arguments, in this order.
-const CASES: [&str; 11] =
-    ["record", "spool", "post", "token", "export", "fold", "ask", "trend", "page", "eta", "events"];
+const CASES: [&str; 12] =
+    ["record", "spool", "post", "token", "export", "fold", "stream", "ask", "trend", "page", "eta", "events"];
 
 fn main() -> anyhow::Result<()> {
     let full = Size { seconds: 6, rounds: 3, pairs: 200, rows: 1_000_000, steps: 10_000_000 };
@@ -89,6 +90,7 @@ fn main() -> anyhow::Result<()> {
             "spool" => spool::measure(size),
             "export" => export::measure(size),
             "fold" => fold::measure(size),
+            "stream" => stream::measure(size),
             "ask" => ask::measure(size),
             "trend" => trend::measure(size),
             "page" => page::measure(size),
