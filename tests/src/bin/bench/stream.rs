@@ -1,11 +1,12 @@
 //! One deployment that goes on and on: what recording costs, and a read after it, however many steps there were before.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use steps_shared::{StepId, Timestamp};
+use steps_tests::steps::now;
 use steps_tests::{DatabaseKind, Server, TestDb, block_on};
 
 use crate::tools::{percentile, product};
@@ -46,8 +47,7 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
 /// In milliseconds the p99 of recording, and how long a read takes after it.
 async fn of(server: &Server, length: usize, time: Duration) -> anyhow::Result<(f64, Duration)> {
     let version = length.to_string();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    let first = i64::try_from(now.as_micros())? - 3_600_000_000;
+    let first = now().micros() - 3_600_000_000;
     let step = |nth: usize| {
         let ts = Timestamp::from_micros(first + i64::try_from(nth)? * 1000)?;
         let status = format!("part {}", nth % 20);
