@@ -72,8 +72,11 @@ async fn read_then_write(
     let mut reading = store.begin_reading_changes().await?;
     let turns = reading.turns_of_buckets(of.0).await?;
     let changes = reading.changes(Some(of), limit).await?;
-    let folded = folded(&mut reading, config, &changes).await?;
+    let folded = read_and_fold(&mut reading, config, &changes).await?;
     reading.end().await?;
+    if changes.is_empty() {
+        return Ok(true);
+    }
     let mut tx = store.begin_projection().await?;
     tx.lock_buckets(of.0).await?;
     let next_turns: Vec<i64> = turns.iter().map(|turn| turn + 1).collect();
@@ -124,12 +127,15 @@ pub async fn fold_all(tx: &mut Tx, config: &FoldConfig) -> Result<(), StoreError
 
 /// Folds these changes within a transaction that has locked their buckets.
 async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<(), StoreError> {
-    let folded = folded(tx, config, changes).await?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let folded = read_and_fold(tx, config, changes).await?;
     write(tx, config, &folded, changes).await
 }
 
 /// What is to be written for these changes.
-async fn folded(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<Difference, StoreError> {
+async fn read_and_fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<Difference, StoreError> {
     let mut folded = Difference::default();
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
     for change in changes.iter().copied() {
