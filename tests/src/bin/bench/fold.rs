@@ -5,10 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use futures_util::future::join_all;
 use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
 
-use crate::tools::{percentile, product, query};
+use crate::tools::{percentile, product, query, record_together};
 use crate::{Figure, Size};
 
 /// Deploys that record at the same time, and the pause of each between two steps.
@@ -40,7 +39,9 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     let mut posts: Vec<f64> = Vec::new();
     // Until it is all folded: asking the database for what is left, because a read would make the server hurry.
     while imported.is_none() || waiting(&url)? {
-        posts.extend(block_on(record(&server, Duration::from_millis(500)))?);
+        let version = start.elapsed().as_nanos().to_string();
+        let deploys: Vec<_> = (0..DEPLOYS).map(|nth| (format!("deploy-{nth}"), version.clone())).collect();
+        posts.extend(block_on(record_together(&server, &deploys, PAUSE, Duration::from_millis(500)))?);
         if imported.is_none()
             && let Some(status) = import.try_wait()?
         {
@@ -81,24 +82,4 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
 /// Whether anything is still to be folded.
 pub fn waiting(url: &str) -> anyhow::Result<bool> {
     Ok(!query(url, "SELECT 1 FROM changes LIMIT 1")?.trim().is_empty())
-}
-
-/// Records for so long; how many milliseconds each took.
-async fn record(server: &Server, time: Duration) -> anyhow::Result<Vec<f64>> {
-    let start = Instant::now();
-    let deploys = (0..DEPLOYS).map(|nth| async move {
-        let mut took = Vec::new();
-        let (component, version) = (format!("deploy-{nth}"), start.elapsed().as_nanos().to_string());
-        while start.elapsed() < time {
-            let began = Instant::now();
-            let fields = [("component", &*component), ("version", &version), ("owner", "ann"), ("status", "building")];
-            let answer = server.record(&fields).await;
-            ensure!(answer.status == 201, "{}", answer.text());
-            took.push(began.elapsed().as_secs_f64() * 1e3);
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(took)
-    });
-    let took: Vec<Vec<f64>> = join_all(deploys).await.into_iter().collect::<anyhow::Result<_>>()?;
-    Ok(took.into_iter().flatten().collect())
 }

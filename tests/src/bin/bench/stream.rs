@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 use steps_shared::{StepId, Timestamp};
 use steps_tests::steps::now;
-use steps_tests::{DatabaseKind, Server, TestDb, block_on};
+use steps_tests::{DatabaseKind, Server, TestDb, block_on, eventually};
 
-use crate::tools::{percentile, product};
+use crate::tools::{percentile, product, record_all, record_together};
 use crate::{Figure, Size};
 
 const LENGTHS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -57,36 +55,17 @@ async fn of(server: &Server, length: usize, time: Duration) -> anyhow::Result<(f
     };
     for from in (0..length).step_by(BATCH) {
         let steps: Vec<Value> = (from..length.min(from + BATCH)).map(step).collect::<Result<_, _>>()?;
-        server.batch(&steps).await;
+        record_all(server, &steps).await?;
     }
-    read(server, &version).await?;
-    let start = Instant::now();
-    let clients = (0..CLIENTS).map(|_| async {
-        let mut took = Vec::new();
-        while start.elapsed() < time {
-            let began = Instant::now();
-            let fields = [("component", "checkout"), ("version", &version), ("owner", "ann"), ("status", "part")];
-            let answer = server.record(&fields).await;
-            ensure!(answer.status == 201, "{}", answer.text());
-            took.push(began.elapsed().as_secs_f64() * 1e3);
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(took)
-    });
-    let took: Vec<Vec<f64>> = join_all(clients).await.into_iter().collect::<anyhow::Result<_>>()?;
-    Ok((percentile(took.concat(), 0.99), read(server, &version).await?))
+    read(server, &version).await;
+    let clients = vec![("checkout".to_owned(), version.clone()); CLIENTS];
+    let took = record_together(server, &clients, PAUSE, time).await?;
+    Ok((percentile(took, 0.99), read(server, &version).await))
 }
 
-/// How long it takes until the deployment is told with all its steps.
-async fn read(server: &Server, version: &str) -> anyhow::Result<Duration> {
+/// How long it takes until the deployment is told with all its steps; until then it is still being folded.
+async fn read(server: &Server, version: &str) -> Duration {
     let start = Instant::now();
-    loop {
-        let answer = server.get(&format!("/v1/deployments?component=checkout&version={version}")).await;
-        match answer.status {
-            200 => return Ok(start.elapsed()),
-            // It is still being folded.
-            503 => tokio::time::sleep(Duration::from_millis(20)).await,
-            _ => anyhow::bail!("{}", answer.text()),
-        }
-    }
+    let path = format!("/v1/deployments?component=checkout&version={version}");
+    eventually("it is folded", async || (server.get(&path).await.status == 200).then_some(start.elapsed())).await
 }

@@ -1,9 +1,10 @@
 //! Running other programs, and small statistics.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use futures_util::future::join_all;
 use serde_json::Value;
 use steps_tests::Server;
 use steps_tests::faults::PrivateDatabase;
@@ -70,4 +71,29 @@ pub async fn record_all(server: &Server, steps: &[Value]) -> anyhow::Result<()> 
     let answer = server.batch(steps).await;
     ensure!(answer.recorded == steps.len() as u64, "of {} steps not all were recorded: {answer:?}", steps.len());
     Ok(())
+}
+
+/// Steps that several clients record at the same time for so long, each with a pause after each: how many milliseconds each took. A client
+/// has a component and a version.
+pub async fn record_together(
+    server: &Server,
+    clients: &[(String, String)],
+    pause: Duration,
+    time: Duration,
+) -> anyhow::Result<Vec<f64>> {
+    let start = Instant::now();
+    let clients = clients.iter().map(|(component, version)| async move {
+        let mut took = Vec::new();
+        while start.elapsed() < time {
+            let began = Instant::now();
+            let fields = [("component", &**component), ("version", version), ("owner", "ann"), ("status", "building")];
+            let answer = server.record(&fields).await;
+            ensure!(answer.status == 201, "{}", answer.text());
+            took.push(began.elapsed().as_secs_f64() * 1e3);
+            tokio::time::sleep(pause).await;
+        }
+        Ok(took)
+    });
+    let took: Vec<Vec<f64>> = join_all(clients).await.into_iter().collect::<anyhow::Result<_>>()?;
+    Ok(took.concat())
 }
