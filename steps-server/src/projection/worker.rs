@@ -31,8 +31,8 @@ const FOLD_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often an idle server looks for changes that a server which died did not fold.
 const IDLE_POLL: Duration = Duration::from_secs(10);
-/// How long a fold should take: on SQLite a recorder waits for it, and on MySQL another server's fold of the same streams, or a
-/// read.
+/// How long a fold should take: on SQLite a recorder waits for what it writes, and on MySQL another server's fold of the same
+/// streams, or a read.
 const FOLD_TAKES: Duration = Duration::from_millis(200);
 const FOLD_TAKES_OF_ONE_WRITER: Duration = Duration::from_millis(5);
 /// The fewest and the most changes in one transaction: on a busy machine few of them take hardly less time than these.
