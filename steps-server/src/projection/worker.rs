@@ -221,8 +221,9 @@ struct Worker {
 }
 
 impl Worker {
-    /// Folds at several places at the same time, for a while at most. Says how many changes wait, at most, and 0 where none do.
-    async fn fold_together(&self, folds: usize, fold_timeout: Duration) -> Result<u64, StoreError> {
+    /// Folds at several places at the same time, for a while at most. Says how many changes wait, at most, and 0 where none do; and how
+    /// long the longest of the last folds took.
+    async fn fold_together(&self, folds: usize, fold_timeout: Duration) -> Result<(u64, Duration), StoreError> {
         // Each begins somewhere else, and each server does, so that they share the work.
         let buckets = usize::try_from(BUCKETS).unwrap_or_default();
         let random = RandomState::new().build_hasher().finish() as usize % buckets;
@@ -230,10 +231,20 @@ impl Worker {
             let start = Bucket::try_from((random + nth * buckets / folds) % buckets).unwrap_or_default();
             self.fold_some(start, folds, fold_timeout)
         });
-        join_all(under_way).await.into_iter().reduce(|one, other| Ok(one?.max(other?))).unwrap_or(Ok(0))
+        let mut longest = (0, Duration::ZERO);
+        for folded in join_all(under_way).await {
+            let (waiting, took) = folded?;
+            longest = (longest.0.max(waiting), longest.1.max(took));
+        }
+        Ok(longest)
     }
 
-    async fn fold_some(&self, start: Bucket, folds: usize, fold_timeout: Duration) -> Result<u64, StoreError> {
+    async fn fold_some(
+        &self,
+        start: Bucket,
+        folds: usize,
+        fold_timeout: Duration,
+    ) -> Result<(u64, Duration), StoreError> {
         let all_began = Instant::now();
         loop {
             let (began, before) = (Instant::now(), self.signals.changes.load(Ordering::Relaxed));
@@ -241,18 +252,19 @@ impl Worker {
             let next = Next { wanted, start, limit: self.pace.changes.load(Ordering::Relaxed) };
             let folding = timeout(fold_timeout, fold_changes(&self.store, &self.config, &next));
             let waiting = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
-            self.pace.took(began.elapsed(), waiting > 0);
+            let took = began.elapsed();
+            self.pace.took(took, waiting > 0);
             self.signals.waiting.store(waiting, Ordering::Relaxed);
             self.done.send_modify(|rounds| *rounds += 1);
             let recording = self.signals.changes.load(Ordering::Relaxed) != before;
             let too_many = recording && folds > FOLDS_BESIDE_RECORDING;
             if waiting == 0 || too_many || self.store.has_one_writer() || all_began.elapsed() > TOGETHER {
-                return Ok(waiting);
+                return Ok((waiting, took));
             }
             if recording {
                 tokio::select! {
                     () = self.signals.read_waits.notified() => {}
-                    () = sleep(began.elapsed() / PAUSE_SHARE) => {}
+                    () = sleep(took / PAUSE_SHARE) => {}
                 }
             }
         }
@@ -284,7 +296,8 @@ async fn work(worker: Worker, now: fn() -> Timestamp) {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
         let folded = worker.fold_together(folds, fold_timeout).await;
-        let more = matches!(folded, Ok(1..));
+        let more = matches!(folded, Ok((1.., _)));
+        let took = folded.as_ref().map_or_else(|_| began.elapsed(), |(_, took)| *took);
         match folded {
             Ok(_) => {
                 failing = false;
@@ -307,10 +320,10 @@ async fn work(worker: Worker, now: fn() -> Timestamp) {
                     fold_timeout *= 2;
                 }
                 store.renew_projectors(began);
+                // Who waits looks again, as after each fold.
+                done.send_modify(|rounds| *rounds += 1);
             }
         }
-        // Also after a failure: who waits looks again.
-        done.send_modify(|rounds| *rounds += 1);
         let folded_at = Instant::now();
         if !more && !failing && packed_at.is_none_or(|at| at.elapsed() > PACK_EVERY) {
             match timeout(fold_timeout, pack_some(store, config, now())).await {
@@ -339,10 +352,10 @@ async fn work(worker: Worker, now: fn() -> Timestamp) {
             continue;
         }
         let pause = match (recording, more) {
-            (true, true) if store.has_one_writer() => began.elapsed(),
+            (true, true) if store.has_one_writer() => took,
             // Each fold had its own.
             (true, true) => Duration::ZERO,
-            (true, false) => MIN_PAUSE.max(began.elapsed() * PAUSE_FACTOR),
+            (true, false) => MIN_PAUSE.max(took * PAUSE_FACTOR),
             (false, _) => COLLECT,
         };
         if !more && !recording && !failing {
