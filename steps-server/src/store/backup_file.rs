@@ -89,6 +89,9 @@ async fn check_content(connection: &mut SqliteConnection, depth: Depth) -> Resul
 /// Somebody has it open, or it is damaged.
 pub async fn fold_log(path: &Path) -> Result<(), sqlx::Error> {
     let connect = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
-    let connection = connect.journal_mode(SqliteJournalMode::Delete).connect().await?;
-    connection.close().await
+    let mut connection = connect.connect().await?;
+    let folded = sqlx::raw_sql("PRAGMA journal_mode = DELETE").execute(&mut connection).await;
+    // A connection that is dropped is closed some time later, and closing deletes the log.
+    let closed = connection.close().await;
+    folded.and(closed)
 }

@@ -113,33 +113,28 @@ async fn put(path: &Path, backup: &Path, copy: &Path, replaced: &Path) -> anyhow
 /// Gives the present database a second name, under which it is whole.
 async fn keep(path: &Path, replaced: &Path) -> anyhow::Result<PathBuf> {
     let named = |error: io::Error| anyhow::anyhow!("{}: {error}", replaced.display());
-    match backup_file::fold_log(path).await {
-        Ok(()) => {}
-        // SQLITE_BUSY and SQLITE_LOCKED: somebody who knows nothing of our lock has it open.
-        Err(error)
-            if error
-                .as_database_error()
-                .and_then(|error| error.code())
-                .is_some_and(|code| code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))) =>
-        {
-            return Err(in_use(path));
-        }
-        // It is damaged: its log is kept with it as it is.
-        Err(_) => {
-            for suffix in [WAL, SHM] {
-                match fs::rename(beside(path, suffix), beside(replaced, suffix)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(error)),
-                    _ => {}
-                }
-            }
-        }
+    anyhow::ensure!(!replaced.exists(), "{} is there already", replaced.display());
+    // Closing a damaged database deletes its log, so a copy of that is made first.
+    let (log, kept_log) = (beside(path, WAL), beside(replaced, WAL));
+    let has_log = log.is_file();
+    if has_log {
+        fs::copy(&log, &kept_log).map_err(named)?;
+    }
+    let folded = backup_file::fold_log(path).await;
+    let is_busy = folded.as_ref().is_err_and(is_busy);
+    if has_log && (folded.is_ok() || is_busy) {
+        fs::remove_file(&kept_log).map_err(named)?;
+    }
+    if is_busy {
+        return Err(in_use(path));
     }
     // A second name, so that at no moment nothing stands at the path.
-    fs::hard_link(path, replaced)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Err(error),
-            _ => fs::rename(path, replaced),
-        })
-        .map_err(named)?;
+    fs::hard_link(path, replaced).or_else(|_| fs::rename(path, replaced)).map_err(named)?;
     Ok(replaced.to_owned())
+}
+
+/// `SQLITE_BUSY` and `SQLITE_LOCKED`: somebody who knows nothing of our lock has it open.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
