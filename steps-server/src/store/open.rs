@@ -201,10 +201,10 @@ impl Store {
             return Err(OpenError::File { path: closing, error });
         }
         let file = open_file(&path, &connect.clone().create_if_missing(true)).await?;
-        // No connection is given up for its age: that would only cost.
+        // No connection is given up for its age, or asked whether it is alive before it is used: that would only cost.
         let pool = |most| {
             let pool = SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
-            pool.idle_timeout(None).max_lifetime(None)
+            pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false)
         };
         let write = Arc::new(RenewablePool::new(pool(1), connect.clone()));
         migrate_sqlite(&write.get()).await?;
