@@ -197,7 +197,8 @@ fn push_hex(row: &mut String, bytes: &[u8]) {
 async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<(), StoreError> {
     // As each commit on SQLite: the file must be the one at its path, before and after.
     pools.check_file()?;
-    let mut connection = pools.write.connection().await?;
+    let _turn = pools.turn().await?;
+    let mut taken = pools.write.take().await?;
     let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket) ");
     script.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
         row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
@@ -206,12 +207,13 @@ async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[New
     script.push("; INSERT OR ROLLBACK INTO steps (").push(COLUMNS).push(") ");
     script.push_values(steps, |mut row, new| push_step!(row, new));
     script.push("; COMMIT");
-    let done = script.build().execute(&mut *connection).await;
-    if let Err(error) = done {
+    let done = script.build().execute(&mut taken.connection).await;
+    if done.is_err() {
         // It may be that nothing has begun, or that SQLite has rolled back by itself.
-        let _: Result<_, sqlx::Error> = connection.execute("ROLLBACK").await;
-        return Err(error.into());
+        let _: Result<_, sqlx::Error> = taken.connection.execute("ROLLBACK").await;
     }
+    pools.write.keep(taken);
+    done?;
     Ok(pools.check_file()?)
 }
 

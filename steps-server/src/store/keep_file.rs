@@ -232,6 +232,8 @@ impl Pools<Sqlite> {
     /// Closes every connection but the anchor, and opens no other. Waits so long for those that are in use.
     async fn suspend(&self, wait: Option<Duration>) {
         let closed = async {
+            // Who commits has its connection outside of the pool, and puts it back before its turn ends.
+            let _turn = self.turn.lock().await;
             self.write.suspend().await;
             self.read.suspend().await;
             self.project.suspend().await;

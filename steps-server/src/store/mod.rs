@@ -46,6 +46,7 @@ mod url;
 use std::sync::Arc;
 
 use sqlx::{MySql, Sqlite};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 pub use changes::{BUCKETS, Bucket, NextChanges, buckets_of};
@@ -112,6 +113,8 @@ pub struct Pools<DB: sqlx::Database> {
     /// How a writing transaction begins. SQLite must take its lock at once: a transaction that read first and
     /// then wants to write can fail with "database is locked".
     begin: &'static str,
+    /// Of SQLite: who has it writes. Others wait here, because SQLite would let them look again and again.
+    turn: Arc<Mutex<()>>,
     /// Of SQLite: the file that is open.
     file: Option<SqliteFile>,
     several_at_once: SeveralAtOnce,
@@ -172,6 +175,7 @@ impl Store {
     pub async fn close(&self) {
         with_pools!(self, pools => {
             pools.read.get().close().await;
+            let _turn = pools.turn.lock().await;
             pools.write.suspend().await;
             pools.project.get().close().await;
             pools.tokens.get().close().await;

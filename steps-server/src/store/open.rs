@@ -76,7 +76,7 @@ pub enum OpenError {
 
 /// How long a request may wait for a connection. The driver's pauses between tries to connect grow up to this, and so
 /// does the time until a database that is back is noticed.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The recorder waits 2 s for another server's row lock, and not MySQL's 50 s, so that it can try again within the deadline
 /// of a request.
 const SHORT_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 2";
@@ -160,6 +160,7 @@ impl Store {
             events: Arc::new(RenewablePool::new(events, connect)),
             begin: "START TRANSACTION",
             several_at_once: SeveralAtOnce::default(),
+            turn: Arc::default(),
             file: None,
             replica: None,
         };
@@ -175,6 +176,7 @@ impl Store {
                 events: Arc::clone(&pools.events),
                 begin: pools.begin,
                 several_at_once: SeveralAtOnce::default(),
+                turn: Arc::default(),
                 file: None,
                 replica: None,
             };
@@ -216,6 +218,7 @@ impl Store {
             write,
             begin: "BEGIN IMMEDIATE",
             several_at_once: SeveralAtOnce::default(),
+            turn: Arc::default(),
             file: Some(SqliteFile::new(path, connect, file)),
             replica: None,
         })))

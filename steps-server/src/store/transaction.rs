@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use sqlx::{Executor as _, MySql, Sqlite, Transaction};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 
+use super::open::ACQUIRE_TIMEOUT;
 use super::renewable::{Leased, RenewablePool};
 use super::{Pools, Store, StoreError};
 
@@ -11,8 +14,8 @@ use super::{Pools, Store, StoreError};
 #[derive(Debug)]
 pub enum Tx {
     MySql(Transaction<'static, MySql>),
-    /// With the database whose file is looked at before and after the commit.
-    Sqlite(Transaction<'static, Sqlite>, Arc<Pools<Sqlite>>),
+    /// With the database whose file is looked at before and after the commit, and the turn to write.
+    Sqlite(Transaction<'static, Sqlite>, Arc<Pools<Sqlite>>, OwnedMutexGuard<()>),
     /// It only reads.
     ReadingMySql(Leased<MySql>),
     ReadingSqlite(Leased<Sqlite>),
@@ -26,7 +29,7 @@ macro_rules! with_connection {
                 let $connection = &mut **tx;
                 $body
             }
-            $crate::store::transaction::Tx::Sqlite(tx, _) => {
+            $crate::store::transaction::Tx::Sqlite(tx, ..) => {
                 let $connection = &mut **tx;
                 $body
             }
@@ -106,6 +109,14 @@ impl Store {
     }
 }
 
+impl Pools<Sqlite> {
+    /// Waits until nobody else writes.
+    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<()>, sqlx::Error> {
+        let turn = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.turn).lock_owned()).await;
+        turn.map_err(|_| sqlx::Error::PoolTimedOut)
+    }
+}
+
 impl Tx {
     async fn begin_reading_mysql(pool: &RenewablePool<MySql>) -> Result<Self, StoreError> {
         let mut connection = pool.acquire().await?;
@@ -121,7 +132,8 @@ impl Tx {
 
     async fn begin_sqlite(pools: &Arc<Pools<Sqlite>>) -> Result<Self, StoreError> {
         pools.check_file()?;
-        Ok(Self::Sqlite(pools.write.begin(pools.begin).await?, Arc::clone(pools)))
+        let turn = pools.turn().await?;
+        Ok(Self::Sqlite(pools.write.begin(pools.begin).await?, Arc::clone(pools), turn))
     }
 
     /// Ends what only reads.
@@ -143,7 +155,7 @@ impl Tx {
         match self {
             Self::MySql(tx) => tx.commit().await?,
             Self::ReadingMySql(_) | Self::ReadingSqlite(_) => self.end().await?,
-            Self::Sqlite(tx, pools) => {
+            Self::Sqlite(tx, pools, _turn) => {
                 pools.check_file()?;
                 tx.commit().await?;
                 pools.check_file()?;
