@@ -7,10 +7,14 @@
 //! differences are written.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
+use super::held::{Claim, Held};
 use super::news::News;
 use super::resume::{resumable, resume};
 use crate::store::{Bucket, Change, NextChanges, Store, StoreError, StreamKey, Tx};
@@ -30,35 +34,73 @@ pub struct Next {
     pub start: Bucket,
     /// How many changes.
     pub limit: u32,
+    /// What other folds of this server have is left to them.
+    pub held: Arc<Held>,
 }
 
-/// Folds the next changes; says how many others wait, at most, and 0 where none do.
+/// What a fold did.
+#[derive(Debug, Clone, Copy)]
+pub struct Folded {
+    /// How many other changes wait, at most, and 0 where none do.
+    pub others: u64,
+    /// How long it took, once it had its buckets.
+    pub took: Duration,
+}
+
+/// Folds the next changes.
 ///
 /// # Errors
 /// The database does not answer, or another server folded the same at the same time.
-pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<u64, StoreError> {
-    let NextChanges { buckets, until, others } = store.next_changes(&next.wanted, next.start, next.limit).await?;
-    if buckets.is_empty() {
-        return Ok(0);
-    }
-    let known: Vec<Bucket> = buckets.iter().copied().flatten().collect();
-    let are_known = known.len() == buckets.len();
+pub async fn fold_changes(store: &Store, config: &FoldConfig, next: &Next) -> Result<Folded, StoreError> {
+    let (changes, claim) = claim_next(store, next).await?;
+    let began = Instant::now();
+    let others =
+        if changes.buckets.is_empty() { 0 } else { fold_next(store, config, &changes, &claim, next.limit).await? };
+    Ok(Folded { others, took: began.elapsed() })
+}
+
+/// Folds what is next; says how many others wait.
+async fn fold_next(
+    store: &Store,
+    config: &FoldConfig,
+    &NextChanges { ref buckets, until, others }: &NextChanges,
+    Claim { buckets: known, .. }: &Claim,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let are_known = buckets.iter().all(Option::is_some);
     if are_known && store.has_one_writer() {
-        let is_written = read_then_write(store, config, (&known, until), next.limit).await?;
+        let is_written = read_then_write(store, config, (known, until), limit).await?;
         return Ok(if is_written { others } else { others.max(1) });
     }
     let mut tx = store.begin_projection().await?;
     let changes = if are_known {
-        tx.lock_buckets(&known).await?;
-        tx.changes(Some((&known, until)), next.limit).await?
+        tx.lock_buckets(known).await?;
+        tx.changes(Some((known, until)), limit).await?
     } else {
         // A server of the version before has noted some, and may be folding them.
         tx.lock_projection().await?;
-        tx.changes(None, next.limit).await?
+        tx.changes(None, limit).await?
     };
     fold(&mut tx, config, &changes).await?;
     tx.commit().await?;
     Ok(others)
+}
+
+/// What is next of that which no other fold of this server has; waits while they have all of it.
+async fn claim_next(store: &Store, next: &Next) -> Result<(NextChanges, Claim), StoreError> {
+    loop {
+        let freed = next.held.freed();
+        let held = next.held.buckets();
+        let changes = store.next_changes(&next.wanted, next.start, next.limit, &held).await?;
+        let claim = next.held.claim(changes.buckets.iter().copied().flatten());
+        let is_unknown = changes.buckets.contains(&None);
+        if !claim.buckets.is_empty() || is_unknown || held.is_empty() && changes.buckets.is_empty() {
+            return Ok((changes, claim));
+        }
+        if !held.is_empty() {
+            freed.await;
+        }
+    }
 }
 
 /// Folds the next changes of these buckets, before a place in the queue, where a recorder waits for whoever writes: all is read and
@@ -110,7 +152,7 @@ where
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
 pub async fn drain(store: &Store, config: &FoldConfig) -> Result<(), StoreError> {
     let next = Next { limit: CHANGES, ..Next::default() };
-    while retry_on_conflict(|| fold_changes(store, config, &next)).await? > 0 {}
+    while retry_on_conflict(|| fold_changes(store, config, &next)).await?.others > 0 {}
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod config;
 pub mod difference;
 pub mod fold;
+mod held;
 mod news;
 pub mod pack;
 pub mod rebuild;

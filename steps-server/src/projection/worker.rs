@@ -11,8 +11,9 @@ use steps_shared::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::projection::apply::{Next, fold_changes};
+use crate::projection::apply::{Folded, Next, fold_changes};
 use crate::projection::config::FoldConfig;
+use crate::projection::held::Held;
 use crate::projection::pack::pack_some;
 use crate::projection::rebuild::rebuild_if_outdated;
 use crate::store::{BUCKETS, Bucket, Store, StoreError, buckets_of};
@@ -101,6 +102,7 @@ impl Projector {
             signals: Arc::clone(&signals),
             done,
             pace: Pace::new(&store),
+            held: Arc::default(),
         };
         let worker = work(worker, now);
         let rebuild = keep_rules(store.clone(), config);
@@ -218,6 +220,7 @@ struct Worker {
     signals: Arc<Signals>,
     done: watch::Sender<u64>,
     pace: Pace,
+    held: Arc<Held>,
 }
 
 impl Worker {
@@ -247,12 +250,12 @@ impl Worker {
     ) -> Result<(u64, Duration), StoreError> {
         let all_began = Instant::now();
         loop {
-            let (began, before) = (Instant::now(), self.signals.changes.load(Ordering::Relaxed));
+            let before = self.signals.changes.load(Ordering::Relaxed);
             let wanted = std::mem::take(&mut *self.signals.wanted()).into_iter().collect();
-            let next = Next { wanted, start, limit: self.pace.changes.load(Ordering::Relaxed) };
+            let limit = self.pace.changes.load(Ordering::Relaxed);
+            let next = Next { wanted, start, limit, held: Arc::clone(&self.held) };
             let folding = timeout(fold_timeout, fold_changes(&self.store, &self.config, &next));
-            let waiting = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
-            let took = began.elapsed();
+            let Folded { others: waiting, took } = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
             self.pace.took(took, waiting > 0);
             self.signals.waiting.store(waiting, Ordering::Relaxed);
             self.done.send_modify(|rounds| *rounds += 1);

@@ -107,10 +107,16 @@ impl Store {
     }
 
     /// What is to be folded next: as many changes as `limit`, of the wanted buckets first, then of those from `start` on, then of
-    /// all before it.
+    /// all before it; none of the buckets in `held`.
     ///
     /// Apart from the wanted ones they are among the oldest: what was recorded at one time lies together on the disk.
-    pub async fn next_changes(&self, wanted: &[Bucket], start: Bucket, limit: u32) -> Result<NextChanges, StoreError> {
+    pub async fn next_changes(
+        &self,
+        wanted: &[Bucket],
+        start: Bucket,
+        limit: u32,
+        held: &[Bucket],
+    ) -> Result<NextChanges, StoreError> {
         let ends: (Option<i64>, Option<i64>) = with_pools!(self, pools => {
             // Each by itself is one look into the index.
             let ends = "SELECT (SELECT MIN(seq) FROM changes), (SELECT MAX(seq) FROM changes)";
@@ -118,28 +124,37 @@ impl Store {
         });
         let (Some(first), Some(last)) = ends else { return Ok(NextChanges::default()) };
         if last.abs_diff(first) < u64::from(limit) {
-            let buckets = with_pools!(self, pools => {
+            let mut buckets: Vec<Option<Bucket>> = with_pools!(self, pools => {
                 sqlx::query_scalar("SELECT DISTINCT bucket FROM changes ORDER BY bucket").fetch_all(&pools.project.get()).await?
             });
+            buckets.retain(|bucket| bucket.is_none_or(|bucket| !held.contains(&bucket)));
             return Ok(NextChanges { buckets, until: i64::MAX, others: 0 });
         }
-        let until = first.saturating_add(OLDEST);
-        let from_start = (0..BUCKETS).map(|nth| (start + nth) % BUCKETS).filter(|bucket| !wanted.contains(bucket));
-        let places: Vec<(Option<Bucket>, i64)> = std::iter::once((None, i64::MAX))
-            .chain(wanted.iter().map(|bucket| (Some(*bucket), i64::MAX)))
-            .chain(from_start.map(|bucket| (Some(bucket), until)))
-            .collect();
         let mut next = NextChanges::default();
         let mut count = 0;
-        for places in places.chunks(LOOKS) {
-            for ((bucket, until), waiting) in places.iter().zip(self.waiting_at(places, limit).await?) {
-                if waiting > 0 && count < limit {
-                    next.buckets.push(*bucket);
-                    next.until = next.until.max(*until);
-                    count = count.saturating_add(waiting);
+        let mut until = first;
+        // What others hold is soon folded: who finds nothing else goes on behind it.
+        for _ in 0..if held.is_empty() { 1 } else { 2 } {
+            until = until.saturating_add(OLDEST);
+            let from_start = (0..BUCKETS).map(|nth| (start + nth) % BUCKETS).filter(|bucket| !wanted.contains(bucket));
+            let places: Vec<(Option<Bucket>, i64)> = std::iter::once((None, i64::MAX))
+                .chain(wanted.iter().map(|bucket| (Some(*bucket), i64::MAX)))
+                .chain(from_start.map(|bucket| (Some(bucket), until)))
+                .filter(|(bucket, _)| bucket.is_none_or(|bucket| !held.contains(&bucket)))
+                .collect();
+            for places in places.chunks(LOOKS) {
+                for ((bucket, until), waiting) in places.iter().zip(self.waiting_at(places, limit).await?) {
+                    if waiting > 0 && count < limit {
+                        next.buckets.push(*bucket);
+                        next.until = next.until.max(*until);
+                        count = count.saturating_add(waiting);
+                    }
+                }
+                if count >= limit {
+                    break;
                 }
             }
-            if count >= limit {
+            if count > 0 {
                 break;
             }
         }
@@ -208,8 +223,14 @@ impl Tx {
     /// # Errors
     /// The database does not answer, or the other one takes too long.
     pub async fn lock_buckets(&mut self, buckets: &[Bucket]) -> Result<(), StoreError> {
+        // MySQL reads a small table from its beginning, and locks all that it reads.
+        let update = match self {
+            Self::MySql(_) => "UPDATE buckets FORCE INDEX (PRIMARY)",
+            _ => "UPDATE buckets",
+        };
         with_connection!(self, connection => {
-            let mut update = QueryBuilder::new("UPDATE buckets SET turn = turn + 1, named = named + 1 WHERE id IN (");
+            let mut update = QueryBuilder::new(update);
+            update.push(" SET turn = turn + 1, named = named + 1 WHERE id IN (");
             let mut list = update.separated(", ");
             for bucket in buckets {
                 list.push_bind(*bucket);
@@ -271,9 +292,15 @@ impl Tx {
 
     /// Takes changes off the queue.
     pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        // As in `lock_buckets`: recorders would wait, because the place where they insert is locked, too.
+        let delete = match self {
+            Self::MySql(_) => "DELETE changes FROM changes FORCE INDEX (PRIMARY)",
+            _ => "DELETE FROM changes",
+        };
         for changes in cut_ids(changes) {
             with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new("DELETE FROM changes WHERE seq IN (");
+                let mut delete = QueryBuilder::new(delete);
+                delete.push(" WHERE seq IN (");
                 let mut list = delete.separated(", ");
                 for change in changes {
                     list.push_bind(change.seq);
