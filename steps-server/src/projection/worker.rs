@@ -45,9 +45,8 @@ const WATCHED_PAUSE: Duration = Duration::from_millis(20);
 /// How often days are looked for that are to be packed.
 const PACK_EVERY: Duration = Duration::from_secs(10);
 /// How many folds are under way at the same time on MySQL while there is much to fold: most of the time each waits for pages that the
-/// database reads from its disk. While steps are recorded there are fewer, because the database has only so many processors.
+/// database reads from its disk. While steps are recorded there is one, because the database has only so many processors.
 const FOLDS: usize = 6;
-const FOLDS_BESIDE_RECORDING: usize = 2;
 /// With so many changes waiting, and for so long, whoever sends many steps at once is kept waiting. What is folded soon is still in the
 /// database's memory.
 const MANY_CHANGES: u64 = 10_000;
@@ -260,7 +259,7 @@ impl Worker {
             self.signals.waiting.store(waiting, Ordering::Relaxed);
             self.done.send_modify(|rounds| *rounds += 1);
             let recording = self.signals.changes.load(Ordering::Relaxed) != before;
-            let too_many = recording && folds > FOLDS_BESIDE_RECORDING;
+            let too_many = recording && folds > 1;
             if waiting == 0 || too_many || self.store.has_one_writer() || all_began.elapsed() > TOGETHER {
                 return Ok((waiting, took));
             }
@@ -345,12 +344,7 @@ async fn work(worker: Worker, now: fn() -> Timestamp) {
             packed_at = Some(Instant::now());
         }
         let recording = signals.changes.load(Ordering::Relaxed) != before;
-        folds = match (more, recording) {
-            _ if store.has_one_writer() => 1,
-            (true, true) => FOLDS_BESIDE_RECORDING,
-            (true, false) => FOLDS,
-            (false, _) => 1,
-        };
+        folds = if more && !recording && !store.has_one_writer() { FOLDS } else { 1 };
         if more && !recording {
             continue;
         }
