@@ -52,3 +52,20 @@ impl Drop for Claim {
         self.held.freed.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_one_fold_has_no_other_gets_until_it_is_dropped() {
+        let held = Arc::new(Held::default());
+        let first = held.claim([1, 2].into_iter());
+        let second = held.claim([2, 3].into_iter());
+        assert_eq!((&first.buckets[..], &second.buckets[..], held.buckets()), (&[1, 2][..], &[3][..], vec![1, 2, 3]));
+        let freed = held.freed();
+        drop(first);
+        freed.await;
+        assert_eq!((held.buckets(), held.claim([1, 2, 3].into_iter()).buckets.clone()), (vec![3], vec![1, 2]));
+    }
+}

@@ -10,6 +10,7 @@ mod expected;
 mod expected_calibration;
 mod figures;
 mod list;
+mod locks;
 mod notes;
 mod periods;
 mod projection;
