@@ -292,7 +292,7 @@ impl Tx {
 
     /// Takes changes off the queue.
     pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        // As in `lock_buckets`: recorders would wait, because the place where they insert is locked, too.
+        // As in `lock_buckets`. A table of a few rows is read from its beginning all the same.
         let delete = match self {
             Self::MySql(_) => "DELETE changes FROM changes FORCE INDEX (PRIMARY)",
             _ => "DELETE FROM changes",
