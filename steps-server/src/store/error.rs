@@ -53,7 +53,7 @@ fn is_about_the_data(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     match code.len() {
         5 => code.starts_with("22") || code.starts_with("23"),
-        _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20)),
+        _ => matches!(sqlite_code(error), Some(18..=20)),
     }
 }
 
@@ -75,6 +75,10 @@ fn cannot_write(error: &dyn DatabaseError) -> bool {
             _ => false,
         };
     }
-    let code = error.code().unwrap_or_default();
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 3 | 8 | 10 | 11 | 13 | 14 | 26))
+    matches!(sqlite_code(error), Some(3 | 8 | 10 | 11 | 13 | 14 | 26))
+}
+
+/// The primary result code of an error of SQLite.
+pub(super) fn sqlite_code(error: &dyn DatabaseError) -> Option<u32> {
+    Some(error.code()?.parse::<u32>().ok()? & 0xff)
 }

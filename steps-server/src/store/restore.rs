@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::DatabaseUrl;
 use super::backup_file::{self, Depth};
+use super::error::sqlite_code;
 use super::file::{SHM, WAL, beside};
 use super::migrate::lock_folder;
 use super::open::{LOCK, create_folder};
@@ -135,6 +136,5 @@ async fn keep(path: &Path, replaced: &Path) -> anyhow::Result<PathBuf> {
 
 /// `SQLITE_BUSY` and `SQLITE_LOCKED`: somebody who knows nothing of our lock has it open.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    matches!(error.as_database_error().and_then(sqlite_code), Some(5 | 6))
 }
