@@ -93,13 +93,11 @@ async fn claim_next(store: &Store, next: &Next) -> Result<(NextChanges, Claim), 
         let held = next.held.buckets();
         let changes = store.next_changes(&next.wanted, next.start, next.limit, &held).await?;
         let claim = next.held.claim(changes.buckets.iter().copied().flatten());
-        let is_unknown = changes.buckets.contains(&None);
-        if !claim.buckets.is_empty() || is_unknown || held.is_empty() && changes.buckets.is_empty() {
+        let nothing_waits = held.is_empty() && changes.buckets.is_empty();
+        if nothing_waits || !claim.buckets.is_empty() || changes.buckets.contains(&None) {
             return Ok((changes, claim));
         }
-        if !held.is_empty() {
-            freed.await;
-        }
+        freed.await;
     }
 }
 

@@ -223,9 +223,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Folds at several places at the same time, for a while at most. Says how many changes wait, at most, and 0 where none do; and how
-    /// long the longest of the last folds took.
-    async fn fold_together(&self, folds: usize, fold_timeout: Duration) -> Result<(u64, Duration), StoreError> {
+    /// Folds at several places at the same time, for a while at most. Of what their last folds say it says the most.
+    async fn fold_together(&self, folds: usize, fold_timeout: Duration) -> Result<Folded, StoreError> {
         // Each begins somewhere else, and each server does, so that they share the work.
         let buckets = usize::try_from(BUCKETS).unwrap_or_default();
         let random = RandomState::new().build_hasher().finish() as usize % buckets;
@@ -233,20 +232,15 @@ impl Worker {
             let start = Bucket::try_from((random + nth * buckets / folds) % buckets).unwrap_or_default();
             self.fold_some(start, folds, fold_timeout)
         });
-        let mut longest = (0, Duration::ZERO);
+        let mut most = Folded { others: 0, took: Duration::ZERO };
         for folded in join_all(under_way).await {
-            let (waiting, took) = folded?;
-            longest = (longest.0.max(waiting), longest.1.max(took));
+            let Folded { others, took } = folded?;
+            most = Folded { others: most.others.max(others), took: most.took.max(took) };
         }
-        Ok(longest)
+        Ok(most)
     }
 
-    async fn fold_some(
-        &self,
-        start: Bucket,
-        folds: usize,
-        fold_timeout: Duration,
-    ) -> Result<(u64, Duration), StoreError> {
+    async fn fold_some(&self, start: Bucket, folds: usize, fold_timeout: Duration) -> Result<Folded, StoreError> {
         let all_began = Instant::now();
         loop {
             let before = self.signals.changes.load(Ordering::Relaxed);
@@ -254,14 +248,15 @@ impl Worker {
             let limit = self.pace.changes.load(Ordering::Relaxed);
             let next = Next { wanted, start, limit, held: Arc::clone(&self.held) };
             let folding = timeout(fold_timeout, fold_changes(&self.store, &self.config, &next));
-            let Folded { others: waiting, took } = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
-            self.pace.took(took, waiting > 0);
-            self.signals.waiting.store(waiting, Ordering::Relaxed);
+            let folded = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
+            let Folded { others, took } = folded;
+            self.pace.took(took, others > 0);
+            self.signals.waiting.store(others, Ordering::Relaxed);
             self.done.send_modify(|rounds| *rounds += 1);
             let recording = self.signals.changes.load(Ordering::Relaxed) != before;
             let too_many = recording && folds > 1;
-            if waiting == 0 || too_many || self.store.has_one_writer() || all_began.elapsed() > TOGETHER {
-                return Ok((waiting, took));
+            if others == 0 || too_many || self.store.has_one_writer() || all_began.elapsed() > TOGETHER {
+                return Ok(folded);
             }
             if recording {
                 tokio::select! {
@@ -298,8 +293,8 @@ async fn work(worker: Worker, now: fn() -> Timestamp) {
         let before = signals.changes.load(Ordering::Relaxed);
         let began = Instant::now();
         let folded = worker.fold_together(folds, fold_timeout).await;
-        let more = matches!(folded, Ok((1.., _)));
-        let took = folded.as_ref().map_or_else(|_| began.elapsed(), |(_, took)| *took);
+        let more = folded.as_ref().is_ok_and(|folded| folded.others > 0);
+        let took = folded.as_ref().map_or_else(|_| began.elapsed(), |folded| folded.took);
         match folded {
             Ok(_) => {
                 failing = false;

@@ -123,16 +123,16 @@ impl Store {
             sqlx::query_as(ends).fetch_one(&pools.project.get()).await?
         });
         let (Some(first), Some(last)) = ends else { return Ok(NextChanges::default()) };
+        let is_free = |bucket: &Option<Bucket>| bucket.is_none_or(|bucket| !held.contains(&bucket));
         if last.abs_diff(first) < u64::from(limit) {
             let mut buckets: Vec<Option<Bucket>> = with_pools!(self, pools => {
                 sqlx::query_scalar("SELECT DISTINCT bucket FROM changes ORDER BY bucket").fetch_all(&pools.project.get()).await?
             });
-            buckets.retain(|bucket| bucket.is_none_or(|bucket| !held.contains(&bucket)));
+            buckets.retain(is_free);
             return Ok(NextChanges { buckets, until: i64::MAX, others: 0 });
         }
-        let mut next = NextChanges::default();
-        let mut count = 0;
         let mut until = first;
+        let (mut next, mut count) = (NextChanges::default(), 0);
         // What others hold is soon folded: who finds nothing else goes on behind it.
         for _ in 0..if held.is_empty() { 1 } else { 2 } {
             until = until.saturating_add(OLDEST);
@@ -140,20 +140,9 @@ impl Store {
             let places: Vec<(Option<Bucket>, i64)> = std::iter::once((None, i64::MAX))
                 .chain(wanted.iter().map(|bucket| (Some(*bucket), i64::MAX)))
                 .chain(from_start.map(|bucket| (Some(bucket), until)))
-                .filter(|(bucket, _)| bucket.is_none_or(|bucket| !held.contains(&bucket)))
+                .filter(|(bucket, _)| is_free(bucket))
                 .collect();
-            for places in places.chunks(LOOKS) {
-                for ((bucket, until), waiting) in places.iter().zip(self.waiting_at(places, limit).await?) {
-                    if waiting > 0 && count < limit {
-                        next.buckets.push(*bucket);
-                        next.until = next.until.max(*until);
-                        count = count.saturating_add(waiting);
-                    }
-                }
-                if count >= limit {
-                    break;
-                }
-            }
+            (next, count) = self.first_waiting(&places, limit).await?;
             if count > 0 {
                 break;
             }
@@ -164,6 +153,28 @@ impl Store {
         }
         next.buckets.sort_unstable();
         Ok(next)
+    }
+
+    /// The first of these places at which so many changes wait, and how many do.
+    async fn first_waiting(
+        &self,
+        places: &[(Option<Bucket>, i64)],
+        limit: u32,
+    ) -> Result<(NextChanges, u32), StoreError> {
+        let (mut next, mut count) = (NextChanges::default(), 0_u32);
+        for places in places.chunks(LOOKS) {
+            for ((bucket, until), waiting) in places.iter().zip(self.waiting_at(places, limit).await?) {
+                if waiting > 0 && count < limit {
+                    next.buckets.push(*bucket);
+                    next.until = next.until.max(*until);
+                    count = count.saturating_add(waiting);
+                }
+            }
+            if count >= limit {
+                break;
+            }
+        }
+        Ok((next, count))
     }
 
     /// How many changes wait at each of these places, a bucket before a place in the queue; no more than `limit` are counted.
