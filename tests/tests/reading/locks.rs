@@ -1,9 +1,18 @@
 //! What a fold locks on MySQL, which locks every row that a statement reads.
 
 use serde_json::json;
-use sqlx::Executor as _;
+use sqlx::{AssertSqlSafe, Executor as _, MySqlConnection};
 use steps_tests::server::Builder;
 use steps_tests::{DatabaseKind, TestDb, block_on, eventually};
+
+/// A transaction of another server that has these buckets, until it is rolled back.
+pub async fn hold_buckets(db: &TestDb, which: &str) -> MySqlConnection {
+    let mut other = db.connection().await;
+    other.execute("START TRANSACTION").await.unwrap();
+    let hold = format!("UPDATE buckets FORCE INDEX (PRIMARY) SET turn = turn + 1 WHERE {which}");
+    other.execute(AssertSqlSafe(hold)).await.unwrap();
+    other
+}
 
 /// Another server is folding another component.
 #[test]
@@ -11,14 +20,12 @@ fn a_fold_waits_for_nobody_who_has_other_components() {
     let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let server = Builder::on(&db.url()).args(&["--deadline", "5s"]).start().await;
-        let mut other = db.connection().await;
         let batch = |status: &str| -> Vec<_> {
-            let step = |component: u8| json!({"component": format!("service-{component}"), "version": "1", "owner": "o", "status": status});
-            (0..24).map(step).collect()
+            let names = (0..24).map(|component| format!("service-{component}"));
+            names.map(|name| json!({"component": name, "version": "1", "owner": "o", "status": status})).collect()
         };
         // Nothing is folded yet, so that it shows which buckets they have.
-        other.execute("START TRANSACTION").await.unwrap();
-        other.execute("UPDATE buckets SET turn = turn + 1").await.unwrap();
+        let mut other = hold_buckets(&db, "TRUE").await;
         server.batch(&batch("started")).await;
         let has_none = "SELECT MIN(id) FROM buckets WHERE id NOT IN (SELECT bucket FROM changes)";
         let bucket: i32 = sqlx::query_scalar(has_none).fetch_one(&mut db.connection().await).await.unwrap();
@@ -30,9 +37,7 @@ fn a_fold_waits_for_nobody_who_has_other_components() {
         })
         .await;
 
-        other.execute("START TRANSACTION").await.unwrap();
-        let lock = format!("UPDATE buckets FORCE INDEX (PRIMARY) SET turn = turn + 1 WHERE id = {bucket}");
-        other.execute(sqlx::AssertSqlSafe(lock)).await.unwrap();
+        let mut other = hold_buckets(&db, &format!("id = {bucket}")).await;
         server.batch(&batch("succeeded")).await;
         assert_eq!(server.deployments("outcome=succeeded").await.lines().count(), 1 + 24);
         other.execute("ROLLBACK").await.unwrap();

@@ -16,6 +16,8 @@ use steps_tests::{
     Answer, Cli, DatabaseKind, Run, SLACK, Server, TestDb, binary, block_on, eventually, on_both_stores, repository,
 };
 
+use crate::locks::hold_buckets;
+
 on_both_stores!(
     verify_finds_what_was_changed_and_rebuild_repairs_it,
     rebuild_and_verify_are_right_while_steps_are_recorded,
@@ -135,9 +137,7 @@ fn a_read_that_would_be_stale_is_503_and_recording_goes_on() {
     let db = TestDb::new(DatabaseKind::MySql);
     block_on(async {
         let server = Builder::on(&db.url()).args(&["--deadline", "3s"]).start().await;
-        let mut other = db.connection().await;
-        other.execute("START TRANSACTION").await.unwrap();
-        other.execute("UPDATE buckets SET turn = turn + 1").await.unwrap();
+        let mut other = hold_buckets(&db, "TRUE").await;
         let step = any_step();
         server.post_body("/v1/steps", "application/json", step.to_string()).await.recorded();
         let ask = async |path| {
