@@ -19,8 +19,9 @@ const COMPONENTS: i32 = 16;
 /// How many buckets there are; `buckets` has a row for each.
 pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
 
-/// Of so many changes, the oldest ones, those that nobody waits for are folded first.
-const OLDEST: i64 = 20_000;
+/// Of so many changes, the oldest ones, those that nobody waits for are folded first: few, so that deployments are stored nearly in the
+/// order of their table, which fills its pages; and enough for several servers.
+const OLDEST: i64 = 2_000;
 
 /// At so many places changes are looked for with one query.
 const LOOKS: usize = 12;
