@@ -21,6 +21,9 @@ use crate::store::{Bucket, Change, NextChanges, Store, StoreError, StreamKey, Tx
 
 /// Changes that a command folds in one transaction: so few that a recorder on the same SQLite file waits only briefly.
 const CHANGES: u32 = 400;
+/// A fold takes its changes of so many of the oldest ones: enough that several servers find some, and few, so that deployments are stored
+/// nearly in the order of their table, which fills its pages.
+pub const OLDEST: i64 = 2_000;
 /// How often a command works again when other servers are in its way, and how long it pauses between.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +37,8 @@ pub struct Next {
     pub start: Bucket,
     /// How many changes.
     pub limit: u32,
+    /// Of how many of the oldest ones.
+    pub oldest: i64,
     /// What other folds of this server have is left to them.
     pub held: Arc<Held>,
 }
@@ -91,7 +96,7 @@ async fn claim_next(store: &Store, next: &Next) -> Result<(NextChanges, Claim), 
     loop {
         let freed = next.held.freed();
         let held = next.held.buckets();
-        let changes = store.next_changes(&next.wanted, next.start, next.limit, &held).await?;
+        let changes = store.next_changes(&next.wanted, next.start, next.limit, next.oldest, &held).await?;
         let claim = next.held.claim(changes.buckets.iter().copied().flatten());
         let nothing_waits = held.is_empty() && changes.buckets.is_empty();
         if nothing_waits || !claim.buckets.is_empty() || changes.buckets.contains(&None) {
@@ -149,7 +154,7 @@ where
 
 /// Folds what has gathered, until what is left is what is being recorded at this moment.
 pub async fn drain(store: &Store, config: &FoldConfig) -> Result<(), StoreError> {
-    let next = Next { limit: CHANGES, ..Next::default() };
+    let next = Next { limit: CHANGES, oldest: OLDEST, ..Next::default() };
     while retry_on_conflict(|| fold_changes(store, config, &next)).await?.others > 0 {}
     Ok(())
 }

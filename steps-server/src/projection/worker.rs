@@ -11,7 +11,7 @@ use steps_shared::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::projection::apply::{Folded, Next, fold_changes};
+use crate::projection::apply::{Folded, Next, OLDEST, fold_changes};
 use crate::projection::config::FoldConfig;
 use crate::projection::held::Held;
 use crate::projection::pack::pack_some;
@@ -47,6 +47,8 @@ const PACK_EVERY: Duration = Duration::from_secs(10);
 /// How many folds are under way at the same time on MySQL while there is much to fold: most of the time each waits for pages that the
 /// database reads from its disk. While steps are recorded there is one, because the database has only so many processors.
 const FOLDS: usize = 6;
+/// They take theirs of so many of the oldest changes, so that each finds enough that no other one has.
+const OLDEST_TOGETHER: i64 = 20_000;
 /// With so many changes waiting, and for so long, whoever sends many steps at once is kept waiting. What is folded soon is still in the
 /// database's memory.
 const MANY_CHANGES: u64 = 10_000;
@@ -246,7 +248,8 @@ impl Worker {
             let before = self.signals.changes.load(Ordering::Relaxed);
             let wanted = std::mem::take(&mut *self.signals.wanted()).into_iter().collect();
             let limit = self.pace.changes.load(Ordering::Relaxed);
-            let next = Next { wanted, start, limit, held: Arc::clone(&self.held) };
+            let oldest = if folds > 1 { OLDEST_TOGETHER } else { OLDEST };
+            let next = Next { wanted, start, limit, oldest, held: Arc::clone(&self.held) };
             let folding = timeout(fold_timeout, fold_changes(&self.store, &self.config, &next));
             let folded = folding.await.unwrap_or(Err(StoreError::TimedOut))?;
             let Folded { others, took } = folded;

@@ -19,10 +19,6 @@ const COMPONENTS: i32 = 16;
 /// How many buckets there are; `buckets` has a row for each.
 pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
 
-/// Of so many changes, the oldest ones, those that nobody waits for are folded first: few, so that deployments are stored nearly in the
-/// order of their table, which fills its pages; and enough for several servers.
-const OLDEST: i64 = 2_000;
-
 /// At so many places changes are looked for with one query.
 const LOOKS: usize = 12;
 
@@ -110,12 +106,13 @@ impl Store {
     /// What is to be folded next: as many changes as `limit`, of the wanted buckets first, then of those from `start` on, then of
     /// all before it; none of the buckets in `held`.
     ///
-    /// Apart from the wanted ones they are among the oldest: what was recorded at one time lies together on the disk.
+    /// Apart from the wanted ones they are among the `oldest` ones: what was recorded at one time lies together on the disk.
     pub async fn next_changes(
         &self,
         wanted: &[Bucket],
         start: Bucket,
         limit: u32,
+        oldest: i64,
         held: &[Bucket],
     ) -> Result<NextChanges, StoreError> {
         let ends: (Option<i64>, Option<i64>) = with_pools!(self, pools => {
@@ -136,7 +133,7 @@ impl Store {
         let (mut next, mut count) = (NextChanges::default(), 0);
         // What others hold is soon folded: who finds nothing else goes on behind it.
         for _ in 0..if held.is_empty() { 1 } else { 2 } {
-            until = until.saturating_add(OLDEST);
+            until = until.saturating_add(oldest);
             let from_start = (0..BUCKETS).map(|nth| (start + nth) % BUCKETS).filter(|bucket| !wanted.contains(bucket));
             let places: Vec<(Option<Bucket>, i64)> = std::iter::once((None, i64::MAX))
                 .chain(wanted.iter().map(|bucket| (Some(*bucket), i64::MAX)))
