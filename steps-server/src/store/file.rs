@@ -126,9 +126,8 @@ impl OpenFile {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<(), FileProblem> {
-        let bytes = self.check_path()?;
         // Whoever deletes them all may have begun in between.
-        self.check_content(bytes).map_err(|problem| self.check_path().err().unwrap_or(problem))
+        self.check_content().map_err(|problem| self.check_path().err().unwrap_or(problem))
     }
 
     /// Whether the file is the one at its path; how long it is.
@@ -143,8 +142,8 @@ impl OpenFile {
         Ok(at_path.len())
     }
 
-    fn check_content(&self, bytes: u64) -> Result<(), FileProblem> {
-        self.check_header(bytes)?;
+    fn check_content(&self) -> Result<(), FileProblem> {
+        self.check_header()?;
         let id = |suffix| FileId::at(&beside(&self.real, suffix));
         if id(SHM) != Some(self.shm_id) {
             return Err(FileProblem::SideFile(SHM));
@@ -155,9 +154,12 @@ impl OpenFile {
         self.check_wal()
     }
 
-    /// Whether the header has gone back in time. `bytes` is how long the file was before the header is read: a file that becomes
-    /// shorter has its header written first.
-    fn check_header(&self, bytes: u64) -> Result<(), FileProblem> {
+    /// Whether the file is the one at its path, and its header has not gone back in time.
+    fn check_header(&self) -> Result<(), FileProblem> {
+        // One at a time: what one has read is older than what another one reads next, and must be seen first.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file that becomes shorter has its header written first.
+        let bytes = self.check_path()?;
         let mut header = [0; 100];
         self.main.read_exact_at(&mut header, 0).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => FileProblem::Overwritten,
@@ -165,7 +167,6 @@ impl OpenFile {
         })?;
         let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let now = Seen { change_counter: number(24), schema_cookie: number(40), bytes };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_older = now.change_counter < seen.change_counter;
         let is_unchanged = now.change_counter == seen.change_counter;
         let differs = seen.bytes > 0 && (now.bytes < seen.bytes || now.schema_cookie != seen.schema_cookie);
@@ -226,5 +227,52 @@ impl OpenFile {
     pub fn owns(&self, suffix: &str) -> bool {
         let own = if suffix == WAL { self.wal } else { self.shm_id };
         FileId::at(&beside(&self.real, suffix)) == Some(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+    use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+    use super::*;
+
+    #[test]
+    fn who_looks_while_others_do_finds_nothing_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steps.db");
+        let options =
+            SqliteConnectOptions::new().filename(&path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (mut writer, anchor) = runtime.block_on(async {
+            let (mut writer, mut anchor) = (options.connect().await.unwrap(), options.connect().await.unwrap());
+            writer.execute("CREATE TABLE t (x)").await.unwrap();
+            anchor.execute("SELECT * FROM t").await.unwrap();
+            (writer, anchor)
+        });
+        let file = OpenFile::new(path, anchor, File::open(folder.path()).unwrap()).unwrap();
+        let is_done = AtomicBool::new(false);
+        let look = || {
+            while !is_done.load(Ordering::Relaxed) {
+                file.check()?;
+            }
+            Ok::<_, FileProblem>(())
+        };
+        std::thread::scope(|scope| {
+            let looking: Vec<_> = (0..4).map(|_| scope.spawn(look)).collect();
+            runtime.block_on(async {
+                for _ in 0..500 {
+                    writer.execute("INSERT INTO t VALUES (zeroblob(3000))").await.unwrap();
+                    writer.execute("PRAGMA wal_checkpoint(PASSIVE)").await.unwrap();
+                }
+            });
+            is_done.store(true, Ordering::Relaxed);
+            for looking in looking {
+                assert_eq!(looking.join().unwrap(), Ok(()));
+            }
+        });
+        runtime.block_on(writer.close()).unwrap();
     }
 }
