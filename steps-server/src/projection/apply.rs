@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
 use super::held::{Claim, Held};
 use super::news::News;
 use super::resume::{resumable, resume};
-use crate::store::{Bucket, Change, NextChanges, Store, StoreError, StreamKey, Tx};
+use crate::store::{Bucket, Change, NextChanges, StepsOf, Store, StoreError, StreamKey, Tx};
 
 /// Changes that a command folds in one transaction: so few that a recorder on the same SQLite file waits only briefly.
 const CHANGES: u32 = 400;
@@ -183,23 +184,28 @@ async fn fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<()
 async fn read_and_fold(tx: &mut Tx, config: &FoldConfig, changes: &[Change]) -> Result<Difference, StoreError> {
     let mut folded = Difference::default();
     let mut since: HashMap<StreamKey, i64> = HashMap::new();
-    for change in changes.iter().copied() {
-        let Change { stream, since: ts, .. } = change;
-        let earliest = since.entry(stream).or_insert(ts);
-        *earliest = ts.min(*earliest);
+    let mut named: HashMap<StreamKey, Option<Vec<Uuid>>> = HashMap::new();
+    for Change { stream, since: ts, ids, .. } in changes {
+        let earliest = since.entry(*stream).or_insert(*ts);
+        *earliest = (*earliest).min(*ts);
+        match (named.entry(*stream).or_insert_with(|| Some(Vec::new())), ids) {
+            (Some(named), Some(ids)) => named.extend(ids),
+            (named, _) => *named = None,
+        }
     }
     let streams: Vec<_> = since.iter().map(|(stream, since)| (*stream, *since)).collect();
     let last = tx.deployments_before(&streams).await?;
     let before_last: Vec<_> = last.iter().filter(|(_, start)| **start > 0).map(|(key, start)| (*key, *start)).collect();
     let before_last = tx.deployments_before(&before_last).await?;
     let start = |stream: &StreamKey| before_last.get(stream).or_else(|| last.get(stream)).copied().unwrap_or(0);
-    let mut from: Vec<_> = streams.iter().map(|(stream, _)| (*stream, start(stream))).collect();
+    let from: Vec<_> = streams.iter().map(|(stream, _)| (*stream, start(stream))).collect();
     let mut stored = tx.deployment_rows(&from).await?;
     let news = News { since: &since, recent_since: config.events.since() };
-    let resumed = resume(tx, &resumable(&stored, &since, &last), config, &news, &mut folded).await?;
-    from.retain(|(stream, _)| !resumed.contains(stream.as_slice()));
+    let resumed = resume(tx, &resumable(&stored, &since, &last), &named, config, &news, &mut folded).await?;
+    let rest = from.into_iter().filter(|(stream, _)| !resumed.contains(stream.as_slice()));
+    let rest = rest.map(|(stream, since)| StepsOf { stream, since, ids: named.remove(&stream).flatten() }).collect();
     stored.retain(|row| !resumed.contains(&row.stream));
-    folded.join(difference(tx, &from, stored, config, Some(&news)).await?);
+    folded.join(difference(tx, rest, stored, config, Some(&news)).await?);
     Ok(folded)
 }
 

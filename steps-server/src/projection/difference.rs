@@ -9,7 +9,9 @@ use super::config::FoldConfig;
 use super::fold::{self, DerivedStep, FoldStep, Folded, SpanEnd};
 use super::news::{News, is_recent, known_steps};
 use super::statuses::{Statuses, normalized};
-use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, Part, PartRow, StoreError, StreamKey, Tx, pack};
+use crate::store::{
+    DeploymentRow, Entry, FoldRow, NewEvent, Part, PartRow, StepsOf, StoreError, StreamKey, Tx, pack, unpack,
+};
 
 /// Where the stored deployments differ from the fold.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -89,10 +91,11 @@ impl Difference {
     }
 }
 
-/// Folds streams from a moment each, at which a deployment must begin, and compares with what is stored from there on.
+/// Folds streams from a moment each, at which a deployment must begin, and compares with what is stored from there on. The steps are
+/// those that `from` names and those that stand in the stored timelines.
 pub(super) async fn difference(
     tx: &mut Tx,
-    from: &[(StreamKey, i64)],
+    mut from: Vec<StepsOf>,
     stored: Vec<DeploymentRow>,
     config: &FoldConfig,
     news: Option<&News<'_>>,
@@ -103,19 +106,19 @@ pub(super) async fn difference(
         let first = first.entry(&row.stream).or_insert((row.started_at, row.id));
         *first = (row.started_at, row.id).min(*first);
     }
-    let from_scratch: HashSet<&[u8]> =
-        from.iter().filter(|(_, since)| *since == 0).map(|(stream, _)| stream.as_slice()).collect();
-    let mut rows = tx.fold_rows(from).await?;
-    rows.retain(|row| {
-        from_scratch.contains(row.stream.as_slice())
-            || first.get(row.stream.as_slice()).is_none_or(|first| (row.ts, row.id) >= *first)
-    });
-    let exclusions = tx.exclusions(from).await?;
     let long: Vec<_> = stored.iter().filter(|row| row.parts > 0).map(|row| (row.id, 1)).collect();
     let mut stored_parts: HashMap<Uuid, Vec<PartRow>> = HashMap::new();
     for part in tx.parts(&long).await? {
         stored_parts.entry(part.deployment).or_default().push(part);
     }
+    add_stored(&mut from, &stored, &stored_parts);
+    let mut rows = tx.fold_rows(&from).await?;
+    let from_scratch: HashSet<&[u8]> = from.iter().filter(|of| of.since == 0).map(|of| of.stream.as_slice()).collect();
+    rows.retain(|row| {
+        from_scratch.contains(row.stream.as_slice())
+            || first.get(row.stream.as_slice()).is_none_or(|first| (row.ts, row.id) >= *first)
+    });
+    let exclusions = tx.exclusions(&from).await?;
     let mut difference = Difference::default();
     if let Some(news) = news {
         let known = known_steps(&stored, &stored_parts);
@@ -134,6 +137,24 @@ pub(super) async fn difference(
     }
     difference.wrong = stored.into_keys().collect();
     Ok(difference)
+}
+
+/// Adds the steps of the stored timelines to those that are read. Where one cannot be read, or the version before has folded the
+/// deployment, those of its stream must be looked for.
+fn add_stored(from: &mut [StepsOf], stored: &[DeploymentRow], parts: &HashMap<Uuid, Vec<PartRow>>) {
+    let mut from: HashMap<StreamKey, &mut StepsOf> = from.iter_mut().map(|of| (of.stream, of)).collect();
+    for row in stored {
+        let stream = StreamKey::try_from(row.stream.as_slice()).ok();
+        let Some(of) = stream.and_then(|stream| from.get_mut(&stream)) else { continue };
+        let further = parts.get(&row.id).into_iter().flatten().map(|part| part.part.data.as_slice());
+        let unpacked: Result<Vec<_>, _> = row.timeline.as_deref().into_iter().chain(further).map(unpack).collect();
+        match (&mut of.ids, unpacked) {
+            (Some(ids), Ok(parts)) if row.timeline.is_some() => {
+                ids.extend(parts.iter().flatten().map(|entry| entry.id))
+            }
+            (ids, _) => *ids = None,
+        }
+    }
 }
 
 /// The deployments of one stream as they are stored, each with the further parts of its timeline. The steps are in order.

@@ -3,10 +3,10 @@
 use super::apply::{drain, fold_all, retry_on_conflict};
 use super::config::FoldConfig;
 use super::difference::{Difference, difference};
-use crate::store::{NewEvent, Store, StoreError, StreamKey};
+use crate::store::{NewEvent, StepsOf, Store, StoreError};
 
 /// Streams that are folded in one transaction.
-const STREAMS: u32 = 100;
+const STREAMS: usize = 100;
 
 /// Folds everything from scratch. `progress` hears how many streams are done, and what differed in the last ones.
 /// It is safe while servers record and fold.
@@ -63,42 +63,46 @@ pub async fn rebuild_if_outdated(store: &Store, config: &FoldConfig) -> Result<(
     Ok(())
 }
 
-/// Goes through all streams in the order of their keys.
+/// Goes through all streams.
 async fn walk(
     store: &Store,
     config: &FoldConfig,
     write: bool,
     mut progress: impl FnMut(usize, &Difference),
 ) -> Result<(), StoreError> {
-    let (mut after, mut done) = (None, 0);
-    while let Some((last, streams, difference)) = retry_on_conflict(|| refold(store, config, after, write)).await? {
-        done += streams;
-        progress(done, &difference);
-        after = Some(last);
+    let parts = store.parts_of_streams().await?;
+    let mut done = 0;
+    for part in 0..parts {
+        let steps = store.steps_by_stream(part, parts).await?;
+        let all = steps.into_iter().map(|(stream, ids)| StepsOf { stream, since: 0, ids: Some(ids) });
+        let all: Vec<_> = all.collect();
+        for streams in all.chunks(STREAMS) {
+            let difference = retry_on_conflict(|| refold(store, config, streams, write)).await?;
+            done += streams.len();
+            progress(done, &difference);
+        }
     }
     Ok(())
 }
 
-/// Folds the next streams after `after` from scratch, and writes what differs when told to. Returns the last of them,
-/// how many they were, and what differed; `None` at the end.
+/// Folds streams from scratch, and writes what differs when told to. Returns what differed.
 async fn refold(
     store: &Store,
     config: &FoldConfig,
-    after: Option<StreamKey>,
+    streams: &[StepsOf],
     write: bool,
-) -> Result<Option<(StreamKey, usize, Difference)>, StoreError> {
-    let streams = store.streams_after(after, STREAMS).await?;
-    let Some(last) = streams.last().copied() else { return Ok(None) };
-    let from: Vec<_> = streams.iter().map(|stream| (*stream, 0)).collect();
+) -> Result<Difference, StoreError> {
+    let from: Vec<_> = streams.iter().map(|of| (of.stream, of.since)).collect();
     let mut tx = store.begin_projection().await?;
     tx.lock_projection().await?;
-    // What was recorded meanwhile is no difference. It is all in what this transaction sees, or none of it is.
+    // What was recorded meanwhile is no difference: it stands in the timelines by then. It is all in what this transaction sees, or none
+    // of it is.
     fold_all(&mut tx, config).await?;
     let stored = tx.deployment_rows(&from).await?;
-    let difference = difference(&mut tx, &from, stored, config, None).await?;
+    let difference = difference(&mut tx, streams.to_vec(), stored, config, None).await?;
     if write {
         difference.write(&mut tx).await?;
     }
     tx.commit().await?;
-    Ok(Some((last, streams.len(), difference)))
+    Ok(difference)
 }

@@ -11,7 +11,9 @@ use super::config::FoldConfig;
 use super::difference::{Difference, deployment_row, entry, fold_step, folded, numbered};
 use super::fold::{self, FoldStep};
 use super::news::{News, told_steps};
-use crate::store::{DeploymentRow, Entry, FoldRow, NewEvent, PartRow, StoreError, StreamKey, Tx, pack, unpack};
+use crate::store::{
+    DeploymentRow, Entry, FoldRow, NewEvent, PartRow, StepsOf, StoreError, StreamKey, Tx, pack, unpack,
+};
 
 /// A deployment that is running, and the newest of its stream.
 #[derive(Debug, Clone, Copy)]
@@ -52,23 +54,35 @@ pub(super) fn resumable<'a>(
 
 /// Goes on with the fold of these deployments, each from a moment on. Returns the streams of which that is all; the others must be
 /// folded from the beginning of a deployment, as where it has ended.
+///
+/// `named` are the steps that were recorded of each stream; all others stand in its timelines.
 pub(super) async fn resume(
     tx: &mut Tx,
     running: &[Running<'_>],
+    named: &HashMap<StreamKey, Option<Vec<Uuid>>>,
     config: &FoldConfig,
     news: &News<'_>,
     difference: &mut Difference,
 ) -> Result<HashSet<Vec<u8>>, StoreError> {
-    let from = running.iter().filter_map(|it| Some((it.whole.stream.as_slice().try_into().ok()?, it.since)));
-    let from: Vec<_> = from.collect();
+    let mut read = Vec::new();
+    let mut from = Vec::new();
+    for it in running {
+        let Ok(stream) = StreamKey::try_from(it.whole.stream.as_slice()) else { continue };
+        let parts = Parts::since(tx, it.whole, it.since).await?;
+        let Some(stored) = parts.entries(it.whole) else { continue };
+        let later = stored.iter().filter(|entry| entry.ts >= it.since).map(|entry| entry.id);
+        let ids = named.get(&stream).cloned().flatten().map(|named| named.into_iter().chain(later).collect());
+        from.push(StepsOf { stream, since: it.since, ids });
+        read.push((it, parts));
+    }
     let rows = tx.fold_rows(&from).await?;
     let rows: HashMap<&[u8], &[FoldRow]> =
         rows.chunk_by(|one, next| one.stream == next.stream).map(|rows| (rows[0].stream.as_slice(), rows)).collect();
     let mut resumed = HashSet::new();
-    for &Running { whole, since, is_alone } in running {
+    for (&Running { whole, since, is_alone }, parts) in read {
         let Some(rows) = rows.get(whole.stream.as_slice()) else { continue };
         let going_on = GoingOn { whole, since, is_alone, rows, config };
-        let Some(parts) = Parts::read(tx, &going_on).await? else { continue };
+        let Some(parts) = parts.enough(tx, &going_on).await? else { continue };
         let goes_on = parts.first > 0 && going_on.at_its_end(&parts, news, difference).is_some();
         // It may be over, which all of its timeline can tell.
         if goes_on || going_on.as_a_whole(&parts.all(tx, whole).await?, news, difference).is_some() {
@@ -87,30 +101,39 @@ struct Parts {
 }
 
 impl Parts {
-    /// As many parts as are needed to go on; `None` where the timeline cannot be read.
-    async fn read(tx: &mut Tx, going_on: &GoingOn<'_>) -> Result<Option<Self>, StoreError> {
-        let GoingOn { whole, since, .. } = *going_on;
+    /// From the last one on that began before a moment.
+    async fn since(tx: &mut Tx, whole: &DeploymentRow, since: i64) -> Result<Self, StoreError> {
         if whole.parts == 0 {
-            return Ok(Some(Self { first: 0, rows: Vec::new() }));
+            return Ok(Self { first: 0, rows: Vec::new() });
         }
-        let mut first = tx.part_before(whole.id, since).await?;
+        let first = tx.part_before(whole.id, since).await?;
+        Self::from(tx, whole, first).await
+    }
+
+    /// From one on.
+    async fn from(tx: &mut Tx, whole: &DeploymentRow, first: i32) -> Result<Self, StoreError> {
+        Ok(Self { first, rows: tx.parts(&[(whole.id, first.max(1))]).await? })
+    }
+
+    /// These, and as many before them as are needed to go on; `None` where the timeline cannot be read.
+    async fn enough(mut self, tx: &mut Tx, going_on: &GoingOn<'_>) -> Result<Option<Self>, StoreError> {
         let mut back = 1;
-        loop {
-            let parts = Self { first, rows: tx.parts(&[(whole.id, first.max(1))]).await? };
-            let Some(stored) = parts.entries(whole) else { return Ok(None) };
-            if first == 0 || going_on.is_enough(&stored) {
-                return Ok(Some(parts));
+        while self.first > 0 {
+            let Some(stored) = self.entries(going_on.whole) else { return Ok(None) };
+            if going_on.is_enough(&stored) {
+                break;
             }
-            first = (first - back).max(0);
+            self = Self::from(tx, going_on.whole, (self.first - back).max(0)).await?;
             back *= 4;
         }
+        Ok(Some(self))
     }
 
     /// All parts.
     async fn all(self, tx: &mut Tx, whole: &DeploymentRow) -> Result<Self, StoreError> {
         match self.first {
             0 => Ok(self),
-            _ => Ok(Self { first: 0, rows: tx.parts(&[(whole.id, 1)]).await? }),
+            _ => Self::from(tx, whole, 0).await,
         }
     }
 

@@ -71,9 +71,9 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 /// sent, then no step is without its change.
 fn script(steps: &[NewRow<'_>], changes: &[NewChange]) -> Vec<String> {
     let mut script = Script { texts: vec!["START TRANSACTION".to_owned()], open: false };
-    for NewChange { stream, since, bucket } in changes {
-        script.row("INSERT INTO changes (stream, since, bucket)", |row| {
-            row.bytes(stream).number(Some(*since)).number(Some(i64::from(*bucket)));
+    for NewChange { stream, since, bucket, ids } in changes {
+        script.row("INSERT INTO changes (stream, since, bucket, ids)", |row| {
+            row.bytes(stream).number(Some(*since)).number(Some(i64::from(*bucket))).bytes(ids);
         });
     }
     script.open = false;
@@ -199,9 +199,9 @@ async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[New
     pools.check_file()?;
     let _turn = pools.turn().await?;
     let mut taken = pools.write.take().await?;
-    let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket) ");
-    script.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
-        row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
+    let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket, ids) ");
+    script.push_values(changes, |mut row, NewChange { stream, since, bucket, ids }| {
+        row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket).push_bind(ids.clone());
     });
     // Without a journal of the statement: an error ends the transaction anyway.
     script.push("; INSERT OR ROLLBACK INTO steps (").push(COLUMNS).push(") ");
@@ -232,7 +232,7 @@ mod tests {
     const ID: &str = "01a2148b-b1bf-707b-ab89-b417d6e20fbf";
 
     fn change(nth: u8) -> NewChange {
-        NewChange { stream: [nth; 16], since: 1, bucket: i32::from(nth) }
+        NewChange { stream: [nth; 16], since: 1, bucket: i32::from(nth), ids: vec![nth; 16] }
     }
 
     #[test]
@@ -242,8 +242,9 @@ mod tests {
         let texts = script(&steps, &[change(7), change(8)]);
         assert_eq!(texts.len(), 1);
         let text = &texts[0];
-        let changes = "START TRANSACTION; INSERT INTO changes (stream, since, bucket) VALUES \
-                       (X'07070707070707070707070707070707',1,7),(X'08080808080808080808080808080808',1,8); INSERT INTO steps (";
+        let changes = "START TRANSACTION; INSERT INTO changes (stream, since, bucket, ids) VALUES \
+                       (X'07070707070707070707070707070707',1,7,X'07070707070707070707070707070707'),\
+                       (X'08080808080808080808080808080808',1,8,X'08080808080808080808080808080808'); INSERT INTO steps (";
         assert!(text.starts_with(changes), "{text}");
         assert!(text.contains("(X'01a2148bb1bf707bab89b417d6e20fbf',X'"), "{text}");
         assert!(

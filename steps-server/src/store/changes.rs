@@ -1,10 +1,12 @@
 //! Which streams have changed since they were folded, and who folds them.
 
+use std::collections::HashMap;
+
 use sqlx::{Database, Encode, QueryBuilder, Row as _, Type};
-use steps_shared::Projection;
+use steps_shared::{Projection, Step};
 
 use super::filter::push_access;
-use super::fold_rows::{Change, StreamKey};
+use super::fold_rows::{Change, ChangeRow, StreamKey};
 use super::statements::{cut, cut_ids, row_bytes};
 use super::transaction::{Tx, with_connection};
 use super::{Access, Reader, Store, StoreError, with_pools};
@@ -18,6 +20,9 @@ const COMPONENTS: i32 = 16;
 
 /// How many buckets there are; `buckets` has a row for each.
 pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
+
+/// The most bytes of the ids of one change.
+const MAX_IDS_BYTES: usize = 4 * 1024;
 
 /// At so many places changes are looked for with one query.
 const LOOKS: usize = 12;
@@ -34,16 +39,49 @@ pub struct NextChanges {
 }
 
 /// That a stream has changed from a moment on, in microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NewChange {
     pub stream: StreamKey,
     pub since: i64,
     pub bucket: Bucket,
+    /// The ids of the steps that were recorded, or have changed, one after the other: all that the fold does not know already.
+    pub ids: Vec<u8>,
 }
 
 impl NewChange {
+    /// Of a stream of which nothing was recorded.
     pub fn new(component: &str, stream: StreamKey, since: i64) -> Self {
-        Self { stream, since, bucket: first_bucket(component) + part_of(&stream) }
+        Self { stream, since, bucket: first_bucket(component) + part_of(&stream), ids: Vec::new() }
+    }
+
+    /// Of a stream of which this step was recorded, or has changed.
+    pub fn of(step: &Step) -> Self {
+        let ids = step.id.0.as_bytes().to_vec();
+        Self { ids, ..Self::new(step.component.as_str(), step.stream(), step.ts.micros()) }
+    }
+
+    /// One change for those of each stream, or several where their ids are too many for one statement.
+    pub fn joined(changes: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        let mut last: HashMap<StreamKey, usize> = HashMap::new();
+        for change in changes {
+            match last.get(&change.stream).and_then(|at| joined.get_mut(*at)) {
+                Some(same) if same.ids.len() < MAX_IDS_BYTES => {
+                    same.since = same.since.min(change.since);
+                    same.ids.extend(change.ids);
+                }
+                _ => {
+                    last.insert(change.stream, joined.len());
+                    joined.push(change);
+                }
+            }
+        }
+        joined
+    }
+
+    /// How many bytes it takes in its INSERT, at most.
+    fn bytes(&self) -> usize {
+        row_bytes(4, &[]) + self.ids.len()
     }
 }
 
@@ -211,8 +249,10 @@ impl Reader {
                 true => "SELECT COUNT(*), MAX(seq) FROM changes",
                 // All steps of a stream are of one component and environment.
                 false => "SELECT COUNT(*), NULL FROM (SELECT \
-                    (SELECT component FROM steps WHERE steps.stream = changes.stream LIMIT 1) AS component, \
-                    (SELECT environment FROM steps WHERE steps.stream = changes.stream LIMIT 1) AS environment \
+                    COALESCE((SELECT component FROM deployments WHERE deployments.stream = changes.stream LIMIT 1), \
+                        (SELECT component FROM steps WHERE steps.id = SUBSTR(changes.ids, 1, 16))) AS component, \
+                    COALESCE((SELECT environment FROM deployments WHERE deployments.stream = changes.stream LIMIT 1), \
+                        (SELECT environment FROM steps WHERE steps.id = SUBSTR(changes.ids, 1, 16))) AS environment \
                     FROM changes) AS waiting",
             });
             push_access(&mut select, &self.access);
@@ -279,8 +319,8 @@ impl Tx {
 
     /// The oldest changes: of these buckets, before a place in the queue, or of all.
     pub async fn changes(&mut self, of: Option<(&[Bucket], i64)>, limit: u32) -> Result<Vec<Change>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>, i64)> = with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT seq, stream, since FROM changes");
+        let rows: Vec<ChangeRow> = with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT seq, stream, since, ids FROM changes");
             if let Some((buckets, until)) = of {
                 select.push(" WHERE seq < ").push_bind(until).push(" AND bucket IN (");
                 let mut list = select.separated(", ");
@@ -294,9 +334,7 @@ impl Tx {
             select.push(limit);
             select.build_query_as().fetch_all(connection).await?
         });
-        let change =
-            |(seq, stream, since): (i64, Vec<u8>, i64)| Some(Change { seq, stream: stream.try_into().ok()?, since });
-        Ok(rows.into_iter().filter_map(change).collect())
+        Ok(rows.into_iter().filter_map(ChangeRow::into_change).collect())
     }
 
     /// Takes changes off the queue.
@@ -322,11 +360,11 @@ impl Tx {
     }
 
     pub(super) async fn insert_changes(&mut self, changes: &[NewChange]) -> Result<(), StoreError> {
-        for changes in cut(changes, |_| row_bytes(3, &[])) {
+        for changes in cut(changes, NewChange::bytes) {
             with_connection!(self, connection => {
-                let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since, bucket) ");
-                insert.push_values(changes, |mut row, NewChange { stream, since, bucket }| {
-                    row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket);
+                let mut insert = QueryBuilder::new("INSERT INTO changes (stream, since, bucket, ids) ");
+                insert.push_values(changes, |mut row, NewChange { stream, since, bucket, ids }| {
+                    row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket).push_bind(ids.clone());
                 });
                 insert.build().execute(&mut *connection).await?;
             });

@@ -98,8 +98,8 @@ impl Tx {
                 sqlx::query("INSERT INTO exclusions (id, stream, step_id, reason, owner, ts) VALUES (?, ?, ?, ?, ?, ?)");
             let insert = insert.bind(id).bind(stream.clone()).bind(step_id).bind(reason.clone()).bind(owner.clone());
             insert.bind(ts).execute(&mut *connection).await?;
-            let select = sqlx::query_scalar("SELECT component FROM steps WHERE stream = ? LIMIT 1");
-            select.bind(stream.clone()).fetch_optional(&mut *connection).await?
+            let select = sqlx::query_scalar("SELECT component FROM steps WHERE id = ?");
+            select.bind(step_id).fetch_optional(&mut *connection).await?
         });
         if let (Some(component), Ok(stream)) = (component, stream.as_slice().try_into()) {
             self.insert_changes(&[NewChange::new(&component, stream, 0)]).await?;

@@ -183,22 +183,24 @@ impl Reader {
         let whole = tx.wholes(&self.access, &[deployment]).await?.pop();
         let timeline = tx.timelines(whole.iter().cloned().collect()).await?.pop();
         let Some((whole, timeline)) = whole.zip(timeline) else { return tx.end().await.map(|()| Vec::new()) };
-        let rows: Vec<StepRow> = with_connection!(&mut tx, connection => {
-            let mut select = QueryBuilder::new("SELECT ");
-            select.push(STEP_COLUMNS).push(" FROM steps");
-            push_access(&mut select, &self.access);
-            select.push(" AND stream = ").push_bind(whole.stream.clone());
-            select.push(" AND ts >= ").push_bind(whole.started_at).push(" AND ts <= ").push_bind(whole.last_ts);
-            select.push(" ORDER BY ts, id");
-            select.build_query_as().fetch_all(connection).await?
-        });
-        tx.end().await?;
-        let mut derived: HashMap<Uuid, Derived> = HashMap::new();
-        for Entry { id, ended_at, result, .. } in timeline.entries()? {
-            derived.insert(id, Derived { deployment: whole.id, ended_at, result });
+        let entries = timeline.entries()?;
+        let ids: Vec<StepId> = entries.iter().map(|entry| StepId(entry.id)).collect();
+        let mut rows: HashMap<Uuid, StepRow> = HashMap::new();
+        for ids in cut_ids(&ids) {
+            let found: Vec<StepRow> = with_connection!(&mut tx, connection => {
+                let mut select = QueryBuilder::new("SELECT ");
+                select.push(STEP_COLUMNS).push(" FROM steps");
+                push_access(&mut select, &self.access);
+                push_ids(&mut select, "id", &ids);
+                select.build_query_as().fetch_all(&mut *connection).await?
+            });
+            rows.extend(found.into_iter().map(|row| (row.0.id.0, row)));
         }
-        let own = rows.into_iter().filter_map(|row| Some((derived.remove(&row.0.id.0)?, row)));
-        Ok(own.map(|(derived, row)| row.into_step(Some(derived))).collect::<Result<_, _>>()?)
+        tx.end().await?;
+        let derived =
+            |entry: &Entry<'_>| Derived { deployment: whole.id, ended_at: entry.ended_at, result: entry.result };
+        let own = entries.iter().filter_map(|entry| Some(rows.remove(&entry.id)?.into_step(Some(derived(entry)))));
+        Ok(own.collect::<Result<_, _>>()?)
     }
 
     /// The timelines of deployments, in no order.

@@ -9,13 +9,41 @@ use super::timeline::Part;
 pub type StreamKey = [u8; 16];
 
 /// A stream has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Its place in the queue.
     pub seq: i64,
     pub stream: StreamKey,
     /// From when on, in microseconds since 1970.
     pub since: i64,
+    /// The steps that were recorded, or have changed; `None` where the version before has noted it, which does not say.
+    pub ids: Option<Vec<Uuid>>,
+}
+
+#[derive(Debug, FromRow)]
+pub(super) struct ChangeRow {
+    seq: i64,
+    stream: Vec<u8>,
+    since: i64,
+    ids: Option<Vec<u8>>,
+}
+
+impl ChangeRow {
+    pub fn into_change(self) -> Option<Change> {
+        let Self { seq, stream, since, ids } = self;
+        let ids = ids.and_then(|ids| ids.chunks(16).map(|id| Uuid::from_slice(id).ok()).collect());
+        Some(Change { seq, stream: stream.try_into().ok()?, since, ids })
+    }
+}
+
+/// The steps of a stream from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepsOf {
+    pub stream: StreamKey,
+    /// In microseconds since 1970.
+    pub since: i64,
+    /// All of them, and perhaps others of the stream; `None` where they are not known, and must be looked for.
+    pub ids: Option<Vec<Uuid>>,
 }
 
 /// What folding needs of a step; [`SELECT_FOLD_ROWS`] asks for it.

@@ -20,13 +20,36 @@ pub(super) fn newest_sqlite() -> i64 {
     SQLITE.migrations.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
+/// Whether there are the index that a new database does not need, and steps.
+const SQLITE_HAS_INDEX: &str =
+    "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'steps_stream'), EXISTS (SELECT 1 FROM steps)";
+const MYSQL_HAS_INDEX: &str = "SELECT EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = DATABASE() \
+    AND index_name = 'steps_stream'), EXISTS (SELECT 1 FROM steps)";
+
+/// Drops the index of steps by their streams where nothing is recorded yet. Where the version before has recorded, it may have noted changes
+/// that do not name their steps, and go on doing so beside this one.
+macro_rules! drop_unused {
+    ($connection:expr, $has_index:expr, $drop:literal) => {
+        async {
+            let (has_index, has_steps): (bool, bool) = sqlx::query_as($has_index).fetch_one(&mut *$connection).await?;
+            if has_index && !has_steps {
+                sqlx::query($drop).execute(&mut *$connection).await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        }
+        .await
+    };
+}
+
 /// Applies the migrations that are missing. A newer server's are left alone, so that the older one goes on serving
 /// during a rolling upgrade.
 pub(super) async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
     let file = pool.connect_options().get_filename().to_owned();
     let _folder_lock = lock_folder(file).await?;
     let mut connection = pool.acquire().await.map_err(MigrateError::Execute)?;
-    Ok(unlocked(&SQLITE).run(&mut *connection).await?)
+    unlocked(&SQLITE).run(&mut *connection).await?;
+    drop_unused!(&mut *connection, SQLITE_HAS_INDEX, "DROP INDEX steps_stream").map_err(MigrateError::Execute)?;
+    Ok(())
 }
 
 /// Locks the folder that holds the database's file until what this returns is dropped.
@@ -59,7 +82,7 @@ const TRY_RIGHTS: [&str; 9] = [
 /// The same where nothing is to be migrated; it changes nothing.
 const CHECK_RIGHTS: [&str; 4] = [
     "SELECT seq FROM changes WHERE 1 = 0",
-    "INSERT INTO changes (stream, since) SELECT stream, since FROM changes WHERE 1 = 0",
+    "INSERT INTO changes (stream, since, ids) SELECT stream, since, ids FROM changes WHERE 1 = 0",
     "UPDATE projection SET turn = turn WHERE 1 = 0",
     "DELETE FROM changes WHERE 1 = 0",
 ];
@@ -74,7 +97,11 @@ pub(super) async fn migrate_mysql(pool: &MySqlPool, server: &MySqlServer) -> Res
         return Ok(());
     }
     server.check_rights(&mut holder, &TRY_RIGHTS, Rights::Migrate).await?;
-    let migrated = unlocked(&MYSQL).run(&mut holder).await;
+    let mut migrated = unlocked(&MYSQL).run(&mut holder).await;
+    if migrated.is_ok() {
+        let dropped = drop_unused!(&mut holder, MYSQL_HAS_INDEX, "DROP INDEX steps_stream ON steps");
+        migrated = dropped.map_err(MigrateError::Execute);
+    }
     close(holder).await;
     migrated.map_err(|error| server.not_migrated(error))
 }

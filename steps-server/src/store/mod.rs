@@ -57,7 +57,7 @@ pub use events::{NewEvent, Place};
 pub use exclusions::Exclusion;
 pub use figures::{Figures, NAMES, Name};
 pub use file::FileProblem;
-pub use fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StreamKey};
+pub use fold_rows::{Change, DeploymentRow, FoldRow, PartRow, StepsOf, StreamKey};
 pub use maintenance::{Doomed, DoomedDeployment};
 pub use open::{OpenError, OpenOptions};
 pub use reader::{Access, Limits, Reader};

@@ -1,15 +1,21 @@
 //! What the projection reads and writes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::fold_rows::{DeploymentRow, FoldRow, PartRow, SELECT_FOLD_ROWS, StreamKey};
+use super::fold_rows::{DeploymentRow, FoldRow, PartRow, SELECT_FOLD_ROWS, StepsOf, StreamKey};
 use super::statements::{cut_conditions, cut_ids};
 use super::timeline::Part;
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
+
+/// So many steps, about, are in a part of all streams; and the most parts that there are.
+const STEPS_OF_PART: i64 = 500_000;
+const MOST_PARTS: u32 = 256;
+/// The ids of so many steps are read together.
+const STEPS_OF_PAGE: u32 = 10_000;
 
 /// Pushes `(stream = ? AND column <op> ?) OR …`.
 macro_rules! push_streams {
@@ -29,15 +35,41 @@ impl Store {
         }))
     }
 
-    /// The streams after `after` in the order of their keys, at most `limit`.
-    pub async fn streams_after(&self, after: Option<StreamKey>, limit: u32) -> Result<Vec<StreamKey>, StoreError> {
-        let after = after.map_or_else(Vec::new, |after| after.to_vec());
-        let keys: Vec<Vec<u8>> = with_pools!(self, pools => {
-            let mut select = QueryBuilder::new("SELECT DISTINCT stream FROM steps WHERE stream > ");
-            select.push_bind(after).push(" ORDER BY stream LIMIT ").push(limit);
-            select.build_query_scalar().fetch_all(&mut *pools.read.acquire().await?).await?
+    /// In how many parts all streams are read, so that the ids of the steps of one fit into memory.
+    pub async fn parts_of_streams(&self) -> Result<u32, StoreError> {
+        let steps: i64 = with_pools!(self, pools => {
+            sqlx::query_scalar("SELECT COUNT(*) FROM steps").fetch_one(&mut *pools.read.acquire().await?).await?
         });
-        Ok(keys.iter().filter_map(|key| key.as_slice().try_into().ok()).collect())
+        Ok(u32::try_from(steps / STEPS_OF_PART + 1).unwrap_or(MOST_PARTS).min(MOST_PARTS))
+    }
+
+    /// The steps of the streams of one of so many parts, by their streams: along the time, in which they stand on the disk.
+    pub async fn steps_by_stream(&self, part: u32, parts: u32) -> Result<BTreeMap<StreamKey, Vec<Uuid>>, StoreError> {
+        let bound = |part: u32| u8::try_from(part * MOST_PARTS / parts).ok().map(|byte| vec![byte]);
+        let mut steps: BTreeMap<StreamKey, Vec<Uuid>> = BTreeMap::new();
+        let mut after = (i64::MIN, Uuid::nil());
+        loop {
+            let rows: Vec<(i64, Uuid, Vec<u8>)> = with_pools!(self, pools => {
+                let mut select = QueryBuilder::new("SELECT ts, id, stream FROM steps WHERE ts >= ");
+                select.push_bind(after.0).push(" AND (ts > ").push_bind(after.0);
+                select.push(" OR id > ").push_bind(after.1).push(")");
+                if let Some(begin) = bound(part) {
+                    select.push(" AND stream >= ").push_bind(begin);
+                }
+                if let Some(end) = bound(part + 1) {
+                    select.push(" AND stream < ").push_bind(end);
+                }
+                select.push(" ORDER BY ts, id LIMIT ").push(STEPS_OF_PAGE);
+                select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
+            });
+            let Some((ts, id, _)) = rows.last() else { return Ok(steps) };
+            after = (*ts, *id);
+            for (_, id, stream) in rows {
+                if let Ok(stream) = stream.try_into() {
+                    steps.entry(stream).or_default().push(id);
+                }
+            }
+        }
     }
 }
 
@@ -73,14 +105,14 @@ impl Tx {
     }
 
     /// Of these streams, the steps of excluded deployments, each with the reason.
-    pub async fn exclusions(&mut self, streams: &[(StreamKey, i64)]) -> Result<HashMap<Uuid, String>, StoreError> {
+    pub async fn exclusions(&mut self, streams: &[StepsOf]) -> Result<HashMap<Uuid, String>, StoreError> {
         let mut reasons = HashMap::new();
         for streams in cut_ids(streams) {
             let rows: Vec<(Uuid, String)> = with_connection!(self, connection => {
                 let mut select = QueryBuilder::new("SELECT step_id, reason FROM exclusions WHERE stream IN (");
                 let mut list = select.separated(", ");
-                for (stream, _) in streams {
-                    list.push_bind(stream.to_vec());
+                for of in streams {
+                    list.push_bind(of.stream.to_vec());
                 }
                 select.push(") ORDER BY ts, id");
                 select.build_query_as().fetch_all(connection).await?
@@ -93,16 +125,36 @@ impl Tx {
     }
 
     /// The steps of streams from the given times on, in the order of the fold.
-    pub async fn fold_rows(&mut self, streams: &[(StreamKey, i64)]) -> Result<Vec<FoldRow>, StoreError> {
-        let mut rows = Vec::new();
-        for streams in cut_conditions(streams) {
+    pub async fn fold_rows(&mut self, streams: &[StepsOf]) -> Result<Vec<FoldRow>, StoreError> {
+        let mut rows: Vec<FoldRow> = Vec::new();
+        let ids: HashSet<Uuid> = streams.iter().filter_map(|of| of.ids.as_deref()).flatten().copied().collect();
+        // Recorded at one time, they are beside each other.
+        let mut ids: Vec<Uuid> = ids.into_iter().collect();
+        ids.sort_unstable();
+        for ids in cut_ids(&ids) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
-                push_streams!(select, streams, " AND ts >= ");
-                select.push(" ORDER BY stream, ts, id");
+                select.push("id IN (");
+                let mut list = select.separated(", ");
+                for id in ids {
+                    list.push_bind(*id);
+                }
+                select.push(")");
                 rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
             });
         }
+        let since: HashMap<&[u8], i64> = streams.iter().map(|of| (of.stream.as_slice(), of.since)).collect();
+        rows.retain(|row| since.get(row.stream.as_slice()).is_some_and(|since| row.ts >= *since));
+        let unknown: Vec<(StreamKey, i64)> =
+            streams.iter().filter(|of| of.ids.is_none()).map(|of| (of.stream, of.since)).collect();
+        for streams in cut_conditions(&unknown) {
+            with_connection!(self, connection => {
+                let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
+                push_streams!(select, streams, " AND ts >= ");
+                rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
+            });
+        }
+        rows.sort_unstable_by(|one, other| (&one.stream, one.ts, one.id).cmp(&(&other.stream, other.ts, other.id)));
         Ok(rows)
     }
 

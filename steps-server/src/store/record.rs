@@ -7,14 +7,13 @@ use steps_shared::{Finish, Step, StepId, Timestamp};
 
 use super::at_once;
 use super::changes::NewChange;
-use super::fold_rows::StreamKey;
 use super::statements::{cut, cut_ids, row_bytes};
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
 use super::{Store, StoreError, with_pools};
 
 /// The end of a span that is to be recorded.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EndedSpan {
     pub id: StepId,
     pub ts: Timestamp,
@@ -48,7 +47,7 @@ pub struct StoredStep {
 }
 
 /// An earlier start of a step whose `ts` is of the server's clock. How long it took stays as it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EarlierStart {
     id: StepId,
     ts: Timestamp,
@@ -59,7 +58,7 @@ impl EarlierStart {
     /// The start that `step` has.
     #[must_use]
     pub fn of(step: &Step) -> Self {
-        Self { id: step.id, ts: step.ts, change: change_of(step) }
+        Self { id: step.id, ts: step.ts, change: NewChange::of(step) }
     }
 }
 
@@ -91,13 +90,8 @@ impl EndedSpan {
     /// The end that `span` has; `None` when it has none.
     #[must_use]
     pub fn of(span: &Step) -> Option<Self> {
-        Some(Self { id: span.id, ts: span.ts, change: change_of(span), finish: span.finish()? })
+        Some(Self { id: span.id, ts: span.ts, change: NewChange::of(span), finish: span.finish()? })
     }
-}
-
-/// That the stream of a step has changed from its start on.
-fn change_of(step: &Step) -> NewChange {
-    NewChange::new(step.component.as_str(), step.stream(), step.ts.micros())
 }
 
 /// Pushes the values of [`at_once::COLUMNS`].
@@ -136,14 +130,9 @@ impl Store {
         if steps.is_empty() && earlier.is_empty() && ends.is_empty() {
             return Ok(unchanged);
         }
-        let mut changes: HashMap<StreamKey, NewChange> = HashMap::new();
-        let recorded = steps.iter().map(|row| change_of(row.step));
-        let changed = recorded.chain(earlier.iter().map(|start| start.change));
-        for change in changed.chain(ends.iter().map(|end| end.change)) {
-            let earliest = changes.entry(change.stream).or_insert(change);
-            earliest.since = change.since.min(earliest.since);
-        }
-        let changes: Vec<_> = changes.into_values().collect();
+        let recorded = steps.iter().map(|row| NewChange::of(row.step));
+        let changed = earlier.iter().map(|start| &start.change).chain(ends.iter().map(|end| &end.change));
+        let changes = NewChange::joined(recorded.chain(changed.cloned()));
         if earlier.is_empty() && ends.is_empty() && self.record_at_once(steps, &changes).await? {
             return Ok(unchanged);
         }
@@ -200,7 +189,7 @@ fn step_bytes(step: &Step) -> usize {
 impl Tx {
     /// Writes an earlier start. A step whose `ts` was sent stays as it is, and so does one that has an earlier start already.
     async fn set_start(&mut self, start: &EarlierStart) -> Result<(), StoreError> {
-        let EarlierStart { id, ts, change: _ } = *start;
+        let EarlierStart { id, ts, change: _ } = start;
         with_connection!(self, connection => {
             // MySQL assigns from left to right: the end first, while ts is still the old one.
             let mut update = QueryBuilder::new("UPDATE steps SET finished_at = finished_at - (ts - ");
@@ -215,7 +204,7 @@ impl Tx {
 
     /// Writes the end of a span that has none; `false` when it has one.
     async fn set_finish(&mut self, end: &EndedSpan) -> Result<bool, StoreError> {
-        let EndedSpan { id, ts, change: _, finish: Finish { outcome, ended_at, exit_code } } = *end;
+        let EndedSpan { id, ts, change: _, finish: Finish { outcome, ended_at, exit_code } } = end;
         let rows = with_connection!(self, connection => {
             let mut update = QueryBuilder::new("UPDATE steps SET finished_at = ");
             update.push_bind(ended_at.micros());

@@ -16,8 +16,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Throws away all that was folded, and asks for all of it again, in the order in which it was recorded. Nothing else is recorded, so
 /// that any bucket is as good as the right one.
-const FORGET: &str = "DELETE FROM deployments; DELETE FROM timelines; INSERT INTO changes (stream, since, bucket) \
-    SELECT stream, 0, ORD(stream) % 64 FROM steps GROUP BY stream ORDER BY MIN(ts)";
+const FORGET: &str = "SET SESSION group_concat_max_len = 1048576; DELETE FROM deployments; DELETE FROM timelines; \
+    INSERT INTO changes (stream, since, bucket, ids) SELECT stream, 0, ORD(stream) % 64, GROUP_CONCAT(id SEPARATOR '') \
+    FROM steps GROUP BY stream ORDER BY MIN(ts)";
 
 /// An import with others recording, then the fold alone.
 pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
