@@ -14,6 +14,8 @@ use crate::{Figure, Size};
 const DEPLOYS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The bytes of a step before changes named their steps.
+const BYTES_BEFORE: f64 = 523.0;
 /// Throws away all that was folded, and asks for all of it again, in the order in which it was recorded. Nothing else is recorded, so
 /// that any bucket is as good as the right one.
 const FORGET: &str = "SET SESSION group_concat_max_len = 1048576; DELETE FROM deployments; DELETE FROM timelines; \
@@ -54,12 +56,14 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
     eprintln!("imported in {:.1} s, folded {:.1} s later", imported.as_secs_f64(), (all - imported).as_secs_f64());
     let p99 = percentile(posts.clone(), 0.99);
     block_on(server.stop());
+    let bytes = bytes_a_step(&url)?;
 
     query(&url, FORGET)?;
     let server = block_on(Server::start(&db));
     let start = Instant::now();
     while waiting(&url)? {}
-    let per_second = size.rows as f64 / start.elapsed().as_secs_f64();
+    let (per_second, import) =
+        (size.rows as f64 / start.elapsed().as_secs_f64(), size.rows as f64 / imported.as_secs_f64());
     let peak = server.process().peak_mib().context("the server is running")?;
     block_on(server.stop());
     Ok(vec![
@@ -73,11 +77,32 @@ pub fn measure(size: Size) -> anyhow::Result<Vec<Figure>> {
         Figure {
             what: format!("folding {} steps, {}", size.rows, product()),
             steps: format!("{per_second:.0} steps/s, peak {peak:.0} MiB"),
-            beside: String::new(),
-            ratio: String::new(),
-            target: None,
+            beside: format!("import {import:.0} steps/s"),
+            ratio: format!("{:.2}x", per_second / import),
+            target: Some((">= 1.2x", per_second >= 1.2 * import)),
+        },
+        Figure {
+            what: format!("space of {} imported steps, {}", size.rows, product()),
+            steps: format!("{bytes:.0} bytes a step"),
+            beside: format!("{BYTES_BEFORE:.0} bytes before"),
+            ratio: format!("{:.2}x", bytes / BYTES_BEFORE),
+            target: Some(("<= 0.7x", bytes <= 0.7 * BYTES_BEFORE)),
         },
     ])
+}
+
+/// How many bytes a step takes on the disk: all tables and indexes.
+fn bytes_a_step(url: &str) -> anyhow::Result<f64> {
+    let tables = query(url, "SHOW TABLES")?;
+    for table in tables.lines() {
+        query(url, &format!("ANALYZE TABLE `{table}`"))?;
+    }
+    let bytes = query(
+        url,
+        "SELECT SUM(stat_value) * @@innodb_page_size / (SELECT COUNT(*) FROM steps) FROM mysql.innodb_index_stats \
+         WHERE database_name = DATABASE() AND stat_name = 'size'",
+    )?;
+    bytes.trim().parse().context("the size of the tables")
 }
 
 /// Whether anything is still to be folded.
