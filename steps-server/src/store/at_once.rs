@@ -195,10 +195,10 @@ fn push_hex(row: &mut String, bytes: &[u8]) {
 }
 
 async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<(), StoreError> {
+    let _turn = pools.turn().await?;
     // As each commit on SQLite: the file must be the one at its path, before and after.
     pools.check_file()?;
-    let _turn = pools.turn().await?;
-    let mut taken = pools.write.take().await?;
+    let mut taken = pools.write.take().await.map_err(|error| pools.why(error))?;
     let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket, ids) ");
     script.push_values(changes, |mut row, NewChange { stream, since, bucket, ids }| {
         row.push_bind(stream.to_vec()).push_bind(*since).push_bind(*bucket).push_bind(ids.clone());
@@ -213,7 +213,7 @@ async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[New
         let _: Result<_, sqlx::Error> = taken.connection.execute("ROLLBACK").await;
     }
     pools.write.keep(taken);
-    done?;
+    done.map_err(|error| pools.why(error))?;
     Ok(pools.check_file()?)
 }
 

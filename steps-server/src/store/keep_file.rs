@@ -229,6 +229,11 @@ impl Pools<Sqlite> {
         self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
+    /// Why something has failed: that the file has been lost meanwhile, or else what SQLite says.
+    pub(super) fn why(&self, error: sqlx::Error) -> StoreError {
+        self.check_file().err().map_or_else(|| error.into(), StoreError::from)
+    }
+
     /// Closes every connection but the anchor, and opens no other. Waits so long for those that are in use.
     async fn suspend(&self, wait: Option<Duration>) {
         let closed = async {

@@ -131,9 +131,10 @@ impl Tx {
     }
 
     async fn begin_sqlite(pools: &Arc<Pools<Sqlite>>) -> Result<Self, StoreError> {
-        pools.check_file()?;
         let turn = pools.turn().await?;
-        Ok(Self::Sqlite(pools.write.begin(pools.begin).await?, Arc::clone(pools), turn))
+        pools.check_file()?;
+        let begun = pools.write.begin(pools.begin).await.map_err(|error| pools.why(error))?;
+        Ok(Self::Sqlite(begun, Arc::clone(pools), turn))
     }
 
     /// Ends what only reads.
