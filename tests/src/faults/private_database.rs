@@ -174,12 +174,14 @@ impl PrivateDatabase {
 
 /// The same through a connection that is there already, when there may be no other.
 pub async fn kill_connections(administrator: &mut MySqlConnection) -> usize {
-    // MySQL's list of processes cannot show a statement that has binary values in it.
+    // One that is still signing in has no name of its own, and may be the server's next. MySQL's list of processes cannot show a
+    // statement that has binary values in it.
     let of_user = match PrivateDatabase::product() {
         "MySQL" => {
-            "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads WHERE processlist_user = 'steps'"
+            "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads \
+             WHERE processlist_user IN ('steps', 'unauthenticated user')"
         }
-        _ => "SELECT id FROM information_schema.processlist WHERE user = 'steps'",
+        _ => "SELECT id FROM information_schema.processlist WHERE user IN ('steps', 'unauthenticated user')",
     };
     let ids: Vec<i64> = sqlx::query_scalar(of_user).fetch_all(&mut *administrator).await.expect("the connections");
     for id in &ids {
