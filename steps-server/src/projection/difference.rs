@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::config::FoldConfig;
 use super::fold::{self, DerivedStep, FoldStep, Folded, SpanEnd};
-use super::news::{News, is_recent, known_steps};
+use super::news::{KnownSteps, News, is_recent, told_steps};
 use super::statuses::{Statuses, normalized};
 use crate::store::{
     DeploymentRow, Entry, FoldRow, NewEvent, Part, PartRow, StepsOf, StoreError, StreamKey, Tx, pack, unpack,
@@ -111,7 +111,16 @@ pub(super) async fn difference(
     for part in tx.parts(&long).await? {
         stored_parts.entry(part.deployment).or_default().push(part);
     }
-    add_stored(&mut from, &stored, &stored_parts);
+    let timelines: Vec<_> = stored.iter().map(|row| (row, stored_entries(row, &stored_parts))).collect();
+    add_stored(&mut from, &timelines);
+    // What cannot be read is folded anew, and told again.
+    let known: KnownSteps = match news {
+        Some(_) => {
+            timelines.iter().flat_map(|(_, parts)| parts.iter().flatten()).flat_map(|part| told_steps(part)).collect()
+        }
+        None => KnownSteps::new(),
+    };
+    drop(timelines);
     let mut rows = tx.fold_rows(&from).await?;
     let from_scratch: HashSet<&[u8]> = from.iter().filter(|of| of.since == 0).map(|of| of.stream.as_slice()).collect();
     rows.retain(|row| {
@@ -121,7 +130,6 @@ pub(super) async fn difference(
     let exclusions = tx.exclusions(&from).await?;
     let mut difference = Difference::default();
     if let Some(news) = news {
-        let known = known_steps(&stored, &stored_parts);
         difference.events.extend(rows.iter().filter(|row| news.is_new(row, &known)).map(|row| NewEvent::Step(row.id)));
     }
     let mut stored: HashMap<Uuid, DeploymentRow> = stored.into_iter().map(|row| (row.id, row)).collect();
@@ -139,19 +147,22 @@ pub(super) async fn difference(
     Ok(difference)
 }
 
-/// Adds the steps of the stored timelines to those that are read. Where one cannot be read, or the version before has folded the
-/// deployment, those of its stream must be looked for.
-fn add_stored(from: &mut [StepsOf], stored: &[DeploymentRow], parts: &HashMap<Uuid, Vec<PartRow>>) {
+/// The steps of a stored timeline, part by part; `None` where a part cannot be read, or the version before has folded the deployment.
+fn stored_entries<'a>(row: &'a DeploymentRow, parts: &'a HashMap<Uuid, Vec<PartRow>>) -> Vec<Option<Vec<Entry<'a>>>> {
+    let first = row.timeline.as_deref().and_then(|data| unpack(data).ok());
+    let further = parts.get(&row.id).into_iter().flatten().map(|part| unpack(&part.part.data).ok());
+    std::iter::once(first).chain(further).collect()
+}
+
+/// Adds the steps of the stored timelines to those that are read. Where one is not known, those of its stream must be looked for.
+fn add_stored(from: &mut [StepsOf], timelines: &[(&DeploymentRow, Vec<Option<Vec<Entry<'_>>>>)]) {
     let mut from: HashMap<StreamKey, &mut StepsOf> = from.iter_mut().map(|of| (of.stream, of)).collect();
-    for row in stored {
+    for (row, parts) in timelines {
         let stream = StreamKey::try_from(row.stream.as_slice()).ok();
         let Some(of) = stream.and_then(|stream| from.get_mut(&stream)) else { continue };
-        let further = parts.get(&row.id).into_iter().flatten().map(|part| part.part.data.as_slice());
-        let unpacked: Result<Vec<_>, _> = row.timeline.as_deref().into_iter().chain(further).map(unpack).collect();
-        match (&mut of.ids, unpacked) {
-            (Some(ids), Ok(parts)) if row.timeline.is_some() => {
-                ids.extend(parts.iter().flatten().map(|entry| entry.id))
-            }
+        let parts: Option<Vec<_>> = parts.iter().map(Option::as_deref).collect();
+        match (&mut of.ids, parts) {
+            (Some(ids), Some(parts)) => ids.extend(parts.into_iter().flatten().map(|entry| entry.id)),
             (ids, _) => *ids = None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use steps_shared::Timestamp;
 use uuid::Uuid;
 
-use crate::store::{DeploymentRow, Entry, FoldRow, PartRow, StreamKey, unpack};
+use crate::store::{DeploymentRow, Entry, FoldRow, StreamKey};
 
 /// What is told.
 pub(super) struct News<'a> {
@@ -34,20 +34,7 @@ impl News<'_> {
     }
 }
 
-/// The steps of deployments that are stored, by all parts of their timelines.
-pub(super) fn known_steps(stored: &[DeploymentRow], parts: &HashMap<Uuid, Vec<PartRow>>) -> KnownSteps {
-    let mut known = KnownSteps::new();
-    for row in stored {
-        let further = parts.get(&row.id).into_iter().flatten().map(|part| part.part.data.as_slice());
-        for data in row.timeline.as_deref().into_iter().chain(further) {
-            // What cannot be read is folded anew, and told again.
-            known.extend(told_steps(&unpack(data).unwrap_or_default()));
-        }
-    }
-    known
-}
-
-/// The same of entries of a timeline.
+/// The steps of a timeline.
 pub(super) fn told_steps(entries: &[Entry<'_>]) -> KnownSteps {
     entries.iter().map(|entry| (entry.id, entry.ended_at.filter(|_| entry.span))).collect()
 }

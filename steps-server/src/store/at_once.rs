@@ -195,9 +195,8 @@ fn push_hex(row: &mut String, bytes: &[u8]) {
 }
 
 async fn sqlite(pools: &Arc<Pools<Sqlite>>, steps: &[NewRow<'_>], changes: &[NewChange]) -> Result<(), StoreError> {
-    let _turn = pools.turn().await?;
     // As each commit on SQLite: the file must be the one at its path, before and after.
-    pools.check_file()?;
+    let _turn = pools.turn().await?;
     let mut taken = pools.write.take().await.map_err(|error| pools.why(error))?;
     let mut script = QueryBuilder::new("BEGIN IMMEDIATE; INSERT INTO changes (stream, since, bucket, ids) ");
     script.push_values(changes, |mut row, NewChange { stream, since, bucket, ids }| {

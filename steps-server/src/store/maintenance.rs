@@ -1,6 +1,5 @@
 //! Copying the database, and deleting deployments.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
@@ -10,7 +9,6 @@ use uuid::Uuid;
 use super::changes::NewChange;
 use super::derived::Known;
 use super::filter::push_text;
-use super::fold_rows::StreamKey;
 use super::statements::cut_ids;
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
@@ -168,13 +166,9 @@ impl Tx {
             deleted += self.delete("DELETE FROM steps WHERE id IN (", &own).await?;
         }
         // Whether later deployments of the same run are retries depends on those that are gone.
-        let changes: HashMap<StreamKey, NewChange> = deployments
-            .iter()
-            .filter_map(|row| Some((row, row.stream.as_slice().try_into().ok()?)))
-            .map(|(row, stream)| (stream, NewChange::new(&row.component, stream, 0)))
-            .collect();
-        let changes: Vec<_> = changes.into_values().collect();
-        self.insert_changes(&changes).await?;
+        let change =
+            |row: &DoomedDeployment| Some(NewChange::new(&row.component, row.stream.as_slice().try_into().ok()?, 0));
+        self.insert_changes(&NewChange::joined(deployments.iter().filter_map(change))).await?;
         let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.id).collect();
         self.remove_deployments(&ids).await?;
         Ok(deleted)

@@ -1,10 +1,12 @@
 //! What the projection reads and writes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::QueryBuilder;
+use steps_shared::{Order, StepId};
 use uuid::Uuid;
 
+use super::filter::{push_after, push_ids};
 use super::fold_rows::{DeploymentRow, FoldRow, PartRow, SELECT_FOLD_ROWS, StepsOf, StreamKey};
 use super::statements::{cut_conditions, cut_ids};
 use super::timeline::Part;
@@ -47,23 +49,20 @@ impl Store {
     pub async fn steps_by_stream(&self, part: u32, parts: u32) -> Result<BTreeMap<StreamKey, Vec<Uuid>>, StoreError> {
         let bound = |part: u32| u8::try_from(part * MOST_PARTS / parts).ok().map(|byte| vec![byte]);
         let mut steps: BTreeMap<StreamKey, Vec<Uuid>> = BTreeMap::new();
-        let mut after = (i64::MIN, Uuid::nil());
+        let mut after = None;
         loop {
             let rows: Vec<(i64, Uuid, Vec<u8>)> = with_pools!(self, pools => {
-                let mut select = QueryBuilder::new("SELECT ts, id, stream FROM steps WHERE ts >= ");
-                select.push_bind(after.0).push(" AND (ts > ").push_bind(after.0);
-                select.push(" OR id > ").push_bind(after.1).push(")");
-                if let Some(begin) = bound(part) {
-                    select.push(" AND stream >= ").push_bind(begin);
-                }
+                let mut select = QueryBuilder::new("SELECT ts, id, stream FROM steps WHERE stream >= ");
+                select.push_bind(bound(part));
                 if let Some(end) = bound(part + 1) {
                     select.push(" AND stream < ").push_bind(end);
                 }
-                select.push(" ORDER BY ts, id LIMIT ").push(STEPS_OF_PAGE);
+                push_after(&mut select, "ts", Order::Ascending, after);
+                select.push(" LIMIT ").push(STEPS_OF_PAGE);
                 select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
             });
             let Some((ts, id, _)) = rows.last() else { return Ok(steps) };
-            after = (*ts, *id);
+            after = Some((*ts, *id));
             for (_, id, stream) in rows {
                 if let Ok(stream) = stream.try_into() {
                     steps.entry(stream).or_default().push(id);
@@ -127,19 +126,14 @@ impl Tx {
     /// The steps of streams from the given times on, in the order of the fold.
     pub async fn fold_rows(&mut self, streams: &[StepsOf]) -> Result<Vec<FoldRow>, StoreError> {
         let mut rows: Vec<FoldRow> = Vec::new();
-        let ids: HashSet<Uuid> = streams.iter().filter_map(|of| of.ids.as_deref()).flatten().copied().collect();
-        // Recorded at one time, they are beside each other.
-        let mut ids: Vec<Uuid> = ids.into_iter().collect();
-        ids.sort_unstable();
+        // In order: recorded at one time, they are beside each other.
+        let ids: BTreeSet<Uuid> = streams.iter().filter_map(|of| of.ids.as_deref()).flatten().copied().collect();
+        let ids: Vec<StepId> = ids.into_iter().map(StepId).collect();
         for ids in cut_ids(&ids) {
             with_connection!(self, connection => {
                 let mut select = QueryBuilder::new(SELECT_FOLD_ROWS);
-                select.push("id IN (");
-                let mut list = select.separated(", ");
-                for id in ids {
-                    list.push_bind(*id);
-                }
-                select.push(")");
+                select.push("1 = 1");
+                push_ids(&mut select, "id", &ids);
                 rows.extend(select.build_query_as::<FoldRow>().fetch_all(connection).await?);
             });
         }

@@ -110,10 +110,12 @@ impl Store {
 }
 
 impl Pools<Sqlite> {
-    /// Waits until nobody else writes.
-    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<()>, sqlx::Error> {
+    /// Waits until nobody else writes. The file must be the one at its path then.
+    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<()>, StoreError> {
         let turn = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.turn).lock_owned()).await;
-        turn.map_err(|_| sqlx::Error::PoolTimedOut)
+        let turn = turn.map_err(|_| self.why(sqlx::Error::PoolTimedOut))?;
+        self.check_file()?;
+        Ok(turn)
     }
 }
 
@@ -132,7 +134,6 @@ impl Tx {
 
     async fn begin_sqlite(pools: &Arc<Pools<Sqlite>>) -> Result<Self, StoreError> {
         let turn = pools.turn().await?;
-        pools.check_file()?;
         let begun = pools.write.begin(pools.begin).await.map_err(|error| pools.why(error))?;
         Ok(Self::Sqlite(begun, Arc::clone(pools), turn))
     }
@@ -158,7 +159,7 @@ impl Tx {
             Self::ReadingMySql(_) | Self::ReadingSqlite(_) => self.end().await?,
             Self::Sqlite(tx, pools, _turn) => {
                 pools.check_file()?;
-                tx.commit().await?;
+                tx.commit().await.map_err(|error| pools.why(error))?;
                 pools.check_file()?;
             }
         }
