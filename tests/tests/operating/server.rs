@@ -109,9 +109,8 @@ async fn several_start_at_once_on_an_empty_database(db: TestDb) {
     }
 }
 
-/// Passes connections on to the database while `open`, and breaks them otherwise.
+/// Passes connections on to the database while `open`, and breaks them otherwise, all at once.
 async fn forward(listener: TcpListener, to: u16, open: &AtomicBool) {
-    let is_closed = async || eventually_closed(open).await;
     let mut connections = futures_util::stream::FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -120,14 +119,13 @@ async fn forward(listener: TcpListener, to: u16, open: &AtomicBool) {
                 connections.push(async move {
                     if open.load(Ordering::Relaxed) {
                         let mut database = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut client, &mut database) => {}
-                            () = is_closed() => {}
-                        }
+                        // However it ends, the other end sees it.
+                        let _: std::io::Result<_> = copy_bidirectional(&mut client, &mut database).await;
                     }
                 });
             }
             Some(()) = futures_util::StreamExt::next(&mut connections), if !connections.is_empty() => {}
+            () = eventually_closed(open), if !connections.is_empty() => connections.clear(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 use steps_tests::hostile::HostileServer;
 use steps_tests::pty::Pty;
-use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on};
+use steps_tests::{Cli, DatabaseKind, Server, TestDb, binary, block_on, eventually};
 
 /// The command where a shell finds it by its name.
 fn in_path(cli: Cli) -> Cli {
@@ -43,11 +43,17 @@ fn offered(cli: &Cli, words: &[&str]) -> Vec<String> {
     run.ok().lines().map(name).collect()
 }
 
+/// Waits until the server has told its names, which are kept then: on a busy machine it may be too slow for a prompt at first.
+async fn names_are_known(cli: &Cli) {
+    eventually("names are offered", async || (!offered(cli, &["show", ""]).is_empty()).then_some(())).await;
+}
+
 #[test]
 fn names_of_the_server_are_offered() {
     block_on(async {
         let (_db, server) = with_history().await;
         let cli = Cli::of(&server);
+        names_are_known(&cli).await;
         let mut components = offered(&cli, &["show", ""]);
         components.sort();
         assert_eq!(components, ["bank", "checkout"], "what a shell would run is not offered");
@@ -86,6 +92,7 @@ fn a_server_that_is_away_or_hangs_offers_nothing() {
 
 /// Types in a real shell, and waits for what it makes of it.
 async fn completes(cli: &Cli, shell: &[&str], setup: &str) {
+    names_are_known(cli).await;
     let program = Path::new(shell[0]);
     let mut command: Command = cli.program(program, &shell[1..]);
     command.env("PS1", "> ").env("INPUTRC", "/dev/null");
