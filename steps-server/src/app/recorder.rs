@@ -1,8 +1,8 @@
 //! Records facts: everything that waits is committed together, then each caller is answered.
 //!
 //! No timer delays a commit: an idle server commits a fact at once, and under load the next batch gathers while the last
-//! one is being committed. Where the database takes several commits at a time, the long batches of an import have a writer of
-//! their own, so that a single step does not wait for one of them.
+//! one is being committed, and while requests that have arrived are read. Where the database takes several commits at a
+//! time, the long batches of an import have a writer of their own, so that a single step does not wait for one of them.
 
 use std::iter;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use crate::store::{Store, StoreError};
 
 /// A commit with this many facts takes no more of those that wait.
 const FACTS_PER_COMMIT: usize = 1000;
+/// For how long, at most, requests that have arrived are read before a commit.
+const GATHERING: Duration = Duration::from_millis(2);
 /// A job of more facts than this is long.
 const LONG: usize = 100;
 /// How often a commit is tried within the deadline of a request when the database does not answer at all: the connection may
@@ -179,7 +181,7 @@ struct Writer {
 impl Writer {
     /// Commits what waits, until every [`Recorder`] is gone.
     async fn write(self, mut queue: mpsc::UnboundedReceiver<Job>) {
-        let mut failures = 0;
+        let (mut failures, mut committed_last) = (0, 0);
         let mut waiting: Vec<Job> = Vec::new();
         loop {
             if waiting.is_empty() {
@@ -188,13 +190,7 @@ impl Writer {
                     None => return,
                 }
             }
-            let mut count: usize = waiting.iter().map(|job| job.facts.len()).sum();
-            while count < FACTS_PER_COMMIT
-                && let Ok(job) = queue.try_recv()
-            {
-                count += job.facts.len();
-                waiting.push(job);
-            }
+            let count = gather(&mut queue, &mut waiting, committed_last).await;
             // The callers of these have been answered that nothing was recorded.
             waiting.retain(|job| job.deadline > Instant::now());
             let Some(deadline) = waiting.iter().map(|job| job.deadline).max() else { continue };
@@ -219,6 +215,7 @@ impl Writer {
                     self.gate.open();
                     self.metrics.committed(count, began.elapsed(), self.longest_wait(&waiting));
                     self.projector.notify_recorded();
+                    committed_last = waiting.len();
                     answer(waiting.drain(..), outcomes);
                 }
                 // It does not help to try again at once: who waits is told at once.
@@ -286,11 +283,72 @@ impl Writer {
     }
 }
 
+/// Takes what waits, and how many facts that makes. While it becomes more, and where several were committed before, requests that have
+/// arrived are read first: who was answered then has sent the next, and would wait for a commit without it.
+async fn gather(queue: &mut mpsc::UnboundedReceiver<Job>, waiting: &mut Vec<Job>, committed: usize) -> usize {
+    let began = Instant::now();
+    let mut count: usize = waiting.iter().map(|job| job.facts.len()).sum();
+    let mut before = if committed > 1 { 0 } else { waiting.len() };
+    loop {
+        while count < FACTS_PER_COMMIT
+            && let Ok(job) = queue.try_recv()
+        {
+            count += job.facts.len();
+            waiting.push(job);
+        }
+        if waiting.len() == before || count >= FACTS_PER_COMMIT || began.elapsed() > GATHERING {
+            return count;
+        }
+        before = waiting.len();
+        tokio::task::yield_now().await;
+    }
+}
+
 fn answer(jobs: impl Iterator<Item = Job>, outcomes: Vec<RecordOutcome>) {
     let mut outcomes = outcomes.into_iter();
     for job in jobs {
         let outcomes = outcomes.by_ref().take(job.facts.len()).collect();
         // A caller that is gone needs no answer; its facts are recorded all the same.
         let _: Result<(), _> = job.answer.send(Ok(outcomes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use steps_shared::StepId;
+
+    use super::*;
+
+    fn job() -> Job {
+        let now: Timestamp = "2026-01-05 10:00:00".parse().unwrap();
+        let finish = vec![("outcome".to_owned(), "succeeded".to_owned())];
+        let fact = Fact::from_fields(finish, Some(StepId::generate()), now).unwrap();
+        let slots = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let (caller, answer) = (Arc::new(Caller::anonymous(None)), oneshot::channel().0);
+        Job { facts: vec![fact], caller, deadline: Instant::now(), uncertain: false, answer, _slots: slots }
+    }
+
+    #[test]
+    fn one_that_is_alone_is_committed_at_once() {
+        let (_sender, mut queue) = mpsc::unbounded_channel();
+        assert_eq!(gather(&mut queue, &mut vec![job()], 1).now_or_never(), Some(1));
+        assert_eq!(gather(&mut queue, &mut vec![job()], 2).now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn what_arrives_while_others_are_taken_is_committed_with_them() {
+        let (sender, mut queue) = mpsc::unbounded_channel();
+        sender.send(job()).unwrap();
+        let arriving = tokio::spawn(async move {
+            for _ in 0..3 {
+                sender.send(job()).unwrap();
+                tokio::task::yield_now().await;
+            }
+            // Nobody is waited for.
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(gather(&mut queue, &mut vec![job()], 1).await, 5);
+        arriving.abort();
     }
 }
