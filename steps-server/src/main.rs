@@ -129,6 +129,14 @@ async fn run(
         connections: settings.database_connections,
         replica: settings.database_read_url.clone().filter(|_| command.is_none()),
     };
+    // Before 1970 no connection with TLS can be made either.
+    if command.is_some() {
+        anyhow::ensure!(now() != Timestamp::default(), "the clock of this machine stands before 1970; set it");
+    }
+    tokio::select! {
+        () = clock_is_set() => {}
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    }
     if let Some(Command::Copy(flags)) = command {
         let fold = settings.fold_config(now);
         return tokio::select! {
@@ -164,11 +172,6 @@ async fn serve(
     inherited: Option<std::net::TcpListener>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let mut stop = std::pin::pin!(stop);
-    tokio::select! {
-        () = clock_is_set() => {}
-        () = &mut stop => return Ok(()),
-    }
     steps_server::prepare_access(&store, settings, now()).await?;
     let listener = match inherited {
         Some(listener) => TcpListener::from_std(listener),

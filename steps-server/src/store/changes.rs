@@ -1,13 +1,14 @@
 //! Which streams have changed since they were folded, and who folds them.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use sqlx::{Database, Encode, QueryBuilder, Row as _, Type};
 use steps_shared::{Projection, Step};
 
 use super::filter::push_access;
 use super::fold_rows::{Change, ChangeRow, StreamKey};
-use super::statements::{cut, cut_ids, row_bytes};
+use super::statements::{cut, row_bytes};
 use super::transaction::{Tx, with_connection};
 use super::{Access, Reader, Store, StoreError, with_pools};
 
@@ -23,6 +24,9 @@ pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
 
 /// The most bytes of the ids of one change.
 const MAX_IDS_BYTES: usize = 4 * 1024;
+
+/// The most numbers in one statement.
+const MAX_NUMBERS: usize = 256;
 
 /// At so many places changes are looked for with one query.
 const LOOKS: usize = 12;
@@ -120,6 +124,16 @@ where
         select.push(" UNION ALL SELECT ").push(aggregate).push("(seq) FROM changes WHERE bucket = ").push_bind(*bucket);
     }
     select.push(") AS found");
+}
+
+/// A table of numbers, each as `n`, to begin a join with. MySQL then looks up the rows that have them, by their key, and locks no others;
+/// rows that are `IN` a list it looks for, as it sees fit, by reading the whole table, and locks all that it reads.
+fn numbers<T: Display>(numbers: &[T]) -> String {
+    format!("(SELECT {} AS n) AS numbers", joined(numbers, " AS n UNION ALL SELECT "))
+}
+
+fn joined<T: Display>(numbers: &[T], between: &str) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
 impl Store {
@@ -272,22 +286,12 @@ impl Tx {
     /// # Errors
     /// The database does not answer, or the other one takes too long.
     pub async fn lock_buckets(&mut self, buckets: &[Bucket]) -> Result<(), StoreError> {
-        // MySQL reads a small table from its beginning, and locks all that it reads.
+        const SET: &str = "SET turn = turn + 1, named = named + 1";
         let update = match self {
-            Self::MySql(_) => "UPDATE buckets FORCE INDEX (PRIMARY)",
-            _ => "UPDATE buckets",
+            Self::MySql(_) => format!("UPDATE {} STRAIGHT_JOIN buckets ON id = n {SET}", numbers(buckets)),
+            _ => format!("UPDATE buckets {SET} WHERE id IN ({})", joined(buckets, ", ")),
         };
-        with_connection!(self, connection => {
-            let mut update = QueryBuilder::new(update);
-            update.push(" SET turn = turn + 1, named = named + 1 WHERE id IN (");
-            let mut list = update.separated(", ");
-            for bucket in buckets {
-                list.push_bind(*bucket);
-            }
-            update.push(")");
-            update.build().execute(connection).await?;
-        });
-        Ok(())
+        self.run(update).await
     }
 
     /// How often each of these buckets was locked.
@@ -339,23 +343,21 @@ impl Tx {
 
     /// Takes changes off the queue.
     pub async fn remove_changes(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        // As in `lock_buckets`. A table of a few rows is read from its beginning all the same.
-        let delete = match self {
-            Self::MySql(_) => "DELETE changes FROM changes FORCE INDEX (PRIMARY)",
-            _ => "DELETE FROM changes",
-        };
-        for changes in cut_ids(changes) {
-            with_connection!(self, connection => {
-                let mut delete = QueryBuilder::new(delete);
-                delete.push(" WHERE seq IN (");
-                let mut list = delete.separated(", ");
-                for change in changes {
-                    list.push_bind(change.seq);
-                }
-                delete.push(")");
-                delete.build().execute(&mut *connection).await?;
-            });
+        let seqs: Vec<i64> = changes.iter().map(|change| change.seq).collect();
+        for seqs in seqs.chunks(MAX_NUMBERS) {
+            let delete = match self {
+                Self::MySql(_) => format!("DELETE changes FROM {} STRAIGHT_JOIN changes ON seq = n", numbers(seqs)),
+                _ => format!("DELETE FROM changes WHERE seq IN ({})", joined(seqs, ", ")),
+            };
+            self.run(delete).await?;
         }
+        Ok(())
+    }
+
+    /// Runs a statement in which there are only words of this server, and numbers.
+    async fn run(&mut self, statement: String) -> Result<(), StoreError> {
+        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+        with_connection!(self, connection => statement.execute(connection).await.map(drop)?);
         Ok(())
     }
 
