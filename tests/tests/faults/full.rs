@@ -77,7 +77,8 @@ fn a_full_mariadb() {
         for time in 1..=times {
             load.more(100).await;
             let mut filling = mariadb.administrator().await;
-            for kib in [512, 64, 15, 1] {
+            // The last bytes are left: MariaDB ends itself where even a rollback finds no room.
+            for kib in [512, 64] {
                 let fill = format!("INSERT INTO steps.ballast VALUES (REPEAT('x', {kib} * 1024))");
                 while sqlx::raw_sql(AssertSqlSafe(fill.clone())).execute(&mut filling).await.is_ok() {}
             }
