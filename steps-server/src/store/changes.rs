@@ -25,7 +25,7 @@ pub const BUCKETS: Bucket = COMPONENTS * BUCKETS_OF_COMPONENT;
 /// The most bytes of the ids of one change.
 const MAX_IDS_BYTES: usize = 4 * 1024;
 
-/// The most numbers in one statement.
+/// The most numbers in one statement: with 47 bytes for each at most, it fits into one record of TLS, see `statements`.
 const MAX_NUMBERS: usize = 256;
 
 /// At so many places changes are looked for with one query.
@@ -129,10 +129,10 @@ where
 /// A table of numbers, each as `n`, to begin a join with. MySQL then looks up the rows that have them, by their key, and locks no others;
 /// rows that are `IN` a list it looks for, as it sees fit, by reading the whole table, and locks all that it reads.
 fn numbers<T: Display>(numbers: &[T]) -> String {
-    format!("(SELECT {} AS n) AS numbers", joined(numbers, " AS n UNION ALL SELECT "))
+    format!("(SELECT {} AS n) AS numbers", list(numbers, " AS n UNION ALL SELECT "))
 }
 
-fn joined<T: Display>(numbers: &[T], between: &str) -> String {
+fn list<T: Display>(numbers: &[T], between: &str) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
@@ -282,6 +282,7 @@ impl Reader {
 impl Tx {
     /// Locks buckets until the end of the transaction; waits while other servers hold them. The lock is the row of each: every
     /// fold writes it, so that on Galera, which shares no locks between nodes, the second of two overlapping folds cannot commit.
+    /// They are locked one after the other, and must ascend: so no two servers wait for each other.
     ///
     /// # Errors
     /// The database does not answer, or the other one takes too long.
@@ -289,7 +290,7 @@ impl Tx {
         const SET: &str = "SET turn = turn + 1, named = named + 1";
         let update = match self {
             Self::MySql(_) => format!("UPDATE {} STRAIGHT_JOIN buckets ON id = n {SET}", numbers(buckets)),
-            _ => format!("UPDATE buckets {SET} WHERE id IN ({})", joined(buckets, ", ")),
+            _ => format!("UPDATE buckets {SET} WHERE id IN ({})", list(buckets, ", ")),
         };
         self.run(update).await
     }
@@ -347,7 +348,7 @@ impl Tx {
         for seqs in seqs.chunks(MAX_NUMBERS) {
             let delete = match self {
                 Self::MySql(_) => format!("DELETE changes FROM {} STRAIGHT_JOIN changes ON seq = n", numbers(seqs)),
-                _ => format!("DELETE FROM changes WHERE seq IN ({})", joined(seqs, ", ")),
+                _ => format!("DELETE FROM changes WHERE seq IN ({})", list(seqs, ", ")),
             };
             self.run(delete).await?;
         }

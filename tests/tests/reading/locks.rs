@@ -23,10 +23,6 @@ fn steps(components: std::ops::Range<u32>, status: &str) -> Vec<Value> {
     names.map(|name| json!({"component": name, "version": "1", "owner": "o", "status": status})).collect()
 }
 
-async fn number(db: &TestDb, question: &'static str) -> i64 {
-    sqlx::query_scalar(question).fetch_one(&mut db.connection().await).await.unwrap()
-}
-
 /// Another server is folding another component, while there is much of all others.
 #[test]
 fn a_fold_waits_for_nobody_who_has_other_components() {
@@ -37,11 +33,11 @@ fn a_fold_waits_for_nobody_who_has_other_components() {
         let mut other = hold_buckets(&db, "TRUE").await;
         server.batch(&steps(0..COMPONENTS, "started")).await;
         let has_none = "SELECT CAST(MIN(id) AS SIGNED) FROM buckets WHERE id NOT IN (SELECT bucket FROM changes)";
-        let bucket = number(&db, has_none).await;
+        let bucket = db.number(has_none).await;
         other.execute("ROLLBACK").await.unwrap();
         let is_idle = "SELECT days_until >= UNIX_TIMESTAMP() DIV 86400 - 1 AND NOT EXISTS (SELECT 1 FROM changes) FROM projection";
         eventually("they are folded, and the days that are over are packed", async || {
-            (number(&db, is_idle).await == 1).then_some(())
+            (db.number(is_idle).await == 1).then_some(())
         })
         .await;
 
@@ -61,7 +57,7 @@ fn a_fold_waits_for_nobody_who_is_about_to_commit() {
         let server = Builder::on(&db.url()).start().await;
         server.batch(&steps(0..2, "started")).await;
         let waiting = "SELECT COUNT(*) FROM changes";
-        let folded = async || (number(&db, waiting).await == 0).then_some(());
+        let folded = async || (db.number(waiting).await == 0).then_some(());
         eventually("they are folded", folded).await;
         let mut other = db.connection().await;
         other.execute("START TRANSACTION").await.unwrap();
