@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         if let Some(listener) = &inherited {
             settings.listen = listener.local_addr()?;
         }
-        let guard = steps_server::start_log(&settings)?;
+        let guard = steps_server::start_log(&settings, now)?;
         Ok((settings, inherited, guard))
     });
     let (settings, inherited, _guard) = match loaded {
