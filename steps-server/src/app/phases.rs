@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const MOST: usize = 64;
 
 tokio::task_local! {
-    static PHASES: Option<Arc<Mutex<Vec<Phase>>>>;
+    static PHASES: Arc<Mutex<Vec<Phase>>>;
 }
 
 /// A part of answering a request.
@@ -25,15 +25,18 @@ pub struct Phase {
 
 /// Runs `answer`, and says which phases it had, where somebody wants to know.
 pub async fn collect<F: Future>(wanted: bool, answer: F) -> (F::Output, Vec<Phase>) {
-    let phases: Option<Arc<Mutex<Vec<Phase>>>> = wanted.then(Arc::default);
-    let output = PHASES.scope(phases.clone(), answer).await;
-    let take = |phases: &Mutex<Vec<Phase>>| std::mem::take(&mut *phases.lock().unwrap_or_else(PoisonError::into_inner));
-    (output, phases.as_deref().map(take).unwrap_or_default())
+    if !wanted {
+        return (answer.await, Vec::new());
+    }
+    let phases: Arc<Mutex<Vec<Phase>>> = Arc::default();
+    let output = PHASES.scope(Arc::clone(&phases), answer).await;
+    let taken = std::mem::take(&mut *phases.lock().unwrap_or_else(PoisonError::into_inner));
+    (output, taken)
 }
 
 /// Runs a phase. Where nobody wants to know, it does nothing else.
 pub(super) async fn phase<T, E>(name: &'static str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let Ok(Some(phases)) = PHASES.try_with(Clone::clone) else { return work.await };
+    let Ok(phases) = PHASES.try_with(Arc::clone) else { return work.await };
     let began = Instant::now();
     let done = work.await;
     let mut phases = phases.lock().unwrap_or_else(PoisonError::into_inner);

@@ -128,7 +128,7 @@ pub async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc
     // The token first, then the failures: others behind the same address must not lock a valid one out.
     let reason = match text.parse::<TokenSecret>() {
         Err(_) if Issuers::may_be_token(text) && !context.app.issuers().is_empty() => {
-            match context.app.issuers().authenticate(text).await {
+            match Box::pin(context.app.issuers().authenticate(text)).await {
                 Ok(caller) => return Ok(caller),
                 Err(refusal @ OidcRefusal::Unavailable(_)) => return Err(ApiError::Unverifiable(refusal.to_string())),
                 Err(refusal) => format!("the token {refusal}"),
@@ -141,7 +141,7 @@ pub async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc
             Err(TokenRefusal::Unknown) => {
                 context.limits.count_failure(peer).map_err(ApiError::TooManyFailures)?;
                 // Another server may have made it a moment ago.
-                context.app.tokens().read_now().await?;
+                Box::pin(context.app.tokens().read_now()).await?;
                 return context.app.tokens().find(&secret).map_err(|refusal| refused(peer, refusal.to_string()));
             }
         },

@@ -33,8 +33,8 @@ pub fn make() -> String {
 }
 
 /// Runs `request` under this id.
-pub async fn scope<F: Future>(id: String, request: F) -> F::Output {
-    CURRENT.scope(id, request).await
+pub fn scope<F: Future>(id: String, request: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(id, request)
 }
 
 /// The id of the request that is being answered.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -124,7 +125,8 @@ where
     let mut request = warp::http::Request::from_parts(parts, body.clone());
     // The rest of a head that is too large has not been read.
     let must_close = matches!(head, Err(ApiError::HeadTooLarge));
-    let answer = async {
+    // Pinned where it is: what is handed on of it is its place.
+    let answer = pin!(async {
         match (head, route) {
             (Err(error), _) => error.into_response(),
             (Ok(_held), Route::Endpoint(endpoint)) => {
@@ -135,7 +137,7 @@ where
             (Ok(_), Route::OtherMethod(path)) => ApiError::Method(allowed_methods(path)).into_response(),
             (Ok(_), Route::NoSuchPath) => ApiError::NoSuchPath.into_response(),
         }
-    };
+    });
     let (mut response, phases) = collect_phases(trace.is_some(), request_id::scope(id.clone(), answer)).await;
     let caller = response.extensions_mut().remove::<Arc<Caller>>();
     let caller = caller.as_ref().map_or("", |caller| &*caller.name);

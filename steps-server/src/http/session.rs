@@ -63,7 +63,8 @@ pub async fn caller(
     if (!is_read && !is_of_this_site(client, headers)) || is_of_another_site(headers) {
         return Err(ApiError::ForeignOrigin);
     }
-    match context.app.session(&secret).await? {
+    // On the heap: who has a token, or needs none, needs no room for it.
+    match Box::pin(context.app.session(&secret)).await? {
         Some(caller) => Ok(Some(caller)),
         None => {
             context.limits.count_failure(client.address).map_err(ApiError::TooManyFailures)?;
