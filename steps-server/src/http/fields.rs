@@ -14,7 +14,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// # Errors
 /// The body is of another type, or cannot be understood.
 pub fn read(query: &str, media_type: &MediaType, body: &[u8]) -> Result<Vec<(String, String)>, ApiError> {
-    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut fields: Vec<(String, String)> = Vec::with_capacity(8);
     let mut add = |encoded| -> Result<(), ApiError> {
         fields.extend(query::pairs(encoded)?.map(|(name, value)| (name.into_owned(), value.into_owned())));
         Ok(())
