@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
                 Fact::Step { step, sent_ts } => match plan.known.entry(id) {
                     Entry::Vacant(entry) => {
                         entry.insert((Cow::Borrowed(step), !sent_ts));
-                        plan.writes.steps.push(NewRow { step, aged: !sent_ts });
+                        plan.writes.steps.push(NewRow::new(step, !sent_ts));
                         RecordOutcome::Recorded(step.clone())
                     }
                     Entry::Occupied(known) if !sees(caller, &known.get().0) => taken(id),

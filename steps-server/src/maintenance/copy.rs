@@ -155,7 +155,7 @@ async fn put(target: &Store, steps: &[StoredStep]) -> Result<(usize, usize), Sto
     let mut writes = Writes::default();
     for StoredStep { step, aged } in steps {
         let Some(StoredStep { step: before, .. }) = there.get(&step.id) else {
-            writes.steps.push(NewRow { step, aged: *aged });
+            writes.steps.push(NewRow::new(step, *aged));
             continue;
         };
         if step.ts < before.ts {

@@ -17,6 +17,8 @@ use super::{Pools, Store, StoreError};
 pub(super) const COLUMNS: &str = "id, stream, component, environment, version, owner, status, ts, run, attempt, span, finished_at, outcome, exit_code, aged";
 /// The most bytes that are sent to MySQL together: one record of TLS, see `statements`.
 const TEXT_BYTES: usize = 15 * 1024;
+/// Room for the usual row of a step.
+const ROW_BYTES: usize = 256;
 /// The most steps that are sent to SQLite together.
 const SQLITE_ROWS: usize = 64;
 
@@ -78,11 +80,11 @@ fn script(steps: &[NewRow<'_>], changes: &[NewChange]) -> Vec<String> {
     }
     script.open = false;
     let insert = format!("INSERT INTO steps ({COLUMNS})");
-    for NewRow { step, aged } in steps {
+    for NewRow { step, stream, aged } in steps {
         script.row(&insert, |row| {
             let finish = step.finish();
             row.bytes(step.id.0.as_bytes())
-                .bytes(&step.stream())
+                .bytes(stream)
                 .text(Some(step.component.as_str()))
                 .text(Some(step.environment.as_str()))
                 .text(Some(step.version.as_str()))
@@ -110,7 +112,8 @@ struct Script {
 
 impl Script {
     fn row(&mut self, insert: &str, values: impl Fn(&mut Row)) {
-        let mut row = Row("(".to_owned());
+        let mut row = Row(String::with_capacity(ROW_BYTES));
+        row.0.push('(');
         values(&mut row);
         let Row(row) = row;
         let text = self.texts.last().map_or(0, String::len);
@@ -186,11 +189,10 @@ impl Row {
 
 fn push_hex(row: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+    row.reserve(2 * bytes.len() + 3);
     row.push_str("X'");
-    for byte in bytes {
-        row.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        row.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
+    row.extend(bytes.iter().flat_map(digits));
     row.push('\'');
 }
 
@@ -237,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_one_transaction_and_texts_mean_nothing() {
         let steps = ["checkout", "a'); DROP TABLE steps; --", "ä\\'"].map(step);
-        let steps: Vec<NewRow<'_>> = steps.iter().map(|step| NewRow { step, aged: false }).collect();
+        let steps: Vec<NewRow<'_>> = steps.iter().map(|step| NewRow::new(step, false)).collect();
         let texts = script(&steps, &[change(7), change(8)]);
         assert_eq!(texts.len(), 1);
         let text = &texts[0];
@@ -258,7 +260,7 @@ mod tests {
     #[test]
     fn no_text_is_longer_than_a_record() {
         let long = step(&"ä".repeat(100));
-        let steps = vec![NewRow { step: &long, aged: true }; 200];
+        let steps = vec![NewRow::new(&long, true); 200];
         let changes: Vec<_> = (0..200).map(change).collect();
         let texts = script(&steps, &changes);
         assert!(texts.len() > 3 && texts.iter().all(|text| text.len() < 16 * 1024), "{}", texts.len());

@@ -58,10 +58,10 @@ impl NewChange {
         Self { stream, since, bucket: first_bucket(component) + part_of(&stream), ids: Vec::new() }
     }
 
-    /// Of a stream of which this step was recorded, or has changed.
-    pub fn of(step: &Step) -> Self {
+    /// Of the stream of a step that was recorded, or has changed.
+    pub fn of(step: &Step, stream: StreamKey) -> Self {
         let ids = step.id.0.as_bytes().to_vec();
-        Self { ids, ..Self::new(step.component.as_str(), step.stream(), step.ts.micros()) }
+        Self { ids, ..Self::new(step.component.as_str(), stream, step.ts.micros()) }
     }
 
     /// One change for those of each stream, or several where their ids are too many for one statement.

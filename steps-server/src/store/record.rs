@@ -7,6 +7,7 @@ use steps_shared::{Finish, Step, StepId, Timestamp};
 
 use super::at_once;
 use super::changes::NewChange;
+use super::fold_rows::StreamKey;
 use super::statements::{cut, cut_ids, row_bytes};
 use super::steps::{COLUMNS, StepRow};
 use super::transaction::{Tx, with_connection};
@@ -34,8 +35,18 @@ pub struct Writes<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct NewRow<'a> {
     pub step: &'a Step,
+    /// That of the step.
+    pub(super) stream: StreamKey,
     /// Whether its `ts` is of the server's clock.
-    pub aged: bool,
+    pub(super) aged: bool,
+}
+
+impl<'a> NewRow<'a> {
+    /// Of a step; `aged`: its `ts` is of the server's clock.
+    #[must_use]
+    pub fn new(step: &'a Step, aged: bool) -> Self {
+        Self { step, stream: step.stream(), aged }
+    }
 }
 
 /// A step that is recorded.
@@ -58,7 +69,7 @@ impl EarlierStart {
     /// The start that `step` has.
     #[must_use]
     pub fn of(step: &Step) -> Self {
-        Self { id: step.id, ts: step.ts, change: NewChange::of(step) }
+        Self { id: step.id, ts: step.ts, change: NewChange::of(step, step.stream()) }
     }
 }
 
@@ -90,17 +101,17 @@ impl EndedSpan {
     /// The end that `span` has; `None` when it has none.
     #[must_use]
     pub fn of(span: &Step) -> Option<Self> {
-        Some(Self { id: span.id, ts: span.ts, change: NewChange::of(span), finish: span.finish()? })
+        Some(Self { id: span.id, ts: span.ts, change: NewChange::of(span, span.stream()), finish: span.finish()? })
     }
 }
 
 /// Pushes the values of [`at_once::COLUMNS`].
 macro_rules! push_step {
     ($row:expr, $new:expr) => {{
-        let NewRow { step, aged } = $new;
+        let NewRow { step, stream, aged } = $new;
         let finish = step.finish();
         $row.push_bind(step.id.0)
-            .push_bind(step.stream().to_vec())
+            .push_bind(stream.to_vec())
             .push_bind(step.component.as_str())
             .push_bind(step.environment.as_str())
             .push_bind(step.version.as_str())
@@ -130,7 +141,7 @@ impl Store {
         if steps.is_empty() && earlier.is_empty() && ends.is_empty() {
             return Ok(unchanged);
         }
-        let recorded = steps.iter().map(|row| NewChange::of(row.step));
+        let recorded = steps.iter().map(|row| NewChange::of(row.step, row.stream));
         let changed = earlier.iter().map(|start| &start.change).chain(ends.iter().map(|end| &end.change));
         let changes = NewChange::joined(recorded.chain(changed.cloned()));
         if earlier.is_empty() && ends.is_empty() && self.record_at_once(steps, &changes).await? {
