@@ -164,6 +164,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of a Galera node ---\n{}\n---", self.log());
+        }
         self.kill();
     }
 }

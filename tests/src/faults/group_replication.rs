@@ -12,6 +12,10 @@ use super::{Cluster, free_port};
 use crate::eventually;
 
 const GROUP: &str = "5e7e5000-0000-4000-8000-000000000001";
+/// What is asked of a node when a test has failed.
+const STATE: &str = "SELECT member_port, member_state FROM performance_schema.replication_group_members; \
+                     SELECT trx_mysql_thread_id, trx_state, trx_started, trx_rows_locked, trx_query FROM information_schema.innodb_trx; \
+                     SHOW FULL PROCESSLIST";
 
 /// Three nodes; they are gone with this.
 #[derive(Debug)]
@@ -149,6 +153,16 @@ impl Node {
         }
     }
 
+    /// Who it takes to be in the group, and what it is doing.
+    fn state(&self) -> String {
+        let mut client = mysql_program("mysql").expect("tests/with-mysql runs this test");
+        client.args(["--user=root", "--connect-timeout=5", "--table"]);
+        client.arg(format!("--socket={}", self.folder.path().join("socket").display()));
+        client.args(["--execute", STATE]);
+        let said = client.stdin(Stdio::null()).output().expect("mysql starts");
+        format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr))
+    }
+
     fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -157,6 +171,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- MySQL node at {} ---\n{}\n{}\n---", self.port, self.log(), self.state());
+        }
         self.kill();
     }
 }
