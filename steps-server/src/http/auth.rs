@@ -128,6 +128,7 @@ pub async fn by_token(context: &Context, peer: IpAddr, text: &str) -> Result<Arc
     // The token first, then the failures: others behind the same address must not lock a valid one out.
     let reason = match text.parse::<TokenSecret>() {
         Err(_) if Issuers::may_be_token(text) && !context.app.issuers().is_empty() => {
+            // On the heap, as everything that few requests wait for: each request would have the room for it.
             match Box::pin(context.app.issuers().authenticate(text)).await {
                 Ok(caller) => return Ok(caller),
                 Err(refusal @ OidcRefusal::Unavailable(_)) => return Err(ApiError::Unverifiable(refusal.to_string())),

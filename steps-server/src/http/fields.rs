@@ -6,6 +6,8 @@ use super::body::MediaType;
 use super::problem::ApiError;
 use super::query;
 
+/// As many fields as a step usually has.
+const USUAL: usize = 8;
 /// The largest body, in bytes: far more than the longest fields need.
 pub const MAX_BYTES: usize = 64 * 1024;
 
@@ -14,7 +16,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// # Errors
 /// The body is of another type, or cannot be understood.
 pub fn read(query: &str, media_type: &MediaType, body: &[u8]) -> Result<Vec<(String, String)>, ApiError> {
-    let mut fields: Vec<(String, String)> = Vec::with_capacity(8);
+    let mut fields: Vec<(String, String)> = Vec::with_capacity(USUAL);
     let mut add = |encoded| -> Result<(), ApiError> {
         fields.extend(query::pairs(encoded)?.map(|(name, value)| (name.into_owned(), value.into_owned())));
         Ok(())

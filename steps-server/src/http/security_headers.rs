@@ -34,6 +34,7 @@ pub fn is_for_localhost(headers: &HeaderMap) -> bool {
 
 /// Adds those that are not there.
 pub fn add(headers: &mut HeaderMap, has_tls: bool) {
+    // These, that of TLS, and the request's id.
     headers.reserve(EVERY.len() + 2);
     for (name, value) in lines(has_tls) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -125,7 +125,7 @@ where
     let mut request = warp::http::Request::from_parts(parts, body.clone());
     // The rest of a head that is too large has not been read.
     let must_close = matches!(head, Err(ApiError::HeadTooLarge));
-    // Pinned where it is: what is handed on of it is its place.
+    // Pinned here, so that a pointer is handed to what is around it, and not all of it copied.
     let answer = pin!(async {
         match (head, route) {
             (Err(error), _) => error.into_response(),

@@ -63,7 +63,7 @@ pub async fn caller(
     if (!is_read && !is_of_this_site(client, headers)) || is_of_another_site(headers) {
         return Err(ApiError::ForeignOrigin);
     }
-    // On the heap: who has a token, or needs none, needs no room for it.
+    // On the heap: few requests wait for it.
     match Box::pin(context.app.session(&secret)).await? {
         Some(caller) => Ok(Some(caller)),
         None => {
