@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::setup;
 use crate::client::{Client, block_on};
-use crate::delivery::{Deadline, Recorded, Sender, keep};
+use crate::delivery::{Deadline, Now, Recorded, Sender, keep};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;
@@ -79,7 +79,7 @@ pub fn run(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
 
 fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
     let Args { stream, status, ts, id, spool, strict, best_effort: _, quiet, format } = args;
-    let begun = Instant::now();
+    let (begun, now) = (Instant::now(), Now::read());
     let settings = setup::settings_to_record(connection)?.with_flags(spool.values()).with_flags(stream.values());
     let connection = setup::connection_to_record(&settings)?;
     let deadline = Deadline::new(begun, connection.timeout);
@@ -96,10 +96,10 @@ fn record(args: Args, connection: &ConnectionFlags) -> Result<(), Error> {
         let sender = match Client::new(&connection) {
             Ok(client) => Sender::new(client, spool),
             Err(reason) => {
-                return keep(spool.as_ref(), vec![step.clone()], reason, deadline.end).await.map(Recorded::Kept);
+                return keep(spool.as_ref(), vec![step.clone()], &now, reason, deadline.end).await.map(Recorded::Kept);
             }
         };
-        let recorded = sender.record(&step, deadline).await?;
+        let recorded = sender.record(&step, &now, deadline).await?;
         if let Recorded::Sent { .. } = recorded {
             let lines = sender.deliver_waiting(deadline.end).await;
             lines.iter().for_each(terminal::note);

@@ -14,7 +14,8 @@ pub use deadline::Deadline;
 pub use flush::{Delivery, deliver, deliver_first};
 pub use sender::{Recorded, SendResult, Sender, keep};
 pub use spool::Spool;
-use spooled_step::{Now, SpooledStep};
+pub use spooled_step::Now;
+use spooled_step::SpooledStep;
 
 /// Reads bytes as a spool to its end.
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use steps_shared::{Age, NewStep, Step, When};
+use steps_shared::{NewStep, Step};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,17 +44,15 @@ impl Sender {
         Self { client, spool }
     }
 
-    /// Records a step, or keeps it.
+    /// Records a step, which has its age at `now`, or keeps it.
     ///
     /// # Errors
     /// The server refuses the step, or it can be neither sent nor kept.
-    pub async fn record(&self, step: &NewStep, deadline: Deadline) -> Result<Recorded, Error> {
-        let begun = Instant::now();
+    pub async fn record(&self, step: &NewStep, now: &Now, deadline: Deadline) -> Result<Recorded, Error> {
         match self.send(self.client.record(step), deadline).await? {
             SendResult::Answered((is_new, step)) => Ok(Recorded::Sent { is_new, step: Box::new(step) }),
             SendResult::Undelivered(reason) => {
-                let steps = vec![older(step, begun.elapsed())];
-                keep(self.spool.as_ref(), steps, reason, deadline.end).await.map(Recorded::Kept)
+                keep(self.spool.as_ref(), vec![step.clone()], now, reason, deadline.end).await.map(Recorded::Kept)
             }
         }
     }
@@ -112,8 +110,8 @@ impl Sender {
     }
 
     /// Keeps steps that could not be sent because of `reason`. See [`keep`].
-    pub async fn keep(&self, steps: Vec<NewStep>, reason: Error, deadline: Instant) -> Result<Error, Error> {
-        keep(self.spool.as_ref(), steps, reason, deadline).await
+    pub async fn keep(&self, steps: Vec<NewStep>, now: &Now, reason: Error, deadline: Instant) -> Result<Error, Error> {
+        keep(self.spool.as_ref(), steps, now, reason, deadline).await
     }
 
     /// Delivers what has waited, until `deadline`. Returns lines for the user; what fails here fails no command.
@@ -123,20 +121,20 @@ impl Sender {
     }
 }
 
-/// Keeps steps that could not be sent because of `reason`, on another thread: the disk may hang. Returns why they are kept, and
-/// where, if that is not the best place.
+/// Keeps steps that could not be sent because of `reason`, and have their ages at `now`, on another thread: the disk may hang. Returns
+/// why they are kept, and where, if that is not the best place.
 ///
 /// # Errors
 /// There is no spool, or they cannot be kept by `deadline`.
 pub async fn keep(
     spool: Option<&Spool>,
     steps: Vec<NewStep>,
+    now: &Now,
     reason: Error,
     deadline: Instant,
 ) -> Result<Error, Error> {
     let Some(spool) = spool.cloned() else { return Err(Error::Failed(reason.to_string())) };
-    // Now, not when the thread runs: the steps have the age that they have now.
-    let now = Now::read();
+    let now = now.clone();
     let folder = spool.folder().display().to_string();
     let keeping = spawn_blocking(move || spool.keep(&steps, &now, deadline));
     // On a machine that is so busy that nothing is left of the time-out, too.
@@ -155,12 +153,3 @@ pub async fn keep(
 
 /// A lock is given up at the deadline; a disk that is only busy has a little longer, so that no step is lost for that.
 const DISK_GRACE: Duration = Duration::from_millis(500);
-
-/// The step with the time added that it waited for the server. An explicit ts is not aged.
-fn older(step: &NewStep, by: Duration) -> NewStep {
-    let when = match step.when {
-        When::Ago(age) => When::Ago(Age::from_seconds(age.micros() as f64 / 1e6 + by.as_secs_f64()).unwrap_or(age)),
-        at @ When::At(_) => at,
-    };
-    NewStep { when, ..step.clone() }
-}

@@ -1,6 +1,6 @@
 //! A step that waits, as a line of the spool.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,18 +9,23 @@ use steps_shared::{NewFinish, NewStep, StepId, Timestamp};
 use crate::clock::{self, BootTime};
 use crate::error::Error;
 
-/// A moment by both clocks of this machine.
+/// A moment by the clocks of this machine: what is sent or kept together has one, because a busy machine lets any time pass between
+/// two readings.
 #[derive(Debug, Clone)]
 pub struct Now {
     /// By the clock that people and programs set.
     pub wall: Timestamp,
     /// By the clock that nobody sets; `None` where the system has none.
     pub boot: Option<BootTime>,
+    /// By the clock of this process.
+    pub process: Instant,
 }
 
 impl Now {
     pub fn read() -> Self {
-        Self { wall: clock::now(), boot: clock::boot_time() }
+        // Reading a file, it is first.
+        let boot = clock::boot_time();
+        Self { boot, process: Instant::now(), wall: clock::now() }
     }
 }
 
@@ -115,7 +120,7 @@ mod tests {
     }
 
     fn at(seconds: i64) -> Now {
-        Now { wall: Timestamp::from_micros(seconds * 1_000_000).unwrap(), boot: None }
+        Now { wall: Timestamp::from_micros(seconds * 1_000_000).unwrap(), boot: None, process: Instant::now() }
     }
 
     fn since_boot(wall: i64, boot_id: &str, seconds: i64) -> Now {

@@ -7,7 +7,7 @@ use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::{Client, Connection, RequestError};
-use crate::delivery::{Deadline, Recorded, SendResult, Sender, Spool, keep};
+use crate::delivery::{Deadline, Now, Recorded, SendResult, Sender, Spool, keep};
 use crate::error::Error;
 use crate::terminal;
 
@@ -84,27 +84,27 @@ impl CommandSteps {
         Self { record_as, started, first_id, last_id: StepId::generate() }
     }
 
-    fn beginning(&self) -> NewStep {
+    fn beginning(&self, now: &Now) -> NewStep {
         let (RecordAs::Span(step) | RecordAs::Deployment(step)) = &self.record_as;
-        aged(NewStep { id: Some(self.first_id), ..step.clone() }, self.started)
+        aged(NewStep { id: Some(self.first_id), ..step.clone() }, self.started, now)
     }
 
     /// The end; of a span, the beginning with it.
-    fn end(&self, end: CommandEnd) -> NewStep {
+    fn end(&self, end: CommandEnd, now: &Now) -> NewStep {
         match &self.record_as {
-            RecordAs::Span(_) => NewStep { finish: Some(finish(end)), ..self.beginning() },
+            RecordAs::Span(_) => NewStep { finish: Some(finish(end)), ..self.beginning(now) },
             RecordAs::Deployment(step) => {
                 let last = NewStep { id: Some(self.last_id), status: end.outcome().into(), ..step.clone() };
-                aged(last, self.started + end.took)
+                aged(last, self.started + end.took, now)
             }
         }
     }
 
     /// All of them.
-    fn all(&self, end: CommandEnd) -> Vec<NewStep> {
+    fn all(&self, end: CommandEnd, now: &Now) -> Vec<NewStep> {
         match self.record_as {
-            RecordAs::Span(_) => vec![self.end(end)],
-            RecordAs::Deployment(_) => vec![self.beginning(), self.end(end)],
+            RecordAs::Span(_) => vec![self.end(end, now)],
+            RecordAs::Deployment(_) => vec![self.beginning(now), self.end(end, now)],
         }
     }
 
@@ -116,7 +116,8 @@ impl CommandSteps {
         reason: Error,
         deadline: tokio::time::Instant,
     ) -> Result<KeptBecause, Error> {
-        keep(spool, self.all(end), reason, deadline).await.map(Some)
+        let now = Now::read();
+        keep(spool, self.all(end, &now), &now, reason, deadline).await.map(Some)
     }
 }
 
@@ -134,7 +135,8 @@ impl Recording {
         // Nobody waits for this while the command runs.
         let deadline = Deadline::new(tokio::time::Instant::now(), self.timeout);
         let mut started = self.without_beginning().await?;
-        started.beginning = match started.sender.record(&started.steps.beginning(), deadline).await {
+        let now = Now::read();
+        started.beginning = match started.sender.record(&started.steps.beginning(&now), &now, deadline).await {
             Ok(Recorded::Sent { .. }) => Beginning::Recorded,
             Ok(Recorded::Kept(_)) => Beginning::Kept,
             // It is tried again with the end, so that this error is not reported.
@@ -155,21 +157,25 @@ impl StartedRecording {
     /// Records the end, with the beginning where that is missing. Then delivers what has waited, until `deadline`.
     pub async fn end(self, end: CommandEnd, deadline: Deadline) -> Result<KeptBecause, Error> {
         let Self { steps, sender, beginning } = self;
-        let missing = || match (&steps.record_as, beginning) {
-            (RecordAs::Deployment(_), Beginning::Missing) => steps.all(end),
-            _ => vec![steps.end(end)],
-        };
-        for (at, step) in missing().iter().enumerate() {
-            let sent = match steps.record_as {
+        let mut sent = 0;
+        loop {
+            // Made anew for each: they are older then.
+            let now = Now::read();
+            let mut missing = match (&steps.record_as, beginning) {
+                (RecordAs::Deployment(_), Beginning::Missing) => steps.all(end, &now),
+                _ => vec![steps.end(end, &now)],
+            };
+            let Some(step) = missing.get(sent) else { break };
+            let answer = match steps.record_as {
                 RecordAs::Span(_) => sender.send(end_span(&sender.client, step, end, beginning), deadline).await?,
                 RecordAs::Deployment(_) => {
                     sender.send(async { sender.client.record(step).await.map(drop) }, deadline).await?
                 }
             };
-            if let SendResult::Undelivered(reason) = sent {
-                // Made anew: they are older now.
-                return sender.keep(missing().split_off(at), reason, deadline.end).await.map(Some);
+            if let SendResult::Undelivered(reason) = answer {
+                return sender.keep(missing.split_off(sent), &now, reason, deadline.end).await.map(Some);
             }
+            sent += 1;
         }
         sender.deliver_waiting(deadline.end).await.iter().for_each(terminal::note);
         Ok(None)
@@ -197,15 +203,31 @@ fn finish(end: CommandEnd) -> NewFinish {
     NewFinish { outcome, end: Some(SpanEnd::After(took)), exit_code: Some(i32::from(code)) }
 }
 
-/// The step with the age that it has now.
-fn aged(step: NewStep, since: Instant) -> NewStep {
-    let age = Age::from_seconds(since.elapsed().as_secs_f64()).unwrap_or_default();
+/// The step, which began at `since`, with the age that it has at `now`.
+fn aged(step: NewStep, since: Instant, now: &Now) -> NewStep {
+    let passed = now.process.saturating_duration_since(since);
+    let age = Age::from_seconds(passed.as_secs_f64()).unwrap_or_default();
     NewStep { when: When::Ago(age), ..step }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_are_those_of_one_moment() {
+        let started = Instant::now();
+        let after = |micros| Now { process: started + Duration::from_micros(micros), ..Now::read() };
+        let fields = [("component", "c"), ("version", "1"), ("owner", "o"), ("status", "started")];
+        let steps = CommandSteps::new(RecordAs::Deployment(NewStep::from_fields(fields).unwrap()), started);
+        let end = CommandEnd { code: 0, took: Duration::from_millis(2) };
+        let age = |step: NewStep| match step.when {
+            When::Ago(age) => age.micros(),
+            When::At(_) => panic!("it has no age"),
+        };
+        assert_eq!(age(steps.beginning(&after(700_000))), 700_000);
+        assert_eq!(steps.all(end, &after(900_000)).into_iter().map(age).collect::<Vec<_>>(), [900_000, 898_000]);
+    }
 
     #[test]
     fn the_end_of_a_span_has_its_code_and_duration() {
