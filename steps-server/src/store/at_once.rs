@@ -189,10 +189,11 @@ impl Row {
 
 fn push_hex(row: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
-    row.reserve(2 * bytes.len() + 3);
     row.push_str("X'");
-    row.extend(bytes.iter().flat_map(digits));
+    for byte in bytes {
+        row.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        row.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
     row.push('\'');
 }
 
