@@ -1,6 +1,6 @@
 //! The clocks.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use steps_shared::Timestamp;
 
@@ -9,6 +9,26 @@ use steps_shared::Timestamp;
 pub fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::saturating_from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A moment by the clocks of this machine: what is sent or kept together has one, because a busy machine lets any time pass between
+/// two readings.
+#[derive(Debug, Clone)]
+pub struct Now {
+    /// By the clock that people and programs set.
+    pub wall: Timestamp,
+    /// By the clock that nobody sets; `None` where the system has none.
+    pub boot: Option<BootTime>,
+    /// By the clock of this process.
+    pub process: Instant,
+}
+
+impl Now {
+    pub fn read() -> Self {
+        // Reading a file, it is first.
+        let boot = boot_time();
+        Self { boot, process: Instant::now(), wall: now() }
+    }
 }
 
 /// A moment by a clock that nobody can set, and that goes on while the machine sleeps. It means something until the machine
@@ -23,7 +43,7 @@ pub struct BootTime {
 
 /// The time since this machine was started; `None` where the system does not tell it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn boot_time() -> Option<BootTime> {
+fn boot_time() -> Option<BootTime> {
     use rustix::time::{ClockId, clock_gettime};
 
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
@@ -34,6 +54,6 @@ pub fn boot_time() -> Option<BootTime> {
 
 /// The time since this machine was started; `None` where the system does not tell it.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn boot_time() -> Option<BootTime> {
+fn boot_time() -> Option<BootTime> {
     None
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::setup;
 use crate::client::{Client, block_on};
-use crate::delivery::{Deadline, Now, Recorded, Sender, keep};
+use crate::clock::Now;
+use crate::delivery::{Deadline, Recorded, Sender, keep};
 use crate::error::Error;
 use crate::flags::{ConnectionFlags, SpoolFlags, StreamFlags};
 use crate::terminal;

@@ -9,11 +9,12 @@ use serde_json::Value;
 use steps_shared::{BatchAnswer, FieldErrors, LineResult, StepId};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::SpooledStep;
 use super::entries::{Entries, Entry};
 use super::place::Place;
 use super::spool::Spool;
-use super::{Now, SpooledStep};
 use crate::client::{Client, RequestError};
+use crate::clock::Now;
 use crate::error::Error;
 
 /// Steps in one request.

@@ -14,7 +14,6 @@ pub use deadline::Deadline;
 pub use flush::{Delivery, deliver, deliver_first};
 pub use sender::{Recorded, SendResult, Sender, keep};
 pub use spool::Spool;
-pub use spooled_step::Now;
 use spooled_step::SpooledStep;
 
 /// Reads bytes as a spool to its end.
@@ -25,7 +24,7 @@ pub fn read_whatever_it_is(bytes: &[u8]) {
     while let Some(entry) = entries.next_entry().unwrap() {
         whole += entry.length;
         if let Some(step) = SpooledStep::from_line(&entry.bytes) {
-            let now = Now::read();
+            let now = crate::clock::Now::read();
             let _ = (step.id(), step.has_ended(), step.finish(), step.aged(&now), step.waited(&now));
         }
     }

@@ -17,9 +17,10 @@ use reqwest::Url;
 use rustix::fs::{Access, OFlags};
 use tokio::time::Instant;
 
+use super::SpooledStep;
 use super::beside;
 use super::entries::Entries;
-use super::{Now, SpooledStep};
+use crate::clock::Now;
 use crate::error::Error;
 use crate::files::PrivateFolder;
 

@@ -8,8 +8,9 @@ use steps_shared::{NewStep, Step};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Deadline, Now, Spool, deliver};
+use super::{Deadline, Spool, deliver};
 use crate::client::{Client, RequestError};
+use crate::clock::Now;
 use crate::error::Error;
 
 /// Sends steps to the server, and keeps those that cannot be sent.

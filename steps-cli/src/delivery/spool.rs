@@ -8,8 +8,9 @@ use reqwest::Url;
 use steps_shared::NewStep;
 use tokio::time::Instant;
 
+use super::SpooledStep;
 use super::place::{Asking, Attempt, Place, SpoolStatus};
-use super::{Now, SpooledStep};
+use crate::clock::Now;
 use crate::error::Error;
 
 /// The places in which steps may wait for one server, the best first. There is at least one.

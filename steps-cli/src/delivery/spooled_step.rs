@@ -1,33 +1,13 @@
 //! A step that waits, as a line of the spool.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use steps_shared::{NewFinish, NewStep, StepId, Timestamp};
+use steps_shared::{NewFinish, NewStep, StepId};
 
-use crate::clock::{self, BootTime};
+use crate::clock::{BootTime, Now};
 use crate::error::Error;
-
-/// A moment by the clocks of this machine: what is sent or kept together has one, because a busy machine lets any time pass between
-/// two readings.
-#[derive(Debug, Clone)]
-pub struct Now {
-    /// By the clock that people and programs set.
-    pub wall: Timestamp,
-    /// By the clock that nobody sets; `None` where the system has none.
-    pub boot: Option<BootTime>,
-    /// By the clock of this process.
-    pub process: Instant,
-}
-
-impl Now {
-    pub fn read() -> Self {
-        // Reading a file, it is first.
-        let boot = clock::boot_time();
-        Self { boot, process: Instant::now(), wall: clock::now() }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpooledStep {
@@ -111,6 +91,10 @@ impl SpooledStep {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use steps_shared::Timestamp;
+
     use super::*;
 
     fn step(more: &[(&str, &str)]) -> NewStep {

@@ -7,7 +7,8 @@ use steps_shared::{Age, NewFinish, NewStep, SpanEnd, StepId, StepOutcome, When};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::{Client, Connection, RequestError};
-use crate::delivery::{Deadline, Now, Recorded, SendResult, Sender, Spool, keep};
+use crate::clock::Now;
+use crate::delivery::{Deadline, Recorded, SendResult, Sender, Spool, keep};
 use crate::error::Error;
 use crate::terminal;
 
