@@ -113,7 +113,7 @@ impl fmt::Display for Cell<'_> {
             Self::Id(id) => id.fmt(f),
             Self::Time(time) => time.fmt(f),
             Self::TimeInSeconds(time) => f.pad(&time.to_seconds_text()),
-            Self::Duration(duration) => duration.seconds().fmt(f),
+            Self::Duration(duration) => f.pad(&duration.to_seconds_text()),
             Self::Integer(number) => number.fmt(f),
             Self::Float(number) => number.fmt(f),
             Self::Bool(value) => value.fmt(f),

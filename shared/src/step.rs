@@ -122,6 +122,26 @@ impl StepColumn {
         Self::ExitCode,
         Self::Result,
     ];
+
+    /// Whether what stands in it depends on other steps, at least of some.
+    #[must_use]
+    pub fn is_derived(self) -> bool {
+        match self {
+            Self::EndedAt | Self::DurationSeconds | Self::DeploymentId | Self::Outcome | Self::Result => true,
+            Self::Component
+            | Self::Version
+            | Self::Owner
+            | Self::Status
+            | Self::Ts
+            | Self::Environment
+            | Self::Run
+            | Self::Id
+            | Self::StartedAt
+            | Self::Span
+            | Self::ExitCode
+            | Self::Attempt => false,
+        }
+    }
 }
 
 impl Step {

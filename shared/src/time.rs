@@ -91,14 +91,18 @@ impl Timestamp {
     #[must_use]
     pub fn rfc3339(self) -> [u8; 27] {
         let time = self.to_datetime().naive_utc();
+        let (year, micros) = (time.year().unsigned_abs(), time.nanosecond() / 1000);
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        text[..4].copy_from_slice(&digits::<4>(time.year().unsigned_abs()));
-        text[5..7].copy_from_slice(&digits::<2>(time.month()));
-        text[8..10].copy_from_slice(&digits::<2>(time.day()));
-        text[11..13].copy_from_slice(&digits::<2>(time.hour()));
-        text[14..16].copy_from_slice(&digits::<2>(time.minute()));
-        text[17..19].copy_from_slice(&digits::<2>(time.second()));
-        text[20..26].copy_from_slice(&digits::<6>(time.nanosecond() / 1000));
+        write_pair(&mut text, 0, year / 100);
+        write_pair(&mut text, 2, year % 100);
+        write_pair(&mut text, 5, time.month());
+        write_pair(&mut text, 8, time.day());
+        write_pair(&mut text, 11, time.hour());
+        write_pair(&mut text, 14, time.minute());
+        write_pair(&mut text, 17, time.second());
+        write_pair(&mut text, 20, micros / 10_000);
+        write_pair(&mut text, 22, micros / 100 % 100);
+        write_pair(&mut text, 24, micros % 100);
         text
     }
 
@@ -112,18 +116,30 @@ impl Timestamp {
     #[must_use]
     pub fn seconds_text(self) -> [u8; 19] {
         let whole = self.rfc3339();
-        std::array::from_fn(|at| if at == 10 { b' ' } else { whole[at] })
+        let mut text = [b' '; 19];
+        text[..10].copy_from_slice(&whole[..10]);
+        text[11..].copy_from_slice(&whole[11..19]);
+        text
     }
 }
 
-/// The last `N` digits of a number.
-fn digits<const N: usize>(mut number: u32) -> [u8; N] {
-    let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit += (number % 10) as u8;
-        number /= 10;
-    }
-    digits
+/// Writes the digits of a number below 100.
+fn write_pair(text: &mut [u8; 27], at: usize, number: u32) {
+    text[at..at + 2].copy_from_slice(&two_digits(number));
+}
+
+/// The digits of a number below 100.
+pub(crate) fn two_digits(number: u32) -> [u8; 2] {
+    const ALL: [[u8; 2]; 100] = {
+        let mut all = [[b'0'; 2]; 100];
+        let mut at = 0;
+        while at < 100 {
+            all[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+            at += 1;
+        }
+        all
+    };
+    ALL[number as usize % 100]
 }
 
 impl TryFrom<DateTime<Utc>> for Timestamp {
@@ -200,6 +216,8 @@ impl fmt::Display for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn micros(text: &str) -> Result<i64, TimeError> {
@@ -212,6 +230,16 @@ mod tests {
         assert_eq!(micros("1970-01-01 00:00:01.5"), Ok(1_500_000));
         assert_eq!(micros("1970-01-01T02:00:01.000002+02:00"), Ok(1_000_002));
         assert_eq!(micros("1970-01-01T00:00:00.0000019Z"), Ok(1));
+    }
+
+    proptest! {
+        #[test]
+        fn is_written_as_chrono_writes_it(micros in 0..=LAST_MICROSECOND) {
+            let time = Timestamp::from_micros(micros).unwrap();
+            let chronos = |format| time.to_datetime().format(format).to_string();
+            prop_assert_eq!(time.to_rfc3339(), chronos("%Y-%m-%dT%H:%M:%S%.6fZ"));
+            prop_assert_eq!(time.to_seconds_text(), chronos("%Y-%m-%d %H:%M:%S"));
+        }
     }
 
     #[test]
