@@ -44,8 +44,7 @@ impl Store {
             select.push(" LIMIT ").push(most);
             select.build_query_as().fetch_all(&mut *pools.read.acquire().await?).await?
         });
-        let steps = rows.into_iter().map(StoredRow::into_stored);
-        Ok(steps.collect::<Result<_, _>>()?)
+        Ok(rows.into_iter().map(StoredRow::into_stored).collect())
     }
 
     /// How many steps are recorded.

@@ -199,7 +199,10 @@ impl Reader {
         tx.end().await?;
         let derived =
             |entry: &Entry<'_>| Derived { deployment: whole.id, ended_at: entry.ended_at, result: entry.result };
-        let own = entries.iter().filter_map(|entry| Some(rows.remove(&entry.id)?.into_step(Some(derived(entry)))));
+        let own = entries.iter().filter_map(|entry| {
+            let mut row = rows.remove(&entry.id)?;
+            Some(row.derive(derived(entry)).map(|()| row.0))
+        });
         Ok(own.collect::<Result<_, _>>()?)
     }
 

@@ -1,9 +1,11 @@
 //! What is derived of the steps of a list: it stands with their deployments.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use sqlx::QueryBuilder;
+use futures_util::stream::TryStreamExt as _;
+use sqlx::{QueryBuilder, Row as _};
 use steps_shared::{Order, StepFilter, StepId, StepOutcome};
 use uuid::Uuid;
 
@@ -11,6 +13,7 @@ use super::filter::{push_filter, push_ids};
 use super::fold_rows::StreamKey;
 use super::statements::{cut_conditions, cut_ids};
 use super::steps::{StepRow, word};
+use super::timeline::Entry;
 use super::timelines::{WHOLE, WholeRow, entries};
 use super::transaction::{Tx, with_connection};
 use super::{Access, StoreError};
@@ -19,6 +22,8 @@ use super::{Access, StoreError};
 const MANY: usize = 200;
 /// The most of them, for each row.
 const DEPLOYMENTS_A_ROW: usize = 4;
+/// The most of their steps, for each row.
+const STEPS_A_ROW: usize = 8;
 /// The most steps that are known at a time.
 const MOST_KNOWN: usize = 20_000;
 
@@ -49,28 +54,43 @@ impl Known {
         Self { is_sparse: true, ..Self::default() }
     }
 
-    fn add(&mut self, row: &WholeRow, data: Option<&[u8]>) -> Result<(), StoreError> {
-        match data {
-            None => drop(self.before.insert(row.id)),
-            Some(data) => {
-                let known = entries(data)?.into_iter().map(|entry| {
-                    (entry.id, Derived { deployment: row.id, ended_at: entry.ended_at, result: entry.result })
-                });
-                self.steps.extend(known);
-            }
-        }
-        Ok(())
+    /// Whether deployments are many beside the steps of the list. Then those of each stream are read.
+    pub fn is_sparse(&self) -> bool {
+        self.is_sparse
+    }
+
+    /// Adds a part of a deployment's timeline; returns how many steps it has.
+    fn add(&mut self, deployment: Uuid, data: Option<&[u8]>) -> Result<usize, StoreError> {
+        let Some(data) = data else {
+            self.before.insert(deployment);
+            return Ok(0);
+        };
+        let entries = entries(data)?;
+        self.steps.extend(entries.iter().map(|Entry { id, ended_at, result, .. }| {
+            (*id, Derived { deployment, ended_at: *ended_at, result: *result })
+        }));
+        Ok(entries.len())
     }
 }
 
+/// Adds to rows what is found to be derived of them.
+fn fill<S: BuildHasher>(rows: &mut [StepRow], found: &mut HashMap<Uuid, Derived, S>) -> Result<(), StoreError> {
+    for row in rows.iter_mut().filter(|row| !row.is_derived()) {
+        if let Some(derived) = found.remove(&row.0.id.0) {
+            row.derive(derived)?;
+        }
+    }
+    Ok(())
+}
+
 impl Tx {
-    /// What is derived of each of the next rows of a list; `None` of those of no deployment.
-    pub(super) async fn derived(
+    /// Adds to each of the next rows of a list what is derived of it: nothing to those of no deployment.
+    pub(super) async fn derive(
         &mut self,
-        rows: &[StepRow],
+        rows: &mut [StepRow],
         known: &mut Known,
         (access, filter, order): (&Access, &StepFilter, Order),
-    ) -> Result<Vec<Option<Derived>>, StoreError> {
+    ) -> Result<(), StoreError> {
         if known.steps.len() > MOST_KNOWN {
             known.steps.clear();
         }
@@ -78,44 +98,31 @@ impl Tx {
         if rows.len() >= MANY && !known.is_sparse {
             self.know_deployments_of_time(rows, known, (access, filter, order)).await?;
         }
-        let mut derived = vec![None; rows.len()];
-        self.fill(rows, &mut derived, known).await?;
+        self.fill(rows, known).await?;
         let mut missing: HashMap<StreamKey, (i64, i64)> = HashMap::new();
-        for (row, derived) in rows.iter().zip(&derived) {
-            if derived.is_none() {
-                let ts = row.0.ts.micros();
-                let (first, last) = missing.entry(row.0.stream()).or_insert((ts, ts));
-                (*first, *last) = (ts.min(*first), ts.max(*last));
-            }
+        for row in rows.iter().filter(|row| !row.is_derived()) {
+            let ts = row.0.ts.micros();
+            let (first, last) = missing.entry(row.0.stream()).or_insert((ts, ts));
+            (*first, *last) = (ts.min(*first), ts.max(*last));
         }
         if !missing.is_empty() {
             self.know_deployments_of_streams(missing, known).await?;
-            self.fill(rows, &mut derived, known).await?;
+            self.fill(rows, known).await?;
         }
-        Ok(derived)
+        Ok(())
     }
 
-    /// Fills in what is known of the rows by now.
-    async fn fill(
-        &mut self,
-        rows: &[StepRow],
-        derived: &mut [Option<Derived>],
-        known: &mut Known,
-    ) -> Result<(), StoreError> {
-        for (StepRow(step), derived) in rows.iter().zip(derived.iter_mut()).filter(|(_, derived)| derived.is_none()) {
-            *derived = known.steps.remove(&step.id.0);
-        }
+    /// Adds to the rows what is known of them by now.
+    async fn fill(&mut self, rows: &mut [StepRow], known: &mut Known) -> Result<(), StoreError> {
+        fill(rows, &mut known.steps)?;
         if known.before.is_empty() {
             return Ok(());
         }
-        let missing = rows.iter().zip(derived.iter()).filter(|(_, derived)| derived.is_none());
-        let missing: Vec<StepId> = missing.map(|(StepRow(step), _)| step.id).collect();
+        let missing = rows.iter().filter(|row| !row.is_derived());
+        let missing: Vec<StepId> = missing.map(|StepRow(step)| step.id).collect();
         let mut before = self.derived_by_the_version_before(&missing).await?;
         before.retain(|_, derived| known.before.contains(&derived.deployment));
-        for (StepRow(step), derived) in rows.iter().zip(derived.iter_mut()).filter(|(_, derived)| derived.is_none()) {
-            *derived = before.remove(&step.id.0);
-        }
-        Ok(())
+        fill(rows, &mut before)
     }
 
     /// What the version before has derived of steps.
@@ -135,10 +142,11 @@ impl Tx {
         Ok(derived)
     }
 
-    /// Reads the deployments that began in the time of the rows: where a list has many rows, these are those of nearly all.
+    /// Reads the deployments that began in the time of the rows, and adds what they say to rows: where a list has many rows, these
+    /// are those of nearly all.
     async fn know_deployments_of_time(
         &mut self,
-        rows: &[StepRow],
+        rows: &mut [StepRow],
         known: &mut Known,
         (access, filter, order): (&Access, &StepFilter, Order),
     ) -> Result<(), StoreError> {
@@ -146,27 +154,38 @@ impl Tx {
         let (first, last) = (first.0.ts.micros(), last.0.ts.micros());
         let most = rows.len() * DEPLOYMENTS_A_ROW;
         let filter = StepFilter { owner: None, status: None, since: None, until: None, ..filter.clone() };
-        let deployments: Vec<WholeRow> = with_connection!(self, connection => {
-            let mut select = QueryBuilder::new("SELECT ");
-            select.push(WHOLE).push(" FROM deployments");
+        let (mut deployments, mut steps, mut at) = (0, 0, 0);
+        with_connection!(self, connection => {
+            let mut select = QueryBuilder::new("SELECT id, started_at, timeline FROM deployments");
             push_filter(&mut select, access, &filter, "started_at");
-            let (beyond, within, order) = match order {
+            let (beyond, within, ordered) = match order {
                 Order::Ascending => (" AND started_at > ", " AND started_at <= ", " ORDER BY started_at, id"),
                 Order::Descending => (" AND started_at < ", " AND started_at >= ", " ORDER BY started_at DESC, id DESC"),
             };
-            match known.reached {
-                Some(reached) => select.push(beyond).push_bind(reached),
-                None if order.ends_with("DESC") => select.push(" AND started_at <= ").push_bind(first),
-                None => select.push(" AND started_at >= ").push_bind(first),
+            match (known.reached, order) {
+                (Some(reached), _) => select.push(beyond).push_bind(reached),
+                (None, Order::Descending) => select.push(" AND started_at <= ").push_bind(first),
+                (None, Order::Ascending) => select.push(" AND started_at >= ").push_bind(first),
             };
-            select.push(within).push_bind(last).push(order).push(" LIMIT ").push(most as u64);
-            select.build_query_as().fetch_all(connection).await?
+            select.push(within).push_bind(last).push(ordered).push(" LIMIT ").push(most as u64);
+            let mut found = select.build().fetch(connection);
+            while let Some(row) = found.try_next().await? {
+                let (id, started_at): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
+                // No later deployment has the rows before it. Given at once, little is known at a time, and that is quick to find.
+                if order == Order::Ascending {
+                    let before = rows[at..].iter().take_while(|row| row.0.ts.micros() < started_at).count();
+                    fill(&mut rows[at..at + before], &mut known.steps)?;
+                    at += before;
+                }
+                deployments += 1;
+                steps += known.add(id, row.try_get(2)?)?;
+                if steps > rows.len() * STEPS_A_ROW {
+                    break;
+                }
+            }
         });
-        known.is_sparse = deployments.len() == most;
+        known.is_sparse = deployments == most || steps > rows.len() * STEPS_A_ROW;
         known.reached = Some(last);
-        for row in &deployments {
-            known.add(row, row.timeline.as_deref())?;
-        }
         Ok(())
     }
 
@@ -193,7 +212,7 @@ impl Tx {
                 select.build_query_as().fetch_all(connection).await?
             });
             for row in deployments {
-                known.add(&row, row.timeline.as_deref())?;
+                known.add(row.id, row.timeline.as_deref())?;
                 let times = streams.iter().find(|(stream, _)| row.stream == stream);
                 if row.parts > 0
                     && let Some((_, (first, last))) = times
@@ -206,7 +225,7 @@ impl Tx {
             let from = self.part_before(row.id, first).await?;
             let to = self.part_before(row.id, last.saturating_add(1)).await?;
             for part in self.parts_between(row.id, from, to).await? {
-                known.add(&row, Some(&part))?;
+                known.add(row.id, Some(&part))?;
             }
         }
         Ok(())

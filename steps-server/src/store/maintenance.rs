@@ -101,7 +101,7 @@ impl Tx {
         after: (i64, Uuid),
         limit: u32,
     ) -> Result<Vec<((i64, Uuid), bool)>, StoreError> {
-        let rows: Vec<StepRow> = with_connection!(self, connection => {
+        let mut rows: Vec<StepRow> = with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM steps WHERE ts >= ");
             select.push_bind(after.0).push(" AND (ts > ").push_bind(after.0).push(" OR id > ").push_bind(after.1).push(")");
@@ -120,12 +120,8 @@ impl Tx {
             select.build_query_as().fetch_all(connection).await?
         });
         let all = (&Access::Everything, &StepFilter::default(), Order::Ascending);
-        let derived = self.derived(&rows, &mut Known::for_few(), all).await?;
-        Ok(rows
-            .iter()
-            .zip(derived)
-            .map(|(row, derived)| ((row.0.ts.micros(), row.0.id.0), derived.is_none()))
-            .collect())
+        self.derive(&mut rows, &mut Known::for_few(), all).await?;
+        Ok(rows.iter().map(|row| ((row.0.ts.micros(), row.0.id.0), !row.is_derived())).collect())
     }
 
     /// Deletes single steps.

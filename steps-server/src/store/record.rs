@@ -92,8 +92,8 @@ pub(super) struct StoredRow {
 }
 
 impl StoredRow {
-    pub(super) fn into_stored(self) -> Result<StoredStep, sqlx::Error> {
-        Ok(StoredStep { step: self.step.into_step(None)?, aged: self.aged })
+    pub(super) fn into_stored(self) -> StoredStep {
+        StoredStep { step: self.step.0, aged: self.aged }
     }
 }
 
@@ -181,7 +181,7 @@ impl Store {
                 select.push(")");
                 // On the writing connection: a replica that lags would not know them yet.
                 for row in select.build_query_as::<StoredRow>().fetch_all(&pools.write.get()).await? {
-                    let found = row.into_stored()?;
+                    let found = row.into_stored();
                     stored.insert(found.step.id, found);
                 }
             }

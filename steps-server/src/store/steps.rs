@@ -1,11 +1,12 @@
 //! Reading steps.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use async_stream::try_stream;
-use futures_util::stream::{BoxStream, StreamExt as _};
+use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
-use steps_shared::{Attempt, Component, Order, Step, StepFilter, StepId, StepQuery, Timestamp};
+use steps_shared::{Attempt, Component, Order, Run, Step, StepFilter, StepId, StepQuery, Timestamp};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -17,8 +18,13 @@ use super::{Access, Reader, StoreError, with_pools};
 /// The columns of a [`StepRow`], in its order. They come first in what is selected.
 pub(super) const COLUMNS: &str =
     "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, finished_at";
-/// Rows that are read at a time.
-const ROWS: u64 = 1000;
+/// Rows that are read at a time: few first, so that they are there soon, and more later. Each time costs the database half a
+/// millisecond, and InnoDB reads ahead only where much is read at once.
+const ROWS: RangeInclusive<u64> = 1000..=8000;
+/// The most bytes that they take in memory.
+const BYTES: usize = 4 * 1024 * 1024;
+/// Rows that are read before it is the turn of others.
+const TURN: usize = 256;
 
 /// A step as the database holds it, with nothing that is derived.
 #[derive(Debug)]
@@ -59,15 +65,28 @@ where
 }
 
 impl StepRow {
-    /// The step with what is derived of it.
-    pub fn into_step(self, derived: Option<Derived>) -> Result<Step, sqlx::Error> {
-        let Self(mut step) = self;
-        let Some(Derived { deployment, ended_at, result }) = derived else { return Ok(step) };
+    /// Adds what is derived of it.
+    pub fn derive(&mut self, Derived { deployment, ended_at, result }: Derived) -> Result<(), sqlx::Error> {
+        let Self(step) = self;
         // The end of a span that was told is a fact; any other end is derived.
         if let (None, Some(ended_at)) = (step.ended_at, ended_at) {
             step.ended_at = Some(timestamp("ended_at", ended_at)?);
         }
-        Ok(Step { deployment_id: Some(StepId(deployment)), result, ..step })
+        (step.deployment_id, step.result) = (Some(StepId(deployment)), result);
+        Ok(())
+    }
+
+    /// Whether something is known to be derived of it.
+    pub fn is_derived(&self) -> bool {
+        self.0.deployment_id.is_some()
+    }
+
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        let Step { component, environment, version, owner, status, run, .. } = &self.0;
+        let names = [component.as_str(), environment.as_str(), version.as_str(), owner.as_str(), status.as_str()];
+        let names = names.into_iter().chain(run.as_ref().map(Run::as_str));
+        size_of::<Self>() + names.map(str::len).sum::<usize>()
     }
 }
 
@@ -97,6 +116,13 @@ pub(super) fn timestamp(column: &str, micros: i64) -> Result<Timestamp, sqlx::Er
 /// The error of a value that the server cannot have written.
 pub(super) fn invalid(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: format!("{column} {error}").into() }
+}
+
+/// The next rows of a list.
+struct Page {
+    rows: Vec<StepRow>,
+    /// Whether there are no more.
+    is_last: bool,
 }
 
 /// Rows as they come from the database's cursor.
@@ -160,10 +186,10 @@ impl Reader {
     }
 
     /// Some steps with what is derived of them.
-    pub(super) async fn with_derived(&self, tx: &mut Tx, rows: Vec<StepRow>) -> Result<Vec<Step>, StoreError> {
+    pub(super) async fn with_derived(&self, tx: &mut Tx, mut rows: Vec<StepRow>) -> Result<Vec<Step>, StoreError> {
         let asked = (&self.access, &StepFilter::default(), Order::Ascending);
-        let derived = tx.derived(&rows, &mut Known::for_few(), asked).await?;
-        Ok(rows.into_iter().zip(derived).map(|(row, derived)| row.into_step(derived)).collect::<Result<_, _>>()?)
+        tx.derive(&mut rows, &mut Known::for_few(), asked).await?;
+        Ok(rows.into_iter().map(|StepRow(step)| step).collect())
     }
 }
 
@@ -175,44 +201,55 @@ impl Tx {
         query: StepQuery,
         parts: mpsc::Sender<Vec<Step>>,
     ) -> Result<(), StoreError> {
-        let StepQuery { filter, order, .. } = query;
+        let StepQuery { filter, order, columns, .. } = query;
+        let asked = (&access, &filter, order);
+        let derives = columns.is_empty() || columns.iter().any(|column| column.is_derived());
         let mut left = query.limit.unwrap_or(u64::MAX);
-        let (mut known, mut after) = (Known::default(), None);
+        let (mut known, mut after, mut most) = (Known::default(), None, *ROWS.start());
         while left > 0 {
-            let most = left.min(ROWS);
-            let rows = self.step_rows((&access, &filter, order), after, most).await?;
-            let Some(last) = rows.last() else { break };
-            after = Some((last.0.ts.micros(), last.0.id.0));
-            left -= most;
-            let is_last = (rows.len() as u64) < most;
-            let derived = self.derived(&rows, &mut known, (&access, &filter, order)).await?;
-            let steps = rows.into_iter().zip(derived).map(|(row, derived)| row.into_step(derived));
-            if parts.send(steps.collect::<Result<_, _>>()?).await.is_err() {
-                return Ok(());
+            let Page { mut rows, is_last } = self.page(asked, after, left.min(most)).await?;
+            after = rows.last().map(|StepRow(step)| (step.ts.micros(), step.id.0));
+            left = if is_last { 0 } else { left - rows.len() as u64 };
+            if derives {
+                self.derive(&mut rows, &mut known, asked).await?;
             }
-            if is_last {
-                break;
+            // Of a sparse list much more is in memory than its rows.
+            most = if known.is_sparse() { *ROWS.start() } else { (most * 4).min(*ROWS.end()) };
+            if parts.send(rows.into_iter().map(|StepRow(step)| step).collect()).await.is_err() {
+                return Ok(());
             }
         }
         self.end().await
     }
 
-    /// The next rows of a list behind a place in it.
-    async fn step_rows(
+    /// The next rows of a list behind a place in it, so many or fewer.
+    async fn page(
         &mut self,
         (access, filter, order): (&Access, &StepFilter, Order),
         after: Option<(i64, Uuid)>,
         most: u64,
-    ) -> Result<Vec<StepRow>, StoreError> {
-        Ok(with_connection!(self, connection => {
+    ) -> Result<Page, StoreError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT ");
             select.push(COLUMNS).push(" FROM steps");
             push_filter(&mut select, access, filter, "ts");
             push_after(&mut select, "ts", order, after);
             select.push(" LIMIT ").push(most);
-            // Made of whole rows: a stream would move each of them several times.
-            let rows = select.build().fetch_all(connection).await?;
-            rows.iter().map(StepRow::from_row).collect::<Result<_, _>>()?
-        }))
+            let mut found = select.build().fetch(connection);
+            while let Some(row) = found.try_next().await? {
+                let row = StepRow::from_row(&row)?;
+                bytes += row.bytes();
+                rows.push(row);
+                if bytes >= BYTES {
+                    break;
+                }
+                // What the database has sent already must not keep others from theirs.
+                if rows.len().is_multiple_of(TURN) {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        Ok(Page { is_last: bytes < BYTES && (rows.len() as u64) < most, rows })
     }
 }

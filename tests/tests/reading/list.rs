@@ -1,13 +1,16 @@
 //! `GET /v1/steps`: which steps, in what order, and how they are written.
 
+use std::collections::HashSet;
+use std::fs::File;
 use std::io::Cursor;
+use std::process::Command;
 
 use calamine::{Data, Reader, Xlsx};
 use reqwest::Method;
 use serde_json::{Value, json};
 use steps_shared::{BatchAnswer, StepId};
 use steps_tests::steps::{column, encoded, rows};
-use steps_tests::{Answer, PATIENCE, Server, TestDb, on_both_stores};
+use steps_tests::{Answer, Cli, PATIENCE, Server, TestDb, binary, on_both_stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -37,6 +40,9 @@ on_both_stores!(
     equal_times_keep_the_order_they_were_recorded_in,
     a_misspelt_filter_does_not_return_everything,
     columns_are_chosen_and_ordered,
+    what_is_derived_is_read_for_each_column_that_needs_it,
+    long_lists_are_whole_in_either_order,
+    rows_of_long_names_are_whole,
     formats_are_named_or_accepted,
     a_step_has_one_shape_everywhere,
     an_empty_list_is_whole_in_every_format,
@@ -135,6 +141,75 @@ async fn columns_are_chosen_and_ordered(db: TestDb) {
     assert_eq!(column(&all, "run"), [""], "a missing value is an empty cell");
     let json = server.get("/v1/steps?columns=status,component&limit=1&format=json").await;
     assert_eq!(json.text().replace('\n', ""), r#"{"steps":[{"status":"a","component":"c"}]}"#);
+}
+
+async fn what_is_derived_is_read_for_each_column_that_needs_it(db: TestDb) {
+    let server = Server::start(&db).await;
+    let mut steps: Vec<Value> = [("started", 0), ("building", 5), ("test", 10), ("lint", 12), ("failed", 60)]
+        .map(|(status, second)| {
+            let mut step = step(status, &format!("2026-01-05 09:30:{second:02}"));
+            step["run"] = json!("7");
+            step
+        })
+        .into();
+    // One span ends, the other one is ended by the deployment.
+    for span in &mut steps[2..4] {
+        span["span"] = json!(true);
+    }
+    steps[2]["outcome"] = json!("failed");
+    steps[2]["duration"] = json!(3);
+    steps[2]["exit_code"] = json!(2);
+    server.batch(&steps).await;
+    let whole = server.list("").await;
+    assert_eq!(column(&whole, "outcome"), ["", "", "failed", "unfinished", ""]);
+    for name in HEADER.split(',') {
+        assert_eq!(column(&server.list(&format!("columns={name}")).await, name), column(&whole, name), "{name}");
+    }
+}
+
+/// Long lists are read in larger pieces, and each piece with the deployments of its time.
+async fn long_lists_are_whole_in_either_order(db: TestDb) {
+    const STEPS: usize = 10_500;
+    let server = Server::start(&db).await;
+    let cli = Cli::of(&server);
+    let file = cli.work().join("history.csv");
+    let mut history = Command::new(binary("history"));
+    history.args(["--per-day", "4000", "--rows", &STEPS.to_string()]);
+    assert!(history.stdout(File::create(&file).unwrap()).status().unwrap().success());
+    cli.run(&["import", &file.display().to_string()]).ok();
+
+    let listed = server.list("").await;
+    let ids: HashSet<String> = column(&listed, "id").into_iter().collect();
+    assert_eq!(ids.len(), STEPS);
+    let mut backwards = rows(&server.list("order=desc").await);
+    backwards.reverse();
+    let forwards = rows(&listed);
+    assert_eq!(forwards.len(), STEPS);
+    assert!(forwards == backwards);
+    for row in forwards.iter().step_by(500) {
+        let alone = server.get(&format!("/v1/steps/{}?format=csv", row["id"])).await.ok().to_owned();
+        assert_eq!(&rows(&alone)[0], row);
+        assert!(!row["deployment_id"].is_empty(), "a deployment: {row:?}");
+    }
+}
+
+/// They are read in smaller pieces.
+async fn rows_of_long_names_are_whole(db: TestDb) {
+    let server = Server::start(&db).await;
+    let long = |limit: usize, last: &str| format!("{}{last}", "🚀".repeat(limit - last.len()));
+    for versions in [0..400, 400..800, 800..1200] {
+        let steps = versions.map(|version| {
+            json!({
+                "component": long(255, "c"), "version": long(255, &version.to_string()), "owner": long(255, "o"),
+                "status": long(64, "s"), "environment": long(64, "e"), "run": long(255, &version.to_string()),
+                "ts": format!("2026-01-05 {:02}:{:02}:00", version / 60, version % 60),
+            })
+        });
+        server.batch(&steps.collect::<Vec<_>>()).await;
+    }
+    let expected: Vec<String> = (0..1200).map(|version: usize| long(255, &version.to_string())).collect();
+    assert_eq!(column(&server.list("").await, "version"), expected);
+    assert_eq!(column(&server.list("limit=900").await, "version"), expected[..900]);
 }
 
 async fn formats_are_named_or_accepted(db: TestDb) {
