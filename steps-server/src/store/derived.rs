@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use futures_util::stream::TryStreamExt as _;
+use futures_util::stream::{TryChunksError, TryStreamExt as _};
 use sqlx::{QueryBuilder, Row as _};
 use steps_shared::{Order, StepFilter, StepId, StepOutcome};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ const MANY: usize = 200;
 const DEPLOYMENTS_A_ROW: usize = 4;
 /// The most of their steps, for each row.
 const STEPS_A_ROW: usize = 8;
+/// Deployments that are read together.
+const TOGETHER: usize = 500;
 /// The most steps that are known at a time.
 const MOST_KNOWN: usize = 20_000;
 
@@ -168,17 +170,19 @@ impl Tx {
                 (None, Order::Ascending) => select.push(" AND started_at >= ").push_bind(first),
             };
             select.push(within).push_bind(last).push(ordered).push(" LIMIT ").push(most as u64);
-            let mut found = select.build().fetch(connection);
-            while let Some(row) = found.try_next().await? {
-                let (id, started_at): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
-                // No later deployment has the rows before it. Given at once, little is known at a time, and that is quick to find.
-                if order == Order::Ascending {
-                    let before = rows[at..].iter().take_while(|row| row.0.ts.micros() < started_at).count();
-                    fill(&mut rows[at..at + before], &mut known.steps)?;
-                    at += before;
+            let mut found = select.build().fetch(connection).try_chunks(TOGETHER);
+            while let Some(some) = found.try_next().await.map_err(|TryChunksError(_, error)| error)? {
+                for row in &some {
+                    let (id, started_at): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
+                    // No later deployment has the rows before it. Given at once, little is known at a time, and quick to find.
+                    if order == Order::Ascending {
+                        let before = rows[at..].iter().take_while(|row| row.0.ts.micros() < started_at).count();
+                        fill(&mut rows[at..at + before], &mut known.steps)?;
+                        at += before;
+                    }
+                    steps += known.add(id, row.try_get(2)?)?;
                 }
-                deployments += 1;
-                steps += known.add(id, row.try_get(2)?)?;
+                deployments += some.len();
                 if steps > rows.len() * STEPS_A_ROW {
                     break;
                 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use async_stream::try_stream;
-use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{BoxStream, StreamExt as _, TryChunksError, TryStreamExt as _};
 use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 use steps_shared::{Attempt, Component, Order, Run, Step, StepFilter, StepId, StepQuery, Timestamp};
 use tokio::sync::mpsc;
@@ -18,13 +18,16 @@ use super::{Access, Reader, StoreError, with_pools};
 /// The columns of a [`StepRow`], in its order. They come first in what is selected.
 pub(super) const COLUMNS: &str =
     "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, finished_at";
-/// Rows that are read at a time: few first, so that they are there soon, and more later. Each time costs the database half a
-/// millisecond, and InnoDB reads ahead only where much is read at once.
-const ROWS: RangeInclusive<u64> = 1000..=8000;
+/// Rows that are read from MySQL at a time: few first, so that they are there soon, and more later. Each time costs the database
+/// half a millisecond, and InnoDB reads ahead only where much is read at once.
+const MYSQL_ROWS: RangeInclusive<u64> = 1000..=8000;
+/// The same from SQLite, where each time costs next to nothing.
+const SQLITE_ROWS: RangeInclusive<u64> = 1000..=1000;
 /// The most bytes that they take in memory.
 const BYTES: usize = 4 * 1024 * 1024;
-/// Rows that are read before it is the turn of others.
-const TURN: usize = 256;
+/// Rows of MySQL that are decoded together, while they are in the processor's cache; then it is the turn of others. A piece of
+/// SQLite's is small enough to be decoded at once.
+const DECODED: usize = 256;
 
 /// A step as the database holds it, with nothing that is derived.
 #[derive(Debug)]
@@ -205,7 +208,8 @@ impl Tx {
         let asked = (&access, &filter, order);
         let derives = columns.is_empty() || columns.iter().any(|column| column.is_derived());
         let mut left = query.limit.unwrap_or(u64::MAX);
-        let (mut known, mut after, mut most) = (Known::default(), None, *ROWS.start());
+        let sizes = if self.is_sqlite() { SQLITE_ROWS } else { MYSQL_ROWS };
+        let (mut known, mut after, mut most) = (Known::default(), None, *sizes.start());
         while left > 0 {
             let Page { mut rows, is_last } = self.page(asked, after, left.min(most)).await?;
             after = rows.last().map(|StepRow(step)| (step.ts.micros(), step.id.0));
@@ -214,7 +218,7 @@ impl Tx {
                 self.derive(&mut rows, &mut known, asked).await?;
             }
             // Of a sparse list much more is in memory than its rows.
-            most = if known.is_sparse() { *ROWS.start() } else { (most * 4).min(*ROWS.end()) };
+            most = if known.is_sparse() { *sizes.start() } else { (most * 4).min(*sizes.end()) };
             if parts.send(rows.into_iter().map(|StepRow(step)| step).collect()).await.is_err() {
                 return Ok(());
             }
@@ -229,6 +233,7 @@ impl Tx {
         after: Option<(i64, Uuid)>,
         most: u64,
     ) -> Result<Page, StoreError> {
+        let together = if self.is_sqlite() { most as usize } else { DECODED };
         let (mut rows, mut bytes) = (Vec::new(), 0);
         with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT ");
@@ -236,18 +241,18 @@ impl Tx {
             push_filter(&mut select, access, filter, "ts");
             push_after(&mut select, "ts", order, after);
             select.push(" LIMIT ").push(most);
-            let mut found = select.build().fetch(connection);
-            while let Some(row) = found.try_next().await? {
-                let row = StepRow::from_row(&row)?;
-                bytes += row.bytes();
-                rows.push(row);
+            let mut found = select.build().fetch(connection).try_chunks(together);
+            while let Some(some) = found.try_next().await.map_err(|TryChunksError(_, error)| error)? {
+                for row in &some {
+                    let row = StepRow::from_row(row)?;
+                    bytes += row.bytes();
+                    rows.push(row);
+                }
                 if bytes >= BYTES {
                     break;
                 }
                 // What the database has sent already must not keep others from theirs.
-                if rows.len().is_multiple_of(TURN) {
-                    tokio::task::yield_now().await;
-                }
+                tokio::task::yield_now().await;
             }
         });
         Ok(Page { is_last: bytes < BYTES && (rows.len() as u64) < most, rows })

@@ -138,6 +138,11 @@ impl Tx {
         Ok(Self::Sqlite(begun, Arc::clone(pools), turn))
     }
 
+    /// Whether it is of SQLite.
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(..) | Self::ReadingSqlite(_))
+    }
+
     /// Ends what only reads.
     pub async fn end(mut self) -> Result<(), StoreError> {
         with_connection!(&mut self, connection => connection.execute("ROLLBACK").await.map(drop)?);

@@ -9,7 +9,6 @@ use futures_util::future::{Fuse, FutureExt as _};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use steps_shared::{ListFormat, Resource};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use warp::Reply as _;
 use warp::http::{HeaderValue, header};
@@ -23,12 +22,8 @@ use crate::http::context::Context;
 use crate::http::problem::ApiError;
 use crate::http::request_id;
 
-/// The most rows that are sent together.
+/// The most rows that are written before they are sent on. No other request is answered meanwhile.
 const ROWS: usize = 256;
-/// The most rows that are written at a time.
-const WRITTEN: usize = 8 * ROWS;
-/// So few rows are sooner written than handed over to another thread.
-const FEW: usize = 64;
 /// How often a sender that waits looks whether other lists wait.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long the answer waits for the first rows, so that a database that fails at once is answered 503.
@@ -104,16 +99,6 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends parts one after the other.
-    async fn send_all(&mut self, parts: Vec<Bytes>) -> io::Result<()> {
-        for part in parts {
-            self.send(part).await?;
-            // A list whose rows are all there must not keep the others from theirs.
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
     /// Breaks the answer off at once, whatever waits for the socket, so that the client does not take a part for the whole.
     pub fn break_off(self, error: io::Error, what: &'static str) {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -131,36 +116,16 @@ async fn send<R: Resource>(
     sender: &mut Sender,
 ) -> io::Result<()> {
     let stall = sender.context.stall_timeout;
-    let mut written = vec![writer.head()?.into()];
+    sender.send(writer.head()?.into()).await?;
     let mut parts = std::pin::pin!(parts);
-    loop {
-        sender.send_all(std::mem::take(&mut written)).await?;
-        let Some(part) = next(&mut parts, stall).await? else { break };
-        let rows = Arc::new(part.map_err(io::Error::other)?);
-        for at in (0..rows.len()).step_by(WRITTEN) {
-            // What is written is sent while the next rows are being written.
-            let writing = write(writer, Arc::clone(&rows), at);
-            let (wrote, sent) = tokio::join!(writing, sender.send_all(std::mem::take(&mut written)));
-            sent?;
-            (writer, written) = wrote?;
+    while let Some(part) = next(&mut parts, stall).await? {
+        for rows in part.map_err(io::Error::other)?.chunks(ROWS) {
+            sender.send(writer.rows(rows)?.into()).await?;
+            // A list whose rows are all there must not keep the others from theirs.
+            tokio::task::yield_now().await;
         }
     }
     sender.send(Bytes::from_static(writer.foot())).await
-}
-
-/// Writes the next of the rows from `at` on: many on a blocking thread, so that others are answered meanwhile.
-async fn write<R: Resource>(
-    mut writer: TextWriter<R>,
-    rows: Arc<Vec<R>>,
-    at: usize,
-) -> io::Result<(TextWriter<R>, Vec<Bytes>)> {
-    let is_short = rows.len() - at <= FEW;
-    let write = move || {
-        let pieces = rows[at..].chunks(ROWS).take(WRITTEN / ROWS);
-        let texts: io::Result<_> = pieces.map(|rows| writer.rows(rows).map(Bytes::from)).collect();
-        Ok((writer, texts?))
-    };
-    if is_short { write() } else { spawn_blocking(write).await? }
 }
 
 /// The next rows; gives up when the database has stopped in the middle of a list.
