@@ -20,7 +20,9 @@ use super::{Access, StoreError};
 
 /// From so many rows on, all deployments that began meanwhile are read together.
 const MANY: usize = 200;
-/// The most of them, for each row.
+/// The most of them that are read.
+const DEPLOYMENTS: usize = 4000;
+/// Where a list has so many of them for each row, or more, they are many.
 const DEPLOYMENTS_A_ROW: usize = 4;
 /// The most of their steps, for each row.
 const STEPS_A_ROW: usize = 8;
@@ -46,7 +48,9 @@ pub(super) struct Known {
     before: HashSet<Uuid>,
     /// Up to which start all deployments have been read.
     reached: Option<i64>,
-    /// Deployments are many beside the steps of the list.
+    /// How many deployments the time of the last rows has.
+    deployments: usize,
+    /// Deployments are many beside the steps of the list. Then those of each stream are read.
     is_sparse: bool,
 }
 
@@ -56,9 +60,10 @@ impl Known {
         Self { is_sparse: true, ..Self::default() }
     }
 
-    /// Whether deployments are many beside the steps of the list. Then those of each stream are read.
-    pub fn is_sparse(&self) -> bool {
-        self.is_sparse
+    /// How many rows may be read next, so that the deployments of their time are not too many, nor what is known of them too
+    /// much; `rows` were read last.
+    pub fn most_rows(&self, rows: usize) -> usize {
+        if self.is_sparse { 0 } else { rows * (DEPLOYMENTS / 2) / self.deployments.max(1) }
     }
 
     /// Adds a part of a deployment's timeline; returns how many steps it has.
@@ -154,8 +159,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let (first, last) = (first.0.ts.micros(), last.0.ts.micros());
-        let most = rows.len() * DEPLOYMENTS_A_ROW;
         let filter = StepFilter { owner: None, status: None, since: None, until: None, ..filter.clone() };
+        let most = DEPLOYMENTS.min(rows.len() * DEPLOYMENTS_A_ROW);
         let (mut deployments, mut steps, mut at) = (0, 0, 0);
         with_connection!(self, connection => {
             let mut select = QueryBuilder::new("SELECT id, started_at, timeline FROM deployments");
@@ -188,7 +193,8 @@ impl Tx {
                 }
             }
         });
-        known.is_sparse = deployments == most || steps > rows.len() * STEPS_A_ROW;
+        known.is_sparse = deployments == rows.len() * DEPLOYMENTS_A_ROW || steps > rows.len() * STEPS_A_ROW;
+        known.deployments = deployments;
         known.reached = Some(last);
         Ok(())
     }

@@ -19,10 +19,10 @@ use super::{Access, Reader, StoreError, with_pools};
 pub(super) const COLUMNS: &str =
     "id, component, environment, version, owner, status, ts, run, attempt, span, outcome, exit_code, finished_at";
 /// Rows that are read from MySQL at a time: few first, so that they are there soon, and more later. Each time costs the database
-/// half a millisecond, and InnoDB reads ahead only where much is read at once.
-const MYSQL_ROWS: RangeInclusive<u64> = 1000..=8000;
+/// half a millisecond, and InnoDB reads ahead only where much is read at once. (Some databases end an answer with very many rows.)
+const MYSQL_ROWS: RangeInclusive<usize> = 1000..=5000;
 /// The same from SQLite, where each time costs next to nothing.
-const SQLITE_ROWS: RangeInclusive<u64> = 1000..=1000;
+const SQLITE_ROWS: RangeInclusive<usize> = 1000..=1000;
 /// The most bytes that they take in memory.
 const BYTES: usize = 4 * 1024 * 1024;
 /// Rows of MySQL that are decoded together, while they are in the processor's cache; then it is the turn of others. A piece of
@@ -209,16 +209,17 @@ impl Tx {
         let derives = columns.is_empty() || columns.iter().any(|column| column.is_derived());
         let mut left = query.limit.unwrap_or(u64::MAX);
         let sizes = if self.is_sqlite() { SQLITE_ROWS } else { MYSQL_ROWS };
-        let (mut known, mut after, mut most) = (Known::default(), None, *sizes.start());
+        let (mut known, mut after, mut size) = (Known::default(), None, *sizes.start());
         while left > 0 {
-            let Page { mut rows, is_last } = self.page(asked, after, left.min(most)).await?;
+            let most = left.min(size as u64);
+            let Page { mut rows, is_last } = self.page(asked, after, most).await?;
             after = rows.last().map(|StepRow(step)| (step.ts.micros(), step.id.0));
             left = if is_last { 0 } else { left - rows.len() as u64 };
+            size = *sizes.end();
             if derives {
                 self.derive(&mut rows, &mut known, asked).await?;
+                size = known.most_rows(rows.len()).clamp(*sizes.start(), *sizes.end());
             }
-            // Of a sparse list much more is in memory than its rows.
-            most = if known.is_sparse() { *sizes.start() } else { (most * 4).min(*sizes.end()) };
             if parts.send(rows.into_iter().map(|StepRow(step)| step).collect()).await.is_err() {
                 return Ok(());
             }
