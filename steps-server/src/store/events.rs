@@ -75,7 +75,7 @@ impl Tx {
     /// # Errors
     /// The database does not answer.
     pub async fn put_events(&mut self, events: &[NewEvent], now: Timestamp) -> Result<(), StoreError> {
-        let batch = if matches!(self, Self::Sqlite(..)) { Some(0_i64) } else { None };
+        let batch = if self.is_sqlite() { Some(0_i64) } else { None };
         for events in cut(events, |_| row_bytes(4, &[])) {
             with_connection!(self, connection => {
                 let mut insert = QueryBuilder::new("INSERT INTO events (batch, written_at, kind, subject) ");

@@ -145,7 +145,7 @@ async fn columns_are_chosen_and_ordered(db: TestDb) {
 
 async fn what_is_derived_is_read_for_each_column_that_needs_it(db: TestDb) {
     let server = Server::start(&db).await;
-    let mut steps: Vec<Value> = [("started", 0), ("building", 5), ("test", 10), ("lint", 12), ("failed", 60)]
+    let mut steps: Vec<Value> = [("started", 0), ("building", 5), ("test", 10), ("lint", 12), ("failed", 50)]
         .map(|(status, second)| {
             let mut step = step(status, &format!("2026-01-05 09:30:{second:02}"));
             step["run"] = json!("7");

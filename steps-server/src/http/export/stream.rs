@@ -116,7 +116,7 @@ async fn send<R: Resource>(
     sender: &mut Sender,
 ) -> io::Result<()> {
     let stall = sender.context.stall_timeout;
-    sender.send(writer.head()?.into()).await?;
+    sender.send(writer.head().into()).await?;
     let mut parts = std::pin::pin!(parts);
     while let Some(part) = next(&mut parts, stall).await? {
         for rows in part.map_err(io::Error::other)?.chunks(ROWS) {

@@ -23,15 +23,15 @@ impl<R: Resource> TextWriter<R> {
     }
 
     /// What stands before the first row.
-    pub fn head(&self) -> io::Result<Vec<u8>> {
+    pub fn head(&self) -> Vec<u8> {
         match self.layout.format {
             ListFormat::Csv => {
                 let mut csv = Csv::new(self.layout.safe);
                 csv.line(self.layout.columns.iter().map(|column| Cell::Text(column.name())));
-                Ok(csv.text)
+                csv.text
             }
-            ListFormat::Json => Ok(format!(r#"{{"{}":["#, R::NAME).into_bytes()),
-            ListFormat::Jsonl | ListFormat::Xlsx => Ok(Vec::new()),
+            ListFormat::Json => format!(r#"{{"{}":["#, R::NAME).into_bytes(),
+            ListFormat::Jsonl | ListFormat::Xlsx => Vec::new(),
         }
     }
 
